@@ -1,0 +1,242 @@
+//! What can change: the commands of the log, and what the table answers to each.
+//!
+//! A command is written once and read by every later version, so each variant has its number for good: postcard stores a
+//! variant as its position in the declaration. New ones go at the end; none is ever removed or moved.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, ProxyId, Sequence, Timestamp, TokenId};
+use crate::names::{AgentName, Glob, Pattern, ProxyName};
+use crate::table::{Service, Strategy, TokenRole};
+
+/// One entry of the log: commands that are applied together, by one proposer, exactly once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The proxy that proposes.
+    pub proposer: ProxyId,
+    /// Its incarnation; a proposal of an earlier one is stale.
+    pub incarnation: Incarnation,
+    /// Counts up within an incarnation; the table keeps the last one applied and its answers.
+    pub number: u64,
+    /// The proposer's wall clock.
+    pub at: Timestamp,
+    /// Applied in this order.
+    pub commands: Vec<Command>,
+}
+
+/// A change to the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// 0: creates the cluster; only ever the first. Creates the record of its first proxy too, with id 1.
+    Bootstrap(Box<Bootstrap>),
+    /// 1: a proxy has started, or lost its lease and is back: grants it a new epoch and updates its record.
+    StartProxy(ProxyStart),
+    /// 2: a proxy's lease has ended: its epoch is over and with it every route of that epoch.
+    ExpireProxy {
+        /// The proxy that stopped renewing.
+        proxy: ProxyId,
+        /// The epoch that ends; another one is left alone.
+        epoch: Epoch,
+    },
+    /// 3: a tunnel was accepted.
+    RegisterRoute {
+        /// The agent at the other end.
+        agent: AgentName,
+        /// The proxy that accepted it.
+        proxy: ProxyId,
+        /// That proxy's epoch.
+        epoch: Epoch,
+        /// The agent's number for this tunnel.
+        sequence: Sequence,
+    },
+    /// 4: a tunnel has ended. Removes the route only if it is still the one of this epoch and sequence.
+    WithdrawRoute {
+        /// The agent at the other end.
+        agent: AgentName,
+        /// The proxy that held it.
+        proxy: ProxyId,
+        /// The epoch it was registered in.
+        epoch: Epoch,
+        /// The agent's number for this tunnel.
+        sequence: Sequence,
+    },
+    /// 5: an agent's services, as it states them whenever they differ from the table's.
+    PublishServices {
+        /// The agent.
+        agent: AgentName,
+        /// All of its services, each name once.
+        services: Vec<Service>,
+        /// The agent's version.
+        version: String,
+    },
+    /// 6: a token was created.
+    CreateToken(NewToken),
+    /// 7: a token is worth nothing any more.
+    RevokeToken {
+        /// The token.
+        id: TokenId,
+    },
+    /// 8: a machine presents a token and its public key: uses the token once and records the identity. The same key
+    /// with the same token gets the same answer again and costs no further use, so a lost answer can be asked for again.
+    Enroll(Enrollment),
+    /// 9: how agents hold their tunnels.
+    SetStrategy(Strategy),
+}
+
+/// What creates a cluster.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bootstrap {
+    /// The cluster's random id.
+    pub id: ClusterId,
+    /// Its name, for people.
+    pub name: String,
+    /// The CA's certificate, DER.
+    pub ca_certificate: Vec<u8>,
+    /// The CA's private key, PKCS #8 DER.
+    pub ca_key: Vec<u8>,
+    /// How agents hold their tunnels.
+    pub strategy: Strategy,
+    /// The first proxy's name.
+    pub proxy: ProxyName,
+    /// The first proxy's public key.
+    pub key: KeyHash,
+}
+
+impl std::fmt::Debug for Bootstrap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bootstrap").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a proxy says of itself when it starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyStart {
+    /// Which proxy.
+    pub proxy: ProxyId,
+    /// Where peers reach it: `HOST:PORT`, UDP.
+    pub peer_address: String,
+    /// Where agents and clients reach it: `HOST:PORT` each, UDP.
+    pub public_addresses: Vec<String>,
+    /// Its zone; empty when there is only one.
+    pub zone: String,
+    /// Its version of warren.
+    pub version: String,
+}
+
+/// A token as it is created: the secret itself never enters the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewToken {
+    /// Its public name.
+    pub id: TokenId,
+    /// The hash of its secret.
+    pub secret: KeyHash,
+    /// What it admits.
+    pub role: TokenRole,
+    /// Which names it admits.
+    pub name: Glob,
+    /// What a client admitted by it may reach.
+    pub allow: Vec<Pattern>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// How often it can be used.
+    pub uses: u32,
+}
+
+/// A machine that presents a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrollment {
+    /// Which token.
+    pub token: TokenId,
+    /// The hash of the secret that was presented.
+    pub secret: KeyHash,
+    /// What the machine wants to be.
+    pub role: TokenRole,
+    /// The name it wants, checked by the table against the rules of its role.
+    pub name: String,
+    /// Its public key.
+    pub key: KeyHash,
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Accepted {
+    /// 0: it is so now, or was so already.
+    Done,
+    /// 1: the proxy's new epoch.
+    Epoch(Epoch),
+    /// 2: the identity that was enrolled; a proxy's id with it.
+    Enrolled {
+        /// The id given to a proxy; `None` for agents and clients.
+        proxy: Option<ProxyId>,
+    },
+}
+
+/// Why a command changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Rejection {
+    /// 0: bootstrap of a cluster that exists.
+    #[error("the cluster exists already")]
+    ClusterExists,
+    /// 1: any other command before bootstrap.
+    #[error("there is no cluster yet")]
+    NoCluster,
+    /// 2: a proxy that never was, or was removed.
+    #[error("proxy {0} is not a member of the cluster")]
+    ProxyUnknown(ProxyId),
+    /// 3: a route for an epoch that is over.
+    #[error("the epoch is over; the current one is {current}")]
+    EpochOver {
+        /// The proxy's epoch now.
+        current: Epoch,
+    },
+    /// 4: a newer tunnel of the same agent at the same proxy is registered.
+    #[error("a newer tunnel is registered, sequence {current}")]
+    SequenceOld {
+        /// The registered one.
+        current: Sequence,
+    },
+    /// 5: an agent that never enrolled, or was removed.
+    #[error("agent `{0}` is not enrolled")]
+    AgentUnknown(AgentName),
+    /// 6: no such token, or its secret is another.
+    #[error("the token is not known to the cluster")]
+    TokenUnknown,
+    /// 7: its time is over.
+    #[error("the token has expired")]
+    TokenExpired,
+    /// 8: its uses are.
+    #[error("the token was used already")]
+    TokenUsed,
+    /// 9: it was revoked.
+    #[error("the token was revoked")]
+    TokenRevoked,
+    /// 10: it admits another role.
+    #[error("the token admits the role `{0}` only")]
+    TokenRole(TokenRole),
+    /// 11: it admits other names.
+    #[error("the token admits names like `{0}` only")]
+    TokenName(Glob),
+    /// 12: another machine has the name.
+    #[error("the name `{0}` belongs to another machine")]
+    NameTaken(String),
+    /// 13: the name breaks the rules of names.
+    #[error("the name is not valid: {0}")]
+    NameInvalid(String),
+    /// 14: the proposal belongs to an incarnation or number that was overtaken; it was never applied, and never will be.
+    #[error("the proposal was overtaken by a later one of the same proxy")]
+    Overtaken,
+    /// 15: more of something than the table holds per owner.
+    #[error("more than {limit} {what}")]
+    TooMany {
+        /// What there is too much of.
+        what: String,
+        /// The bound.
+        limit: u64,
+    },
+    /// 16: a token with this id exists.
+    #[error("a token with this id exists")]
+    TokenExists,
+}
+
+/// The answers to a proposal, one per command, in its order.
+pub type Answers = Vec<Result<Accepted, Rejection>>;
