@@ -1,0 +1,49 @@
+//! What tunnel tasks tell the supervisor.
+
+use std::time::Duration;
+
+use warren_raft::{ProxyId, Sequence, Strategy};
+
+use crate::wire::Member;
+
+/// How a tunnel was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// To a proxy that was chosen.
+    Chosen(Member),
+    /// By an address from the configuration.
+    Entry,
+}
+
+/// Something has happened to a tunnel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// Its route is committed.
+    Welcomed {
+        way: Way,
+        sequence: Sequence,
+        proxy: ProxyId,
+        proxies: Vec<Member>,
+        strategy: Strategy,
+    },
+    /// The cluster has changed.
+    Cluster {
+        proxies: Vec<Member>,
+        strategy: Strategy,
+    },
+    /// Its proxy is going away.
+    Leaving { proxy: ProxyId, sequence: Sequence },
+    /// It is no more.
+    Ended {
+        way: Way,
+        sequence: Sequence,
+        /// Which proxy it led to, once that was known.
+        proxy: Option<ProxyId>,
+        /// Why, as a fragment.
+        reason: String,
+        /// Not before this long is the same way worth another try.
+        retry_after: Option<Duration>,
+    },
+    /// A fresh certificate, DER.
+    Renewed { certificate: Vec<u8> },
+}

@@ -1,0 +1,72 @@
+//! A stream over a tunnel, connected to one of the agent's services.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use quinn::{RecvStream, SendStream};
+use warren_raft::{Service, ServiceName};
+
+use crate::net::{Budget, Env, Stream, relay};
+use crate::wire::close::Close;
+use crate::wire::{DialAnswer, DialHeader, frame};
+
+/// How long the header may take to arrive.
+const HEADER: Duration = Duration::from_secs(5);
+/// Longest time that a target is given to accept.
+const MAX_CONNECT: Duration = Duration::from_secs(60);
+/// What is kept of the budget for the way back of the answer.
+const WAY_BACK: Duration = Duration::from_millis(200);
+
+/// Carries the stream to its end.
+pub(super) async fn carry(env: &Env, services: &[Service], (mut send, mut recv): (SendStream, RecvStream)) {
+    let header: DialHeader = match Budget::new(HEADER).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
+        Ok(Ok(header)) => header,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "dial not understood");
+            return Close::PROTOCOL.abort(&mut send, &mut recv);
+        }
+        Err(_) => return Close::DEADLINE.abort(&mut send, &mut recv),
+    };
+    let (trace, service) = (header.trace, header.service.clone());
+    let connected = tokio::select! {
+        connected = connect(env, services, &header) => connected,
+        // The proxy does not want it any more.
+        _ = send.stopped() => return Close::CANCELLED.abort(&mut send, &mut recv),
+    };
+    match connected {
+        Ok(stream) => {
+            if frame::write(&mut send, &DialAnswer::Connected, frame::MAX_MESSAGE).await.is_err() {
+                return stream.abort();
+            }
+            tracing::debug!(%trace, %service, client = %header.client, "connected");
+            let relayed = relay::local(stream, send, recv).await;
+            tracing::debug!(
+                %trace, %service, sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "ended"
+            );
+        }
+        Err(answer) => {
+            tracing::info!(%trace, %service, ?answer, "target not reached");
+            if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
+                // It fails only when the proxy has gone.
+                let _ = send.finish();
+            }
+            // Bytes that the client has sent already are nobody's.
+            let _ = recv.stop(Close::DONE.code());
+        }
+    }
+}
+
+async fn connect(env: &Env, services: &[Service], header: &DialHeader) -> Result<Box<dyn Stream>, DialAnswer> {
+    let target = target(services, &header.service).ok_or(DialAnswer::UnknownService)?;
+    let budget = Budget::new(Duration::from_millis(header.budget_ms.into()).saturating_sub(WAY_BACK).min(MAX_CONNECT));
+    match budget.run(env.net.connect(target)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => Err(DialAnswer::TargetTimeout),
+        Ok(Err(error)) => Err(DialAnswer::TargetRefused { reason: format!("connecting to `{target}`: {error}") }),
+        Err(_) => Err(DialAnswer::TargetTimeout),
+    }
+}
+
+fn target<'a>(services: &'a [Service], name: &ServiceName) -> Option<&'a str> {
+    services.iter().find(|service| service.name == *name).map(|service| service.target.as_str())
+}

@@ -1,0 +1,295 @@
+//! Keeps the tunnels that the agent ought to hold.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::{AgentName, ProxyId, Sequence, Service};
+
+use super::enrollment::{self, AgentError, StartError};
+use super::events::{Event, Way};
+use super::placement::{Knowledge, State, Step};
+use super::tunnel::Tunnels;
+use crate::identity::{CredentialStore, CredentialsHandle};
+use crate::net::{Backoff, Env};
+use crate::wire::Member;
+
+/// The waits before a way that failed is tried again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+/// Events that wait for the supervisor.
+const EVENTS: usize = 64;
+
+/// What an agent is to be.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its name.
+    pub name: AgentName,
+    /// The addresses of proxies from its configuration, `HOST:PORT`.
+    pub proxies: Vec<String>,
+    /// What it publishes.
+    pub services: Vec<Service>,
+    /// Where its identity is kept.
+    pub data_dir: std::path::PathBuf,
+    /// Reads the token, when it has no identity yet.
+    pub token: enrollment::TokenFrom,
+}
+
+/// What an agent has now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentStatus {
+    /// The proxies it has a tunnel to, whose route is committed.
+    pub tunnels: Vec<ProxyId>,
+}
+
+/// An agent that runs.
+#[derive(Debug)]
+pub struct RunningAgent {
+    status: watch::Receiver<AgentStatus>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+    endpoint: quinn::Endpoint,
+}
+
+impl Agent {
+    /// Enrols the agent if it has no identity yet, and starts it.
+    ///
+    /// # Errors
+    /// [`StartError`]: no identity and none to be had, or no socket. Once it runs, nothing ends it but [`RunningAgent::shutdown`].
+    pub async fn start(self, env: Env) -> Result<RunningAgent, StartError> {
+        let endpoint = enrollment::endpoint(&env)?;
+        let (store, credentials, sequence) = enrollment::identity(&self, &env, &endpoint).await?;
+        let (events, received) = mpsc::channel(EVENTS);
+        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let credentials = CredentialsHandle::new(credentials);
+        let tunnels = Arc::new(Tunnels {
+            env: env.clone(),
+            endpoint: endpoint.clone(),
+            credentials: credentials.clone(),
+            services: Arc::new(self.services),
+            events,
+            tasks: tasks.clone(),
+            cancel: cancel.clone(),
+        });
+        let (tell, status) = watch::channel(AgentStatus::default());
+        let supervisor = Supervisor {
+            entry: self.proxies,
+            knowledge: Knowledge::default(),
+            failures: BTreeMap::new(),
+            current: BTreeMap::new(),
+            sequence,
+            tunnels,
+            credentials,
+            store,
+            status: tell,
+        };
+        let stop = cancel.clone();
+        tasks.spawn(async move { supervisor.run(received, env, stop).await });
+        Ok(RunningAgent { status, cancel, tasks, endpoint })
+    }
+}
+
+impl RunningAgent {
+    /// What it has now, and whenever that changes.
+    pub fn status(&self) -> watch::Receiver<AgentStatus> {
+        self.status.clone()
+    }
+
+    /// Closes the tunnels and ends every task.
+    pub async fn shutdown(self) {
+        self.cancel.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.endpoint.close(0_u32.into(), b"agent stopped");
+        // What is in the socket's queue gets out; a peer that does not answer is not waited for.
+        let _ = crate::net::Budget::new(Duration::from_secs(1)).run(self.endpoint.wait_idle()).await;
+    }
+}
+
+/// A tunnel that is no more.
+struct Ended {
+    sequence: Sequence,
+    proxy: Option<ProxyId>,
+    retry_after: Option<Duration>,
+}
+
+/// A way that failed: how often, and when it may be tried again.
+#[derive(Debug)]
+struct Failing {
+    backoff: Backoff,
+    until: Instant,
+}
+
+/// The key of a way: a proxy, or the configured addresses.
+type WayKey = Option<ProxyId>;
+
+struct Supervisor {
+    entry: Vec<String>,
+    knowledge: Knowledge,
+    failures: BTreeMap<WayKey, Failing>,
+    /// The number of the tunnel that counts, by proxy: the end of an older one changes nothing.
+    current: BTreeMap<ProxyId, Sequence>,
+    sequence: Sequence,
+    tunnels: Arc<Tunnels>,
+    credentials: CredentialsHandle,
+    store: CredentialStore,
+    status: watch::Sender<AgentStatus>,
+}
+
+impl Supervisor {
+    async fn run(mut self, mut events: mpsc::Receiver<Event>, env: Env, cancel: CancellationToken) {
+        let mut rng = env.entropy.split("agent").rng();
+        loop {
+            self.reconcile(&mut rng);
+            let next_try = self.next_try();
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.take(event, &mut rng),
+                    None => return,
+                },
+                () = wait_until(next_try) => {}
+                () = cancel.cancelled() => return,
+            }
+        }
+    }
+
+    /// Begins every tunnel that is wanting and may be tried now.
+    fn reconcile(&mut self, rng: &mut impl rand::Rng) {
+        let now = Instant::now();
+        while let Some(step) = self.knowledge.next(|proxy| self.is_failing(Some(proxy), now), rng) {
+            match step {
+                Step::Open(member) => self.open(member),
+                Step::Enter if self.is_failing(None, now) => return,
+                Step::Enter => self.enter(rng),
+            }
+        }
+    }
+
+    fn open(&mut self, member: Member) {
+        self.knowledge.tunnels.insert(member.id, State::Connecting);
+        let addresses = member.public_addresses.clone();
+        let id = member.id;
+        let sequence = self.begin(Way::Chosen(member), addresses);
+        self.current.insert(id, sequence);
+    }
+
+    fn enter(&mut self, rng: &mut impl rand::Rng) {
+        use rand::seq::SliceRandom;
+        self.knowledge.entering = true;
+        let mut addresses = self.entry.clone();
+        addresses.shuffle(rng);
+        self.begin(Way::Entry, addresses);
+    }
+
+    fn begin(&mut self, way: Way, addresses: Vec<String>) -> Sequence {
+        self.sequence = Sequence(self.sequence.0 + 1);
+        let (tunnels, sequence) = (self.tunnels.clone(), self.sequence);
+        self.tunnels.tasks.spawn(async move { tunnels.run(way, addresses, sequence).await });
+        sequence
+    }
+
+    fn take(&mut self, event: Event, rng: &mut impl rand::Rng) {
+        match event {
+            Event::Welcomed { way, sequence, proxy, proxies, strategy } => {
+                tracing::info!(%proxy, "tunnel open");
+                self.failures.remove(&key(&way));
+                self.knowledge.entering &= way != Way::Entry;
+                // The proxy has closed an older tunnel for this one.
+                self.current.insert(proxy, sequence);
+                self.knowledge.tunnels.insert(proxy, State::Up);
+                self.learn(proxies, strategy);
+            }
+            Event::Cluster { proxies, strategy } => self.learn(proxies, strategy),
+            Event::Leaving { proxy, sequence } if self.current.get(&proxy) == Some(&sequence) => {
+                tracing::info!(%proxy, "proxy is going away");
+                self.knowledge.tunnels.insert(proxy, State::Leaving);
+            }
+            Event::Leaving { .. } => {}
+            Event::Ended { way, sequence, proxy, reason, retry_after } => {
+                let failed = Ended { sequence, proxy, retry_after };
+                tracing::info!(?proxy, reason, "tunnel lost");
+                self.ended(&way, &failed, rng);
+            }
+            Event::Renewed { certificate } => self.renewed(&certificate),
+        }
+        self.report();
+    }
+
+    fn learn(&mut self, proxies: Vec<Member>, strategy: warren_raft::Strategy) {
+        if self.knowledge.proxies != proxies {
+            if let Err(error) = self.store.save_members(&proxies) {
+                tracing::warn!(%error, "the list of proxies was not kept");
+            }
+            self.knowledge.proxies = proxies;
+        }
+        self.knowledge.strategy = Some(strategy);
+    }
+
+    fn ended(&mut self, way: &Way, ended: &Ended, rng: &mut impl rand::Rng) {
+        if *way == Way::Entry && ended.proxy.is_none() {
+            self.knowledge.entering = false;
+        }
+        if let Some(proxy) = ended.proxy.or(key(way))
+            && self.current.get(&proxy) == Some(&ended.sequence)
+        {
+            self.current.remove(&proxy);
+            self.knowledge.tunnels.remove(&proxy);
+        }
+        // A way that worked is tried again soon, one that never did less and less often.
+        let new = || Failing { backoff: Backoff::new(BACKOFF.0, BACKOFF.1), until: Instant::now() };
+        let failing = self.failures.entry(key(way)).or_insert_with(new);
+        let wait = failing.backoff.next(rng).max(ended.retry_after.unwrap_or_default());
+        failing.until = Instant::now() + wait;
+    }
+
+    fn renewed(&mut self, certificate: &[u8]) {
+        let renewed = self.credentials.current().with_certificate(certificate).map_err(AgentError::from).and_then(|credentials| {
+            self.store.save(&credentials)?;
+            Ok(credentials)
+        });
+        match renewed {
+            Ok(credentials) => {
+                tracing::info!("certificate renewed");
+                self.credentials.replace(credentials);
+            }
+            Err(error) => tracing::warn!(%error, "renewed certificate not taken"),
+        }
+    }
+
+    fn report(&self) {
+        let up = self.knowledge.tunnels.iter().filter(|(_, state)| **state == State::Up);
+        let status = AgentStatus { tunnels: up.map(|(proxy, _)| *proxy).collect() };
+        self.status.send_if_modified(|known| {
+            let changed = *known != status;
+            *known = status;
+            changed
+        });
+    }
+
+    fn is_failing(&self, key: WayKey, now: Instant) -> bool {
+        self.failures.get(&key).is_some_and(|failing| failing.until > now)
+    }
+
+    /// When the first failed way may be tried again.
+    fn next_try(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.failures.values().map(|failing| failing.until).filter(|until| *until > now).min()
+    }
+}
+
+fn key(way: &Way) -> WayKey {
+    match way {
+        Way::Chosen(member) => Some(member.id),
+        Way::Entry => None,
+    }
+}
+
+async fn wait_until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,198 @@
+//! One tunnel: from the dial over the welcome to its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{RecvStream, SendStream};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::{ProxyId, Sequence, Service};
+
+use super::events::{Event, Way};
+use super::service;
+use crate::failure::Failure;
+use crate::identity::{ClientTls, CredentialsHandle, Expected, TlsError, alpn};
+use crate::net::{Budget, Elapsed, Env, Profile, quic};
+use crate::wire::close::Close;
+use crate::wire::{AgentHello, AgentMessage, Hello, ProxyMessage, Welcome, frame};
+
+/// How long a handshake may take, on one address.
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// How long the cluster may take to commit the route: longer than a proxy waits for it.
+const WELCOME: Duration = Duration::from_secs(15);
+/// Streams of one tunnel at the same time: the proxy bounds them by its own limit.
+const MAX_STREAMS: u32 = 4096;
+/// Most addresses that are tried for one tunnel.
+const MAX_ADDRESSES: usize = 16;
+
+/// What every tunnel of an agent has in common.
+#[derive(Debug)]
+pub(super) struct Tunnels {
+    pub(super) env: Env,
+    pub(super) endpoint: quinn::Endpoint,
+    pub(super) credentials: CredentialsHandle,
+    pub(super) services: Arc<Vec<Service>>,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) tasks: TaskTracker,
+    pub(super) cancel: CancellationToken,
+}
+
+/// Why a tunnel did not come about, or is no more.
+#[derive(Debug, thiserror::Error)]
+enum TunnelError {
+    #[error("no address to dial")]
+    NoAddress,
+    #[error("`{address}` does not resolve: {error}")]
+    Resolve { address: String, error: std::io::Error },
+    #[error("our certificate cannot be used: {0}")]
+    Tls(#[from] TlsError),
+    #[error("the dial failed: {0}")]
+    Connect(#[from] quinn::ConnectError),
+    #[error("{0}")]
+    Connection(#[from] quinn::ConnectionError),
+    #[error("the control stream broke: {0}")]
+    Control(#[from] frame::FrameError),
+    #[error(transparent)]
+    Elapsed(#[from] Elapsed),
+    #[error("refused: {}", .failure.message())]
+    Refused { failure: Failure, retry_after: Duration },
+    #[error("the proxy did not begin with a welcome")]
+    NoWelcome,
+    #[error("the agent is stopping")]
+    Stopping,
+}
+
+impl Tunnels {
+    /// Makes and holds a tunnel; tells the supervisor of its life.
+    pub(super) async fn run(&self, way: Way, addresses: Vec<String>, sequence: Sequence) {
+        let mut proxy = None;
+        let ended = tokio::select! {
+            ended = self.hold(&way, addresses, sequence, &mut proxy) => ended,
+            () = self.cancel.cancelled() => Err(TunnelError::Stopping),
+        };
+        let reason = ended.as_ref().err().map_or_else(|| "closed".to_owned(), ToString::to_string);
+        let retry_after = match ended {
+            Err(TunnelError::Refused { retry_after, .. }) => Some(retry_after),
+            _ => None,
+        };
+        // The supervisor listens as long as there are tunnels.
+        let _ = self.events.send(Event::Ended { way, sequence, proxy, reason, retry_after }).await;
+    }
+
+    async fn hold(&self, way: &Way, addresses: Vec<String>, sequence: Sequence, proxy: &mut Option<ProxyId>) -> Result<(), TunnelError> {
+        let connection = self.connect(way, addresses).await?;
+        let guard = CloseOnDrop(connection.clone());
+        let (send, recv, welcome) = Budget::new(WELCOME).run(self.greet(&connection, sequence)).await??;
+        *proxy = Some(welcome.proxy);
+        connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
+        let Welcome { proxy, proxies, strategy, .. } = welcome;
+        self.tell(Event::Welcomed { way: way.clone(), sequence, proxy, proxies, strategy }).await?;
+        let ended = tokio::select! {
+            ended = self.listen(proxy, sequence, recv) => ended,
+            ended = self.renew(send) => ended,
+            ended = self.accept(&connection) => ended,
+        };
+        drop(guard);
+        // Why the connection is gone says more than what broke because of it.
+        connection.close_reason().map_or(ended, |reason| Err(reason.into()))
+    }
+
+    async fn connect(&self, way: &Way, addresses: Vec<String>) -> Result<quinn::Connection, TunnelError> {
+        let mut last = TunnelError::NoAddress;
+        for address in addresses {
+            let found = match Budget::new(HANDSHAKE).run(self.env.net.resolve(&address)).await? {
+                Ok(found) => found,
+                Err(error) => {
+                    last = TunnelError::Resolve { address, error };
+                    continue;
+                }
+            };
+            for address in found.into_iter().take(MAX_ADDRESSES) {
+                match Budget::new(HANDSHAKE).run(self.handshake(way, address)).await.map_err(TunnelError::from).flatten() {
+                    Ok(connection) => return Ok(connection),
+                    Err(error) => last = error,
+                }
+            }
+        }
+        Err(last)
+    }
+
+    async fn handshake(&self, way: &Way, address: SocketAddr) -> Result<quinn::Connection, TunnelError> {
+        let expected = match way {
+            Way::Chosen(member) => Expected::Proxy(member.id),
+            Way::Entry => Expected::AnyProxy,
+        };
+        let tls = ClientTls::proxy(&self.credentials.current(), alpn::AGENT, expected, &self.env)?;
+        let config = quic::client_config(tls, &self.env, Profile::Tunnel);
+        Ok(self.endpoint.connect_with(config, address, "warren")?.await?)
+    }
+
+    async fn greet(&self, connection: &quinn::Connection, sequence: Sequence) -> Result<(SendStream, RecvStream, Welcome), TunnelError> {
+        let (mut send, mut recv) = connection.open_bi().await?;
+        let hello = AgentHello { hello: Hello::ours(), sequence, services: self.services.to_vec() };
+        frame::write(&mut send, &hello, frame::MAX_MESSAGE).await?;
+        match frame::read(&mut recv, frame::MAX_MESSAGE).await? {
+            ProxyMessage::Welcome(welcome) => Ok((send, recv, welcome)),
+            ProxyMessage::Refused { failure, retry_after_ms } => {
+                Close::DONE.close(connection);
+                Err(TunnelError::Refused { failure, retry_after: Duration::from_millis(retry_after_ms.into()) })
+            }
+            ProxyMessage::Cluster { .. } | ProxyMessage::Leaving | ProxyMessage::Renewed { .. } => Err(TunnelError::NoWelcome),
+        }
+    }
+
+    /// Takes in what the proxy pushes.
+    async fn listen(&self, proxy: ProxyId, sequence: Sequence, mut recv: RecvStream) -> Result<(), TunnelError> {
+        loop {
+            match frame::read(&mut recv, frame::MAX_MESSAGE).await? {
+                ProxyMessage::Cluster { proxies, strategy } => self.tell(Event::Cluster { proxies, strategy }).await?,
+                ProxyMessage::Leaving => self.tell(Event::Leaving { proxy, sequence }).await?,
+                ProxyMessage::Renewed { certificate } => self.tell(Event::Renewed { certificate }).await?,
+                ProxyMessage::Welcome(_) | ProxyMessage::Refused { .. } => return Err(TunnelError::NoWelcome),
+            }
+        }
+    }
+
+    /// Asks for a fresh certificate when the present one has lived two thirds of its life.
+    async fn renew(&self, mut send: SendStream) -> Result<(), TunnelError> {
+        loop {
+            let current = self.credentials.current();
+            tokio::time::sleep(current.renew_in(self.env.wall.now())).await;
+            let request = current.key.csr();
+            frame::write(&mut send, &AgentMessage::Renew { request }, frame::MAX_MESSAGE).await?;
+            tokio::time::sleep(RENEW_RETRY).await;
+        }
+    }
+
+    async fn accept(&self, connection: &quinn::Connection) -> Result<(), TunnelError> {
+        loop {
+            let stream = connection.accept_bi().await?;
+            let (env, services) = (self.env.clone(), self.services.clone());
+            let cancel = self.cancel.clone();
+            self.tasks.spawn(async move {
+                tokio::select! {
+                    () = service::carry(&env, &services, stream) => {}
+                    () = cancel.cancelled() => {}
+                }
+            });
+        }
+    }
+
+    async fn tell(&self, event: Event) -> Result<(), TunnelError> {
+        self.events.send(event).await.map_err(|_| TunnelError::Stopping)
+    }
+}
+
+/// How long an answer to a renewal is waited for before it is asked again.
+const RENEW_RETRY: Duration = Duration::from_secs(30);
+
+/// Says goodbye when the tunnel's task ends, so that the proxy need not wait for silence.
+struct CloseOnDrop(quinn::Connection);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        Close::DONE.close(&self.0);
+    }
+}

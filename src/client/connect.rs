@@ -1,0 +1,61 @@
+//! `warren connect`: standard input and output to a service.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, Stdout};
+
+use super::session::Session;
+use crate::failure::{Code, Failure, Stage};
+use crate::net::relay::{self, End, Relayed};
+use crate::net::Stream;
+use crate::wire::Target;
+
+/// Carries standard input and output to `target` until both directions have ended.
+///
+/// # Errors
+/// The [`Failure`] of the dial, or `target_refused` when the stream was reset.
+pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> Result<Relayed, Failure> {
+    let dialled = session.dial(target, timeout).await?;
+    tracing::debug!(agent = %dialled.agent, hops = dialled.path.len(), trace = %dialled.trace, "connected");
+    let relayed = relay::local(Box::new(Standard { input: tokio::io::stdin(), output: tokio::io::stdout() }), dialled.send, dialled.recv).await;
+    match relayed.end {
+        End::Whole => Ok(relayed),
+        End::Reset => {
+            Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset")).trace(dialled.trace.to_string()))
+        }
+    }
+}
+
+/// Standard input and output as one byte stream.
+struct Standard {
+    input: Stdin,
+    output: Stdout,
+}
+
+impl Stream for Standard {
+    fn abort(self: Box<Self>) {
+        // There is no reset on a pipe; the exit status tells.
+    }
+}
+
+impl AsyncRead for Standard {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.input).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Standard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.output).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.output).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.output).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,13 @@
+//! The client: an identity on a person's machine, a connection to whichever proxy answers, and a stream per dial.
+//!
+//! It must *never* end a byte stream as whole when it is not: an error on either side becomes a reset on the other.
+
+mod connect;
+mod enroll;
+mod forward;
+mod session;
+
+pub use connect::connect;
+pub use enroll::{EnrollOutcome, enroll};
+pub use forward::{Forwarding, RunningForward};
+pub use session::{Dialled, Session};

@@ -1,0 +1,193 @@
+//! A client's connection to the cluster, made when it is needed and made anew when it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{RecvStream, SendStream};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use warren_raft::{AgentName, ProxyId};
+
+use crate::failure::{Code, Failure, Stage};
+use crate::identity::{ClientTls, CredentialStore, CredentialsHandle, Expected, alpn};
+use crate::net::{Budget, Env, Profile, quic};
+use crate::wire::close::Close;
+use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, Target, TraceId, frame};
+
+/// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
+const STAGGER: Duration = Duration::from_millis(250);
+/// Most addresses that are tried for one connection.
+const MAX_ADDRESSES: usize = 32;
+/// How long a renewal may take.
+const RENEWAL: Duration = Duration::from_secs(5);
+/// What is added to a dial's budget while its answer is waited for: the proxy is to say why, not the client.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A client of one cluster. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Session {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    env: Env,
+    endpoint: quinn::Endpoint,
+    credentials: CredentialsHandle,
+    store: CredentialStore,
+    proxies: Vec<String>,
+    /// Held while a connection is made, so that many dials at once make one.
+    connection: Mutex<Option<quinn::Connection>>,
+}
+
+/// A dial that has connected.
+#[derive(Debug)]
+pub struct Dialled {
+    /// Bytes to the service.
+    pub send: SendStream,
+    /// Bytes from the service.
+    pub recv: RecvStream,
+    /// Whose service it is.
+    pub agent: AgentName,
+    /// The proxies on the way.
+    pub path: Vec<ProxyId>,
+    /// The dial's identity in every log.
+    pub trace: TraceId,
+}
+
+impl Session {
+    /// A session that connects to `proxies`, in this order, when it first needs to.
+    pub fn new(env: Env, endpoint: quinn::Endpoint, store: CredentialStore, credentials: CredentialsHandle, proxies: Vec<String>) -> Self {
+        Self { shared: Arc::new(Shared { env, endpoint, credentials, store, proxies, connection: Mutex::default() }) }
+    }
+
+    /// Reaches `target` within `timeout`.
+    ///
+    /// # Errors
+    /// The [`Failure`] of the cluster, or of the way to it.
+    pub async fn dial(&self, target: &Target, timeout: Duration) -> Result<Dialled, Failure> {
+        let budget = Budget::new(timeout);
+        let connection = self.connection(budget).await?;
+        let lost = |error: &dyn std::fmt::Display| {
+            Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke")
+                .caused_by(error.to_string())
+                .at(connection.remote_address().to_string())
+        };
+        let request = ClientRequest::Dial(DialRequest { target: target.clone(), budget_ms: budget.left_ms() });
+        let exchange = async {
+            let (mut send, mut recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
+            frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| lost(&error))?;
+            let reply: DialReply = frame::read(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| lost(&error))?;
+            match reply {
+                DialReply::Connected { agent, path, trace } => Ok(Dialled { send, recv, agent, path, trace }),
+                DialReply::Failed(failure) => Err(failure),
+            }
+        };
+        match Budget::new(budget.left() + GRACE).run(exchange).await {
+            Ok(dialled) => dialled,
+            Err(_) => Err(Failure::new(Code::Timeout, Stage::Ingress, format!("no answer about `{target}` in time"))
+                .at(connection.remote_address().to_string())
+                .hint("`warren status`")),
+        }
+    }
+
+    /// Closes the connection once everything that was sent on it has arrived or `grace` is over.
+    pub async fn close(&self, grace: Duration) {
+        if let Some(connection) = self.shared.connection.lock().await.take() {
+            Close::DONE.close(&connection);
+        }
+        // A proxy that does not answer is not waited for.
+        let _ = Budget::new(grace).run(self.shared.endpoint.wait_idle()).await;
+    }
+
+    async fn connection(&self, budget: Budget) -> Result<quinn::Connection, Failure> {
+        let mut held = self.shared.connection.lock().await;
+        if let Some(connection) = held.as_ref().filter(|connection| connection.close_reason().is_none()) {
+            return Ok(connection.clone());
+        }
+        let connection = self.connect(budget).await?;
+        *held = Some(connection.clone());
+        drop(held);
+        self.renew_if_due(&connection).await;
+        Ok(connection)
+    }
+
+    /// Tries the proxies beside each other, each a moment later than the one before; the first that answers wins.
+    async fn connect(&self, budget: Budget) -> Result<quinn::Connection, Failure> {
+        let mut tries = JoinSet::new();
+        for (position, proxy) in (0_u32..).zip(self.shared.proxies.iter().take(MAX_ADDRESSES)) {
+            let (session, proxy) = (self.clone(), proxy.clone());
+            tries.spawn(async move {
+                tokio::time::sleep(STAGGER * position).await;
+                session.connect_to(&proxy).await.map_err(|reason| format!("`{proxy}`: {reason}"))
+            });
+        }
+        let mut reasons = Vec::new();
+        let first = async {
+            while let Some(tried) = tries.join_next().await {
+                match tried {
+                    Ok(Ok(connection)) => return Some(connection),
+                    Ok(Err(reason)) => reasons.push(reason),
+                    Err(error) => reasons.push(error.to_string()),
+                }
+            }
+            None
+        };
+        let connected = budget.run(first).await;
+        let failure = Failure::new(Code::PeerUnreachable, Stage::Local, "no proxy can be reached");
+        match connected {
+            Ok(Some(connection)) => Ok(connection),
+            Ok(None) => Err(reasons.into_iter().fold(failure, Failure::caused_by).hint("check the address and that UDP gets through")),
+            Err(_) => {
+                let failure = Failure::new(Code::Timeout, Stage::Local, "no proxy answered in time");
+                let tried = self.shared.proxies.iter().map(|proxy| format!("`{proxy}` did not answer"));
+                let causes = if reasons.is_empty() { tried.collect() } else { reasons };
+                Err(causes.into_iter().fold(failure, Failure::caused_by).hint("check the address and that UDP gets through"))
+            }
+        }
+    }
+
+    async fn connect_to(&self, proxy: &str) -> Result<quinn::Connection, String> {
+        let Shared { env, endpoint, credentials, .. } = &*self.shared;
+        let mut last = "its name stands for no address".to_owned();
+        for address in env.net.resolve(proxy).await.map_err(|error| error.to_string())? {
+            let tls = ClientTls::proxy(&credentials.current(), alpn::CLIENT, Expected::AnyProxy, env).map_err(|error| error.to_string())?;
+            let connecting = endpoint.connect_with(quic::client_config(tls, env, Profile::Client), address, "warren");
+            match connecting {
+                Ok(connecting) => match connecting.await {
+                    Ok(connection) => return Ok(connection),
+                    Err(error) => last = error.to_string(),
+                },
+                Err(error) => last = error.to_string(),
+            }
+        }
+        Err(last)
+    }
+
+    /// Gets a fresh certificate when the present one has lived two thirds of its life. A failure leaves the present one, which is still good.
+    async fn renew_if_due(&self, connection: &quinn::Connection) {
+        let Shared { env, credentials, store, .. } = &*self.shared;
+        let current = credentials.current();
+        if !current.renew_in(env.wall.now()).is_zero() {
+            return;
+        }
+        let renewal = async {
+            let (mut send, mut recv) = connection.open_bi().await.map_err(|error| error.to_string())?;
+            let request = ClientRequest::Renew { request: current.key.csr() };
+            frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())?;
+            match frame::read(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
+                EnrollReply::Enrolled(enrolled) => current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string()),
+                EnrollReply::Failed(failure) => Err(failure.message().to_owned()),
+            }
+        };
+        let renewed = Budget::new(RENEWAL).run(renewal).await.unwrap_or_else(|error| Err(error.to_string()));
+        let kept = renewed.and_then(|renewed| {
+            store.save(&renewed).map_err(|error| error.to_string())?;
+            credentials.replace(renewed);
+            Ok(())
+        });
+        if let Err(reason) = kept {
+            tracing::warn!(reason, "certificate not renewed");
+        }
+    }
+}

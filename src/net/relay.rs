@@ -1,0 +1,144 @@
+//! Moves the bytes of one dial between two byte streams, until both directions have ended.
+//!
+//! Half-close is kept: an end of input on one side becomes an end of output on the other, and the other direction goes on. Reset is
+//! kept: when either side fails, both are aborted, so that nobody takes a torn stream for a whole one. What is in memory is
+//! one buffer per direction; a slow reader holds back its own writer.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use quinn::{ReadError, RecvStream, SendStream, WriteError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+
+use super::Stream;
+use crate::wire::close::Close;
+
+/// How much is read from a local stream at once. Below 64 KiB the system calls dominate.
+const READ_SIZE: usize = 64 * 1024;
+/// How many packets' worth of bytes are taken from a QUIC stream at once.
+const CHUNKS: usize = 32;
+
+/// How a relay ended, seen from the first of the two streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relayed {
+    /// Bytes that went from the first stream to the second.
+    pub sent_bytes: u64,
+    /// Bytes that came from the second stream to the first.
+    pub received_bytes: u64,
+    /// Whether both directions came to their end.
+    pub end: End,
+}
+
+/// How a byte stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Both directions were closed by their writers.
+    Whole,
+    /// One side was reset, and so the other was too.
+    Reset,
+}
+
+impl End {
+    /// The word in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// A direction broke: its reader or its writer is gone.
+struct Broken;
+
+impl From<io::Error> for Broken {
+    fn from(_: io::Error) -> Self {
+        Self
+    }
+}
+
+impl From<ReadError> for Broken {
+    fn from(_: ReadError) -> Self {
+        Self
+    }
+}
+
+impl From<WriteError> for Broken {
+    fn from(_: WriteError) -> Self {
+        Self
+    }
+}
+
+/// Relays between a local byte stream and a QUIC stream.
+pub async fn local(stream: Box<dyn Stream>, mut send: SendStream, mut recv: RecvStream) -> Relayed {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Whole };
+    let outcome = tokio::try_join!(
+        upload(&mut reader, &mut send, &mut relayed.sent_bytes),
+        download(&mut recv, &mut writer, &mut relayed.received_bytes),
+    );
+    if outcome.is_err() {
+        Close::RESET.abort(&mut send, &mut recv);
+        reader.unsplit(writer).abort();
+        relayed.end = End::Reset;
+    }
+    relayed
+}
+
+/// Relays between two QUIC streams, without a copy.
+pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStream)) -> Relayed {
+    let (mut first, mut second) = (first, second);
+    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Whole };
+    let outcome = tokio::try_join!(
+        forward(&mut first.1, &mut second.0, &mut relayed.sent_bytes),
+        forward(&mut second.1, &mut first.0, &mut relayed.received_bytes),
+    );
+    if outcome.is_err() {
+        Close::RESET.abort(&mut first.0, &mut first.1);
+        Close::RESET.abort(&mut second.0, &mut second.1);
+        relayed.end = End::Reset;
+    }
+    relayed
+}
+
+async fn upload(reader: &mut ReadHalf<Box<dyn Stream>>, send: &mut SendStream, moved: &mut u64) -> Result<(), Broken> {
+    let mut buffer = BytesMut::new();
+    loop {
+        buffer.reserve(READ_SIZE);
+        // The far end may give up while nothing comes from here.
+        let read = tokio::select! {
+            read = reader.read_buf(&mut buffer) => read?,
+            _ = send.stopped() => return Err(Broken),
+        };
+        if read == 0 {
+            // It fails only if the far end stopped the stream or the connection is gone; then the other direction says so.
+            return send.finish().map_err(|_| Broken);
+        }
+        send.write_chunk(buffer.split().freeze()).await?;
+        *moved += read as u64;
+    }
+}
+
+async fn download(recv: &mut RecvStream, writer: &mut WriteHalf<Box<dyn Stream>>, moved: &mut u64) -> Result<(), Broken> {
+    let mut chunks: [Bytes; CHUNKS] = Default::default();
+    while let Some(count) = recv.read_chunks(&mut chunks).await? {
+        for chunk in &mut chunks[..count] {
+            *moved += chunk.len() as u64;
+            writer.write_all_buf(chunk).await?;
+        }
+    }
+    Ok(writer.shutdown().await?)
+}
+
+async fn forward(recv: &mut RecvStream, send: &mut SendStream, moved: &mut u64) -> Result<(), Broken> {
+    let mut chunks: [Bytes; CHUNKS] = Default::default();
+    loop {
+        let count = tokio::select! {
+            count = recv.read_chunks(&mut chunks) => count?,
+            _ = send.stopped() => return Err(Broken),
+        };
+        let Some(count) = count else { return send.finish().map_err(|_| Broken) };
+        *moved += chunks[..count].iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        send.write_all_chunks(&mut chunks[..count]).await?;
+    }
+}

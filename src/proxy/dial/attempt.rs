@@ -1,0 +1,101 @@
+//! One try of a dial at one owner proxy.
+
+use quinn::{RecvStream, SendStream};
+use warren_raft::ProxyId;
+
+use crate::net::Budget;
+use crate::proxy::mesh::Links;
+use crate::proxy::tunnels::{StreamError, StreamPermit, Tunnels};
+use crate::wire::close::Close;
+use crate::wire::{DialAnswer, DialHeader, frame};
+
+/// A stream that has connected, and what must live as long as it.
+#[derive(Debug)]
+pub struct Open {
+    /// To the agent.
+    pub send: SendStream,
+    /// From the agent.
+    pub recv: RecvStream,
+    /// The place among the tunnel's streams, if the tunnel is this proxy's.
+    pub permit: Option<StreamPermit>,
+}
+
+/// Why a try came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Miss {
+    /// The owner, or the agent behind it, answered.
+    Answered(DialAnswer),
+    /// The owner proxy cannot be reached.
+    Unreachable(String),
+    /// No answer in time.
+    Deadline,
+}
+
+impl Miss {
+    /// Whether the answer holds wherever the agent is asked.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Answered(answer) => match answer {
+                DialAnswer::TargetRefused { .. } | DialAnswer::TargetTimeout | DialAnswer::Denied | DialAnswer::UnknownService => true,
+                DialAnswer::Connected
+                | DialAnswer::NotHere { .. }
+                | DialAnswer::Draining { .. }
+                | DialAnswer::Overloaded { .. }
+                | DialAnswer::TunnelLost { .. } => false,
+            },
+            Self::Unreachable(_) | Self::Deadline => false,
+        }
+    }
+}
+
+/// Tries a tunnel of this proxy.
+pub(super) async fn local(tunnels: &Tunnels, header: &DialHeader, budget: Budget) -> Result<Open, Miss> {
+    let tunnel = tunnels.get(&header.agent).ok_or(Miss::Answered(DialAnswer::NotHere { hint: None }))?;
+    let (permit, send, recv) = tunnel.open(budget).await.map_err(|error| {
+        Miss::Answered(match error {
+            StreamError::Limit(_) => DialAnswer::Overloaded { retry_after_ms: 1000 },
+            StreamError::Gone(_) | StreamError::Deadline => DialAnswer::TunnelLost { reason: error.to_string() },
+        })
+    })?;
+    let (send, recv) = ask(send, recv, header, budget).await?;
+    Ok(Open { send, recv, permit: Some(permit) })
+}
+
+/// Tries the tunnel of a peer.
+pub(super) async fn peer(links: &Links, owner: ProxyId, header: &DialHeader, budget: Budget) -> Result<Open, Miss> {
+    let (send, recv) = links.open(owner, budget).await.map_err(|error| Miss::Unreachable(error.to_string()))?;
+    let (send, recv) = ask(send, recv, header, budget).await?;
+    Ok(Open { send, recv, permit: None })
+}
+
+/// Sends the header and waits for the answer. Whatever ends this early gives the stream up at both ends.
+async fn ask(send: SendStream, recv: RecvStream, header: &DialHeader, budget: Budget) -> Result<(SendStream, RecvStream), Miss> {
+    let mut stream = Unanswered { stream: Some((send, recv)) };
+    let header = DialHeader { budget_ms: budget.left_ms(), ..header.clone() };
+    let answer = budget.run(stream.exchange(&header)).await.map_err(|_| Miss::Deadline)?.map_err(|error| Miss::Unreachable(error.to_string()))?;
+    match answer {
+        DialAnswer::Connected => stream.stream.take().ok_or(Miss::Deadline),
+        other => Err(Miss::Answered(other)),
+    }
+}
+
+/// A stream whose dial is not answered yet; given up when dropped, so that the hops behind it stop their work.
+struct Unanswered {
+    stream: Option<(SendStream, RecvStream)>,
+}
+
+impl Unanswered {
+    async fn exchange(&mut self, header: &DialHeader) -> Result<DialAnswer, frame::FrameError> {
+        let Some((send, recv)) = &mut self.stream else { return Err(frame::FrameError::Stream(std::io::ErrorKind::NotConnected.into())) };
+        frame::write(send, header, frame::MAX_MESSAGE).await?;
+        frame::read(recv, frame::MAX_MESSAGE).await
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some((send, recv)) = &mut self.stream {
+            Close::CANCELLED.abort(send, recv);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a client is told when a dial comes to nothing. Pure.
+
+use warren_raft::{AgentName, ProxyId, Table};
+
+use super::attempt::Miss;
+use super::resolve::{Choice, Unresolved};
+use crate::failure::{Code, Failure, Stage};
+use crate::wire::{DialAnswer, Target};
+
+/// The target means nothing.
+pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
+    match why {
+        Unresolved::AgentUnknown(agent) => Failure::new(Code::ServiceUnknown, Stage::Route, format!("there is no service `{target}`"))
+            .caused_by(format!("no agent `{agent}` has enrolled"))
+            .hint("`warren agents ls`"),
+        Unresolved::ServiceUnknown => Failure::new(Code::ServiceUnknown, Stage::Route, format!("there is no service `{target}`"))
+            .caused_by(match target {
+                Target::Service(agent, service) => format!("agent `{agent}` does not publish `{service}`"),
+                Target::Port(agent, port) => format!("no service of agent `{agent}` has port {port}"),
+                Target::Any(service) => format!("no agent publishes `{service}`"),
+            })
+            .hint("`warren agents ls`"),
+        Unresolved::Denied => Failure::new(Code::Denied, Stage::Ingress, format!("`{target}` is not allowed"))
+            .hint("ask for a token made by `warren token create --role client --allow AGENT/SERVICE`"),
+    }
+}
+
+/// The agent is known and no proxy has a tunnel of it.
+pub(super) fn offline(table: &Table, choice: &Choice, now_ms: u64) -> Failure {
+    let failure = Failure::new(Code::AgentOffline, Stage::Route, format!("service `{}/{}` has no agent online", choice.agent, choice.service));
+    let failure = match last_seen(table, &choice.agent, now_ms) {
+        Some(cause) => failure.caused_by(cause),
+        None => failure.caused_by(format!("agent `{}` has enrolled and never connected", choice.agent)),
+    };
+    failure.hint("`warren agents ls`")
+}
+
+fn last_seen(table: &Table, agent: &AgentName, now_ms: u64) -> Option<String> {
+    let record = table.agent(agent)?;
+    let seconds = now_ms.saturating_sub(record.last_seen?.0) / 1000;
+    let at = record.last_proxy.map(|proxy| format!(" at {}", name(table, proxy))).unwrap_or_default();
+    Some(format!("agent `{agent}` was last seen{at} {} ago", humantime::format_duration(std::time::Duration::from_secs(seconds))))
+}
+
+/// The last try came to nothing.
+pub(super) fn missed(table: &Table, choice: &Choice, owner: ProxyId, miss: &Miss) -> Failure {
+    let what = format!("{}/{}", choice.agent, choice.service);
+    let owner = name(table, owner);
+    match miss {
+        Miss::Unreachable(reason) => {
+            Failure::new(Code::PeerUnreachable, Stage::Peer, format!("proxy `{owner}`, which holds the tunnel of `{}`, cannot be reached", choice.agent))
+                .caused_by(reason.as_str())
+                .hint("`warren status`")
+        }
+        Miss::Deadline => Failure::new(Code::Timeout, Stage::Tunnel, format!("no answer from `{what}` in time"))
+            .caused_by(format!("the dial through proxy `{owner}` was not answered"))
+            .hint("`warren agents ls`"),
+        Miss::Answered(answer) => answered(&what, choice, answer).at(owner),
+    }
+}
+
+fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
+    match answer {
+        DialAnswer::TargetRefused { reason } => {
+            Failure::new(Code::TargetRefused, Stage::Target, format!("the target of `{what}` refused")).caused_by(reason.as_str())
+        }
+        DialAnswer::TargetTimeout => Failure::new(Code::Timeout, Stage::Target, format!("the target of `{what}` did not answer in time")),
+        DialAnswer::Denied => Failure::new(Code::Denied, Stage::Tunnel, format!("`{what}` is not allowed")),
+        DialAnswer::UnknownService => {
+            Failure::new(Code::ServiceUnknown, Stage::Tunnel, format!("agent `{}` does not publish `{}`", choice.agent, choice.service))
+        }
+        DialAnswer::Overloaded { retry_after_ms } => {
+            Failure::new(Code::LimitReached, Stage::Tunnel, format!("the tunnel of `{}` carries as many streams as it may", choice.agent))
+                .hint(format!("try again in {retry_after_ms} ms"))
+        }
+        DialAnswer::TunnelLost { reason } => {
+            Failure::new(Code::AgentOffline, Stage::Tunnel, format!("the tunnel of `{}` was lost", choice.agent)).caused_by(reason.as_str())
+        }
+        DialAnswer::NotHere { .. } | DialAnswer::Draining { .. } | DialAnswer::Connected => {
+            Failure::new(Code::AgentOffline, Stage::Tunnel, format!("service `{what}` has no agent online"))
+                .caused_by(format!("the tunnel of `{}` has just moved", choice.agent))
+                .hint("try again")
+        }
+    }
+}
+
+fn name(table: &Table, proxy: ProxyId) -> String {
+    table.proxy(proxy).map_or_else(|| format!("proxy {proxy}"), |record| record.name.to_string())
+}

@@ -1,0 +1,98 @@
+//! The owner side of a dial: a peer asks for a tunnel of this proxy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{RecvStream, SendStream};
+use warren_raft::{ProxyId, RoutingStore, Table};
+
+use super::attempt::{self, Miss, Open};
+use crate::net::{Budget, relay};
+use crate::proxy::metrics::Metrics;
+use crate::proxy::tunnels::Tunnels;
+use crate::wire::close::Close;
+use crate::wire::{DialAnswer, DialHeader, frame};
+
+/// Longest budget that is taken from a peer.
+const MAX_BUDGET: Duration = Duration::from_secs(60);
+/// How long the leader may take to confirm that a client is known.
+const CONFIRM: Duration = Duration::from_secs(2);
+
+/// Serves peers' dials from the tunnels of this proxy, and only from those: there is at most one hop between proxies.
+#[derive(Debug)]
+pub struct Owner {
+    /// This proxy.
+    pub me: ProxyId,
+    /// Who is where, and who may what.
+    pub store: RoutingStore,
+    /// The tunnels that are here.
+    pub tunnels: Arc<Tunnels>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl Owner {
+    /// Carries the dial of `header` to its end.
+    pub async fn carry(&self, header: DialHeader, (mut send, mut recv): (SendStream, RecvStream)) {
+        let budget = Budget::new(Duration::from_millis(header.budget_ms.into()).min(MAX_BUDGET));
+        let dialled = tokio::select! {
+            dialled = self.dial(&header, budget) => dialled,
+            // The ingress proxy has found another way, or its client has left.
+            _ = send.stopped() => {
+                tracing::debug!("cancelled by the ingress proxy");
+                Close::CANCELLED.abort(&mut send, &mut recv);
+                return;
+            }
+        };
+        match dialled {
+            Ok(open) => self.relay(open, send, recv).await,
+            Err(answer) => {
+                tracing::debug!(?answer, "dial not carried");
+                if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
+                    // It fails only when the asker has gone.
+                    let _ = send.finish();
+                }
+                // Bytes that the client has sent already are nobody's.
+                let _ = recv.stop(Close::DONE.code());
+            }
+        }
+    }
+
+    async fn dial(&self, header: &DialHeader, budget: Budget) -> Result<Open, DialAnswer> {
+        self.check(header, budget).await?;
+        attempt::local(&self.tunnels, header, budget).await.map_err(|miss| match miss {
+            Miss::Answered(DialAnswer::NotHere { .. }) => DialAnswer::NotHere { hint: self.elsewhere(header) },
+            Miss::Answered(answer) => answer,
+            Miss::Unreachable(reason) => DialAnswer::TunnelLost { reason },
+            Miss::Deadline => DialAnswer::TunnelLost { reason: "the agent did not answer in time".to_owned() },
+        })
+    }
+
+    /// Checks by itself that the client may, so that one bad proxy cannot quietly reach everything.
+    async fn check(&self, header: &DialHeader, budget: Budget) -> Result<(), DialAnswer> {
+        let allowed = |table: &Table| table.allows(&header.client, &header.agent, &header.service);
+        if allowed(&self.store.table()) {
+            return Ok(());
+        }
+        match self.store.confirm(budget.at_most(CONFIRM).left()).await {
+            Ok(table) if allowed(&table) => Ok(()),
+            Ok(_) | Err(_) => Err(DialAnswer::Denied),
+        }
+    }
+
+    fn elsewhere(&self, header: &DialHeader) -> Option<ProxyId> {
+        self.store.table().routes_of(&header.agent).map(|route| route.proxy).find(|proxy| *proxy != self.me)
+    }
+
+    async fn relay(&self, open: Open, mut send: SendStream, recv: RecvStream) {
+        if frame::write(&mut send, &DialAnswer::Connected, frame::MAX_MESSAGE).await.is_err() {
+            let (mut send, mut recv) = (open.send, open.recv);
+            Close::CANCELLED.abort(&mut send, &mut recv);
+            return;
+        }
+        let _running = self.metrics.stream();
+        let relayed = relay::quic((send, recv), (open.send, open.recv)).await;
+        self.metrics.relayed(&relayed);
+        tracing::debug!(sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "carried");
+    }
+}

@@ -1,0 +1,101 @@
+//! Lets peers in on port 3021.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::Incoming;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::ProxyId;
+
+use super::{Links, PeerConnection};
+use crate::identity::{self, Role};
+use crate::net::Budget;
+use crate::wire::close::Close;
+use crate::wire::{Hello, PeerHello, frame};
+
+/// Handshakes of peers at the same time. A hundred peers that all come back at once need two each.
+const MAX_HANDSHAKES: usize = 256;
+/// How long a handshake and hello may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// The accept loop of the peer port.
+#[derive(Debug)]
+pub struct PeerAcceptor {
+    /// Where it listens.
+    pub endpoint: quinn::Endpoint,
+    /// Which links learn of accepted connections.
+    pub links: Links,
+    /// Where accepted connections go to be served.
+    pub made: mpsc::Sender<PeerConnection>,
+}
+
+impl PeerAcceptor {
+    /// Accepts until `cancel`. Each handshake has a task and a deadline of its own; beyond a bound of them a newcomer is refused at once.
+    pub async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
+        let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        let shared = Arc::new(self);
+        loop {
+            let incoming = tokio::select! {
+                incoming = shared.endpoint.accept() => incoming,
+                () = cancel.cancelled() => return,
+            };
+            let Some(incoming) = incoming else { return };
+            let Ok(permit) = permits.clone().try_acquire_owned() else {
+                incoming.refuse();
+                continue;
+            };
+            let shared = shared.clone();
+            tasks.spawn(async move {
+                shared.admit(incoming).await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn admit(&self, incoming: Incoming) {
+        let from = incoming.remote_address();
+        match Budget::new(HANDSHAKE).run(handshake(incoming)).await {
+            Ok(Ok(made)) => {
+                tracing::info!(peer = %made.peer, kind = made.kind.as_str(), "peer connected");
+                self.links.accepted(&made);
+                // Only a proxy that is stopping has nobody left to serve it.
+                let _ = self.made.send(made).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%from, %error, "peer not admitted"),
+            Err(error) => tracing::debug!(%from, %error, "peer not admitted"),
+        }
+    }
+}
+
+/// Why a connection to the peer port is not admitted.
+#[derive(Debug, thiserror::Error)]
+enum NotAdmitted {
+    #[error("the handshake failed: {0}")]
+    Handshake(#[from] quinn::ConnectionError),
+    #[error("the certificate names no proxy")]
+    NoProxy,
+    #[error("the hello failed: {0}")]
+    Hello(#[from] frame::FrameError),
+}
+
+async fn handshake(incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
+    let connection = incoming.await?;
+    let peer = proxy_of(&connection).ok_or_else(|| {
+        Close::REFUSED.close(&connection);
+        NotAdmitted::NoProxy
+    })?;
+    let (mut send, mut recv) = connection.accept_bi().await?;
+    let hello: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await.inspect_err(|_| Close::PROTOCOL.close(&connection))?;
+    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: hello.kind }, frame::MAX_MESSAGE).await?;
+    Ok(PeerConnection { peer, kind: hello.kind, connection })
+}
+
+fn proxy_of(connection: &quinn::Connection) -> Option<ProxyId> {
+    let (identity, _) = identity::peer_identity(connection)?;
+    if identity.role != Role::Proxy {
+        return None;
+    }
+    identity.name.parse().ok().map(ProxyId)
+}

@@ -1,0 +1,83 @@
+//! Makes a connection to a peer.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use warren_raft::ProxyId;
+
+use super::PeerConnection;
+use super::link::Link;
+use crate::identity::{ClientTls, CredentialsHandle, TlsError};
+use crate::net::{Budget, Elapsed, Env, Profile, quic};
+use crate::wire::{Hello, LinkKind, PeerHello, frame};
+
+/// How long one try may take, with its handshake and hello.
+const TRY: Duration = Duration::from_secs(3);
+
+/// Everything a try needs.
+#[derive(Debug)]
+pub(super) struct Dialer {
+    pub(super) me: ProxyId,
+    pub(super) env: Env,
+    pub(super) endpoint: quinn::Endpoint,
+    pub(super) credentials: CredentialsHandle,
+    /// Where made connections go to be served.
+    pub(super) made: mpsc::Sender<PeerConnection>,
+}
+
+/// Why a peer was not reached.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("its address `{address}` does not resolve: {error}")]
+    Resolve { address: String, error: std::io::Error },
+    #[error("its address `{0}` stands for nothing")]
+    NoAddress(String),
+    #[error("our certificate cannot be used: {0}")]
+    Tls(#[from] TlsError),
+    #[error("the dial failed: {0}")]
+    Connect(#[from] quinn::ConnectError),
+    #[error("the handshake failed: {0}")]
+    Handshake(#[from] quinn::ConnectionError),
+    #[error("its hello failed: {0}")]
+    Hello(#[from] frame::FrameError),
+    #[error(transparent)]
+    Elapsed(#[from] Elapsed),
+    #[error("this proxy is stopping")]
+    Stopping,
+}
+
+impl Dialer {
+    /// Dials the peer of `link`, on every address its name stands for until one answers, and hands the connection in.
+    pub(super) async fn dial(&self, link: &Link, kind: LinkKind) -> Result<(), DialError> {
+        let address = link.address();
+        let found = self.env.net.resolve(&address).await.map_err(|error| DialError::Resolve { address: address.clone(), error })?;
+        let mut last = DialError::NoAddress(address);
+        for address in found {
+            match Budget::new(TRY).run(self.try_one(link, kind, address)).await.map_err(DialError::from).flatten() {
+                Ok(connection) => return self.hand_in(link, kind, connection).await,
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn try_one(&self, link: &Link, kind: LinkKind, address: std::net::SocketAddr) -> Result<quinn::Connection, DialError> {
+        let tls = ClientTls::peer(&self.credentials.current(), link.peer, &self.env)?;
+        let profile = match kind {
+            LinkKind::Control => Profile::PeerControl,
+            LinkKind::Bulk => Profile::PeerBulk,
+        };
+        let config = quic::client_config(tls, &self.env, profile);
+        let connection = self.endpoint.connect_with(config, address, "warren")?.await?;
+        let (mut send, mut recv) = connection.open_bi().await?;
+        frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind }, frame::MAX_MESSAGE).await?;
+        let _theirs: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
+        Ok(connection)
+    }
+
+    async fn hand_in(&self, link: &Link, kind: LinkKind, connection: quinn::Connection) -> Result<(), DialError> {
+        link.put(kind, &connection, self.me);
+        tracing::info!(peer = %link.peer, kind = kind.as_str(), "peer connected");
+        self.made.send(PeerConnection { peer: link.peer, kind, connection }).await.map_err(|_| DialError::Stopping)
+    }
+}

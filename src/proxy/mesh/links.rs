@@ -1,0 +1,193 @@
+//! Every peer this proxy knows of, and the way to open a stream to one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quinn::{RecvStream, SendStream};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::{ProxyId, Table};
+
+use super::PeerConnection;
+use super::dialer::Dialer;
+use super::link::Link;
+use super::slot::NoConnection;
+use crate::identity::CredentialsHandle;
+use crate::net::{Budget, Elapsed, Env};
+use crate::wire::peer::PeerReport;
+use crate::wire::{ControlReply, ControlRequest, LinkKind, frame};
+
+/// How often a peer is asked how it is.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The peers of this proxy. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Links {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    me: ProxyId,
+    dialer: Arc<Dialer>,
+    links: Mutex<BTreeMap<ProxyId, Arc<Link>>>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+}
+
+/// Why no stream to a peer could be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Nothing is known of the proxy.
+    #[error("proxy {0} is not known here")]
+    Unknown(ProxyId),
+    /// There is no connection to it.
+    #[error("no connection to proxy {peer}: {reason}")]
+    Unreachable {
+        /// The proxy.
+        peer: ProxyId,
+        /// Why, as a fragment.
+        reason: String,
+    },
+    /// Its connection gives no stream in time.
+    #[error("proxy {0} took no stream in time")]
+    Deadline(ProxyId),
+}
+
+impl Links {
+    /// No peers yet. Connections that are made go to `made`, to be served.
+    pub fn new(
+        me: ProxyId,
+        env: Env,
+        endpoint: quinn::Endpoint,
+        credentials: CredentialsHandle,
+        made: mpsc::Sender<PeerConnection>,
+    ) -> Self {
+        let dialer = Arc::new(Dialer { me, env, endpoint, credentials, made });
+        let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+        Self { shared: Arc::new(Shared { me, dialer, links: Mutex::default(), tasks, cancel }) }
+    }
+
+    /// Makes the links agree with the table: one for each other proxy that has said where it is.
+    pub fn follow(&self, table: &Table) {
+        for (id, proxy) in table.proxies().filter(|(id, proxy)| *id != self.shared.me && !proxy.peer_address.is_empty()) {
+            self.link(id, &proxy.peer_address);
+        }
+        let mut links = self.lock();
+        links.retain(|id, link| {
+            // A proxy that is not in the table may be one that this proxy has just joined through.
+            let stays = table.cluster().is_none() || table.proxy(*id).is_some();
+            if !stays {
+                link.cancel.cancel();
+            }
+            stays
+        });
+    }
+
+    /// The link to `peer`, made if there is none, now known at `address`.
+    pub(super) fn link(&self, peer: ProxyId, address: &str) -> Arc<Link> {
+        let mut links = self.lock();
+        if let Some(link) = links.get(&peer) {
+            link.moved_to(address);
+            return link.clone();
+        }
+        let link = Arc::new(Link::new(self.shared.me, peer, address, self.shared.cancel.child_token()));
+        links.insert(peer, link.clone());
+        drop(links);
+        for kind in [LinkKind::Control, LinkKind::Bulk] {
+            let (link, dialer) = (link.clone(), self.shared.dialer.clone());
+            self.shared.tasks.spawn(async move { link.keep(kind, &dialer).await });
+        }
+        let (links, pinged) = (self.clone(), link.clone());
+        self.shared.tasks.spawn(async move { links.ping(&pinged).await });
+        link
+    }
+
+    /// Takes in a connection that the peer has dialled; of a peer that is not known yet, the table will tell.
+    pub(super) fn accepted(&self, made: &PeerConnection) {
+        if let Some(link) = self.lock().get(&made.peer).cloned() {
+            link.put(made.kind, &made.connection, made.peer);
+        }
+    }
+
+    /// Opens a stream for a dial to `peer`.
+    ///
+    /// # Errors
+    /// [`OpenError`], at once while the peer is known to be out of reach.
+    pub async fn open(&self, peer: ProxyId, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {
+        let link = self.lock().get(&peer).cloned().ok_or(OpenError::Unknown(peer))?;
+        open(&link, LinkKind::Bulk, budget).await
+    }
+
+    /// The round trip to `peer`, while it is connected.
+    pub fn rtt(&self, peer: ProxyId) -> Option<Duration> {
+        self.lock().get(&peer).cloned().and_then(|link| link.rtt())
+    }
+
+    /// What `peer` last said of itself, while it is connected.
+    pub fn report(&self, peer: ProxyId) -> Option<PeerReport> {
+        self.lock().get(&peer).cloned().and_then(|link| link.report())
+    }
+
+    /// Ends every loop; connections close with the endpoint.
+    pub async fn shutdown(&self) {
+        self.shared.cancel.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    async fn ping(&self, link: &Link) {
+        loop {
+            if let Ok(ControlReply::Pong(report)) = ask(link, &ControlRequest::Ping, Budget::new(PING_INTERVAL)).await {
+                link.reported(report);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PING_INTERVAL) => {}
+                () = link.cancel.cancelled() => return,
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ProxyId, Arc<Link>>> {
+        self.shared.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AskError {
+    /// It was not sent.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It was sent, or may have been.
+    #[error(transparent)]
+    Frame(#[from] frame::FrameError),
+    /// No answer in time.
+    #[error(transparent)]
+    Elapsed(#[from] Elapsed),
+}
+
+/// Asks a question on the control connection.
+pub(super) async fn ask(link: &Link, request: &ControlRequest, budget: Budget) -> Result<ControlReply, AskError> {
+    let (mut send, mut recv) = open(link, LinkKind::Control, budget).await?;
+    let exchange = async {
+        frame::write(&mut send, request, frame::MAX_CONTROL).await?;
+        frame::read(&mut recv, frame::MAX_CONTROL).await
+    };
+    Ok(budget.run(exchange).await??)
+}
+
+async fn open(link: &Link, kind: LinkKind, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {
+    let peer = link.peer;
+    let unreachable = |reason: String| OpenError::Unreachable { peer, reason };
+    let connection = link.get(kind, budget).await.map_err(|error| match error {
+        NoConnection::Down(reason) => unreachable(reason),
+        NoConnection::Deadline => unreachable(error.to_string()),
+    })?;
+    match budget.run(connection.open_bi()).await {
+        Ok(opened) => opened.map_err(|error| unreachable(error.to_string())),
+        Err(Elapsed) => Err(OpenError::Deadline(peer)),
+    }
+}

@@ -1,0 +1,107 @@
+//! Serves what peers ask on their connections, whoever dialled them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use quinn::{RecvStream, SendStream};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::ProxyId;
+
+use super::PeerConnection;
+use crate::net::Budget;
+use crate::wire::close::Close;
+use crate::wire::peer::PeerReport;
+use crate::wire::{ControlReply, ControlRequest, DialHeader, LinkKind, frame};
+
+/// How long a request may take to arrive once its stream is open.
+const HEADER: Duration = Duration::from_secs(5);
+/// Dials of one peer at the same time on one connection.
+const MAX_DIALS: u32 = 8192;
+/// Control requests of one peer at the same time.
+const MAX_REQUESTS: u32 = 256;
+
+/// What a proxy does for its peers.
+#[async_trait]
+pub trait PeerService: Send + Sync + 'static {
+    /// Answers a request of `from`'s routing store.
+    async fn store(&self, from: ProxyId, request: Bytes) -> Result<Bytes, String>;
+    /// How this proxy is.
+    fn report(&self) -> PeerReport;
+    /// Carries a dial that `from` sends to a tunnel of this proxy, to its end.
+    async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream));
+}
+
+/// Serves connections as they are made, until `cancel`.
+pub async fn run(
+    mut made: mpsc::Receiver<PeerConnection>,
+    service: Arc<dyn PeerService>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+) {
+    loop {
+        let connection = tokio::select! {
+            connection = made.recv() => connection,
+            () = cancel.cancelled() => return,
+        };
+        let Some(connection) = connection else { return };
+        tasks.spawn(serve(connection, service.clone(), tasks.clone()));
+    }
+}
+
+async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskTracker) {
+    let limit = match made.kind {
+        LinkKind::Control => MAX_REQUESTS,
+        LinkKind::Bulk => MAX_DIALS,
+    };
+    made.connection.set_max_concurrent_bi_streams(limit.into());
+    let reason = loop {
+        match made.connection.accept_bi().await {
+            Ok(stream) => {
+                let (service, peer, kind) = (service.clone(), made.peer, made.kind);
+                tasks.spawn(async move { answer(peer, kind, stream, &*service).await });
+            }
+            Err(reason) => break reason,
+        }
+    };
+    tracing::info!(peer = %made.peer, kind = made.kind.as_str(), %reason, "peer disconnected");
+}
+
+async fn answer(peer: ProxyId, kind: LinkKind, (mut send, mut recv): (SendStream, RecvStream), service: &dyn PeerService) {
+    let budget = Budget::new(HEADER);
+    match kind {
+        LinkKind::Control => match budget.run(frame::read(&mut recv, frame::MAX_CONTROL)).await {
+            Ok(Ok(request)) => reply(peer, request, send, service).await,
+            Ok(Err(error)) => refuse(peer, &error, &mut send, &mut recv),
+            Err(error) => refuse(peer, &error, &mut send, &mut recv),
+        },
+        LinkKind::Bulk => match budget.run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
+            Ok(Ok(header)) => service.dial(peer, header, (send, recv)).await,
+            Ok(Err(error)) => refuse(peer, &error, &mut send, &mut recv),
+            Err(error) => refuse(peer, &error, &mut send, &mut recv),
+        },
+    }
+}
+
+async fn reply(peer: ProxyId, request: ControlRequest, mut send: SendStream, service: &dyn PeerService) {
+    let reply = match request {
+        ControlRequest::Ping => ControlReply::Pong(service.report()),
+        ControlRequest::Store(bytes) => match service.store(peer, bytes).await {
+            Ok(bytes) => ControlReply::Store(bytes),
+            Err(reason) => ControlReply::Refused(reason),
+        },
+    };
+    match frame::write(&mut send, &reply, frame::MAX_CONTROL).await {
+        // The asker may have given up: it then resets the stream by itself.
+        Ok(()) => drop(send.finish()),
+        Err(error) => tracing::debug!(%peer, %error, "answer not sent"),
+    }
+}
+
+fn refuse(peer: ProxyId, error: &dyn std::error::Error, send: &mut SendStream, recv: &mut RecvStream) {
+    tracing::debug!(%peer, %error, "request not understood");
+    Close::PROTOCOL.abort(send, recv);
+}

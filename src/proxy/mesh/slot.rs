@@ -1,0 +1,114 @@
+//! The place of one connection to a peer: what is there now, and waiting for it.
+
+use quinn::Connection;
+use tokio::sync::watch;
+use warren_raft::ProxyId;
+
+use crate::net::Budget;
+
+/// The state of a connection to a peer.
+#[derive(Clone, Debug)]
+enum State {
+    /// A try is under way, or about to be.
+    Connecting,
+    /// There is one.
+    Up {
+        connection: Connection,
+        /// Whether the side that ought to dial did.
+        preferred: bool,
+    },
+    /// The last try failed; the next one is waited for.
+    Down(String),
+}
+
+/// Why a slot has no connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoConnection {
+    /// The last try failed.
+    #[error("{0}")]
+    Down(String),
+    /// None came about in time.
+    #[error("no connection in time")]
+    Deadline,
+}
+
+/// One connection to a peer, made anew whenever it is lost.
+#[derive(Debug)]
+pub(super) struct Slot {
+    state: watch::Sender<State>,
+}
+
+impl Slot {
+    pub(super) fn new() -> Self {
+        Self { state: watch::Sender::new(State::Connecting) }
+    }
+
+    /// The connection, if it is live.
+    pub(super) fn live(&self) -> Option<Connection> {
+        live(&self.state.borrow())
+    }
+
+    /// Takes in a connection. One that was dialled by the preferred side is kept over one that was not, so that both sides agree.
+    pub(super) fn put(&self, connection: &Connection, preferred: bool) {
+        self.state.send_if_modified(|state| {
+            let keep = matches!(state, State::Up { connection, preferred: true } if !preferred && connection.close_reason().is_none());
+            if !keep {
+                *state = State::Up { connection: connection.clone(), preferred };
+            }
+            !keep
+        });
+    }
+
+    /// Notes that a try begins, unless there is a connection.
+    pub(super) fn connecting(&self) {
+        self.state.send_if_modified(|state| {
+            let change = live(state).is_none();
+            if change {
+                *state = State::Connecting;
+            }
+            change
+        });
+    }
+
+    /// Notes that a try failed, unless there is a connection.
+    pub(super) fn failed(&self, reason: String) {
+        self.state.send_if_modified(|state| {
+            let change = live(state).is_none();
+            if change {
+                *state = State::Down(reason);
+            }
+            change
+        });
+    }
+
+    /// Waits for a connection while a try is under way.
+    pub(super) async fn get(&self, budget: Budget) -> Result<Connection, NoConnection> {
+        let mut state = self.state.subscribe();
+        let settled = budget.run(state.wait_for(|state| live(state).is_some() || matches!(state, State::Down(_)))).await;
+        match settled {
+            Ok(Ok(state)) => match &*state {
+                State::Down(reason) => Err(NoConnection::Down(reason.clone())),
+                State::Connecting | State::Up { .. } => live(&state).ok_or(NoConnection::Deadline),
+            },
+            Ok(Err(_)) | Err(_) => Err(NoConnection::Deadline),
+        }
+    }
+
+    /// Resolves once there is a live connection.
+    pub(super) async fn up(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.state.subscribe().wait_for(|state| live(state).is_some()).await;
+    }
+}
+
+fn live(state: &State) -> Option<Connection> {
+    match state {
+        State::Up { connection, .. } if connection.close_reason().is_none() => Some(connection.clone()),
+        State::Up { .. } | State::Connecting | State::Down(_) => None,
+    }
+}
+
+/// Which of two proxies dials: the one that joined later, since it was told of the other when it did.
+pub(super) fn dials(me: ProxyId, peer: ProxyId) -> bool {
+    me > peer
+}

@@ -1,0 +1,30 @@
+//! The routing store's requests, one stream each on the control connection.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use warren_raft::{ProxyId, Transport, TransportError};
+
+use super::links::{AskError, Links, OpenError, ask};
+use crate::net::Budget;
+use crate::wire::{ControlReply, ControlRequest};
+
+#[async_trait]
+impl Transport for Links {
+    async fn call(&self, target: ProxyId, address: &str, request: Bytes, deadline: Duration) -> Result<Bytes, TransportError> {
+        let link = self.link(target, address);
+        let lost = |reason: String| TransportError::Lost { target, reason };
+        match ask(&link, &ControlRequest::Store(request), Budget::new(deadline)).await {
+            Ok(ControlReply::Store(reply)) => Ok(reply),
+            Ok(ControlReply::Refused(reason)) => Err(lost(reason)),
+            Ok(ControlReply::Pong(_)) => Err(lost("an answer to another question".to_owned())),
+            Err(AskError::Open(OpenError::Unreachable { reason, .. })) => Err(TransportError::Unreachable { target, reason }),
+            Err(AskError::Open(error @ (OpenError::Unknown(_) | OpenError::Deadline(_)))) => {
+                Err(TransportError::Unreachable { target, reason: error.to_string() })
+            }
+            Err(AskError::Frame(error)) => Err(lost(error.to_string())),
+            Err(AskError::Elapsed(_)) => Err(TransportError::Deadline { target, deadline }),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a proxy counts, shown at `/metrics`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::failure::Code;
+use crate::net::relay::Relayed;
+
+/// The counters of one proxy. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Dials of this proxy's clients by outcome: `connected`, or the code of the failure.
+    dials: Family<DialLabels, Counter>,
+    /// Streams that run through this proxy now, as ingress or as owner.
+    streams: Gauge<i64, Arc<AtomicI64>>,
+    /// Payload bytes from clients towards agents.
+    sent_bytes: Counter,
+    /// Payload bytes from agents towards clients.
+    received_bytes: Counter,
+    /// Streams that ended with a reset.
+    resets: Counter,
+    gauges: Gauges,
+}
+
+/// What is read off other parts at each scrape.
+#[derive(Clone, Debug, Default)]
+struct Gauges {
+    tunnels: Gauge<u64, Arc<AtomicU64>>,
+    peers_connected: Gauge<u64, Arc<AtomicU64>>,
+    routes: Gauge<u64, Arc<AtomicU64>>,
+    applied_index: Gauge<u64, Arc<AtomicU64>>,
+    lease_held: Gauge<u64, Arc<AtomicU64>>,
+    is_leader: Gauge<u64, Arc<AtomicU64>>,
+}
+
+/// The state at a scrape.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sample {
+    /// Tunnels at this proxy.
+    pub tunnels: u64,
+    /// Peers with a live control connection.
+    pub peers_connected: u64,
+    /// Valid routes in the table.
+    pub routes: u64,
+    /// The last entry applied.
+    pub applied_index: u64,
+    /// 1 while the lease is held.
+    pub lease_held: u64,
+    /// 1 while this proxy leads.
+    pub is_leader: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DialLabels {
+    outcome: &'static str,
+}
+
+/// Counts a running stream until it is dropped.
+#[derive(Debug)]
+pub struct RunningStream(Gauge<i64, Arc<AtomicI64>>);
+
+impl Drop for RunningStream {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// Counters under the prefix `warren_` in `registry`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            dials: Family::default(),
+            streams: Gauge::default(),
+            sent_bytes: Counter::default(),
+            received_bytes: Counter::default(),
+            resets: Counter::default(),
+            gauges: Gauges::default(),
+        };
+        let registry = registry.sub_registry_with_prefix("warren");
+        registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
+        registry.register("streams", "Streams that run through this proxy now", metrics.streams.clone());
+        registry.register("sent_bytes", "Payload bytes from clients towards agents", metrics.sent_bytes.clone());
+        registry.register("received_bytes", "Payload bytes from agents towards clients", metrics.received_bytes.clone());
+        registry.register("stream_resets", "Streams that ended with a reset", metrics.resets.clone());
+        registry.register("tunnels", "Tunnels that agents hold to this proxy", metrics.gauges.tunnels.clone());
+        registry.register("peers_connected", "Peers with a live control connection", metrics.gauges.peers_connected.clone());
+        registry.register("routes", "Valid routes in the table", metrics.gauges.routes.clone());
+        registry.register("raft_applied_index", "The last log entry applied", metrics.gauges.applied_index.clone());
+        registry.register("lease_held", "1 while this proxy holds its lease", metrics.gauges.lease_held.clone());
+        registry.register("raft_is_leader", "1 while this proxy leads the group", metrics.gauges.is_leader.clone());
+        metrics
+    }
+
+    /// Notes the end of a dial: connected, or failed with a code.
+    pub fn dialled(&self, failed: Option<Code>) {
+        self.dials.get_or_create(&DialLabels { outcome: failed.map_or("connected", Code::as_str) }).inc();
+    }
+
+    /// Notes a running stream.
+    pub fn stream(&self) -> RunningStream {
+        self.streams.inc();
+        RunningStream(self.streams.clone())
+    }
+
+    /// Streams that run now.
+    pub fn streams(&self) -> u64 {
+        u64::try_from(self.streams.get()).unwrap_or_default()
+    }
+
+    /// Notes a stream that has ended.
+    pub fn relayed(&self, relayed: &Relayed) {
+        self.sent_bytes.inc_by(relayed.sent_bytes);
+        self.received_bytes.inc_by(relayed.received_bytes);
+        if relayed.end == crate::net::relay::End::Reset {
+            self.resets.inc();
+        }
+    }
+
+    /// Sets what is read off other parts.
+    pub fn sample(&self, sample: &Sample) {
+        self.gauges.tunnels.set(sample.tunnels);
+        self.gauges.peers_connected.set(sample.peers_connected);
+        self.gauges.routes.set(sample.routes);
+        self.gauges.applied_index.set(sample.applied_index);
+        self.gauges.lease_held.set(sample.lease_held);
+        self.gauges.is_leader.set(sample.is_leader);
+    }
+
+}

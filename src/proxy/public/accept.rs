@@ -1,0 +1,105 @@
+//! Lets agents, clients and enrolling machines in on port 3024.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::Incoming;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::KeyHash;
+
+use super::{Agents, Clients, Enrollments};
+use crate::identity::{self, Identity, alpn};
+use crate::net::Budget;
+use crate::wire::close::Close;
+
+/// Handshakes at the same time. One costs about a millisecond of one core, so these are the work of a quarter of a second.
+const MAX_HANDSHAKES: usize = 256;
+/// From how many handshakes in progress on a newcomer must first prove its address (QUIC Retry, RFC 9000 section 8.1.2).
+const RETRY_FROM: usize = MAX_HANDSHAKES / 2;
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// The accept loop of the public port.
+#[derive(Debug)]
+pub struct PublicAcceptor {
+    /// Where it listens.
+    pub endpoint: quinn::Endpoint,
+    /// What becomes of agents.
+    pub agents: Arc<Agents>,
+    /// What becomes of clients.
+    pub clients: Arc<Clients>,
+    /// What becomes of machines that enrol.
+    pub enrollments: Arc<Enrollments>,
+}
+
+impl PublicAcceptor {
+    /// Accepts until `cancel`. Each handshake has a task and a deadline of its own; beyond a bound of them a newcomer is refused at once.
+    pub async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
+        let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        let shared = Arc::new(self);
+        loop {
+            let incoming = tokio::select! {
+                incoming = shared.endpoint.accept() => incoming,
+                () = cancel.cancelled() => return,
+            };
+            let Some(incoming) = incoming else { return };
+            let under_load = permits.available_permits() < MAX_HANDSHAKES - RETRY_FROM;
+            if under_load && !incoming.remote_address_validated() {
+                // It fails only for an address that is validated already.
+                let _ = incoming.retry();
+                continue;
+            }
+            let Ok(permit) = permits.clone().try_acquire_owned() else {
+                incoming.refuse();
+                continue;
+            };
+            let shared = shared.clone();
+            tasks.spawn(async move {
+                let connection = handshake(incoming).await;
+                drop(permit);
+                if let Some(connection) = connection {
+                    shared.serve(connection).await;
+                }
+            });
+        }
+    }
+
+    async fn serve(&self, connection: quinn::Connection) {
+        let protocol = identity::negotiated_alpn(&connection);
+        match (protocol.as_deref(), identity::peer_identity(&connection)) {
+            (Some(alpn::ENROLL), None) => self.enrollments.serve(connection).await,
+            (Some(alpn::AGENT), Some((identity, key))) => match identity.name.parse() {
+                Ok(agent) => self.agents.serve(agent, key, connection).await,
+                Err(_) => refuse(&connection, &identity, key),
+            },
+            (Some(alpn::CLIENT), Some((identity, key))) => match identity.name.parse() {
+                Ok(client) => self.clients.serve(client, key, connection).await,
+                Err(_) => refuse(&connection, &identity, key),
+            },
+            // The handshake admits nothing else.
+            (_, _) => Close::REFUSED.close(&connection),
+        }
+    }
+}
+
+fn refuse(connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
+    tracing::warn!(%identity, %key, "a certificate of our own with a name that is none");
+    Close::REFUSED.close(connection);
+}
+
+async fn handshake(incoming: Incoming) -> Option<quinn::Connection> {
+    let from = incoming.remote_address();
+    match Budget::new(HANDSHAKE).run(async { incoming.await }).await {
+        Ok(Ok(connection)) => Some(connection),
+        Ok(Err(error)) => {
+            tracing::debug!(%from, %error, "not admitted");
+            None
+        }
+        Err(error) => {
+            tracing::debug!(%from, %error, "not admitted");
+            None
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Clients: one dial per stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{RecvStream, SendStream};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use warren_raft::{ClientName, KeyHash, RoutingStore, TokenRole};
+
+use super::enroll::is_enrolled;
+use super::members::{Audience, members};
+use super::renew::renew;
+use crate::failure::{Code, Failure, Stage};
+use crate::identity::{Identity, Role};
+use crate::net::{Budget, Env, relay};
+use crate::proxy::dial::{Connection, Dialer, Wanted};
+use crate::proxy::metrics::Metrics;
+use crate::wire::close::Close;
+use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Hello, TraceId, frame};
+
+/// How long a request may take to arrive once its stream is open.
+const HEADER: Duration = Duration::from_secs(5);
+/// Streams of one client connection at the same time.
+const MAX_STREAMS: u32 = 1024;
+/// How long the leader may take to confirm that a client is enrolled.
+const CONFIRM: Duration = Duration::from_secs(3);
+
+/// Serves the connections of clients.
+#[derive(Debug)]
+pub struct Clients {
+    /// This proxy's name, for failures.
+    pub name: String,
+    /// The clock and the randomness.
+    pub env: Env,
+    /// Who may what.
+    pub store: RoutingStore,
+    /// The way to the agents.
+    pub dialer: Dialer,
+    /// Longest budget of a dial.
+    pub dial_timeout: Duration,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whose tasks the streams are.
+    pub tasks: TaskTracker,
+}
+
+impl Clients {
+    /// Serves a client's connection until it ends.
+    pub async fn serve(self: &Arc<Self>, client: ClientName, key: KeyHash, connection: quinn::Connection) {
+        if !self.is_known(&client, key).await {
+            tracing::info!(%client, "client refused: it is not enrolled with this key");
+            return Close::REFUSED.close(&connection);
+        }
+        connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
+        let span = tracing::info_span!("client", %client);
+        span.in_scope(|| tracing::debug!(from = %connection.remote_address(), "connected"));
+        loop {
+            match connection.accept_bi().await {
+                Ok(stream) => {
+                    let (clients, client, connection) = (self.clone(), client.clone(), connection.clone());
+                    self.tasks.spawn(async move { clients.answer(client, key, &connection, stream).await }.instrument(span.clone()));
+                }
+                Err(reason) => {
+                    span.in_scope(|| tracing::debug!(%reason, "disconnected"));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn is_known(&self, client: &ClientName, key: KeyHash) -> bool {
+        if is_enrolled(&self.store.table(), TokenRole::Client, client.as_str(), key) {
+            return true;
+        }
+        // It may have enrolled at another proxy a moment ago.
+        self.store.confirm(CONFIRM).await.is_ok_and(|table| is_enrolled(&table, TokenRole::Client, client.as_str(), key))
+    }
+
+    async fn answer(&self, client: ClientName, key: KeyHash, connection: &quinn::Connection, (mut send, mut recv): (SendStream, RecvStream)) {
+        match Budget::new(HEADER).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
+            Ok(Ok(ClientRequest::Dial(request))) => self.dial(client, connection, request, (send, recv)).await,
+            Ok(Ok(ClientRequest::Renew { request })) => {
+                let reply = self.renewed(client, key, &request);
+                if frame::write(&mut send, &reply, frame::MAX_MESSAGE).await.is_ok() {
+                    // It fails only when the client has gone.
+                    let _ = send.finish();
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "request not understood");
+                Close::PROTOCOL.abort(&mut send, &mut recv);
+            }
+            Err(_) => Close::DEADLINE.abort(&mut send, &mut recv),
+        }
+    }
+
+    async fn dial(&self, client: ClientName, connection: &quinn::Connection, request: DialRequest, (mut send, mut recv): (SendStream, RecvStream)) {
+        let trace = TraceId(self.env.entropy.bytes());
+        let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
+        let client_address = connection.remote_address().to_string();
+        let span = tracing::info_span!("dial", target = %request.target, %trace);
+        let wanted = Wanted { client, client_address, target: request.target, budget, trace };
+        let dialled = tokio::select! {
+            dialled = self.dialer.dial(&wanted).instrument(span.clone()) => dialled,
+            // The client does not want it any more.
+            _ = send.stopped() => return Close::CANCELLED.abort(&mut send, &mut recv),
+        };
+        self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
+        match dialled {
+            Ok(connection) => self.relay(connection, trace, (send, recv)).instrument(span).await,
+            Err(failure) => {
+                let failure = failure.at(self.name.as_str()).trace(trace.to_string());
+                span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
+                if frame::write(&mut send, &DialReply::Failed(failure), frame::MAX_MESSAGE).await.is_ok() {
+                    // It fails only when the client has gone.
+                    let _ = send.finish();
+                }
+                // Bytes that the client has sent already are nobody's.
+                let _ = recv.stop(Close::DONE.code());
+            }
+        }
+    }
+
+    async fn relay(&self, connection: Connection, trace: TraceId, (mut send, recv): (SendStream, RecvStream)) {
+        let Connection { open, agent, path } = connection;
+        tracing::debug!(%agent, hops = path.len(), "dial connected");
+        if frame::write(&mut send, &DialReply::Connected { agent, path, trace }, frame::MAX_MESSAGE).await.is_err() {
+            let (mut send, mut recv) = (open.send, open.recv);
+            return Close::CANCELLED.abort(&mut send, &mut recv);
+        }
+        let _running = self.metrics.stream();
+        let _permit = open.permit;
+        let relayed = relay::quic((send, recv), (open.send, open.recv)).await;
+        self.metrics.relayed(&relayed);
+        tracing::info!(sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "stream ended");
+    }
+
+    fn renewed(&self, client: ClientName, key: KeyHash, request: &[u8]) -> EnrollReply {
+        let table = self.store.table();
+        let Some(cluster) = table.cluster() else {
+            return EnrollReply::Failed(Failure::new(Code::NoQuorum, Stage::Store, "there is no cluster yet"));
+        };
+        let identity = Identity { cluster: cluster.id, role: Role::Client, name: client.into() };
+        match renew(&self.store, &self.env, &identity, key, request) {
+            Ok(certificate) => EnrollReply::Enrolled(Enrolled {
+                hello: Hello::ours(),
+                cluster: cluster.id,
+                cluster_name: cluster.name.clone(),
+                proxy: None,
+                certificate,
+                proxies: members(&table, Audience::Public),
+            }),
+            Err(error) => EnrollReply::Failed(Failure::new(Code::Denied, Stage::Ingress, "the certificate was not renewed").caused_by(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Machines that enrol: one small message, one answer.
+
+use std::time::Duration;
+
+use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, Rejection, RoutingStore, Table, TokenRole};
+
+use super::members::{Audience, members};
+use crate::failure::{Code, Failure, Stage};
+use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, Secret, key_hash_of_csr};
+use crate::net::{Budget, Env};
+use crate::wire::close::Close;
+use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Hello, frame};
+
+/// How long the message may take to arrive.
+const REQUEST: Duration = Duration::from_secs(5);
+/// How long the cluster may take to record the identity.
+const COMMIT: Duration = Duration::from_secs(10);
+
+/// Enrols machines by token.
+#[derive(Debug)]
+pub struct Enrollments {
+    /// The clock and the randomness.
+    pub env: Env,
+    /// Where tokens and identities are.
+    pub store: RoutingStore,
+    /// This proxy's name, for failures.
+    pub name: String,
+}
+
+impl Enrollments {
+    /// Answers the one request of a connection, then waits until it is closed.
+    pub async fn serve(&self, connection: quinn::Connection) {
+        let from = connection.remote_address();
+        let served = Budget::new(REQUEST + COMMIT).run(self.answer(&connection)).await;
+        match served {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%from, %error, "enrolment broke off"),
+            Err(error) => tracing::debug!(%from, %error, "enrolment broke off"),
+        }
+        // The machine closes when it has read the answer; one that does not is not waited for.
+        let _ = Budget::new(REQUEST).run(connection.closed()).await;
+        Close::DONE.close(&connection);
+    }
+
+    async fn answer(&self, connection: &quinn::Connection) -> Result<(), frame::FrameError> {
+        let stream = Budget::new(REQUEST).run(connection.accept_bi()).await;
+        let (mut send, mut recv) = stream.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?.map_err(std::io::Error::from)?;
+        let request: EnrollRequest = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
+        let reply = match self.enroll(&request).await {
+            Ok(enrolled) => {
+                tracing::info!(role = %request.role, name = request.name, "enrolled");
+                EnrollReply::Enrolled(enrolled)
+            }
+            Err(failure) => {
+                tracing::warn!(role = %request.role, name = request.name, failure = failure.message(), "enrolment refused");
+                EnrollReply::Failed(failure.at(self.name.as_str()))
+            }
+        };
+        frame::write(&mut send, &reply, frame::MAX_MESSAGE).await?;
+        send.finish().map_err(std::io::Error::from)?;
+        Ok(())
+    }
+
+    async fn enroll(&self, request: &EnrollRequest) -> Result<Enrolled, Failure> {
+        let secret = Secret::parse(&request.secret).map_err(|error| invalid(error.to_string()))?;
+        let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
+        let command = Command::Enroll(warren_raft::command::Enrollment {
+            token: secret.id(),
+            secret: secret.hash(),
+            role: request.role,
+            name: request.name.clone(),
+            key,
+        });
+        let committed = self.store.propose(command, COMMIT).await.map_err(|error| refused(&error))?;
+        let Accepted::Enrolled { proxy } = committed.answer else {
+            return Err(invalid("the store gave another answer".to_owned()));
+        };
+        self.issue(request, proxy).map_err(|error| invalid(error.to_string()))
+    }
+
+    fn issue(&self, request: &EnrollRequest, proxy: Option<ProxyId>) -> Result<Enrolled, IssueError> {
+        let table = self.store.table();
+        let cluster = table.cluster().ok_or(IssueError::NoCluster)?;
+        let (role, name) = match (request.role, proxy) {
+            (TokenRole::Proxy, Some(id)) => (Role::Proxy, id.to_string()),
+            (TokenRole::Agent, _) => (Role::Agent, request.name.clone()),
+            (TokenRole::Client | TokenRole::Proxy, _) => (Role::Client, request.name.clone()),
+        };
+        let identity = Identity { cluster: cluster.id, role, name };
+        let authority = Authority::from_der(&cluster.ca_certificate, &cluster.ca_key)?;
+        let issued = authority.issue(&request.request, &identity, LIFETIME, &self.env)?;
+        Ok(Enrolled {
+            hello: Hello::ours(),
+            cluster: cluster.id,
+            cluster_name: cluster.name.clone(),
+            proxy,
+            certificate: issued.certificate,
+            proxies: members(&table, if request.role == TokenRole::Proxy { Audience::Proxy } else { Audience::Public }),
+        })
+    }
+}
+
+fn invalid(reason: String) -> Failure {
+    Failure::new(Code::Denied, Stage::Ingress, "the enrolment is not valid").caused_by(reason)
+}
+
+fn refused(error: &ProposeError) -> Failure {
+    match error {
+        ProposeError::Rejected(rejection) => {
+            let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").caused_by(rejection.to_string());
+            match rejection {
+                Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_) => failure.hint("choose another name with `--name`"),
+                _ => failure.hint("make a new one with `warren token create`"),
+            }
+        }
+        ProposeError::NoQuorum(_) => Failure::new(Code::NoQuorum, Stage::Store, "the cluster could not record the enrolment")
+            .caused_by(error.to_string())
+            .hint("the token is not used up: try again when `warren status` is healthy"),
+        ProposeError::QueueFull(_) => Failure::new(Code::LimitReached, Stage::Store, "too many changes wait").caused_by(error.to_string()),
+        ProposeError::Stopped(_) => Failure::new(Code::NoQuorum, Stage::Store, "this proxy is stopping").caused_by(error.to_string()),
+    }
+}
+
+/// Whether the table still has this identity with this key.
+pub(super) fn is_enrolled(table: &Table, role: TokenRole, name: &str, key: KeyHash) -> bool {
+    let known = match role {
+        TokenRole::Agent => name.parse().ok().and_then(|name| table.agent(&name)).map(|agent| agent.key),
+        TokenRole::Client => name.parse().ok().and_then(|name| table.client(&name)).map(|client| client.key),
+        TokenRole::Proxy => name.parse().ok().and_then(|id| table.proxy(ProxyId(id))).map(|proxy| proxy.key),
+    };
+    known == Some(key)
+}

@@ -1,0 +1,17 @@
+//! The public port, 3024: agents, clients and machines that enrol, told apart by the ALPN of the handshake.
+//!
+//! The handshake has already refused whoever has not the role of its ALPN. Here an identity is looked up in the table, and each
+//! protocol goes its own way: [`agents`], [`clients`], [`enroll`].
+
+mod accept;
+mod agents;
+mod clients;
+mod enroll;
+mod members;
+mod renew;
+
+pub use accept::PublicAcceptor;
+pub use agents::Agents;
+pub use clients::Clients;
+pub use enroll::Enrollments;
+pub use members::ClusterView;

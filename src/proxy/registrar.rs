@@ -1,0 +1,146 @@
+//! Keeps the routes of this proxy's tunnels in the table.
+//!
+//! A route is proposed before its agent is welcomed, withdrawn after its tunnel has ended, and proposed again when this proxy
+//! got a new epoch, which ended all its routes at once. It must *never* give up on a withdrawal: a route that nobody withdraws
+//! would point at this proxy until its epoch ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use warren_raft::{AgentName, Command, Committed, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
+
+use super::tunnels::{Tunnel, Tunnels};
+use crate::net::{Backoff, Budget, Env};
+
+/// How long one proposal waits for a quorum before it is made again.
+const PROPOSE: Duration = Duration::from_secs(10);
+/// The waits between proposals that found no quorum.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Registers and withdraws the routes of one proxy.
+#[derive(Debug)]
+pub struct Registrar {
+    /// This proxy.
+    pub me: ProxyId,
+    /// Where the routes are.
+    pub store: RoutingStore,
+    /// The tunnels that are here.
+    pub tunnels: Arc<Tunnels>,
+    /// The randomness of retries.
+    pub env: Env,
+}
+
+/// A route that stands in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The epoch it was registered in.
+    pub epoch: Epoch,
+    /// The log index it stands at.
+    pub index: u64,
+}
+
+impl Registrar {
+    /// Registers the route of a tunnel and returns once it is committed.
+    ///
+    /// # Errors
+    /// [`ProposeError`]: not committed within the budget, or rejected.
+    pub async fn register(&self, agent: &AgentName, sequence: Sequence, budget: Budget) -> Result<Registered, ProposeError> {
+        let mut lease = self.store.lease();
+        loop {
+            let epoch = held(&mut lease, budget).await?;
+            let command = Command::RegisterRoute { agent: agent.clone(), proxy: self.me, epoch, sequence };
+            match self.store.propose(command, budget.left()).await {
+                Ok(Committed { index, .. }) => return Ok(Registered { epoch, index }),
+                Err(ProposeError::Rejected(Rejection::EpochOver { .. })) if !budget.left().is_zero() => {
+                    // The lease ended in between; the next one brings the next epoch.
+                    changed(&mut lease, epoch, budget).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Withdraws the route of a tunnel that has ended, as often as it takes.
+    pub async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
+        let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+        let mut rng = self.env.entropy.split("withdraw").rng();
+        loop {
+            let table = self.store.table();
+            let Some(route) = table.routes_of(&tunnel.agent).find(|route| route.proxy == self.me && route.sequence == tunnel.sequence) else {
+                return;
+            };
+            let command =
+                Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch: route.epoch, sequence: tunnel.sequence };
+            match self.store.propose(command, PROPOSE).await {
+                Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::Stopped(_)) => return,
+                Err(error @ (ProposeError::NoQuorum(_) | ProposeError::QueueFull(_))) => {
+                    tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff.next(&mut rng)) => {}
+                () = cancel.cancelled() => return,
+            }
+        }
+    }
+
+    /// Registers every tunnel anew whenever this proxy got a new epoch, until `cancel`.
+    pub async fn follow_lease(&self, cancel: &CancellationToken) {
+        let mut lease = self.store.lease();
+        let mut known = None;
+        loop {
+            if let LeaseState::Held(epoch) = *lease.borrow_and_update() {
+                if known.is_some_and(|known| known != epoch) {
+                    self.register_all(cancel).await;
+                }
+                known = Some(epoch);
+            }
+            tokio::select! {
+                changed = lease.changed() => if changed.is_err() { return },
+                () = cancel.cancelled() => return,
+            }
+        }
+    }
+
+    async fn register_all(&self, cancel: &CancellationToken) {
+        let mut proposals = tokio::task::JoinSet::new();
+        for tunnel in self.tunnels.all() {
+            let (store, me) = (self.store.clone(), self.me);
+            let again = Self { me, store, tunnels: self.tunnels.clone(), env: self.env.clone() };
+            proposals.spawn(async move {
+                if let Err(error) = again.register(&tunnel.agent, tunnel.sequence, Budget::new(PROPOSE)).await {
+                    // Without its route the tunnel is of no use: the agent makes another one.
+                    tracing::warn!(agent = %tunnel.agent, %error, "route not registered anew");
+                    crate::wire::close::Close::LEAVING.close(&tunnel.connection);
+                }
+            });
+        }
+        tokio::select! {
+            () = async { while proposals.join_next().await.is_some() {} } => {}
+            () = cancel.cancelled() => {}
+        }
+    }
+}
+
+/// Waits until this proxy holds its lease.
+async fn held(lease: &mut watch::Receiver<LeaseState>, budget: Budget) -> Result<Epoch, ProposeError> {
+    let total = budget.left();
+    let state = budget.run(lease.wait_for(|state| matches!(state, LeaseState::Held(_)))).await;
+    match state.map(|state| state.map(|state| *state)) {
+        Ok(Ok(LeaseState::Held(epoch))) => Ok(epoch),
+        Ok(Err(_)) => Err(ProposeError::Stopped("the lease is not kept any more".to_owned())),
+        Ok(Ok(LeaseState::Lost)) | Err(_) => Err(ProposeError::NoQuorum(total)),
+    }
+}
+
+/// Waits until the lease is another one than `epoch`'s.
+async fn changed(lease: &mut watch::Receiver<LeaseState>, epoch: Epoch, budget: Budget) -> Result<(), ProposeError> {
+    let total = budget.left();
+    match budget.run(lease.wait_for(|state| *state != LeaseState::Held(epoch))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => Err(ProposeError::Stopped("the lease is not kept any more".to_owned())),
+        Err(_) => Err(ProposeError::NoQuorum(total)),
+    }
+}

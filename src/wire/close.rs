@@ -1,0 +1,50 @@
+//! The application error codes on QUIC: why a stream was reset or a connection closed.
+
+use quinn::VarInt;
+
+/// A code with its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close(u32, &'static str);
+
+impl Close {
+    /// Nothing is wrong; there is nothing more to say.
+    pub const DONE: Self = Self(0, "done");
+    /// The byte stream was reset at its end, or its end is gone.
+    pub const RESET: Self = Self(1, "reset by the other end");
+    /// The dial is not wanted any more.
+    pub const CANCELLED: Self = Self(2, "cancelled");
+    /// What came is not the protocol.
+    pub const PROTOCOL: Self = Self(3, "not the protocol");
+    /// It took too long.
+    pub const DEADLINE: Self = Self(4, "too slow");
+    /// A newer connection of the same identity took its place.
+    pub const REPLACED: Self = Self(5, "replaced by a newer connection");
+    /// This proxy is going away; another one will serve.
+    pub const LEAVING: Self = Self(6, "going away");
+    /// The identity is not admitted, or not any more.
+    pub const REFUSED: Self = Self(7, "identity refused");
+    /// A limit is reached.
+    pub const LIMIT: Self = Self(8, "limit reached");
+
+    /// The code on the wire.
+    pub fn code(self) -> VarInt {
+        VarInt::from_u32(self.0)
+    }
+
+    /// The reason in words.
+    pub fn reason(self) -> &'static str {
+        self.1
+    }
+
+    /// Closes `connection` with this code and reason.
+    pub fn close(self, connection: &quinn::Connection) {
+        connection.close(self.code(), self.reason().as_bytes());
+    }
+
+    /// Gives up both directions of a stream with this code.
+    pub fn abort(self, send: &mut quinn::SendStream, recv: &mut quinn::RecvStream) {
+        // Both fail only on a stream that has ended already, which is what is wanted.
+        let _ = send.reset(self.code());
+        let _ = recv.stop(self.code());
+    }
+}

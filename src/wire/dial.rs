@@ -1,0 +1,107 @@
+//! One dial: what is said on its stream before the raw bytes.
+//!
+//! ```text
+//! client --DialRequest--> ingress proxy --DialHeader--> owner proxy --DialHeader--> agent --connect--> target
+//! client <--DialReply---- ingress proxy <--DialAnswer-- owner proxy <--DialAnswer-- agent
+//! ```
+//! After its header each side may send at once; after the answer `Connected` the stream is the byte stream of the service,
+//! both ways, with half-close and reset. After any other answer it is over.
+
+use serde::{Deserialize, Serialize};
+use warren_raft::{AgentName, ClientName, ProxyId, ServiceName};
+
+use super::{Target, TraceId};
+use crate::failure::Failure;
+
+/// Client to ingress proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialRequest {
+    /// What is wanted.
+    pub target: Target,
+    /// How long the client will wait for the answer, in milliseconds.
+    pub budget_ms: u32,
+}
+
+/// Ingress proxy to client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DialReply {
+    /// 0: the target has accepted; raw bytes follow.
+    Connected {
+        /// Whose service it is.
+        agent: AgentName,
+        /// The proxies on the way, the ingress first.
+        path: Vec<ProxyId>,
+        /// The dial's identity in every log.
+        trace: TraceId,
+    },
+    /// 1: it came to nothing.
+    Failed(Failure),
+}
+
+/// Proxy to owner proxy, and owner proxy to agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialHeader {
+    /// The dial's identity in every log.
+    pub trace: TraceId,
+    /// Who dials; the owner proxy checks the allowance again.
+    pub client: ClientName,
+    /// Where the client's connection comes from, `IP:PORT`.
+    pub client_address: String,
+    /// The agent whose tunnel is meant.
+    pub agent: AgentName,
+    /// The service of it.
+    pub service: ServiceName,
+    /// What is left of the dial's budget, in milliseconds.
+    pub budget_ms: u32,
+}
+
+/// The answer to a [`DialHeader`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DialAnswer {
+    /// 0: the target has accepted; raw bytes follow.
+    Connected,
+    /// 1: no tunnel of the agent here; perhaps at `hint`.
+    NotHere {
+        /// Another proxy with a route of the agent.
+        hint: Option<ProxyId>,
+    },
+    /// 2: the agent gives no new streams to this tunnel.
+    Draining {
+        /// Another proxy with a route of the agent.
+        hint: Option<ProxyId>,
+    },
+    /// 3: the target refused, or could not be reached by the agent.
+    TargetRefused {
+        /// Why, as a fragment.
+        reason: String,
+    },
+    /// 4: the target did not answer the agent in time.
+    TargetTimeout,
+    /// 5: the client may not.
+    Denied,
+    /// 6: too much at once.
+    Overloaded {
+        /// When it is worth another try, in milliseconds.
+        retry_after_ms: u32,
+    },
+    /// 7: the agent does not publish the service.
+    UnknownService,
+    /// 8: the tunnel broke or did not answer in time.
+    TunnelLost {
+        /// Why, as a fragment.
+        reason: String,
+    },
+}
+
+/// What a client may say first on a stream of its own connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientRequest {
+    /// 0: reach a service; answered by a [`DialReply`].
+    Dial(DialRequest),
+    /// 1: a fresh certificate for the key of this signing request, PKCS #10 DER; answered by an
+    /// [`EnrollReply`](super::EnrollReply).
+    Renew {
+        /// The request.
+        request: Vec<u8>,
+    },
+}

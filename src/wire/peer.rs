@@ -1,0 +1,67 @@
+//! What proxies say to each other on port 3021.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Hello;
+
+/// The dialling proxy's first message on a connection, answered by a [`PeerHello`] too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerHello {
+    /// Versions and features.
+    pub hello: Hello,
+    /// What the connection is for.
+    pub kind: LinkKind,
+}
+
+/// What a connection between proxies is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LinkKind {
+    /// 0: Raft, leases, forwarded writes and questions: a [`ControlRequest`] and its answer on each stream.
+    Control,
+    /// 1: dials: a [`DialHeader`](super::DialHeader) on each stream, then bytes.
+    Bulk,
+}
+
+impl LinkKind {
+    /// The word in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+/// A question to a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControlRequest {
+    /// 0: a request of the routing store to its member there.
+    Store(Bytes),
+    /// 1: how are you?
+    Ping,
+}
+
+/// Its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControlReply {
+    /// 0: the store's answer.
+    Store(Bytes),
+    /// 1: how the peer is.
+    Pong(PeerReport),
+    /// 2: the request was not understood; the fragment says why.
+    Refused(String),
+}
+
+/// What a proxy says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerReport {
+    /// The last log entry it has applied.
+    pub applied_index: u64,
+    /// Streams that run through it now.
+    pub streams: u64,
+    /// Whether it has lost its lease.
+    pub isolated: bool,
+    /// Whether it is draining.
+    pub draining: bool,
+}
