@@ -1,0 +1,31 @@
+//! Who is who: the cluster's authority, machines' keys and certificates, enrolment tokens, and TLS that checks all of it.
+//!
+//! A certificate's only meaning is the URI in it: cluster, role and name. Every check runs in the handshake, and always in the same order: the
+//! chain first, then the identity, from the same leaf. This module must never take an identity from a certificate that the
+//! handshake did not prove, never let a private key leave its machine, and never show a secret in a log.
+//!
+//! Read in this order: [`uri`] (an identity), [`key`] (a machine's key), [`request`] and [`authority`] (how it gets its certificate),
+//! [`credentials`] and [`store`] (what it keeps), [`token`] (what it enrols with), [`policy`] and [`tls`] (how the others check it).
+
+pub mod authority;
+pub mod credentials;
+pub mod fingerprint;
+pub mod key;
+pub mod policy;
+pub mod request;
+pub mod store;
+pub mod tls;
+pub mod token;
+pub mod uri;
+
+mod files;
+
+pub use authority::{Authority, IssueError, Issued};
+pub use credentials::{Credentials, CredentialsHandle};
+pub use key::MachineKey;
+pub use policy::{Policy, Refusal};
+pub use request::{RequestError, SigningRequest, key_hash_of_csr};
+pub use store::{CredentialStore, StoreError};
+pub use tls::{Alpn, ClientTls, ServerTls, peer_identity};
+pub use token::{Token, TokenSecret};
+pub use uri::{Identity, IdentityError, Role};

@@ -1,0 +1,132 @@
+//! The judge of one connection at a server: it sees the offered protocol first and the client's certificate later.
+//!
+//! ```text
+//! ClientHello -> resolve(): one protocol is recorded, or the handshake ends
+//!             -> offer_client_auth(), client_auth_mandatory(): by the recorded protocol
+//!             -> verify_client_cert(): chain, identity, cluster, the protocol's role, policy
+//! ```
+//! rustls calls them in this order (`ExpectClientHello::with_certified_key` before anything of TLS 1.3 is emitted); after a
+//! HelloRetryRequest it calls `resolve` again, and the client must then offer the same.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, SignatureScheme};
+use webpki::KeyUsage;
+
+use super::alpn::Alpn;
+use super::leaf::{Leaf, Mismatch};
+use super::provider::provider;
+use crate::identity::credentials::CredentialsHandle;
+use crate::identity::policy::Policy;
+
+/// What all connections of a port have in common.
+pub(super) struct Rules {
+    pub(super) credentials: CredentialsHandle,
+    pub(super) served: &'static [Alpn],
+    pub(super) policy: Arc<dyn Policy>,
+}
+
+/// One connection's judge.
+pub(super) struct Gate {
+    rules: Arc<Rules>,
+    offered: OnceLock<Alpn>,
+}
+
+impl Gate {
+    pub(super) fn new(rules: Arc<Rules>) -> Self {
+        Self { rules, offered: OnceLock::new() }
+    }
+
+    /// Records the one protocol that is offered, and says whether the handshake may go on. Several at once are refused: a client of warren knows
+    /// what it wants, and nothing is then left to agree on that could differ from what is judged here. None, or one that the port does not
+    /// serve, is left to rustls, which ends the handshake with the alert meant for that.
+    fn record<'a>(&self, mut names: impl Iterator<Item = &'a [u8]>) -> bool {
+        match (names.next(), names.next()) {
+            (None, _) => true,
+            (Some(name), None) => self.served(name).is_none_or(|alpn| *self.offered.get_or_init(|| alpn) == alpn),
+            (Some(_), Some(_)) => false,
+        }
+    }
+
+    fn served(&self, name: &[u8]) -> Option<Alpn> {
+        Alpn::from_bytes(name).filter(|alpn| self.rules.served.contains(alpn))
+    }
+
+    fn judge(&self, leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+        let rules = &self.rules;
+        let role = self.offered.get().ok_or(Mismatch::NoProtocol)?.client_role().ok_or(Mismatch::Unasked)?;
+        let proved = Leaf::prove(leaf, &rules.credentials.ca(), now, KeyUsage::client_auth())?;
+        proved.must_be(rules.credentials.identity().cluster, role)?;
+        rules.policy.admit(&proved.identity, proved.key).map_err(|refusal| Mismatch::Refused(refusal).into())
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("served", &self.rules.served).field("offered", &self.offered.get()).finish_non_exhaustive()
+    }
+}
+
+impl ResolvesServerCert for Gate {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut offered = hello.alpn().into_iter().flatten();
+        self.record(&mut offered).then(|| self.rules.credentials.for_server())
+    }
+}
+
+impl ClientCertVerifier for Gate {
+    /// Before the hello, rustls only wants to know whether to keep the transcript for it.
+    fn offer_client_auth(&self) -> bool {
+        self.offered.get().is_none_or(|alpn| alpn.client_role().is_some())
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.offer_client_auth()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.judge(end_entity, now).map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(only_tls13())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The answer to a handshake that QUIC cannot have.
+pub(super) fn only_tls13() -> Error {
+    PeerIncompatible::Tls13RequiredForQuic.into()
+}

@@ -1,0 +1,26 @@
+//! TLS 1.3 for QUIC, with every check of an identity inside the handshake.
+//!
+//! The order is the same everywhere: the leaf chains to the authority (directly: the authority has no intermediates, so what else a
+//! peer presents is not even looked at), then the identity is read from that very leaf, then cluster, role, expected number and the
+//! table's word are compared. A server knows which role to ask for only by the protocol (ALPN) that the client offers: [`gate`] carries
+//! it from where rustls shows it to where the certificate is judged.
+//!
+//! No session resumption and no 0-RTT: a resumed session would skip these checks.
+
+pub mod alert;
+pub mod alpn;
+pub mod client;
+pub mod leaf;
+pub mod server;
+
+mod gate;
+mod provider;
+#[cfg(test)]
+mod tests;
+
+pub use alert::{Refused, refused};
+pub use alpn::{Alpn, negotiated};
+pub use client::{ClientTls, Expected, SERVER_NAME, VerifiedServer};
+pub use leaf::peer_identity;
+pub(super) use provider::provider;
+pub use server::ServerTls;

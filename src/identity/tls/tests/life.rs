@@ -1,0 +1,112 @@
+//! What happens to identities while the endpoints run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use warren_raft::{KeyHash, ProxyId};
+
+use super::super::{Alpn, ClientTls, Expected, Refused, ServerTls, peer_identity, refused};
+use super::forge::{CLUSTER, SECRET, World, identity, shake};
+use crate::identity::policy::AdmitAll;
+use crate::identity::{CredentialsHandle, Identity, Policy, Refusal, Role};
+use crate::net::quic::{Endpoint, Port, Profile, client_config, server_config};
+
+/// A table that refuses whom it is told to.
+#[derive(Default)]
+struct Table(ArcSwapOption<Refusal>);
+
+impl Policy for Table {
+    fn admit(&self, _: &Identity, _: KeyHash) -> Result<(), Refusal> {
+        self.0.load().as_deref().map_or(Ok(()), |refusal| Err(*refusal))
+    }
+}
+
+fn public(world: &World, credentials: &CredentialsHandle, policy: Arc<dyn Policy>) -> quinn::ServerConfig {
+    server_config(ServerTls::public_port(credentials, policy, &world.env), &world.env, &SECRET, Port::Public.accepting())
+}
+
+fn tunnel(world: &World, credentials: &CredentialsHandle, server: &quinn::Endpoint) -> quinn::ClientConfig {
+    let tls = ClientTls::proxy(credentials, Alpn::Agent, Expected::AnyProxy, &world.env);
+    client_config(tls, &world.env, Profile::Tunnel.dialling(server.local_addr().expect("an address")))
+}
+
+#[tokio::test]
+async fn the_table_has_the_last_word() {
+    let world = World::new();
+    let table = Arc::new(Table::default());
+    let server = world.endpoint(Some(public(&world, &world.credentials(&identity(Role::Proxy)), table.clone())));
+    let (agent, client) = (world.credentials(&identity(Role::Agent)), world.endpoint(None));
+    let cases = [
+        (None, None),
+        (Some(Refusal::Revoked), Some(Refused::Revoked)),
+        (Some(Refusal::OtherKey), Some(Refused::OtherIdentity)),
+        (Some(Refusal::Unknown), Some(Refused::OtherIdentity)),
+        (None, None),
+    ];
+    for (refusal, expected) in cases {
+        table.0.store(refusal.map(Arc::new));
+        let outcome = shake(&client, tunnel(&world, &agent, &server), &server).await;
+        let found = outcome.client.err().map(|error| refused(&error).expect("a refusal"));
+        assert_eq!(found, expected, "{refusal:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_presented_at_once_by_both_sides() {
+    let world = World::new();
+    let (proxy, agent) = (world.credentials(&identity(Role::Proxy)), world.credentials(&identity(Role::Agent)));
+    let server = world.endpoint(Some(public(&world, &proxy, Arc::new(AdmitAll))));
+    let (client, config) = (world.endpoint(None), tunnel(&world, &agent, &server));
+    let keys = |outcome: super::forge::Outcome| {
+        let (server, client) = (outcome.server.expect("accepted"), outcome.client.expect("connected"));
+        let (near, far) = (peer_identity(&server).expect("an agent"), peer_identity(&client).expect("a proxy"));
+        assert_eq!((near.0, far.0), (identity(Role::Agent), identity(Role::Proxy)));
+        (near.1, far.1)
+    };
+
+    let before = keys(shake(&client, config.clone(), &server).await);
+    assert_eq!(before, (agent.current().key_hash(), proxy.current().key_hash()));
+    for handle in [&proxy, &agent] {
+        let renewed = world.credentials(&handle.identity()).current();
+        handle.replace(renewed).expect("replaced");
+    }
+    let after = keys(shake(&client, config, &server).await);
+    assert_eq!(after, (agent.current().key_hash(), proxy.current().key_hash()));
+    assert!(before.0 != after.0 && before.1 != after.1);
+
+    let stranger = world.credentials(&Identity::proxy(CLUSTER, ProxyId(2))).current();
+    proxy.replace(stranger).expect_err("somebody else's certificate");
+    assert_eq!(proxy.current().key_hash(), after.1, "the old one stays");
+}
+
+/// A restarted process has the secret of the one before, and so the right to say that the connections of that one are gone.
+#[tokio::test]
+async fn a_restart_is_told_to_former_peers_at_once() {
+    let world = World::new();
+    let credentials = world.credentials(&identity(Role::Proxy));
+    let server = world.endpoint(Some(public(&world, &credentials, Arc::new(AdmitAll))));
+    let addr = server.local_addr().expect("an address");
+    let (agent, client) = (world.credentials(&identity(Role::Agent)), world.endpoint(None));
+    let outcome = shake(&client, tunnel(&world, &agent, &server), &server).await;
+    let (near, far) = (outcome.client.expect("connected"), outcome.server.expect("accepted"));
+
+    // The process is gone without a word: its socket is another one's from now on.
+    let spare = std::net::UdpSocket::from(socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).expect("a socket"));
+    socket2::SockRef::from(&spare).bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bound");
+    server.rebind(spare).expect("moved away");
+    let restarted = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            match Endpoint::build(&world.env, addr, &SECRET, Some(public(&world, &credentials, Arc::new(AdmitAll)))) {
+                Ok(endpoint) => return endpoint,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    });
+    let _restarted = restarted.await.expect("the port is free again");
+    let mut stream = near.open_uni().await.expect("a stream");
+    stream.write_all(b"anybody there?").await.expect("sent");
+    let end = tokio::time::timeout(Duration::from_secs(5), near.closed()).await.expect("an answer before the idle time-out");
+    assert_eq!(end, quinn::ConnectionError::Reset);
+    drop(far);
+}

@@ -1,0 +1,6 @@
+//! Every port, every protocol, every kind of certificate that somebody could come with, over real endpoints.
+
+mod client_side;
+mod forge;
+mod life;
+mod server_side;

@@ -1,0 +1,114 @@
+//! Who gets in at which port.
+
+use std::sync::Arc;
+
+use super::super::{Alpn, Refused, ServerTls, negotiated, peer_identity, refused};
+use super::forge::{Flaw, SECRET, World, forging_client, identity, shake};
+use crate::identity::Role;
+use crate::identity::policy::AdmitAll;
+use crate::net::quic::{Port, server_config};
+
+const ROLES: [Role; 3] = [Role::Proxy, Role::Agent, Role::Client];
+
+fn server(world: &World, port: Port) -> quinn::Endpoint {
+    let credentials = world.credentials(&identity(Role::Proxy));
+    let tls = match port {
+        Port::Peer => ServerTls::peer_port(&credentials, Arc::new(AdmitAll), &world.env),
+        Port::Public => ServerTls::public_port(&credentials, Arc::new(AdmitAll), &world.env),
+    };
+    world.endpoint(Some(server_config(tls, &world.env, &SECRET, port.accepting())))
+}
+
+fn serves(port: Port, alpn: Alpn) -> bool {
+    (port == Port::Peer) == (alpn == Alpn::Peer)
+}
+
+/// The alert that a flaw of a certificate of the right role deserves.
+fn alert(flaw: Flaw) -> Refused {
+    match flaw {
+        Flaw::SelfSigned | Flaw::OtherAuthority | Flaw::BesideGood | Flaw::SignedByLeaf => Refused::OtherAuthority,
+        Flaw::Expired | Flaw::NotYetValid => Refused::OutOfDate,
+        Flaw::Good | Flaw::OtherCluster | Flaw::TwoNames | Flaw::NoName => Refused::OtherIdentity,
+    }
+}
+
+#[tokio::test]
+async fn each_port_and_protocol_admits_its_role_and_nobody_else() {
+    let world = World::new();
+    let client = world.endpoint(None);
+    for port in [Port::Peer, Port::Public] {
+        let server = server(&world, port);
+        for alpn in Alpn::ALL {
+            for role in ROLES {
+                for flaw in Flaw::ALL {
+                    let case = format!("{port:?} {alpn} {role} {flaw:?}");
+                    let presented = world.present(&identity(role), flaw);
+                    let outcome = shake(&client, forging_client(Some(&presented), &[alpn.as_bytes()]), &server).await;
+                    let expected = match alpn.client_role() {
+                        _ if !serves(port, alpn) => Err(Refused::Protocol),
+                        None => Ok(None),
+                        Some(wanted) if wanted == role && flaw == Flaw::Good => Ok(Some(identity(role))),
+                        Some(_) => Err(alert(flaw)),
+                    };
+                    match (outcome.server, expected) {
+                        (Ok(connection), Ok(expected)) => {
+                            assert_eq!(peer_identity(&connection).map(|(who, _)| who), expected, "{case}");
+                            assert_eq!(negotiated(&connection), Some(alpn), "{case}");
+                            assert!(outcome.client.is_ok(), "{case}");
+                        }
+                        (Err(error), Err(expected)) => {
+                            assert_eq!(refused(&error), Some(expected), "{case}: {error}");
+                            let error = outcome.client.expect_err(&case);
+                            assert_eq!(refused(&error), Some(expected), "the client of {case}: {error}");
+                        }
+                        (server, expected) => panic!("{case}: {server:?} instead of {expected:?}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_certificate_there_is_only_enrolment() {
+    let world = World::new();
+    let client = world.endpoint(None);
+    for port in [Port::Peer, Port::Public] {
+        let server = server(&world, port);
+        for alpn in Alpn::ALL {
+            let outcome = shake(&client, forging_client(None, &[alpn.as_bytes()]), &server).await;
+            let expected = match (serves(port, alpn), alpn.client_role()) {
+                (false, _) => Some(Refused::Protocol),
+                (true, Some(_)) => Some(Refused::NoCertificate),
+                (true, None) => None,
+            };
+            let found = outcome.server.err().map(|error| refused(&error).expect("a refusal"));
+            assert_eq!(found, expected, "{port:?} {alpn}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn exactly_one_known_protocol_is_offered() {
+    let world = World::new();
+    let client = world.endpoint(None);
+    let presented = world.present(&identity(Role::Agent), Flaw::Good);
+    let server = server(&world, Port::Public);
+    let (agent, enroll): (&[u8], &[u8]) = (Alpn::Agent.as_bytes(), Alpn::Enroll.as_bytes());
+    let table: [(&[&[u8]], Option<Refused>); 9] = [
+        (&[agent], None),
+        (&[agent, enroll], Some(Refused::Other(49))),
+        (&[enroll, agent], Some(Refused::Other(49))),
+        (&[agent, b"h3"], Some(Refused::Other(49))),
+        (&[b"h3", agent], Some(Refused::Other(49))),
+        (&[agent, agent], Some(Refused::Other(49))),
+        (&[b"h3"], Some(Refused::Protocol)),
+        (&[b"warren-agent/2"], Some(Refused::Protocol)),
+        (&[], Some(Refused::Protocol)),
+    ];
+    for (alpns, expected) in table {
+        let outcome = shake(&client, forging_client(Some(&presented), alpns), &server).await;
+        let found = outcome.server.err().map(|error| refused(&error).expect("a refusal"));
+        assert_eq!(found, expected, "{alpns:?}");
+    }
+}

@@ -1,0 +1,26 @@
+//! What every subsystem is given instead of reaching for the operating system.
+
+use std::sync::Arc;
+
+use super::entropy::Entropy;
+use super::real::{RealNet, RealWall};
+use super::sockets::Net;
+use super::wall::Wall;
+
+/// The outside world: production's, or a simulation's.
+#[derive(Clone, Debug)]
+pub struct Env {
+    /// Sockets and name resolution.
+    pub net: Arc<dyn Net>,
+    /// Wall time, for certificates and tokens only: leases and deadlines use tokio's monotonic clock.
+    pub wall: Arc<dyn Wall>,
+    /// The source from which every other randomness is split.
+    pub entropy: Entropy,
+}
+
+impl Env {
+    /// The operating system's sockets, clock and randomness.
+    pub fn real() -> Self {
+        Self { net: Arc::new(RealNet), wall: Arc::new(RealWall), entropy: Entropy::os() }
+    }
+}

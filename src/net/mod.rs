@@ -1,0 +1,20 @@
+//! The seam to the outside: sockets, names, wall time and randomness, so that the production code runs inside a simulation.
+//!
+//! Nothing else in warren opens a socket, reads the wall clock or asks the system for randomness; `.clippy.toml` holds the code to
+//! it. Monotonic time is tokio's own clock, which a simulation can move. This module never knows what travels through a
+//! socket.
+//!
+//! Read in this order: [`Env`] (what a subsystem is given), [`sockets`] (the traits), [`real`] (the operating system behind
+//! them), [`wall`], [`entropy`], [`quic`].
+
+pub mod entropy;
+pub mod env;
+pub mod quic;
+pub mod real;
+pub mod sockets;
+pub mod wall;
+
+pub use entropy::Entropy;
+pub use env::Env;
+pub use sockets::{Listener, Net, Stream};
+pub use wall::{Wall, time_provider, time_source};

@@ -1,0 +1,13 @@
+//! QUIC endpoints and their settings: every number and every source of randomness that quinn would otherwise choose by itself.
+//!
+//! Read in this order: [`profile`] (what a connection is for, and the settings that follow), [`endpoint`] (a socket with its keys),
+//! [`config`] (TLS and settings put together).
+
+mod cids;
+pub mod config;
+pub mod endpoint;
+pub mod profile;
+
+pub use config::{client_config, server_config};
+pub use endpoint::Endpoint;
+pub use profile::{Port, Profile, Side, send_window};

@@ -1,0 +1,201 @@
+//! What a connection is for, and the transport settings that follow. The measurements behind the numbers are in the performance
+//! chapter of the design.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
+
+/// The largest UDP payload that is sent or received. Above 6553 quinn's batch of ten segments exceeds what a GSO send can carry,
+/// which the kernel refuses and quinn takes for a black hole.
+pub(super) const MAX_UDP_PAYLOAD: u16 = 6500;
+/// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv6's and UDP's headers.
+const INTERNET_UDP_PAYLOAD: u16 = 1452;
+/// What every QUIC path must carry (RFC 9000, section 14).
+const MIN_UDP_PAYLOAD: u16 = 1200;
+/// What one stream may have in flight: 200 Mbit/s at 100 ms need 2.5 MB.
+const STREAM_WINDOW: u32 = 4 << 20;
+/// Where a message is all that a stream carries.
+const MESSAGE_WINDOW: u32 = 256 << 10;
+/// The least a connection may have in flight. Writers who wait for the window are woken last in, first out, so it has to exceed what
+/// all live streams can use, or some of them starve.
+const MIN_SEND_WINDOW: u64 = 64 << 20;
+/// What one connection may hold for retransmission at most.
+const MAX_SEND_WINDOW: u64 = 1 << 30;
+/// Unidirectional streams are reserved for what comes later.
+const UNI_STREAMS: u32 = 8;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// Raft, leases and queries between two proxies, one stream per request from either side.
+    PeerControl,
+    /// Dials between two proxies, one stream each, from either side.
+    PeerBulk,
+    /// An agent's tunnel: the agent dials, the proxy opens a stream per dial.
+    Tunnel,
+    /// A client's connection: the client opens a stream per dial.
+    Client,
+    /// One request of a machine that has no identity yet.
+    Enroll,
+}
+
+/// A socket that accepts; one set of transport settings has to do for all its protocols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Port {
+    /// Peers only.
+    Peer,
+    /// Agents, clients and machines that enrol.
+    Public,
+}
+
+/// Which end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The one that connects.
+    Dialler,
+    /// The one that listens.
+    Acceptor,
+}
+
+impl Profile {
+    /// How many streams the other side may have open at `side` at first. Each allowed stream costs some 83 bytes whether it is used or not, so
+    /// a side that needs more raises it at run time (`quinn::Connection::set_max_concurrent_bi_streams`).
+    pub fn streams(self, side: Side) -> VarInt {
+        VarInt::from_u32(match (self, side) {
+            (Self::PeerControl, _) => 64,
+            (Self::PeerBulk, _) | (Self::Tunnel, Side::Dialler) | (Self::Client, Side::Acceptor) => 100,
+            (Self::Tunnel, Side::Acceptor) => 4,
+            (Self::Client, Side::Dialler) => 1,
+            (Self::Enroll, Side::Acceptor) => 1,
+            (Self::Enroll, Side::Dialler) => 0,
+        })
+    }
+
+    /// The settings of a connection that is dialled to `remote`.
+    pub fn dialling(self, remote: SocketAddr) -> Arc<TransportConfig> {
+        let mut config = base(self.stream_window(), self.idle_timeout());
+        config
+            .max_concurrent_bidi_streams(self.streams(Side::Dialler))
+            .keep_alive_interval(self.keep_alive())
+            .mtu_discovery_config(Some(discover_up_to(self.max_payload(remote))));
+        Arc::new(config)
+    }
+
+    /// Sets what the acceptor could not know before the handshake had told the protocol.
+    pub fn settle(self, connection: &quinn::Connection) {
+        connection.set_max_concurrent_bi_streams(self.streams(Side::Acceptor));
+    }
+
+    /// Only the dialler asks for signs of life; the answers serve both sides.
+    fn keep_alive(self) -> Option<Duration> {
+        match self {
+            Self::PeerControl | Self::PeerBulk => Some(Duration::from_secs(1)),
+            Self::Tunnel | Self::Client => Some(Duration::from_secs(3)),
+            Self::Enroll => None,
+        }
+    }
+
+    fn idle_timeout(self) -> Duration {
+        match self {
+            Self::PeerControl | Self::PeerBulk => Duration::from_secs(5),
+            Self::Tunnel | Self::Client | Self::Enroll => Duration::from_secs(10),
+        }
+    }
+
+    fn stream_window(self) -> u32 {
+        match self {
+            Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => STREAM_WINDOW,
+            Self::Enroll => MESSAGE_WINDOW,
+        }
+    }
+
+    /// Within a machine or a site larger packets are worth the search; across the internet each probe is a loss.
+    fn max_payload(self, remote: SocketAddr) -> u16 {
+        match self {
+            Self::PeerControl | Self::PeerBulk => MAX_UDP_PAYLOAD,
+            Self::Tunnel | Self::Client if is_near(remote.ip()) => MAX_UDP_PAYLOAD,
+            Self::Tunnel | Self::Client | Self::Enroll => INTERNET_UDP_PAYLOAD,
+        }
+    }
+}
+
+impl Port {
+    /// The settings of every connection that the socket accepts, until [`Profile::settle`].
+    pub fn accepting(self) -> Arc<TransportConfig> {
+        let (first, timeout) = match self {
+            Self::Peer => (Profile::PeerControl, Profile::PeerControl.idle_timeout()),
+            Self::Public => (Profile::Tunnel, Profile::Tunnel.idle_timeout()),
+        };
+        let mut config = base(STREAM_WINDOW, timeout);
+        config.max_concurrent_bidi_streams(first.streams(Side::Acceptor)).mtu_discovery_config(Some(discover_up_to(MAX_UDP_PAYLOAD)));
+        Arc::new(config)
+    }
+}
+
+/// The connection's send window for that many live streams.
+pub fn send_window(live_streams: usize) -> u64 {
+    let wanted = u64::try_from(live_streams).unwrap_or(u64::MAX).saturating_mul(STREAM_WINDOW.into());
+    wanted.clamp(MIN_SEND_WINDOW, MAX_SEND_WINDOW)
+}
+
+fn base(stream_window: u32, idle_timeout: Duration) -> TransportConfig {
+    let mut config = TransportConfig::default();
+    config
+        .stream_receive_window(VarInt::from_u32(stream_window))
+        // Memory is bounded by streams times their windows. A bound on the whole connection would let a few readers that stall
+        // stop all the others.
+        .receive_window(VarInt::MAX)
+        .send_window(MIN_SEND_WINDOW)
+        .send_fairness(true)
+        .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS))
+        .datagram_receive_buffer_size(None)
+        .initial_mtu(MIN_UDP_PAYLOAD)
+        .min_mtu(MIN_UDP_PAYLOAD)
+        .max_idle_timeout(Some(idle_timeout.try_into().expect("seconds fit into a VarInt of milliseconds")));
+    config
+}
+
+fn discover_up_to(upper_bound: u16) -> MtuDiscoveryConfig {
+    let mut discovery = MtuDiscoveryConfig::default();
+    discovery.upper_bound(upper_bound);
+    discovery
+}
+
+/// Whether the address is of this machine or of a private network.
+fn is_near(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_send_window_covers_what_the_streams_can_use() {
+        for (streams, expected) in [(0, 64 << 20), (16, 64 << 20), (17, 68 << 20), (256, 1 << 30), (usize::MAX, 1 << 30)] {
+            assert_eq!(send_window(streams), expected, "{streams} streams");
+        }
+    }
+
+    #[test]
+    fn large_packets_are_tried_where_they_may_pass() {
+        let table = [
+            (Profile::PeerBulk, "192.0.2.1:3021", 6500),
+            (Profile::Tunnel, "127.0.0.1:3024", 6500),
+            (Profile::Tunnel, "10.1.2.3:3024", 6500),
+            (Profile::Tunnel, "[::ffff:10.1.2.3]:3024", 6500),
+            (Profile::Tunnel, "[fd00::1]:3024", 6500),
+            (Profile::Tunnel, "192.0.2.1:3024", 1452),
+            (Profile::Client, "[2001:db8::1]:3024", 1452),
+            (Profile::Enroll, "127.0.0.1:3024", 1452),
+        ];
+        for (profile, remote, expected) in table {
+            assert_eq!(profile.max_payload(remote.parse().expect("an address")), expected, "{profile:?} to {remote}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The sockets that warren asks for, as traits.
+
+use std::fmt::Debug;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Opens sockets and resolves names. None of the waits has a deadline of its own: each is the caller's to bound.
+#[async_trait]
+pub trait Net: Debug + Send + Sync + 'static {
+    /// Binds a UDP socket for QUIC.
+    ///
+    /// # Errors
+    /// Whatever the system says about the address.
+    fn udp(&self, listen: SocketAddr) -> io::Result<Arc<dyn quinn::AsyncUdpSocket>>;
+
+    /// Connects by TCP to `NAME:PORT` or `IP:PORT`, trying every address of the name in order.
+    ///
+    /// # Errors
+    /// The last address's failure, or that the name has no address.
+    async fn connect(&self, target: &str) -> io::Result<Box<dyn Stream>>;
+
+    /// Listens for TCP connections.
+    ///
+    /// # Errors
+    /// Whatever the system says about the address.
+    async fn listen(&self, addr: SocketAddr) -> io::Result<Box<dyn Listener>>;
+
+    /// Resolves `NAME:PORT` or `IP:PORT` to its addresses, at least one.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] without a port, [`io::ErrorKind::NotFound`] without an address.
+    async fn resolve(&self, host_port: &str) -> io::Result<Vec<SocketAddr>>;
+
+    /// The timers and tasks that quinn runs on.
+    fn runtime(&self) -> Arc<dyn quinn::Runtime>;
+}
+
+/// A byte stream with a half-close (shutting the write side down) and an abort.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Closes at once with a reset (RST), so that the other side can tell it from an orderly end. What was written and not
+    /// yet sent is lost.
+    fn abort(self: Box<Self>);
+}
+
+/// Accepts byte streams.
+#[async_trait]
+pub trait Listener: Send + 'static {
+    /// Waits for the next stream and tells where it comes from.
+    ///
+    /// # Errors
+    /// Whatever the system says: some (a connection reset while it waited, too many open files) are worth another try.
+    async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, SocketAddr)>;
+
+    /// The bound address, with the port the system chose where 0 was asked for.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
