@@ -1,4 +1,20 @@
-//! warren: a network of tunnels with many entrances.
+//! warren: a network of tunnels with many entrances; whichever one you enter, every burrow can be reached.
+//!
+//! Read in this order: [`failure`] (what can go wrong, one code everywhere), [`target`] (what can be dialled), [`wire`] (what travels between
+//! processes), [`net`] (sockets, clock and randomness, the seam to the simulation), [`identity`] (who is who), [`proxy`],
+//! [`agent`] and [`client`] (the three roles), [`config`] (what is set), [`api`] (what is shown to programs), [`http`] (how that is
+//! carried), [`telemetry`] (logs) and [`cli`] (the command line). The replicated routing table is the crate `warren_raft`.
 
+pub mod agent;
+pub mod api;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod failure;
+pub mod http;
 pub mod identity;
 pub mod net;
+pub mod proxy;
+pub mod target;
+pub mod telemetry;
+pub mod wire;

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::failure::{Code, Failure, Stage};
 use crate::net::relay::{self, End, Relayed};
 use crate::net::Stream;
-use crate::wire::Target;
+use crate::target::Target;
 
 /// Carries standard input and output to `target` until both directions have ended.
 ///

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::session::Session;
 use crate::net::{Env, Listener, Stream, relay};
-use crate::wire::Target;
+use crate::target::Target;
 
 /// Connections through one port at the same time.
 const MAX_CONNECTIONS: usize = 1024;

@@ -12,7 +12,8 @@ use crate::failure::{Code, Failure, Stage};
 use crate::identity::{ClientTls, CredentialStore, CredentialsHandle, Expected, alpn};
 use crate::net::{Budget, Env, Profile, quic};
 use crate::wire::close::Close;
-use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, Target, TraceId, frame};
+use crate::target::Target;
+use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, TraceId, frame};
 
 /// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
 const STAGGER: Duration = Duration::from_millis(250);

@@ -10,7 +10,8 @@
 use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, ClientName, ProxyId, ServiceName};
 
-use super::{Target, TraceId};
+use super::TraceId;
+use crate::target::Target;
 use crate::failure::Failure;
 
 /// Client to ingress proxy.

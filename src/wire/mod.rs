@@ -12,7 +12,6 @@ pub mod enroll;
 pub mod frame;
 mod hello;
 pub mod peer;
-pub mod target;
 mod trace;
 pub mod tunnel;
 
@@ -20,6 +19,5 @@ pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
 pub use enroll::{EnrollReply, EnrollRequest, Enrolled, Member};
 pub use hello::{Hello, VERSION};
 pub use peer::{ControlReply, ControlRequest, LinkKind, PeerHello};
-pub use target::{Target, TargetError};
 pub use trace::TraceId;
 pub use tunnel::{AgentHello, AgentMessage, ProxyMessage, Welcome};

@@ -12,7 +12,8 @@ use crate::failure::{Code, Failure, Stage};
 use crate::net::{Budget, Env};
 use crate::proxy::mesh::Links;
 use crate::proxy::tunnels::Tunnels;
-use crate::wire::{DialAnswer, DialHeader, Target, TraceId};
+use crate::target::Target;
+use crate::wire::{DialAnswer, DialHeader, TraceId};
 
 /// How long a candidate is waited for while another one could be tried: the bound of design section 9 on a dial over a dead tunnel.
 const TRY: Duration = Duration::from_secs(2);

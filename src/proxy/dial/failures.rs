@@ -5,7 +5,8 @@ use warren_raft::{AgentName, ProxyId, Table};
 use super::attempt::Miss;
 use super::resolve::{Choice, Unresolved};
 use crate::failure::{Code, Failure, Stage};
-use crate::wire::{DialAnswer, Target};
+use crate::target::Target;
+use crate::wire::{DialAnswer};
 
 /// The target means nothing.
 pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {

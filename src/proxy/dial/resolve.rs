@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use warren_raft::{AgentName, ClientName, ServiceName, Table};
 
-use crate::wire::Target;
+use crate::target::Target;
 
 /// Most agents of an `any/SERVICE` target that are considered.
 const MAX_CHOICES: usize = 64;

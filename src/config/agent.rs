@@ -1,0 +1,148 @@
+//! `[agent]` and `[[agent.service]]`: an agent and what it publishes.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use toml::de::DeTable;
+use warren_raft::table::MAX_SERVICES;
+use warren_raft::{AgentName, ServiceName};
+
+use super::document::Value;
+use super::error::{ConfigError, ConfigErrors, Place};
+use super::reader::{Reader, nearest};
+use super::setting::{Faults, Setting, quote, wanted};
+use super::{Config, HostPort, TelemetryTable, TokenSource};
+
+/// `[agent]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentTable {
+    /// Its name, unique in the cluster; the machine's by default.
+    pub name: AgentName,
+    /// Public addresses of any proxies.
+    pub proxies: Vec<HostPort>,
+    /// Where it keeps its identity.
+    pub data_dir: PathBuf,
+    /// Where the token to enrol is; needed only until the agent has its identity.
+    pub token_file: Option<TokenSource>,
+    /// What it publishes, each name once.
+    pub services: Vec<ServiceSettings>,
+}
+
+/// `[[agent.service]]`, or `NAME=HOST:PORT` as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceSettings {
+    /// Its name, unique on its agent.
+    pub name: ServiceName,
+    /// What the agent dials.
+    pub target: HostPort,
+}
+
+/// What an agent runs with: it has proxies to go to and something to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// Its name.
+    pub name: AgentName,
+    /// Public addresses of any proxies, at least one.
+    pub proxies: Vec<HostPort>,
+    /// Where it keeps its identity.
+    pub data_dir: PathBuf,
+    /// Where the token to enrol is.
+    pub token_file: Option<TokenSource>,
+    /// What it publishes, at least one, each name once.
+    pub services: Vec<ServiceSettings>,
+    /// Its logs.
+    pub telemetry: TelemetryTable,
+}
+
+impl AgentTable {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let host = reader.host_name().parse().expect("a host name is made of what a name can have");
+        let mut section = reader.section("agent");
+        let table = Self {
+            name: section.get_or("name", host),
+            proxies: section.get("proxies", Vec::new()),
+            data_dir: section.get("data_dir", PathBuf::from("/var/lib/warren-agent")),
+            token_file: section.get("token_file", None),
+            services: section.get("service", Vec::<ServiceSettings>::new()),
+        };
+        let mut names = BTreeSet::new();
+        if let Some(twice) = table.services.iter().find(|service| !names.insert(&service.name)) {
+            section.refuse("service", format!("has two services called `{}`", twice.name));
+        }
+        if table.services.len() > MAX_SERVICES {
+            section.refuse("service", format!("has more than {MAX_SERVICES} services"));
+        }
+        table
+    }
+}
+
+impl TryFrom<Config> for AgentSettings {
+    type Error = ConfigErrors;
+
+    fn try_from(config: Config) -> Result<Self, ConfigErrors> {
+        let missing =
+            |message: &str, hint: &str| ConfigError { message: message.to_owned(), place: Place::Whole, hint: Some(hint.to_owned()) };
+        let AgentTable { name, proxies, data_dir, token_file, services } = config.agent;
+        let mut errors = Vec::new();
+        if proxies.is_empty() {
+            errors.push(missing("the agent has no proxy to go to", "`--proxy ADDR`, or `proxies` in [agent]"));
+        }
+        if services.is_empty() {
+            errors.push(missing("the agent has no service to publish", "`--publish NAME=HOST:PORT`, or [[agent.service]]"));
+        }
+        ConfigErrors::unless_empty(errors)?;
+        Ok(Self { name, proxies, data_dir, token_file, services, telemetry: config.telemetry })
+    }
+}
+
+impl std::str::FromStr for ServiceSettings {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || format!("`{}` is not `NAME=HOST:PORT`", crate::failure::Printable(text));
+        let (name, target) = text.split_once('=').ok_or_else(form)?;
+        Ok(Self { name: ServiceName::parse(name)?, target: HostPort::parse(target)? })
+    }
+}
+
+impl std::fmt::Display for ServiceSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.name, self.target)
+    }
+}
+
+impl Setting for ServiceSettings {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn from_toml(value: &Value<'_>, faults: &mut Faults) -> Option<Self> {
+        let Some(table) = value.get_ref().as_table() else {
+            faults.add(value.span(), wanted("a table", value));
+            return None;
+        };
+        const KEYS: [&str; 2] = ["name", "target"];
+        for key in table.keys().filter(|key| !KEYS.contains(&key.get_ref().as_ref())) {
+            let name = key.get_ref().as_ref();
+            let hint = nearest(name, KEYS.into_iter()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            faults.add(key.span(), format!("unknown key `{}`{hint}", crate::failure::Printable(name)));
+        }
+        let name = field(table, KEYS[0], value, faults);
+        let target = field(table, KEYS[1], value, faults);
+        Some(Self { name: name?, target: target? })
+    }
+
+    fn show(&self) -> String {
+        format!("{{ name = {}, target = {} }}", quote(self.name.as_str()), quote(&self.target.to_string()))
+    }
+}
+
+fn field<T: Setting>(table: &DeTable<'_>, key: &str, whole: &Value<'_>, faults: &mut Faults) -> Option<T> {
+    match table.get(key) {
+        Some(value) => T::from_toml(value, faults),
+        None => {
+            faults.add(whole.span(), format!("`{key}` is missing"));
+            None
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A parsed `config.toml` that knows the line of everything in it.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, ConfigErrors, Place};
+
+/// A value of the file and where it stands.
+pub(super) type Value<'t> = Spanned<DeValue<'t>>;
+
+/// A parsed file.
+pub(super) struct Document<'t> {
+    path: &'t str,
+    text: &'t str,
+    root: Spanned<DeTable<'t>>,
+}
+
+impl<'t> Document<'t> {
+    /// Parses `text`, which errors call `path`.
+    pub(super) fn parse(path: &'t str, text: &'t str) -> Result<Self, ConfigErrors> {
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let document = Self { path, text, root };
+        let place = |error: &toml::de::Error| document.place(error.span().unwrap_or_default());
+        let errors = errors.iter().map(|error| ConfigError { message: one_line(error.message()), place: place(error), hint: None });
+        ConfigErrors::unless_empty(errors.collect())?;
+        Ok(document)
+    }
+
+    /// The file's path.
+    pub(super) fn path(&self) -> &str {
+        self.path
+    }
+
+    /// The value of `key` in the table `section`.
+    pub(super) fn get(&self, section: &str, key: &str) -> Option<&Value<'t>> {
+        self.root.get_ref().get(section)?.get_ref().as_table()?.get(key)
+    }
+
+    /// What stands at the top: tables, or things that should not be there.
+    pub(super) fn sections(&self) -> impl Iterator<Item = (&Spanned<toml::de::DeString<'t>>, &Value<'t>)> {
+        self.root.get_ref().iter()
+    }
+
+    /// The line and column of a span, and the line itself.
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        let start = self.text.floor_char_boundary(span.start);
+        let before = &self.text[..start];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let text = self.text[line_start..].lines().next().unwrap_or_default();
+        let end = self.text.floor_char_boundary(span.end).clamp(start, (line_start + text.len()).max(start));
+        Place::Line {
+            path: self.path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: self.text[line_start..start].chars().count() + 1,
+            width: self.text[start..end].chars().count().max(1),
+            text: text.replace('\t', " ").chars().filter(|c| !c.is_control()).collect(),
+        }
+    }
+}
+
+fn one_line(message: &str) -> String {
+    message.lines().collect::<Vec<_>>().join("; ")
+}

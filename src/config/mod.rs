@@ -1,0 +1,52 @@
+//! What is set: `config.toml`, `WARREN_*` variables and flags, read into checked structures.
+//!
+//! Flags beat variables, which beat the file, which beats the defaults; where each value came from is kept for `warren
+//! config show`. Every problem is reported, not only the first, each with the line it stands in. Nothing here binds a
+//! socket, resolves a name or reads a secret, and nothing outside this module reads a variable or the file.
+//!
+//! Read in this order: [`Config`] (all of it), one file per table, then the machinery: `reader` (layers, origins, unknown
+//! keys), `setting` (one value from text or TOML), [`error`](ConfigErrors).
+
+mod address;
+mod admin;
+mod agent;
+mod client;
+mod cluster;
+mod document;
+mod error;
+mod limits;
+mod liveness;
+mod overrides;
+mod peer;
+mod proxy;
+mod public;
+mod raft;
+mod reader;
+mod root;
+mod setting;
+mod telemetry;
+#[cfg(test)]
+mod tests;
+mod token_source;
+mod tunnel_strategy;
+mod verbs;
+
+pub use address::{AddressError, HostPort};
+pub use admin::AdminTable;
+pub use agent::{AgentSettings, AgentTable, ServiceSettings};
+pub use client::{ConnectSettings, EnrollSettings, Forward, ForwardError, ForwardSettings};
+pub use cluster::ClusterTable;
+pub use error::{ConfigError, ConfigErrors, Place};
+pub use limits::LimitsTable;
+pub use liveness::LivenessTable;
+pub use overrides::Overrides;
+pub use peer::PeerTable;
+pub use proxy::ProxyTable;
+pub use public::PublicTable;
+pub use raft::RaftTable;
+pub use reader::{Origin, Shown};
+pub use root::Config;
+pub use telemetry::{LogFilter, LogFormat, TelemetryTable};
+pub use token_source::TokenSource;
+pub use tunnel_strategy::TunnelStrategyTable;
+pub use verbs::{AfterEnroll, DevSettings, JoinSettings};

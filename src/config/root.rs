@@ -1,0 +1,107 @@
+//! The whole configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::document::Document;
+use super::error::{ConfigError, ConfigErrors, Place};
+use super::reader::{Reader, Shown};
+use super::{
+    AdminTable, AgentTable, ClusterTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable, PublicTable, RaftTable,
+    TelemetryTable, TunnelStrategyTable,
+};
+
+/// Largest configuration file that is read, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// One file for proxy, agent and client; each of them uses its own tables.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[proxy]`.
+    pub proxy: ProxyTable,
+    /// `[peer]`.
+    pub peer: PeerTable,
+    /// `[public]`.
+    pub public: PublicTable,
+    /// `[cluster]`.
+    pub cluster: ClusterTable,
+    /// `[tunnel_strategy]`.
+    pub tunnel_strategy: TunnelStrategyTable,
+    /// `[raft]`.
+    pub raft: RaftTable,
+    /// `[liveness]`.
+    pub liveness: LivenessTable,
+    /// `[limits]`.
+    pub limits: LimitsTable,
+    /// `[admin]`.
+    pub admin: AdminTable,
+    /// `[telemetry]`.
+    pub telemetry: TelemetryTable,
+    /// `[agent]`.
+    pub agent: AgentTable,
+    shown: Vec<Shown>,
+}
+
+impl Config {
+    /// Reads the file at `path`, or none, and lays `overrides` over it.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every problem found.
+    pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigErrors> {
+        let Some(path) = path else { return Self::read(None, overrides) };
+        let text = read_file(path).map_err(|reason| unreadable(path, &reason))?;
+        Self::parse(&path.display().to_string(), &text, overrides)
+    }
+
+    /// Reads `text`, which errors call `path`, and lays `overrides` over it.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every problem found.
+    pub fn parse(path: &str, text: &str, overrides: &Overrides) -> Result<Self, ConfigErrors> {
+        Self::read(Some(Document::parse(path, text)?), overrides)
+    }
+
+    /// Every key with its value and where that came from, in the order of the documented file.
+    pub fn shown(&self) -> &[Shown] {
+        &self.shown
+    }
+
+    /// The admin socket of the proxy that this is the configuration of.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.admin.socket.clone()
+    }
+
+    fn read(document: Option<Document<'_>>, overrides: &Overrides) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(document, overrides);
+        let proxy = ProxyTable::read(&mut reader);
+        let mut config = Self {
+            peer: PeerTable::read(&mut reader),
+            public: PublicTable::read(&mut reader),
+            cluster: ClusterTable::read(&mut reader),
+            tunnel_strategy: TunnelStrategyTable::read(&mut reader),
+            raft: RaftTable::read(&mut reader),
+            liveness: LivenessTable::read(&mut reader),
+            limits: LimitsTable::read(&mut reader),
+            admin: AdminTable::read(&mut reader, &proxy.data_dir),
+            telemetry: TelemetryTable::read(&mut reader),
+            agent: AgentTable::read(&mut reader),
+            proxy,
+            shown: Vec::new(),
+        };
+        config.shown = reader.finish()?;
+        Ok(config)
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_FILE {
+        return Err(format!("it has {size} bytes, more than {MAX_FILE}"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+}
+
+fn unreadable(path: &Path, reason: &str) -> ConfigErrors {
+    let message = format!("cannot read `{}`: {reason}", path.display());
+    ConfigErrors::from(ConfigError { message, place: Place::Whole, hint: None })
+}

@@ -1,0 +1,91 @@
+//! `[telemetry]`: logs.
+
+use std::fmt;
+
+use tracing_subscriber::EnvFilter;
+
+use super::reader::Reader;
+use super::setting::{Setting, quote};
+use crate::failure::Printable;
+
+/// `[telemetry]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetryTable {
+    /// What is logged.
+    pub log: LogFilter,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+/// A checked filter: a level, or directives such as `info,warren::proxy=debug`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON lines.
+    Auto,
+    /// One readable line each.
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
+impl TelemetryTable {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let mut section = reader.section("telemetry");
+        Self { log: section.get("log", LogFilter("info".to_owned())), format: section.get("format", LogFormat::Auto) }
+    }
+}
+
+impl LogFilter {
+    /// The filter as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |reason: String| format!("`{}` is no log filter: {reason}", Printable(text));
+        if text.is_empty() {
+            return Err(wrong("it is empty".to_owned()));
+        }
+        EnvFilter::try_new(text).map(|_| Self(text.to_owned())).map_err(|error| wrong(error.to_string()))
+    }
+}
+
+impl Setting for LogFilter {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn show(&self) -> String {
+        quote(&self.0)
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+impl Setting for LogFormat {
+    fn parse(text: &str) -> Result<Self, String> {
+        let formats = [Self::Auto, Self::Text, Self::Json];
+        let found = formats.into_iter().find(|format| format.to_string() == text);
+        found.ok_or_else(|| format!("`{}` is no format: `auto`, `text` or `json`", Printable(text)))
+    }
+
+    fn show(&self) -> String {
+        quote(&self.to_string())
+    }
+}

@@ -1,0 +1,138 @@
+//! Cases for the configuration as a whole.
+
+use super::{AgentSettings, Config, ConfigErrors, Origin, Overrides};
+use proptest::prelude::*;
+
+const DOCUMENTED: &str = include_str!("../../config.toml");
+
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    Config::parse("config.toml", text, &Overrides::none("host-1"))
+}
+
+fn check(text: &str, expected: &str) {
+    let errors = parse(text).expect_err(text).to_string();
+    assert_eq!(errors, expected, "\n--- of ---\n{text}\n--- came ---\n{errors}\n---");
+}
+
+#[test]
+fn the_documented_file_has_every_key_at_its_default() {
+    let documented = parse(DOCUMENTED).expect("the documented file");
+    let defaults = Config::load(None, &Overrides::none("host-1")).expect("the defaults");
+    for (documented, default) in documented.shown().iter().zip(defaults.shown()) {
+        assert_eq!((documented.section, documented.key), (default.section, default.key));
+        assert_eq!(documented.value, default.value, "{}.{}", default.section, default.key);
+    }
+    // The settings that stand there as examples are commented out by `#` without a blank.
+    let uncommented: Vec<_> =
+        DOCUMENTED.lines().map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line)).collect();
+    let uncommented = uncommented.join("\n");
+    parse(&uncommented).expect("the examples");
+    let table: toml::Table = uncommented.parse().expect("the documented file");
+    for shown in defaults.shown() {
+        assert!(table[shown.section].get(shown.key).is_some(), "{}.{} is not documented", shown.section, shown.key);
+    }
+}
+
+#[test]
+fn errors_show_the_line() {
+    check(
+        "[proxy]\nzone = \"a\"\ndrain_timout = \"30s\"\n",
+        "error: unknown key `drain_timout` in [proxy]\n  --> config.toml:3:1\n  |\n3 | drain_timout = \"30s\"\n  | ^^^^^^^^^^^^\n\
+         hint: did you mean `drain_timeout`?",
+    );
+    check(
+        "[raft]\nheartbeat = \"fast\"",
+        "error: `raft.heartbeat`: `fast` is not a duration such as `150ms`, `3s` or `1m 30s`\n  --> config.toml:2:13\n  |\n\
+         2 | heartbeat = \"fast\"\n  |             ^^^^^^",
+    );
+    check(
+        "[raft]\nmax_voters = \"5\"",
+        "error: `raft.max_voters`: expected an integer, found a string\n  --> config.toml:2:14\n  |\n\
+         2 | max_voters = \"5\"\n  |              ^^^",
+    );
+    check("proxy = 3", "error: this should be a table: `proxy`\n  --> config.toml:1:1\n  |\n1 | proxy = 3\n  | ^^^^^");
+    check("[proxi]\n", "error: unknown table `proxi`\n  --> config.toml:1:2\n  |\n1 | [proxi]\n  |  ^^^^^\nhint: did you mean `proxy`?");
+}
+
+/// Each row: a text, and a fragment of each error that it gets.
+#[test]
+fn wrong_values_are_refused() {
+    let table: &[(&str, &[&str])] = &[
+        ("[proxy]\nname = \"Lab\"", &["`Lab` has `L`"]),
+        ("[proxy]\nname = \"any\"", &["reserved"]),
+        ("[peer]\nlisten = \"3021\"", &["not an address"]),
+        ("[peer]\nadvertise = \"proxy\"", &["not `HOST:PORT`"]),
+        ("[public]\nadvertise = [\"a:1\", \"b\", 3]", &["`b` is not", "found an integer"]),
+        ("[tunnel_strategy]\ntype = \"mesh\"\nagent_connection_count = 0", &["no strategy", "not a number from 1"]),
+        ("[raft]\nheartbeat = \"500ms\"", &["more than twice"]),
+        ("[liveness]\nlease = \"999ms\"", &["at least 1s"]),
+        ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["`-1` is not", "found an integer"]),
+        ("[telemetry]\nlog = \"warren=loud\"\nformat = \"xml\"", &["no log filter", "no format"]),
+        ("[agent]\n[[agent.service]]\nname = \"web\"", &["`target` is missing"]),
+        ("[[agent.service]]\nname = \"web\"\ntarget = \"a:1\"\ntraget = 1", &["unknown key `traget`; did you mean `target`?"]),
+        ("[agent]\nservice = [{ name = \"a\", target = \"a:1\" }, { name = \"a\", target = \"b:1\" }]", &["two services called `a`"]),
+        ("[proxy]\nname = \"x\"\nname = \"y\"", &["duplicate"]),
+        ("[proxy\nzone = 1\nx", &["unclosed table", "key with no value"]),
+        ("[ingress.socks5]\nlisten = \"127.0.0.1:1080\"", &["unknown table `ingress`"]),
+        (
+            "[admin]\nsocket = \"/tmp/x\"\n\n[proxy]\nzone = 1\ndrain = \"1s\"\n[what]",
+            &["found an integer", "unknown key `drain`", "unknown table `what`"],
+        ),
+    ];
+    for (text, expected) in table {
+        let errors = parse(text).expect_err(text);
+        let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+        assert_eq!(messages.len(), expected.len(), "{text}: {messages:#?}");
+        for (message, fragment) in messages.iter().zip(*expected) {
+            assert!(message.contains(fragment), "{text}: {message}");
+        }
+    }
+}
+
+#[test]
+fn flags_beat_variables_beat_the_file_beat_defaults() {
+    let overrides = Overrides::none("Host-1.example.net")
+        .with_variable("WARREN_PROXY_ZONE", "variable")
+        .with_variable("WARREN_PROXY_DRAIN_TIMEOUT", "2s")
+        .with_variable("WARREN_CLUSTER_JOIN", "a:1, b:2")
+        .with_variable("WARREN_AGENT_SERVICE", "web=127.0.0.1:80,ssh=[::1]:22")
+        .with_flag("proxy.zone", "--zone", "flag");
+    let text = "[proxy]\nzone = \"file\"\ndrain_timeout = \"1s\"\ndata_dir = \"/tmp/file\"";
+    let config = Config::parse("config.toml", text, &overrides).expect("a configuration");
+    assert_eq!(config.proxy.zone, "flag");
+    assert_eq!(config.proxy.drain_timeout.as_secs(), 2);
+    assert_eq!(config.proxy.name.as_str(), "host-1");
+    assert_eq!(config.admin.socket.to_str(), Some("/tmp/file/admin.sock"));
+    assert_eq!(config.cluster.join.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:1", "b:2"]);
+    assert_eq!(config.agent.services[1].to_string(), "ssh=[::1]:22");
+    let origins: Vec<_> = config.shown().iter().take(4).map(|shown| shown.origin.clone()).collect();
+    let file = Origin::File("config.toml".to_owned());
+    assert_eq!(origins, [Origin::Default, file, Origin::Flag("--zone"), Origin::Variable("WARREN_PROXY_DRAIN_TIMEOUT".to_owned())]);
+}
+
+#[test]
+fn a_wrong_variable_or_flag_is_named() {
+    let overrides = Overrides::none("host-1")
+        .with_variable("WARREN_LIVENESS_LEASE", "10ms")
+        .with_variable("WARREN_PEER_LISTEN", "x")
+        .with_flag("agent.proxies", "--proxy", "nowhere");
+    let errors = Config::load(None, &overrides).expect_err("wrong values").to_string();
+    for line in ["variable `WARREN_LIVENESS_LEASE`", "variable `WARREN_PEER_LISTEN`", "flag `--proxy`"] {
+        assert!(errors.contains(line), "{errors}");
+    }
+}
+
+#[test]
+fn an_agent_needs_a_proxy_and_a_service() {
+    let errors = AgentSettings::try_from(parse("").expect("an empty file")).expect_err("nothing to do");
+    assert_eq!(errors.iter().count(), 2);
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_parsed_or_refused(text in "([a-z_]{0,8}|\\[\\[?(proxy|agent|raft)\\]\\]?|name|=|\"|\n|[0-9]|\\PC){0,40}") {
+        if let Err(errors) = parse(&text) {
+            prop_assert!(!errors.to_string().is_empty());
+        }
+    }
+}
