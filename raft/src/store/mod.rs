@@ -1,5 +1,13 @@
 //! The running member: openraft over a disk and a transport, and the table it keeps.
 
+#[cfg(test)]
+mod conformance;
+mod log;
+mod records;
+mod runtime;
+mod state;
+mod types;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,18 +82,12 @@ pub enum ReadError {
     Stopped(String),
 }
 
-/// Why a store does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// To be filled.
-    #[error("store")]
-    Todo,
-}
-
 /// A request that is not one of this store's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a garbled request")]
 pub struct Garbled;
+
+pub use crate::disk::OpenError;
 
 /// Whether this proxy may act for the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

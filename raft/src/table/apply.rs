@@ -1,11 +1,59 @@
-//! How a command changes the table.
-use super::Table;
-use crate::command::{Answers, Proposal};
+//! How a proposal changes the table: once, whatever the number of times it arrives.
+
+use super::{LastProposal, Table};
+use crate::command::{Accepted, Answers, Command, Proposal, Rejection};
+use crate::ids::Timestamp;
+
+/// What one command did.
+pub(super) type Answer = Result<Accepted, Rejection>;
 
 impl Table {
     /// Applies one proposal and returns the answer to each of its commands.
+    ///
+    /// The last proposal of each proposer is remembered with its answers: the same one again changes nothing and gets
+    /// them again, an older one gets [`Rejection::Overtaken`].
     pub fn apply(&mut self, proposal: &Proposal) -> Answers {
-        let _ = proposal;
-        todo!()
+        if let Some(last) = self.proposers.get(&proposal.proposer) {
+            let newest = (last.incarnation, last.number);
+            let this = (proposal.incarnation, proposal.number);
+            if this == newest {
+                return last.answers.clone();
+            }
+            if this < newest {
+                return refuse(proposal, &Rejection::Overtaken);
+            }
+        }
+        // Only members are remembered, or a stranger could grow the table by inventing proposers.
+        if self.cluster.is_some() && !self.proxies.contains_key(&proposal.proposer) {
+            return refuse(proposal, &Rejection::ProxyUnknown(proposal.proposer));
+        }
+        let answers: Answers = proposal.commands.iter().map(|command| self.change(command, proposal.at)).collect();
+        if self.proxies.contains_key(&proposal.proposer) {
+            let last = LastProposal { incarnation: proposal.incarnation, number: proposal.number, answers: answers.clone() };
+            self.proposers.insert(proposal.proposer, last);
+        }
+        answers
     }
+
+    fn change(&mut self, command: &Command, at: Timestamp) -> Answer {
+        if self.cluster.is_none() && !matches!(command, Command::Bootstrap(_)) {
+            return Err(Rejection::NoCluster);
+        }
+        match command {
+            Command::Bootstrap(bootstrap) => self.bootstrap(bootstrap, at),
+            Command::StartProxy(start) => self.start_proxy(start, at),
+            Command::ExpireProxy { proxy, epoch } => self.expire_proxy(*proxy, *epoch, at),
+            Command::RegisterRoute { agent, proxy, epoch, sequence } => self.register_route(agent, (*proxy, *epoch, *sequence), at),
+            Command::WithdrawRoute { agent, proxy, epoch, sequence } => self.withdraw_route(agent, (*proxy, *epoch, *sequence), at),
+            Command::PublishServices { agent, services, version } => self.publish_services(agent, services, version),
+            Command::CreateToken(token) => self.create_token(token, at),
+            Command::RevokeToken { id } => self.revoke_token(*id),
+            Command::Enroll(enrollment) => self.enroll(enrollment, at),
+            Command::SetStrategy(strategy) => self.set_strategy(*strategy),
+        }
+    }
+}
+
+fn refuse(proposal: &Proposal, rejection: &Rejection) -> Answers {
+    proposal.commands.iter().map(|_| Err(rejection.clone())).collect()
 }

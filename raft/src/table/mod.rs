@@ -5,7 +5,13 @@
 //! are made, and a snapshot costs nothing.
 
 mod apply;
+mod proxies;
 mod records;
+mod routes;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
 
 pub use records::{
     Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Strategy, StrategyKind, Token, TokenRole,
@@ -21,6 +27,9 @@ use crate::names::{AgentName, ClientName, ServiceName};
 pub const MAX_SERVICES: usize = 256;
 /// Most tokens that are known at once.
 pub const MAX_TOKENS: usize = 10_000;
+
+/// Most patterns of one token or client.
+pub const MAX_PATTERNS: usize = 256;
 
 /// One version of everything that is replicated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,141 @@
+//! A disk in memory that remembers what happened to it: for tests and simulations.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Change, Disk, DiskError, KeyRange, Record, Space};
+
+type Contents = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+
+/// What happened to a [`MemoryDisk`], in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiskEvent {
+    /// A batch was written.
+    Write(Vec<Change>),
+    /// Everything so far became durable.
+    Flush,
+}
+
+/// Keeps everything in memory, tells what was flushed from what was not, and fails on demand.
+#[derive(Default)]
+pub struct MemoryDisk {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    written: Contents,
+    durable: Contents,
+    events: Vec<DiskEvent>,
+    failure: Option<&'static str>,
+    closed: bool,
+}
+
+impl MemoryDisk {
+    /// What happened since the last call, in order.
+    pub fn take_events(&self) -> Vec<DiskEvent> {
+        std::mem::take(&mut self.lock().events)
+    }
+
+    /// From now on every write and flush fails with this reason.
+    pub fn fail(&self, reason: &'static str) {
+        self.lock().failure = Some(reason);
+    }
+
+    /// The disk as a loss of power would leave it: without what was not flushed, and open.
+    #[must_use]
+    pub fn after_crash(&self) -> Self {
+        let durable = self.lock().durable.clone();
+        Self { state: Mutex::new(State { written: durable.clone(), durable, ..State::default() }) }
+    }
+
+    /// A disk that holds the outcome of these events: what was written before the last flush among them.
+    #[must_use]
+    pub fn replayed(events: &[DiskEvent]) -> Self {
+        let disk = Self::default();
+        for event in events {
+            match event {
+                DiskEvent::Write(batch) => disk.lock().change(batch),
+                DiskEvent::Flush => disk.lock().settle(),
+            }
+        }
+        disk.after_crash()
+    }
+
+    /// Makes a closed disk usable again.
+    pub fn reopen(&self) {
+        self.lock().closed = false;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn usable(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, DiskError> {
+        let state = self.lock();
+        let reason = if state.closed { Some("the store is closed") } else { state.failure.filter(|_| operation != "read") };
+        match reason {
+            Some(reason) => Err(DiskError { location: self.location(), operation, reason: reason.to_owned() }),
+            None => Ok(state),
+        }
+    }
+}
+
+impl State {
+    fn change(&mut self, batch: &[Change]) {
+        for change in batch {
+            match change {
+                Change::Put(space, key, value) => {
+                    self.written.insert((*space, key.clone()), value.clone());
+                }
+                Change::Remove(space, range) => self.written.retain(|(other, key), _| other != space || !contains(range, key)),
+            }
+        }
+        self.events.push(DiskEvent::Write(batch.to_vec()));
+    }
+
+    fn settle(&mut self) {
+        self.durable = self.written.clone();
+        self.events.push(DiskEvent::Flush);
+    }
+}
+
+impl Disk for MemoryDisk {
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
+        Ok(self.usable("read")?.written.get(&(space, key.to_vec())).cloned())
+    }
+
+    fn range(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Record>, DiskError> {
+        let state = self.usable("read")?;
+        let from = state.written.range((space, range.start.clone())..);
+        let within = from.take_while(|((other, key), _)| *other == space && contains(range, key));
+        Ok(within.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn last(&self, space: Space) -> Result<Option<Record>, DiskError> {
+        let state = self.usable("read")?;
+        Ok(state.written.iter().rev().find(|((other, _), _)| *other == space).map(|((_, key), value)| (key.clone(), value.clone())))
+    }
+
+    fn write(&self, batch: &[Change]) -> Result<(), DiskError> {
+        self.usable("write")?.change(batch);
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), DiskError> {
+        self.usable("flush")?.settle();
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+    }
+}
+
+fn contains(range: &KeyRange, key: &[u8]) -> bool {
+    key >= range.start.as_slice() && range.end.as_ref().is_none_or(|end| key < end.as_slice())
+}

@@ -1,0 +1,110 @@
+//! The disk under the store: ordered keys, atomic batches, and a flush that reaches the platter.
+//!
+//! A disk is synchronous and slow: it must *never* be called from a task of the async runtime in production. The store
+//! drives it from one place, the [`Writer`](writer::Writer), which is a thread or, in a simulation, a task.
+
+mod error;
+mod memory;
+mod sled;
+pub(crate) mod writer;
+
+pub use self::sled::SledDisk;
+pub use error::{DiskError, OpenError};
+pub use memory::{DiskEvent, MemoryDisk};
+pub use writer::DiskDrive;
+
+use std::fmt;
+
+/// A room of keys of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Space {
+    /// 0: single records: identity, incarnation, vote, committed, purged, the current snapshot's description.
+    Meta,
+    /// 1: log entries.
+    Log,
+    /// 2: pieces of snapshots.
+    Snapshot,
+}
+
+impl Space {
+    /// Its stable number on disk.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Meta => 0,
+            Self::Log => 1,
+            Self::Snapshot => 2,
+        }
+    }
+}
+
+/// A key and its value.
+pub type Record = (Vec<u8>, Vec<u8>);
+
+/// A part of a space: from `start`, inclusive, to `end`, exclusive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first key.
+    pub start: Vec<u8>,
+    /// The first key beyond; `None` for the end of the space.
+    pub end: Option<Vec<u8>>,
+}
+
+/// A change within a batch.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Sets a key's value.
+    Put(Space, Vec<u8>, Vec<u8>),
+    /// Removes every key of the range that exists when the batch is written.
+    Remove(Space, KeyRange),
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put(space, key, value) => write!(f, "put {space:?} {key:02x?} ({} bytes)", value.len()),
+            Self::Remove(space, range) => write!(f, "remove {space:?} {range:02x?}"),
+        }
+    }
+}
+
+/// Where records are kept.
+///
+/// A batch is atomic: after a crash either all of it is there or nothing. Batches become durable in the order in which they were
+/// written, at the latest when the next [`flush`](Self::flush) returns; what was not flushed may or may not survive a crash.
+pub trait Disk: Send + Sync + 'static {
+    /// Where it is, for messages to people.
+    fn location(&self) -> String;
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// [`DiskError`]
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError>;
+
+    /// Reads the records of a range in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`DiskError`]
+    fn range(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Record>, DiskError>;
+
+    /// Reads the last record of a space.
+    ///
+    /// # Errors
+    /// [`DiskError`]
+    fn last(&self, space: Space) -> Result<Option<Record>, DiskError>;
+
+    /// Writes a batch. Reads see it at once.
+    ///
+    /// # Errors
+    /// [`DiskError`]
+    fn write(&self, batch: &[Change]) -> Result<(), DiskError>;
+
+    /// Makes everything that was written durable: it survives a loss of power once this has returned.
+    ///
+    /// # Errors
+    /// [`DiskError`]; after one nothing may be taken for durable any more.
+    fn flush(&self) -> Result<(), DiskError>;
+
+    /// Lets go of the files, so that they can be opened again. Everything but this fails afterwards.
+    fn close(&self);
+}

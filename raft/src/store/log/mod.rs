@@ -1,0 +1,6 @@
+//! The log and the vote, as openraft wants them kept.
+
+mod log_store;
+mod tail;
+
+pub(crate) use log_store::LogStore;

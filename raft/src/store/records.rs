@@ -1,0 +1,69 @@
+//! The keys of the store on its disk, and how values become bytes.
+//!
+//! | space | key | value |
+//! |---|---|---|
+//! | meta | `format`, `id`, `incarnation` | a number |
+//! | meta | `vote`, `committed`, `purged` | openraft's own |
+//! | meta | `snapshot` | the description of the current snapshot |
+//! | log | index, 8 bytes big-endian | the entry |
+//! | snapshot | generation and piece, 8 and 4 bytes big-endian | a piece |
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::disk::{Change, Disk, DiskError, KeyRange, Space};
+
+pub(crate) const FORMAT: &[u8] = b"format";
+pub(crate) const ID: &[u8] = b"id";
+pub(crate) const INCARNATION: &[u8] = b"incarnation";
+pub(crate) const VOTE: &[u8] = b"vote";
+pub(crate) const COMMITTED: &[u8] = b"committed";
+pub(crate) const PURGED: &[u8] = b"purged";
+pub(crate) const SNAPSHOT: &[u8] = b"snapshot";
+
+/// The bytes of a value of ours.
+pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("our records have no type that postcard refuses, and a vector grows")
+}
+
+/// A change that sets a single record.
+pub(crate) fn put_meta(key: &[u8], value: &impl Serialize) -> Change {
+    Change::Put(Space::Meta, key.to_vec(), encode(value))
+}
+
+/// Reads a single record.
+pub(crate) fn get_meta<T: DeserializeOwned>(disk: &dyn Disk, key: &[u8]) -> Result<Option<T>, DiskError> {
+    disk.get(Space::Meta, key)?.map(|bytes| decode(disk, &bytes)).transpose()
+}
+
+/// Reads a value, naming the store when it is not one.
+pub(crate) fn decode<T: DeserializeOwned>(disk: &dyn Disk, bytes: &[u8]) -> Result<T, DiskError> {
+    postcard::from_bytes(bytes).map_err(|error| damaged(disk, format!("a record does not decode: {error}")))
+}
+
+/// The error for a store that holds something else than what was written.
+pub(crate) fn damaged(disk: &dyn Disk, reason: String) -> DiskError {
+    DiskError { location: disk.location(), operation: "read", reason: format!("the store is damaged: {reason}") }
+}
+
+/// The key of a log entry.
+pub(crate) fn log_key(index: u64) -> Vec<u8> {
+    index.to_be_bytes().to_vec()
+}
+
+/// The log from `start`, inclusive, to `end`, exclusive.
+pub(crate) fn log_range(start: u64, end: Option<u64>) -> KeyRange {
+    KeyRange { start: log_key(start), end: end.map(log_key) }
+}
+
+/// The key of a piece of a snapshot.
+pub(crate) fn piece_key(generation: u64, piece: u32) -> Vec<u8> {
+    let mut key = generation.to_be_bytes().to_vec();
+    key.extend_from_slice(&piece.to_be_bytes());
+    key
+}
+
+/// The pieces of the generations from `start`, inclusive, to `end`, exclusive.
+pub(crate) fn piece_range(start: u64, end: Option<u64>) -> KeyRange {
+    KeyRange { start: start.to_be_bytes().to_vec(), end: end.map(|end| end.to_be_bytes().to_vec()) }
+}

@@ -1,0 +1,120 @@
+//! openraft's `RaftStateMachine`: applies entries to the table, and makes and installs snapshots of it.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use openraft::storage::RaftStateMachine;
+use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
+
+use super::image::Image;
+use super::published::Published;
+use super::snapshots;
+use crate::disk::writer::Writer;
+use crate::disk::{DiskError, OpenError};
+use crate::store::records::encode;
+use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
+
+/// The applied state of this member.
+pub(crate) struct StateMachine {
+    image: Image,
+    published: Arc<Published>,
+    writer: Writer,
+}
+
+impl StateMachine {
+    /// Starts from the current snapshot; openraft applies the rest of the log to it.
+    pub(crate) async fn load(writer: Writer, published: Arc<Published>) -> Result<Self, OpenError> {
+        let image = match snapshots::load(&writer).await? {
+            Some((_, bytes)) => snapshots::decode(&bytes).map_err(|error| OpenError::Damaged {
+                location: writer.location(),
+                reason: format!("the snapshot does not decode: {error}"),
+            })?,
+            None => Image::default(),
+        };
+        let machine = Self { image, published, writer };
+        machine.publish();
+        Ok(machine)
+    }
+
+    fn publish(&self) {
+        self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
+    }
+
+    fn apply_one(&mut self, entry: Entry) -> Applied {
+        self.image.last_applied = Some(entry.log_id);
+        match entry.payload {
+            EntryPayload::Blank => Applied::default(),
+            EntryPayload::Normal(proposal) => Applied(self.image.table.apply(&proposal)),
+            EntryPayload::Membership(membership) => {
+                self.image.membership = Membership::new(Some(entry.log_id), membership);
+                Applied::default()
+            }
+        }
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, Membership), StorageError> {
+        Ok((self.image.last_applied, self.image.membership.clone()))
+    }
+
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<Applied>, StorageError>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let answers = entries.into_iter().map(|entry| self.apply_one(entry)).collect();
+        self.publish();
+        Ok(answers)
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder { image: self.image.clone(), writer: self.writer.clone() }
+    }
+
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError> {
+        Ok(Box::default())
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<Cursor<Vec<u8>>>) -> Result<(), StorageError> {
+        let bytes = snapshot.into_inner();
+        let image =
+            snapshots::decode(&bytes).map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), AnyError::new(&error)))?;
+        snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(meta, &error))?;
+        self.image = Image { last_applied: meta.last_log_id, membership: meta.last_membership.clone(), ..image };
+        self.publish();
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
+        let current = snapshots::load(&self.writer).await;
+        let current = current.map_err(|error| StorageIOError::read_snapshot(None, AnyError::new(&error)))?;
+        Ok(current.map(|(meta, bytes)| Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) }))
+    }
+}
+
+/// Makes a snapshot of the state as it was when the builder was asked for.
+pub(crate) struct Builder {
+    image: Image,
+    writer: Writer,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for Builder {
+    async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
+        let bytes = encode(&self.image);
+        let meta = SnapshotMeta {
+            last_log_id: self.image.last_applied,
+            last_membership: self.image.membership.clone(),
+            // The state at one index is the same everywhere, and so is its snapshot.
+            snapshot_id: self.image.last_applied.map_or_else(|| "empty".to_owned(), |id| id.to_string()),
+        };
+        snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(&meta, &error))?;
+        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) })
+    }
+}
+
+fn write_failed(meta: &SnapshotMeta, error: &DiskError) -> StorageError {
+    StorageIOError::write_snapshot(Some(meta.signature()), AnyError::new(error)).into()
+}

@@ -1,0 +1,10 @@
+//! The applied state: the table in memory, and its snapshots on the disk.
+
+mod image;
+mod machine;
+mod published;
+mod snapshots;
+
+pub(crate) use machine::StateMachine;
+pub(crate) use published::Published;
+pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;

@@ -1,0 +1,79 @@
+//! The cluster and its proxies: bootstrap, epochs, the strategy.
+
+use super::apply::Answer;
+use super::{Cluster, Proxy, Strategy, Table};
+use crate::command::{Accepted, Bootstrap, ProxyStart, Rejection};
+use crate::ids::{Epoch, KeyHash, ProxyId, Timestamp};
+use crate::names::ProxyName;
+
+impl Table {
+    pub(super) fn bootstrap(&mut self, bootstrap: &Bootstrap, at: Timestamp) -> Answer {
+        if self.cluster.is_some() {
+            return Err(Rejection::ClusterExists);
+        }
+        self.cluster = Some(Cluster {
+            id: bootstrap.id,
+            name: bootstrap.name.clone(),
+            ca_certificate: bootstrap.ca_certificate.clone(),
+            ca_key: bootstrap.ca_key.clone(),
+            strategy: at_least_one(bootstrap.strategy),
+        });
+        self.next_proxy = 1;
+        self.next_epoch = 1;
+        self.add_proxy(bootstrap.proxy.clone(), bootstrap.key, at);
+        Ok(Accepted::Done)
+    }
+
+    /// Gives a new proxy its id and an empty record.
+    pub(super) fn add_proxy(&mut self, name: ProxyName, key: KeyHash, at: Timestamp) -> ProxyId {
+        let id = ProxyId(self.next_proxy);
+        self.next_proxy += 1;
+        self.proxies.insert(
+            id,
+            Proxy {
+                name,
+                key,
+                peer_address: String::new(),
+                public_addresses: Vec::new(),
+                zone: String::new(),
+                version: String::new(),
+                epoch: None,
+                joined_at: at,
+                changed_at: at,
+            },
+        );
+        id
+    }
+
+    pub(super) fn start_proxy(&mut self, start: &ProxyStart, at: Timestamp) -> Answer {
+        let proxy = self.proxies.get_mut(&start.proxy).ok_or(Rejection::ProxyUnknown(start.proxy))?;
+        let epoch = Epoch(self.next_epoch);
+        self.next_epoch += 1;
+        proxy.epoch = Some(epoch);
+        proxy.changed_at = at;
+        proxy.peer_address.clone_from(&start.peer_address);
+        proxy.public_addresses.clone_from(&start.public_addresses);
+        proxy.zone.clone_from(&start.zone);
+        proxy.version.clone_from(&start.version);
+        Ok(Accepted::Epoch(epoch))
+    }
+
+    pub(super) fn expire_proxy(&mut self, id: ProxyId, epoch: Epoch, at: Timestamp) -> Answer {
+        let proxy = self.proxies.get_mut(&id).ok_or(Rejection::ProxyUnknown(id))?;
+        if proxy.epoch == Some(epoch) {
+            proxy.epoch = None;
+            proxy.changed_at = at;
+        }
+        Ok(Accepted::Done)
+    }
+
+    pub(super) fn set_strategy(&mut self, strategy: Strategy) -> Answer {
+        let cluster = self.cluster.as_mut().ok_or(Rejection::NoCluster)?;
+        cluster.strategy = at_least_one(strategy);
+        Ok(Accepted::Done)
+    }
+}
+
+fn at_least_one(strategy: Strategy) -> Strategy {
+    Strategy { agent_connection_count: strategy.agent_connection_count.max(1), ..strategy }
+}
