@@ -13,8 +13,10 @@ use warren_raft::{ProxyId, Sequence, Service};
 use super::events::{Event, Way};
 use super::service;
 use crate::failure::Failure;
-use crate::identity::{ClientTls, CredentialsHandle, Expected, TlsError, alpn};
-use crate::net::{Budget, Elapsed, Env, Profile, quic};
+use crate::identity::tls::{Expected, SERVER_NAME};
+use crate::identity::{Alpn, ClientTls, CredentialsHandle, renew_in};
+use crate::net::quic::{self, Profile};
+use crate::net::{Budget, Elapsed, Env};
 use crate::wire::close::Close;
 use crate::wire::{AgentHello, AgentMessage, Hello, ProxyMessage, Welcome, frame};
 
@@ -46,8 +48,6 @@ enum TunnelError {
     NoAddress,
     #[error("`{address}` does not resolve: {error}")]
     Resolve { address: String, error: std::io::Error },
-    #[error("our certificate cannot be used: {0}")]
-    Tls(#[from] TlsError),
     #[error("the dial failed: {0}")]
     Connect(#[from] quinn::ConnectError),
     #[error("{0}")]
@@ -124,9 +124,9 @@ impl Tunnels {
             Way::Chosen(member) => Expected::Proxy(member.id),
             Way::Entry => Expected::AnyProxy,
         };
-        let tls = ClientTls::proxy(&self.credentials.current(), alpn::AGENT, expected, &self.env)?;
-        let config = quic::client_config(tls, &self.env, Profile::Tunnel);
-        Ok(self.endpoint.connect_with(config, address, "warren")?.await?)
+        let tls = ClientTls::proxy(&self.credentials, Alpn::Agent, expected, &self.env);
+        let config = quic::client_config(tls, &self.env, Profile::Tunnel.dialling(address));
+        Ok(self.endpoint.connect_with(config, address, SERVER_NAME)?.await?)
     }
 
     async fn greet(&self, connection: &quinn::Connection, sequence: Sequence) -> Result<(SendStream, RecvStream, Welcome), TunnelError> {
@@ -159,8 +159,8 @@ impl Tunnels {
     async fn renew(&self, mut send: SendStream) -> Result<(), TunnelError> {
         loop {
             let current = self.credentials.current();
-            tokio::time::sleep(current.renew_in(self.env.wall.now())).await;
-            let request = current.key.csr();
+            tokio::time::sleep(renew_in(&current, &self.env)).await;
+            let request = current.key().csr();
             frame::write(&mut send, &AgentMessage::Renew { request }, frame::MAX_MESSAGE).await?;
             tokio::time::sleep(RENEW_RETRY).await;
         }

@@ -9,8 +9,10 @@ use tokio::task::JoinSet;
 use warren_raft::{AgentName, ProxyId};
 
 use crate::failure::{Code, Failure, Stage};
-use crate::identity::{ClientTls, CredentialStore, CredentialsHandle, Expected, alpn};
-use crate::net::{Budget, Env, Profile, quic};
+use crate::identity::tls::{Expected, SERVER_NAME};
+use crate::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, renew_in};
+use crate::net::quic::{self, Profile};
+use crate::net::{Budget, Env};
 use crate::wire::close::Close;
 use crate::target::Target;
 use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, TraceId, frame};
@@ -152,8 +154,8 @@ impl Session {
         let Shared { env, endpoint, credentials, .. } = &*self.shared;
         let mut last = "its name stands for no address".to_owned();
         for address in env.net.resolve(proxy).await.map_err(|error| error.to_string())? {
-            let tls = ClientTls::proxy(&credentials.current(), alpn::CLIENT, Expected::AnyProxy, env).map_err(|error| error.to_string())?;
-            let connecting = endpoint.connect_with(quic::client_config(tls, env, Profile::Client), address, "warren");
+            let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
+            let connecting = endpoint.connect_with(quic::client_config(tls, env, Profile::Client.dialling(address)), address, SERVER_NAME);
             match connecting {
                 Ok(connecting) => match connecting.await {
                     Ok(connection) => return Ok(connection),
@@ -169,12 +171,12 @@ impl Session {
     async fn renew_if_due(&self, connection: &quinn::Connection) {
         let Shared { env, credentials, store, .. } = &*self.shared;
         let current = credentials.current();
-        if !current.renew_in(env.wall.now()).is_zero() {
+        if !renew_in(&current, env).is_zero() {
             return;
         }
         let renewal = async {
             let (mut send, mut recv) = connection.open_bi().await.map_err(|error| error.to_string())?;
-            let request = ClientRequest::Renew { request: current.key.csr() };
+            let request = ClientRequest::Renew { request: current.key().csr() };
             frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())?;
             match frame::read(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
                 EnrollReply::Enrolled(enrolled) => current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string()),
@@ -184,8 +186,7 @@ impl Session {
         let renewed = Budget::new(RENEWAL).run(renewal).await.unwrap_or_else(|error| Err(error.to_string()));
         let kept = renewed.and_then(|renewed| {
             store.save(&renewed).map_err(|error| error.to_string())?;
-            credentials.replace(renewed);
-            Ok(())
+            credentials.replace(renewed).map_err(|error| error.to_string())
         });
         if let Err(reason) = kept {
             tracing::warn!(reason, "certificate not renewed");

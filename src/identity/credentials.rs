@@ -13,6 +13,7 @@ use super::key::MachineKey;
 use super::tls::leaf::{Leaf, LeafError};
 use super::tls::provider;
 use super::uri::Identity;
+use crate::net::Env;
 
 /// A machine's identity and the means to prove it. Certificate and key belong together and name one identity: whoever has this
 /// value need not check again. That the authority did sign the certificate is for the others to check, in every handshake.
@@ -83,6 +84,15 @@ impl Credentials {
     pub fn renew_at(&self) -> Timestamp {
         let (from, until) = self.validity;
         Timestamp(from.0 + until.0.saturating_sub(from.0) / 3 * 2)
+    }
+
+    /// The same machine with a renewed certificate, DER.
+    ///
+    /// # Errors
+    /// If the certificate is damaged, or another identity's or key's.
+    pub fn with_certificate(&self, certificate: &[u8]) -> Result<Self, CredentialsError> {
+        let renewed = Self::new(CertificateDer::from(certificate.to_vec()), self.ca.clone(), self.key.clone())?;
+        if renewed.identity == self.identity { Ok(renewed) } else { Err(CredentialsError::OtherIdentity(renewed.identity)) }
     }
 
     fn certified(&self, chain: Vec<CertificateDer<'static>>) -> Result<Arc<CertifiedKey>, rustls::Error> {
@@ -167,6 +177,11 @@ impl fmt::Debug for CredentialsHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.load().credentials.fmt(f)
     }
+}
+
+/// How long until the credentials should be renewed; zero once they should be.
+pub fn renew_in(credentials: &Credentials, env: &Env) -> Duration {
+    Duration::from_millis(credentials.renew_at().0.saturating_sub(env.wall.now().0))
 }
 
 fn validity(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {

@@ -12,7 +12,7 @@ const MAX_FILE: u64 = 64 << 10;
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     /// Its owner alone.
     Secret,
     /// Anybody.
@@ -29,7 +29,7 @@ impl Access {
 }
 
 /// Reads a whole file; a secret one only if nobody else could have.
-pub(super) fn read(path: &Path, access: Access) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn read(path: &Path, access: Access) -> Result<Vec<u8>, StoreError> {
     let failed = |source| StoreError::io(path, source);
     let file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
@@ -45,7 +45,7 @@ pub(super) fn read(path: &Path, access: Access) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Replaces a file as a whole: written beside it, flushed to the disk, renamed over it, and the directory flushed too.
-pub(super) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), StoreError> {
+pub(crate) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), StoreError> {
     let failed = |source| StoreError::io(path, source);
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let beside = beside(path);
@@ -61,7 +61,7 @@ pub(super) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Sto
 }
 
 /// Makes a directory that only its owner can enter, with its parents.
-pub(super) fn private_dir(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn private_dir(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| StoreError::io(path, source))
 }

@@ -5,12 +5,14 @@
 //! handshake did not prove, never let a private key leave its machine, and never show a secret in a log.
 //!
 //! Read in this order: [`uri`] (an identity), [`key`] (a machine's key), [`request`] and [`authority`] (how it gets its certificate),
-//! [`credentials`] and [`store`] (what it keeps), [`token`] (what it enrols with), [`policy`] and [`tls`] (how the others check it).
+//! [`credentials`] and [`store`] (what it keeps), [`token`] and [`enroll`] (how it enrols), [`known`] (the proxies it knows), [`policy`] and [`tls`] (how the others check it).
 
 pub mod authority;
 pub mod credentials;
+pub mod enroll;
 pub mod fingerprint;
 pub mod key;
+pub mod known;
 pub mod policy;
 pub mod request;
 pub mod store;
@@ -18,14 +20,18 @@ pub mod tls;
 pub mod token;
 pub mod uri;
 
-mod files;
+pub(crate) mod files;
 
 pub use authority::{Authority, IssueError, Issued};
-pub use credentials::{Credentials, CredentialsHandle};
+pub use credentials::{Credentials, CredentialsHandle, renew_in};
 pub use key::MachineKey;
 pub use policy::{Policy, Refusal};
 pub use request::{RequestError, SigningRequest, key_hash_of_csr};
+pub use known::KnownProxies;
 pub use store::{CredentialStore, StoreError};
 pub use tls::{Alpn, ClientTls, ServerTls, peer_identity};
 pub use token::{Token, TokenSecret};
+/// How long a certificate lives. It is renewed when two thirds are over.
+pub const LIFETIME: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
 pub use uri::{Identity, IdentityError, Role};

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use super::credentials::{Credentials, CredentialsError};
 use super::files::{self, Access};
 use super::key::MachineKey;
+use crate::net::Entropy;
 
 const KEY: &str = "key.pem";
 const CERTIFICATE: &str = "certificate.pem";
@@ -73,6 +74,23 @@ impl CredentialStore {
         key.store(&self.key_path())
     }
 
+    /// The key that is there, or a new one that is there from now on: an enrolment whose answer was lost is asked for again with the
+    /// same key.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn key_or_new(&self, entropy: &Entropy) -> Result<MachineKey, StoreError> {
+        match MachineKey::load(&self.key_path()) {
+            Ok(key) => Ok(key),
+            Err(error) if error.is_absent() => {
+                let key = MachineKey::generate(entropy);
+                self.save_key(&key)?;
+                Ok(key)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn certificate(&self, name: &str) -> Result<CertificateDer<'static>, StoreError> {
         let path = self.dir.join(name);
         let bytes = files::read(&path, Access::Public)?;
@@ -122,7 +140,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
     }
 

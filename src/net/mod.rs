@@ -5,15 +5,20 @@
 //! socket.
 //!
 //! Read in this order: [`Env`] (what a subsystem is given), [`sockets`] (the traits), [`real`] (the operating system behind
-//! them), [`wall`], [`entropy`], [`quic`].
+//! them), [`wall`], [`entropy`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`relay`].
 
+pub mod backoff;
+pub mod budget;
 pub mod entropy;
 pub mod env;
 pub mod quic;
 pub mod real;
+pub mod relay;
 pub mod sockets;
 pub mod wall;
 
+pub use backoff::Backoff;
+pub use budget::{Budget, Elapsed};
 pub use entropy::Entropy;
 pub use env::Env;
 pub use sockets::{Listener, Net, Stream};

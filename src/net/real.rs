@@ -1,7 +1,7 @@
 //! The operating system behind the traits.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -58,6 +58,15 @@ impl Net for RealNet {
     async fn resolve(&self, host_port: &str) -> io::Result<Vec<SocketAddr>> {
         let addrs: Vec<_> = tokio::net::lookup_host(host_port).await?.collect();
         if addrs.is_empty() { Err(no_address(host_port)) } else { Ok(addrs) }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the seam")]
+    fn routable_ip(&self) -> Option<IpAddr> {
+        // Connecting a UDP socket sends nothing: the kernel only looks up its route. The address is one for documentation (RFC 5737).
+        let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+        let ip = socket.local_addr().ok()?.ip();
+        (!ip.is_unspecified() && !ip.is_loopback()).then_some(ip)
     }
 
     fn runtime(&self) -> Arc<dyn Runtime> {

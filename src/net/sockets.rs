@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -34,6 +34,9 @@ pub trait Net: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] without a port, [`io::ErrorKind::NotFound`] without an address.
     async fn resolve(&self, host_port: &str) -> io::Result<Vec<SocketAddr>>;
+
+    /// The address by which this machine reaches others, if it has one beside loopback.
+    fn routable_ip(&self) -> Option<IpAddr>;
 
     /// The timers and tasks that quinn runs on.
     fn runtime(&self) -> Arc<dyn quinn::Runtime>;

@@ -13,7 +13,7 @@ pub struct EnrollRequest {
     /// Versions and features.
     pub hello: Hello,
     /// The secret part of the token; sent only to a server whose CA the token names.
-    pub secret: String,
+    pub secret: [u8; 32],
     /// What it wants to be.
     pub role: TokenRole,
     /// The name it wants.

@@ -7,8 +7,10 @@ use warren_raft::ProxyId;
 
 use super::PeerConnection;
 use super::link::Link;
-use crate::identity::{ClientTls, CredentialsHandle, TlsError};
-use crate::net::{Budget, Elapsed, Env, Profile, quic};
+use crate::identity::tls::SERVER_NAME;
+use crate::identity::{ClientTls, CredentialsHandle};
+use crate::net::quic::{self, Profile};
+use crate::net::{Budget, Elapsed, Env};
 use crate::wire::{Hello, LinkKind, PeerHello, frame};
 
 /// How long one try may take, with its handshake and hello.
@@ -32,8 +34,6 @@ pub(super) enum DialError {
     Resolve { address: String, error: std::io::Error },
     #[error("its address `{0}` stands for nothing")]
     NoAddress(String),
-    #[error("our certificate cannot be used: {0}")]
-    Tls(#[from] TlsError),
     #[error("the dial failed: {0}")]
     Connect(#[from] quinn::ConnectError),
     #[error("the handshake failed: {0}")]
@@ -62,13 +62,13 @@ impl Dialer {
     }
 
     async fn try_one(&self, link: &Link, kind: LinkKind, address: std::net::SocketAddr) -> Result<quinn::Connection, DialError> {
-        let tls = ClientTls::peer(&self.credentials.current(), link.peer, &self.env)?;
+        let tls = ClientTls::peer(&self.credentials, link.peer, &self.env);
         let profile = match kind {
             LinkKind::Control => Profile::PeerControl,
             LinkKind::Bulk => Profile::PeerBulk,
         };
-        let config = quic::client_config(tls, &self.env, profile);
-        let connection = self.endpoint.connect_with(config, address, "warren")?.await?;
+        let config = quic::client_config(tls, &self.env, profile.dialling(address));
+        let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
         let (mut send, mut recv) = connection.open_bi().await?;
         frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind }, frame::MAX_MESSAGE).await?;
         let _theirs: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await?;

@@ -10,7 +10,9 @@ use tokio_util::task::TaskTracker;
 use warren_raft::KeyHash;
 
 use super::{Agents, Clients, Enrollments};
-use crate::identity::{self, Identity, alpn};
+use crate::identity::tls::negotiated;
+use crate::identity::{self, Alpn, Identity};
+use crate::net::quic::Profile;
 use crate::net::Budget;
 use crate::wire::close::Close;
 
@@ -67,14 +69,16 @@ impl PublicAcceptor {
     }
 
     async fn serve(&self, connection: quinn::Connection) {
-        let protocol = identity::negotiated_alpn(&connection);
-        match (protocol.as_deref(), identity::peer_identity(&connection)) {
-            (Some(alpn::ENROLL), None) => self.enrollments.serve(connection).await,
-            (Some(alpn::AGENT), Some((identity, key))) => match identity.name.parse() {
+        match (negotiated(&connection), identity::peer_identity(&connection)) {
+            (Some(Alpn::Enroll), None) => {
+                Profile::Enroll.settle(&connection);
+                self.enrollments.serve(connection).await;
+            }
+            (Some(Alpn::Agent), Some((identity, key))) => match identity.name.parse() {
                 Ok(agent) => self.agents.serve(agent, key, connection).await,
                 Err(_) => refuse(&connection, &identity, key),
             },
-            (Some(alpn::CLIENT), Some((identity, key))) => match identity.name.parse() {
+            (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
                 Ok(client) => self.clients.serve(client, key, connection).await,
                 Err(_) => refuse(&connection, &identity, key),
             },

@@ -6,7 +6,8 @@ use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, Rejection, 
 
 use super::members::{Audience, members};
 use crate::failure::{Code, Failure, Stage};
-use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, Secret, key_hash_of_csr};
+use crate::identity::authority::AuthorityError;
+use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, TokenSecret, key_hash_of_csr};
 use crate::net::{Budget, Env};
 use crate::wire::close::Close;
 use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Hello, frame};
@@ -62,7 +63,7 @@ impl Enrollments {
     }
 
     async fn enroll(&self, request: &EnrollRequest) -> Result<Enrolled, Failure> {
-        let secret = Secret::parse(&request.secret).map_err(|error| invalid(error.to_string()))?;
+        let secret = TokenSecret::from_bytes(request.secret);
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
         let command = Command::Enroll(warren_raft::command::Enrollment {
             token: secret.id(),
@@ -78,9 +79,9 @@ impl Enrollments {
         self.issue(request, proxy).map_err(|error| invalid(error.to_string()))
     }
 
-    fn issue(&self, request: &EnrollRequest, proxy: Option<ProxyId>) -> Result<Enrolled, IssueError> {
+    fn issue(&self, request: &EnrollRequest, proxy: Option<ProxyId>) -> Result<Enrolled, NotIssued> {
         let table = self.store.table();
-        let cluster = table.cluster().ok_or(IssueError::NoCluster)?;
+        let cluster = table.cluster().ok_or(NotIssued::NoCluster)?;
         let (role, name) = match (request.role, proxy) {
             (TokenRole::Proxy, Some(id)) => (Role::Proxy, id.to_string()),
             (TokenRole::Agent, _) => (Role::Agent, request.name.clone()),
@@ -94,10 +95,21 @@ impl Enrollments {
             cluster: cluster.id,
             cluster_name: cluster.name.clone(),
             proxy,
-            certificate: issued.certificate,
+            certificate: issued.certificate.to_vec(),
             proxies: members(&table, if request.role == TokenRole::Proxy { Audience::Proxy } else { Audience::Public }),
         })
     }
+}
+
+/// Why an identity that was recorded has no certificate.
+#[derive(Debug, thiserror::Error)]
+enum NotIssued {
+    #[error("there is no cluster yet")]
+    NoCluster,
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    #[error(transparent)]
+    Issue(#[from] IssueError),
 }
 
 fn invalid(reason: String) -> Failure {

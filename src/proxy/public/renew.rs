@@ -2,7 +2,8 @@
 
 use warren_raft::{KeyHash, RoutingStore};
 
-use crate::identity::{Authority, Identity, IssueError, LIFETIME, key_hash_of_csr};
+use crate::identity::authority::AuthorityError;
+use crate::identity::{Authority, Identity, IssueError, LIFETIME, RequestError, key_hash_of_csr};
 use crate::net::Env;
 
 /// Why no certificate was issued.
@@ -12,6 +13,10 @@ pub(super) enum RenewError {
     NoCluster,
     #[error("the signing request is for another key")]
     OtherKey,
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     #[error(transparent)]
     Issue(#[from] IssueError),
 }
@@ -24,5 +29,5 @@ pub(super) fn renew(store: &RoutingStore, env: &Env, identity: &Identity, key: K
     let table = store.table();
     let cluster = table.cluster().ok_or(RenewError::NoCluster)?;
     let authority = Authority::from_der(&cluster.ca_certificate, &cluster.ca_key)?;
-    Ok(authority.issue(request, identity, LIFETIME, env)?.certificate)
+    Ok(authority.issue(request, identity, LIFETIME, env)?.certificate.to_vec())
 }

@@ -1,0 +1,133 @@
+//! What an agent has before its first tunnel: a socket, an identity, and a number to count its tunnels from.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use warren_raft::{Sequence, TokenRole};
+
+use super::supervisor::Agent;
+use crate::failure::Failure;
+use crate::identity::credentials::CredentialsError;
+use crate::identity::enroll::Enrolling;
+use crate::identity::token::TokenReadError;
+use crate::identity::files::{self, Access};
+use crate::identity::{CredentialStore, Credentials, KnownProxies, StoreError, Token};
+use crate::net::Env;
+use crate::net::quic::Endpoint;
+
+/// Where the token comes from when it is needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TokenFrom {
+    /// There is none: the machine must have enrolled before.
+    #[default]
+    Nowhere,
+    /// A file, or standard input for `-`.
+    File(PathBuf),
+}
+
+/// Why an agent does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No UDP socket.
+    #[error("no socket: {0}")]
+    Socket(std::io::Error),
+    /// No identity, and no token to get one.
+    #[error("this machine has no identity in `{0}` and no token to enrol with")]
+    NotEnrolled(PathBuf),
+    /// The token cannot be read.
+    #[error(transparent)]
+    Token(#[from] TokenReadError),
+    /// The cluster did not enrol it.
+    #[error("{}", .0.message())]
+    Enroll(Failure),
+    /// The identity is another name's.
+    #[error("the identity in `{dir}` is of `{found}`, not of `{wanted}`")]
+    OtherName {
+        /// Where it is.
+        dir: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Whose it should be.
+        wanted: String,
+    },
+    /// The identity cannot be read, kept or used.
+    #[error(transparent)]
+    Identity(#[from] AgentError),
+}
+
+/// What can be wrong with an identity.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Its files.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What they hold.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Identity(error.into())
+    }
+}
+
+/// A socket to dial from.
+pub(crate) fn endpoint(env: &Env) -> Result<quinn::Endpoint, StartError> {
+    dialling_endpoint(env).map_err(StartError::Socket)
+}
+
+/// A socket for both address families where the machine has both.
+pub(crate) fn dialling_endpoint(env: &Env) -> std::io::Result<quinn::Endpoint> {
+    let secret = env.entropy.split("endpoint secret").bytes();
+    let both = Endpoint::build(env, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), &secret, None);
+    both.or_else(|_| Endpoint::build(env, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), &secret, None))
+}
+
+/// The agent's identity, enrolled now if there is none, and the number its tunnels count from in this life of its process.
+pub(super) async fn identity(
+    agent: &Agent,
+    env: &Env,
+    endpoint: &quinn::Endpoint,
+) -> Result<(CredentialStore, Credentials, Sequence), StartError> {
+    let store = CredentialStore::new(&agent.data_dir);
+    let credentials = if store.is_enrolled() { load(&store, agent)? } else { enroll(&store, agent, env, endpoint).await? };
+    let sequence = next_life(&agent.data_dir)?;
+    Ok((store, credentials, sequence))
+}
+
+fn load(store: &CredentialStore, agent: &Agent) -> Result<Credentials, StartError> {
+    let credentials = store.load()?;
+    let found = &credentials.identity().name;
+    if found != agent.name.as_str() {
+        return Err(StartError::OtherName { dir: agent.data_dir.clone(), found: found.clone(), wanted: agent.name.to_string() });
+    }
+    Ok(credentials)
+}
+
+async fn enroll(store: &CredentialStore, agent: &Agent, env: &Env, endpoint: &quinn::Endpoint) -> Result<Credentials, StartError> {
+    let TokenFrom::File(path) = &agent.token else { return Err(StartError::NotEnrolled(agent.data_dir.clone())) };
+    let token = Token::read(path)?;
+    let key = store.key_or_new(&env.entropy)?;
+    let enrolling = Enrolling { token: &token, role: TokenRole::Agent, name: agent.name.as_str(), key: &key };
+    let (credentials, enrolled) = enrolling.at(&agent.proxies, endpoint, env).await.map_err(StartError::Enroll)?;
+    store.save(&credentials)?;
+    KnownProxies::new(&agent.data_dir).save(&enrolled.proxies)?;
+    tracing::info!(agent = %agent.name, cluster = enrolled.cluster_name, "enrolled");
+    Ok(credentials)
+}
+
+/// Counts this life of the process on disk: its tunnels' numbers begin above those of every life before.
+fn next_life(dir: &Path) -> Result<Sequence, StoreError> {
+    let path = dir.join("lives");
+    let lives = match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            text.trim().parse::<u32>().map_err(|_| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(StoreError::io(&path, error)),
+    };
+    let lives = lives.saturating_add(1);
+    files::write(&path, lives.to_string().as_bytes(), Access::Public)?;
+    Ok(Sequence(u64::from(lives) << 32))
+}

@@ -1,0 +1,110 @@
+//! How a machine becomes part of a cluster: it checks the cluster's authority against its token, and only then shows the token's secret.
+
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use warren_raft::TokenRole;
+
+use super::credentials::{Credentials, CredentialsError};
+use super::key::MachineKey;
+use super::tls::{ClientTls, SERVER_NAME};
+use super::token::Token;
+use crate::failure::{Code, Failure, Stage};
+use crate::net::quic::{self, Profile};
+use crate::net::{Budget, Env};
+use crate::wire::close::Close;
+use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Hello, frame};
+
+/// How long one address may take to shake hands.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long the cluster may take to answer: longer than a proxy waits for the commit.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// What a machine asks for.
+#[derive(Debug)]
+pub struct Enrolling<'a> {
+    /// Its token.
+    pub token: &'a Token,
+    /// What it wants to be.
+    pub role: TokenRole,
+    /// The name it wants.
+    pub name: &'a str,
+    /// Its key, made here and kept before it is shown: a lost answer can be asked for again with it.
+    pub key: &'a MachineKey,
+}
+
+impl Enrolling<'_> {
+    /// Enrols at the first of `addresses` that answers.
+    ///
+    /// # Errors
+    /// The cluster's [`Failure`], or why none of the addresses could be asked.
+    pub async fn at(&self, addresses: &[String], endpoint: &quinn::Endpoint, env: &Env) -> Result<(Credentials, Enrolled), Failure> {
+        let mut causes = Vec::new();
+        for address in addresses {
+            let found = match Budget::new(HANDSHAKE).run(env.net.resolve(address)).await {
+                Ok(Ok(found)) => found,
+                Ok(Err(error)) => {
+                    causes.push(format!("`{address}`: {error}"));
+                    continue;
+                }
+                Err(error) => {
+                    causes.push(format!("`{address}`: {error}"));
+                    continue;
+                }
+            };
+            for ip in found {
+                match self.connect(ip, endpoint, env).await {
+                    Ok((connection, ca)) => return self.ask(&connection, ca).await,
+                    Err(reason) => causes.push(format!("`{address}`: {reason}")),
+                }
+            }
+        }
+        let failure = Failure::new(Code::PeerUnreachable, Stage::Local, "no proxy could be asked to enrol this machine");
+        Err(causes.into_iter().fold(failure, Failure::caused_by).hint("check the address, that UDP gets through, and that the token is this cluster's"))
+    }
+
+    async fn connect(
+        &self,
+        address: std::net::SocketAddr,
+        endpoint: &quinn::Endpoint,
+        env: &Env,
+    ) -> Result<(quinn::Connection, CertificateDer<'static>), String> {
+        let (tls, verified) = ClientTls::enroll(self.token.fingerprint(), env);
+        let config = quic::client_config(tls, env, Profile::Enroll.dialling(address));
+        let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| error.to_string())?;
+        let connection = Budget::new(HANDSHAKE).run(connecting).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let ca = verified.ca().ok_or("its authority was not verified")?;
+        Ok((connection, ca))
+    }
+
+    async fn ask(&self, connection: &quinn::Connection, ca: CertificateDer<'static>) -> Result<(Credentials, Enrolled), Failure> {
+        let asked = Budget::new(ANSWER).run(self.exchange(connection)).await;
+        Close::DONE.close(connection);
+        let at = connection.remote_address().to_string();
+        let broke = |reason: String| Failure::new(Code::PeerUnreachable, Stage::Ingress, "the proxy did not answer").caused_by(reason).at(at.clone());
+        match asked.map_err(|error| broke(error.to_string()))?.map_err(|error| broke(error.to_string()))? {
+            EnrollReply::Enrolled(enrolled) => {
+                let credentials = self.credentials(&enrolled, ca).map_err(|error| broke(error.to_string()))?;
+                Ok((credentials, enrolled))
+            }
+            EnrollReply::Failed(failure) => Err(failure),
+        }
+    }
+
+    async fn exchange(&self, connection: &quinn::Connection) -> Result<EnrollReply, frame::FrameError> {
+        let (mut send, mut recv) = connection.open_bi().await.map_err(std::io::Error::from)?;
+        let request = EnrollRequest {
+            hello: Hello::ours(),
+            secret: *self.token.secret().as_bytes(),
+            role: self.role,
+            name: self.name.to_owned(),
+            request: self.key.csr(),
+        };
+        frame::write(&mut send, &request, frame::MAX_MESSAGE).await?;
+        frame::read(&mut recv, frame::MAX_MESSAGE).await
+    }
+
+    fn credentials(&self, enrolled: &Enrolled, ca: CertificateDer<'static>) -> Result<Credentials, CredentialsError> {
+        Credentials::new(CertificateDer::from(enrolled.certificate.clone()), ca, self.key.clone())
+    }
+}

@@ -1,0 +1,146 @@
+//! What a proxy keeps on disk, and the lock that keeps a second process away.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use warren_raft::ProxyId;
+
+use crate::identity::files::{self, Access};
+use crate::identity::{CredentialStore, StoreError};
+use crate::net::Entropy;
+use crate::wire::Member;
+
+/// A data directory in use by this process.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    /// Held as long as the proxy runs; the kernel lets go of it when the process dies.
+    _lock: File,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// The file system's.
+    #[error(transparent)]
+    File(#[from] StoreError),
+    /// Another process has it.
+    #[error("the data directory `{0}` is in use by another process")]
+    InUse(PathBuf),
+}
+
+/// Which member of which group the directory belongs to. Written before the store, and never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MemberFile {
+    /// This proxy.
+    pub(super) id: ProxyId,
+    /// The proxies that it was told of when it joined: the way to the group until the table is here.
+    pub(super) seeds: Vec<Member>,
+}
+
+impl DataDir {
+    /// Takes the directory, made if it is not there, mode 0700.
+    ///
+    /// # Errors
+    /// [`DataDirError`]
+    pub(super) fn open(path: &Path) -> Result<Self, DataDirError> {
+        files::private_dir(path)?;
+        let lock = path.join("lock");
+        let failed = |error| DataDirError::File(StoreError::io(&lock, error));
+        let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: file }),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Where the identity is.
+    pub(super) fn credentials(&self) -> CredentialStore {
+        CredentialStore::new(self.path.join("identity"))
+    }
+
+    /// Where the routing store is.
+    pub(super) fn store(&self) -> PathBuf {
+        self.path.join("store")
+    }
+
+    /// Moves a store that belongs to no member out of the way.
+    pub(super) fn put_store_aside(&self, now: warren_raft::Timestamp) -> Result<(), StoreError> {
+        let (store, aside) = (self.store(), self.path.join(format!("store.abandoned-{now}")));
+        match std::fs::rename(&store, &aside) {
+            Ok(()) => {
+                tracing::warn!(path = %aside.display(), "an unfinished store was put aside");
+                Ok(())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(StoreError::io(&store, error)),
+        }
+    }
+
+    /// A secret of this machine that outlives the process: keys of stateless resets and address tokens come from it.
+    pub(super) fn secret(&self, entropy: &Entropy) -> Result<[u8; 32], StoreError> {
+        let path = self.path.join("secret");
+        match files::read(&path, Access::Secret) {
+            Ok(bytes) => bytes.try_into().map_err(|_| StoreError::Damaged { path, expected: "32 bytes" }),
+            Err(error) if error.is_absent() => {
+                let secret: [u8; 32] = entropy.split("node secret").bytes();
+                files::write(&path, &secret, Access::Secret)?;
+                Ok(secret)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Which member this is; `None` in a new directory.
+    pub(super) fn member(&self) -> Result<Option<MemberFile>, StoreError> {
+        let path = self.member_path();
+        match files::read(&path, Access::Public) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| StoreError::Damaged { path, expected: "which member this is (JSON)" }),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes which member this is.
+    pub(super) fn save_member(&self, member: &MemberFile) -> Result<(), StoreError> {
+        let path = self.member_path();
+        let text = serde_json::to_vec_pretty(member).map_err(|error| StoreError::io(&path, error.into()))?;
+        files::write(&path, &text, Access::Public)
+    }
+
+    fn member_path(&self) -> PathBuf {
+        self.path.join("member.json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_process_is_kept_away_and_the_secret_stays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("proxy");
+        let first = DataDir::open(&path).expect("it is free");
+        assert!(matches!(DataDir::open(&path), Err(DataDirError::InUse(_))));
+        let secret = first.secret(&Entropy::os()).expect("written");
+        assert_eq!(first.secret(&Entropy::os()).expect("read"), secret);
+        assert_eq!(first.member().expect("read"), None);
+        let member = MemberFile { id: ProxyId(7), seeds: Vec::new() };
+        first.save_member(&member).expect("written");
+        drop(first);
+        let second = DataDir::open(&path).expect("it is free again");
+        assert_eq!(second.member().expect("read"), Some(member));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let data_dir = DataDir::open(dir.path()).expect("it is free");
+        std::fs::write(dir.path().join("member.json"), "{").expect("written");
+        let error = data_dir.member().expect_err("it is damaged").to_string();
+        assert!(error.contains("member.json"), "{error}");
+    }
+}

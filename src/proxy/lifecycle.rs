@@ -1,0 +1,155 @@
+//! A proxy that runs, and how it goes away.
+//!
+//! ```text
+//!  serving --leave--> leaving: unready, agents told, no new tunnels --streams ended or the drain's deadline--> stopped
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::{LeaseState, ProxyId, RoutingStore, Table};
+
+use super::data_dir::DataDir;
+use super::mesh::Links;
+use super::metrics::Metrics;
+use super::tunnels::Tunnels;
+use crate::net::Budget;
+use crate::wire::close::Close;
+
+/// How often a draining proxy looks whether its streams have ended.
+const DRAIN_STEP: Duration = Duration::from_millis(50);
+/// How long agents get to open a tunnel elsewhere before theirs is closed here.
+const HANDOVER: Duration = Duration::from_secs(5);
+/// How long the last packets may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// A proxy that runs.
+#[derive(Debug)]
+pub struct RunningProxy(Parts);
+
+/// What it is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) id: ProxyId,
+    pub(super) store: RoutingStore,
+    pub(super) links: Links,
+    pub(super) tunnels: Arc<Tunnels>,
+    pub(super) metrics: Metrics,
+    pub(super) peer: quinn::Endpoint,
+    pub(super) public: quinn::Endpoint,
+    pub(super) http_address: SocketAddr,
+    pub(super) drain_timeout: Duration,
+    pub(super) tasks: TaskTracker,
+    pub(super) leaving: CancellationToken,
+    pub(super) stopped: CancellationToken,
+    pub(super) dir: DataDir,
+}
+
+impl RunningProxy {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self(parts)
+    }
+
+    /// Its id in the cluster.
+    pub fn id(&self) -> ProxyId {
+        self.0.id
+    }
+
+    /// Where agents and clients reach it.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn public_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.public.local_addr()
+    }
+
+    /// Where peers reach it.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn peer_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.peer.local_addr()
+    }
+
+    /// Where probes and scrapers reach it.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.0.http_address
+    }
+
+    /// What the cluster knows, as far as it is known here.
+    pub fn table(&self) -> Arc<Table> {
+        self.0.store.table()
+    }
+
+    /// The routing store's member.
+    pub fn store(&self) -> &RoutingStore {
+        &self.0.store
+    }
+
+    /// Resolves once this proxy may act for the cluster.
+    pub async fn ready(&self) {
+        // The sender lives as long as the store.
+        let _ = self.0.store.lease().wait_for(|lease| matches!(lease, LeaseState::Held(_))).await;
+    }
+
+    /// Resolves when the proxy cannot go on, with the reason.
+    pub async fn failed(&self) -> String {
+        self.0.store.failed().await
+    }
+
+    /// Goes away in good order: unready first, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`. Returns how
+    /// many streams were cut.
+    pub async fn drain(self, hurry: impl Future<Output = ()>) -> u64 {
+        self.0.leaving.cancel();
+        tracing::info!(streams = self.0.metrics.streams(), tunnels = self.0.tunnels.all().len(), "draining");
+        tokio::select! {
+            () = self.drained() => {}
+            () = hurry => tracing::info!("stopping at once"),
+        }
+        let cut = self.0.metrics.streams();
+        self.stop().await;
+        cut
+    }
+
+    /// Stops at once; whatever runs through it is cut.
+    pub async fn stop(self) {
+        let Parts { store, links, peer, public, tasks, leaving, stopped, dir, .. } = self.0;
+        leaving.cancel();
+        stopped.cancel();
+        for endpoint in [&public, &peer] {
+            endpoint.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
+        }
+        links.shutdown().await;
+        tasks.close();
+        tasks.wait().await;
+        store.shutdown().await;
+        for endpoint in [public, peer] {
+            // A peer that does not answer is not waited for.
+            let _ = Budget::new(GOODBYE).run(endpoint.wait_idle()).await;
+        }
+        drop(dir);
+    }
+
+    /// Waits until every stream has ended and every agent has left, but not longer than it may.
+    async fn drained(&self) {
+        let handover = Budget::new(HANDOVER.min(self.0.drain_timeout));
+        let drain = Budget::new(self.0.drain_timeout);
+        loop {
+            let tunnels = self.0.tunnels.all();
+            for tunnel in &tunnels {
+                let moved = self.0.store.table().routes_of(&tunnel.agent).any(|route| route.proxy != self.0.id);
+                if tunnel.streams() == 0 && (moved || handover.left().is_zero()) {
+                    Close::LEAVING.close(&tunnel.connection);
+                }
+            }
+            let is_done = tunnels.is_empty() && self.0.metrics.streams() == 0;
+            if is_done || drain.left().is_zero() {
+                return;
+            }
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! How a proxy becomes a member: the first makes the cluster, the others join by token, and all start again from their disk.
+
+use std::path::PathBuf;
+
+use rustls::pki_types::CertificateDer;
+use warren_raft::command::Bootstrap;
+use warren_raft::{ClusterId, ProxyId, ProxyName, Strategy, TokenRole};
+
+use super::data_dir::{DataDir, MemberFile};
+use crate::failure::Failure;
+use crate::identity::authority::AuthorityError;
+use crate::identity::credentials::CredentialsError;
+use crate::identity::enroll::Enrolling;
+use crate::identity::token::TokenReadError;
+use crate::identity::{Authority, Credentials, Identity, IssueError, LIFETIME, StoreError, Token};
+use crate::net::Env;
+
+/// The id of the proxy that makes a cluster.
+const FIRST: ProxyId = ProxyId(1);
+
+/// How a new proxy joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joining {
+    /// Public addresses of any proxies of the cluster, `HOST:PORT`.
+    pub addresses: Vec<String>,
+    /// The file of its token, or `-` for standard input.
+    pub token: PathBuf,
+}
+
+/// Why a proxy did not become a member.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// Its files.
+    #[error(transparent)]
+    File(#[from] StoreError),
+    /// The token cannot be read.
+    #[error(transparent)]
+    Token(#[from] TokenReadError),
+    /// The cluster did not take it.
+    #[error("{}", .0.message())]
+    Refused(Failure),
+    /// The cluster's answer names no proxy.
+    #[error("the cluster gave no proxy id")]
+    NoId,
+    /// What it was given is no identity.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The cluster's authority could not be made.
+    #[error("the certificate authority was not made: {0}")]
+    Authority(String),
+}
+
+impl From<IssueError> for JoinError {
+    fn from(error: IssueError) -> Self {
+        Self::Authority(error.to_string())
+    }
+}
+
+impl From<AuthorityError> for JoinError {
+    fn from(error: AuthorityError) -> Self {
+        Self::Authority(error.to_string())
+    }
+}
+
+/// A proxy that knows who it is.
+#[derive(Debug)]
+pub(super) struct Membership {
+    pub(super) member: MemberFile,
+    pub(super) credentials: Credentials,
+    /// What the store is to begin with, for the first proxy of a new cluster.
+    pub(super) bootstrap: Option<Bootstrap>,
+}
+
+/// What the first proxy makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NewCluster {
+    pub(super) name: String,
+    pub(super) proxy: ProxyName,
+    pub(super) strategy: Strategy,
+}
+
+/// Takes up the membership that is on disk; `None` in a new directory.
+pub(super) fn resume(dir: &DataDir) -> Result<Option<Membership>, JoinError> {
+    let Some(member) = dir.member()? else { return Ok(None) };
+    Ok(Some(Membership { member, credentials: dir.credentials().load()?, bootstrap: None }))
+}
+
+/// Makes a cluster with this proxy as its first. The directory belongs to it once its store is bootstrapped and
+/// [`DataDir::save_member`] was called; before that nobody can rely on it, so what a try that was cut off has left is put aside.
+pub(super) fn bootstrap(dir: &DataDir, new: NewCluster, env: &Env) -> Result<Membership, JoinError> {
+    let cluster = ClusterId(env.entropy.split("cluster id").bytes());
+    let authority = Authority::create(cluster, &new.name, env)?;
+    dir.put_store_aside(env.wall.now())?;
+    let store = dir.credentials();
+    let key = store.key_or_new(&env.entropy)?;
+    let credentials = issue(&authority, &Identity::proxy(cluster, FIRST), key, env)?;
+    store.save(&credentials)?;
+    let member = MemberFile { id: FIRST, seeds: Vec::new() };
+    let bootstrap = Bootstrap {
+        id: cluster,
+        name: new.name,
+        ca_certificate: authority.certificate_der().to_vec(),
+        ca_key: authority.key_der().to_vec(),
+        strategy: new.strategy,
+        proxy: new.proxy,
+        key: credentials.key_hash(),
+    };
+    Ok(Membership { member, credentials, bootstrap: Some(bootstrap) })
+}
+
+/// Enrols this machine as a further proxy.
+pub(super) async fn join(
+    dir: &DataDir,
+    name: &ProxyName,
+    joining: &Joining,
+    endpoint: &quinn::Endpoint,
+    env: &Env,
+) -> Result<Membership, JoinError> {
+    let token = Token::read(&joining.token)?;
+    let store = dir.credentials();
+    let key = store.key_or_new(&env.entropy)?;
+    let enrolling = Enrolling { token: &token, role: TokenRole::Proxy, name: name.as_str(), key: &key };
+    let (credentials, enrolled) = enrolling.at(&joining.addresses, endpoint, env).await.map_err(JoinError::Refused)?;
+    let member = MemberFile { id: enrolled.proxy.ok_or(JoinError::NoId)?, seeds: enrolled.proxies.clone() };
+    store.save(&credentials)?;
+    dir.save_member(&member)?;
+    tracing::info!(proxy = %member.id, cluster = enrolled.cluster_name, "joined");
+    Ok(Membership { member, credentials, bootstrap: None })
+}
+
+/// A certificate for `identity` and this machine's own key.
+pub(super) fn issue(
+    authority: &Authority,
+    identity: &Identity,
+    key: crate::identity::MachineKey,
+    env: &Env,
+) -> Result<Credentials, JoinError> {
+    let issued = authority.issue(&key.csr(), identity, LIFETIME, env)?;
+    Ok(Credentials::new(issued.certificate, CertificateDer::from(authority.certificate_der().to_vec()), key)?)
+}

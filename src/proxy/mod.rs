@@ -1,0 +1,33 @@
+//! The proxy: where agents and clients connect, and a member of the group that knows who is where.
+//!
+//! ```text
+//!  3024 public --+-- agents ----> tunnels <---- owner <----+
+//!                +-- clients ---> dialer ------ links -----+-- 3021 mesh --- peers
+//!                +-- enrolment        \                    |
+//!                                      routing store ------+
+//!                                          |
+//!  admin.sock, HTTP: views of all of it ---+
+//! ```
+//! [`Proxy`] is what one is to be, [`RunningProxy`] one that runs. It must *never* act for the cluster without its lease, and *never* let
+//! a stranger's bytes go further than the handshake.
+
+mod admin;
+mod data_dir;
+mod dial;
+mod follow;
+mod lifecycle;
+mod member;
+mod mesh;
+mod metrics;
+mod policy;
+mod public;
+mod registrar;
+mod renewal;
+mod service;
+mod start;
+mod tunnels;
+
+pub use data_dir::DataDirError;
+pub use lifecycle::RunningProxy;
+pub use member::{JoinError, Joining};
+pub use start::{Proxy, StartError};

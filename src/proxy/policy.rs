@@ -1,0 +1,30 @@
+//! What the table says of an identity, asked in every handshake.
+
+use warren_raft::{KeyHash, RoutingStore, Table};
+
+use crate::identity::{Identity, Policy, Refusal, Role};
+
+/// Refuses an identity whose name belongs to another key. One that the table does not know yet is let in: it may have enrolled a
+/// moment ago at another proxy, and is looked up again, with the leader, before it is served.
+#[derive(Debug)]
+pub(super) struct TablePolicy {
+    pub(super) store: RoutingStore,
+}
+
+impl Policy for TablePolicy {
+    fn admit(&self, identity: &Identity, key: KeyHash) -> Result<(), Refusal> {
+        match known_key(&self.store.table(), identity) {
+            Some(known) if known != key => Err(Refusal::OtherKey),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// The key that the table has for an identity.
+pub(super) fn known_key(table: &Table, identity: &Identity) -> Option<KeyHash> {
+    match identity.role {
+        Role::Proxy => identity.proxy_id().and_then(|id| table.proxy(id)).map(|proxy| proxy.key),
+        Role::Agent => identity.name.parse().ok().and_then(|name| table.agent(&name)).map(|agent| agent.key),
+        Role::Client => identity.name.parse().ok().and_then(|name| table.client(&name)).map(|client| client.key),
+    }
+}

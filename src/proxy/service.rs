@@ -1,0 +1,44 @@
+//! What this proxy does for its peers.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use quinn::{RecvStream, SendStream};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use warren_raft::{LeaseState, ProxyId, RoutingStore};
+
+use super::dial::Owner;
+use super::mesh::PeerService;
+use super::metrics::Metrics;
+use crate::wire::DialHeader;
+use crate::wire::peer::PeerReport;
+
+/// The parts that peers may use.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) store: RoutingStore,
+    pub(super) owner: Owner,
+    pub(super) metrics: Metrics,
+    pub(super) leaving: CancellationToken,
+}
+
+#[async_trait]
+impl PeerService for Service {
+    async fn store(&self, from: ProxyId, request: Bytes) -> Result<Bytes, String> {
+        self.store.handle(from, request).await.map_err(|error| error.to_string())
+    }
+
+    fn report(&self) -> PeerReport {
+        PeerReport {
+            applied_index: self.store.status().applied_index,
+            streams: self.metrics.streams(),
+            isolated: *self.store.lease().borrow() == LeaseState::Lost,
+            draining: self.leaving.is_cancelled(),
+        }
+    }
+
+    async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream)) {
+        let span = tracing::info_span!("dial", trace = %header.trace, agent = %header.agent, service = %header.service, ingress = %from);
+        self.owner.carry(header, stream).instrument(span).await;
+    }
+}
