@@ -81,32 +81,31 @@ async fn a_renewed_certificate_is_presented_at_once_by_both_sides() {
 }
 
 /// A restarted process has the secret of the one before, and so the right to say that the connections of that one are gone.
-#[tokio::test]
-async fn a_restart_is_told_to_former_peers_at_once() {
+#[test]
+fn a_restart_is_told_to_former_peers_at_once() {
     let world = World::new();
     let credentials = world.credentials(&identity(Role::Proxy));
-    let server = world.endpoint(Some(public(&world, &credentials, Arc::new(AdmitAll))));
+    let config = || Some(public(&world, &credentials, Arc::new(AdmitAll)));
+    let (process, peers) = (runtime(), runtime());
+    let server = process.block_on(async { world.endpoint(config()) });
     let addr = server.local_addr().expect("an address");
-    let (agent, client) = (world.credentials(&identity(Role::Agent)), world.endpoint(None));
-    let outcome = shake(&client, tunnel(&world, &agent, &server), &server).await;
-    let (near, far) = (outcome.client.expect("connected"), outcome.server.expect("accepted"));
-
-    // The process is gone without a word: its socket is another one's from now on.
-    let spare = std::net::UdpSocket::from(socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).expect("a socket"));
-    socket2::SockRef::from(&spare).bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bound");
-    server.rebind(spare).expect("moved away");
-    let restarted = tokio::time::timeout(Duration::from_secs(5), async {
-        loop {
-            match Endpoint::build(&world.env, addr, &SECRET, Some(public(&world, &credentials, Arc::new(AdmitAll)))) {
-                Ok(endpoint) => return endpoint,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        }
+    let outcome = peers.block_on(async {
+        let agent = world.credentials(&identity(Role::Agent));
+        shake(&world.endpoint(None), tunnel(&world, &agent, &server), &server).await
     });
-    let _restarted = restarted.await.expect("the port is free again");
-    let mut stream = near.open_uni().await.expect("a stream");
-    stream.write_all(b"anybody there?").await.expect("sent");
-    let end = tokio::time::timeout(Duration::from_secs(5), near.closed()).await.expect("an answer before the idle time-out");
-    assert_eq!(end, quinn::ConnectionError::Reset);
-    drop(far);
+    let near = outcome.client.expect("connected");
+    // The tasks go first, so that nothing is left that could say goodbye when the handles go.
+    process.shutdown_timeout(Duration::from_secs(5));
+    drop((server, outcome.server.expect("accepted")));
+    peers.block_on(async {
+        let _restarted = Endpoint::build(&world.env, addr, &SECRET, config()).expect("the port is free again");
+        let mut stream = near.open_uni().await.expect("a stream");
+        stream.write_all(b"anybody there?").await.expect("sent");
+        let end = tokio::time::timeout(Duration::from_secs(5), near.closed()).await.expect("an answer before the idle time-out");
+        assert_eq!(end, quinn::ConnectionError::Reset);
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
