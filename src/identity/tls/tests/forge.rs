@@ -8,6 +8,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rcgen::{CertificateParams, SanType};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use warren_raft::{ClusterId, ProxyId, Timestamp};
@@ -180,16 +181,10 @@ struct Forger<'a> {
 impl Forger<'_> {
     fn sign(&self, names: &[&str]) -> Presented {
         let key = MachineKey::generate(&Entropy::os());
-        let issuer = rcgen::Issuer::from_ca_cert_der(self.certificate, self.key.pair()).expect("an issuer");
-        let issuer = rcgen::Issuer::new(
-            {
-                // A leaf's key usage would keep rcgen from signing with it; a forger has no such scruples.
-                let mut params = CertificateParams::default();
-                params.distinguished_name = issuer_name(self.certificate);
-                params
-            },
-            issuer.key(),
-        );
+        // Only the issuer's name: its key usage would keep rcgen from signing with a leaf, and a forger has no such scruples.
+        let mut named = CertificateParams::default();
+        named.distinguished_name = issuer_name(self.certificate);
+        let issuer = rcgen::Issuer::new(named, self.key.pair());
         let chain = vec![params(names).signed_by(key.pair(), &issuer).expect("signed").der().clone()];
         Presented { chain, key }
     }
@@ -215,7 +210,12 @@ fn params(names: &[&str]) -> CertificateParams {
 
 /// A client that believes any server and presents what it is told to.
 pub(super) fn forging_client(presented: Option<&Presented>, alpns: &[&[u8]]) -> quinn::ClientConfig {
-    let builder = rustls::ClientConfig::builder_with_provider(provider())
+    forging_client_by(&provider(), presented, alpns)
+}
+
+/// The same with other cryptography than ours.
+pub(super) fn forging_client_by(provider: &Arc<CryptoProvider>, presented: Option<&Presented>, alpns: &[&[u8]]) -> quinn::ClientConfig {
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("suites")
         .dangerous()

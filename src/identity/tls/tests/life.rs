@@ -80,6 +80,36 @@ async fn a_renewed_certificate_is_presented_at_once_by_both_sides() {
     assert_eq!(proxy.current().key_hash(), after.1, "the old one stays");
 }
 
+/// Both ends allow for it: a payload of 6500 bytes is found on loopback, and what a port's protocol needs is set once it is known.
+#[tokio::test]
+async fn large_packets_are_found_and_streams_allowed() {
+    let world = World::new();
+    let server = world.endpoint(Some(public(&world, &world.credentials(&identity(Role::Proxy)), Arc::new(AdmitAll))));
+    let (client, agent) = (world.endpoint(None), world.credentials(&identity(Role::Agent)));
+    let outcome = shake(&client, tunnel(&world, &agent, &server), &server).await;
+    let (near, far) = (outcome.client.expect("connected"), outcome.server.expect("accepted"));
+    Profile::Tunnel.settle(&far);
+
+    let (mut send, _) = far.open_bi().await.expect("a stream");
+    send.write_all(b"x").await.expect("sent");
+    let (_, mut receive) = near.accept_bi().await.expect("the stream");
+    let pour = async {
+        while far.stats().path.current_mtu < 6500 {
+            send.write_all(&[0; 16 << 10]).await.expect("sent");
+        }
+    };
+    let drain = async { while receive.read_chunk(64 << 10, true).await.expect("received").is_some() {} };
+    let found = async {
+        tokio::select! { () = pour => (), () = drain => panic!("nobody ends the stream") }
+    };
+    tokio::time::timeout(Duration::from_secs(20), found).await.expect("the search ends");
+
+    let mut streams = Vec::new();
+    while streams.len() < 99 {
+        streams.push(tokio::time::timeout(Duration::from_secs(5), far.open_bi()).await.expect("within the limit").expect("a stream"));
+    }
+}
+
 /// A restarted process has the secret of the one before, and so the right to say that the connections of that one are gone.
 #[test]
 fn a_restart_is_told_to_former_peers_at_once() {
