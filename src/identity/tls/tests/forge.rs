@@ -8,9 +8,10 @@ use std::time::Duration;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rcgen::{CertificateParams, SanType};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::kx_group::X25519;
+use rustls::crypto::{ActiveKeyExchange, CryptoProvider, SharedSecret, SupportedKxGroup};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 use warren_raft::{ClusterId, ProxyId, Timestamp};
 
 use crate::identity::tls::provider;
@@ -226,6 +227,36 @@ pub(super) fn forging_client_by(provider: &Arc<CryptoProvider>, presented: Optio
     };
     config.alpn_protocols = alpns.iter().map(|alpn| alpn.to_vec()).collect();
     quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(config).expect("a suite")))
+}
+
+/// A key exchange that no server knows. A client that likes it best gets a HelloRetryRequest.
+#[derive(Debug)]
+pub(super) struct UnknownGroup;
+
+struct UnknownExchange(Box<dyn ActiveKeyExchange>);
+
+impl SupportedKxGroup for UnknownGroup {
+    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, rustls::Error> {
+        Ok(Box::new(UnknownExchange(X25519.start()?)))
+    }
+
+    fn name(&self) -> NamedGroup {
+        NamedGroup::Unknown(0xfe00)
+    }
+}
+
+impl ActiveKeyExchange for UnknownExchange {
+    fn complete(self: Box<Self>, peer_pub_key: &[u8]) -> Result<SharedSecret, rustls::Error> {
+        self.0.complete(peer_pub_key)
+    }
+
+    fn pub_key(&self) -> &[u8] {
+        self.0.pub_key()
+    }
+
+    fn group(&self) -> NamedGroup {
+        UnknownGroup.name()
+    }
 }
 
 /// A server that asks for no certificate and presents what it is told to.

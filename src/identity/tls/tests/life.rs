@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use warren_raft::{KeyHash, ProxyId};
 
-use super::super::{Alpn, ClientTls, Expected, Refused, ServerTls, peer_identity, refused};
+use super::super::{Alpn, ClientTls, Expected, Refused, SERVER_NAME, ServerTls, peer_identity, refused};
 use super::forge::{CLUSTER, SECRET, World, identity, shake};
 use crate::identity::policy::AdmitAll;
 use crate::identity::{CredentialsHandle, Identity, Policy, Refusal, Role};
@@ -119,14 +119,17 @@ fn a_restart_is_told_to_former_peers_at_once() {
     let (process, peers) = (runtime(), runtime());
     let server = process.block_on(async { world.endpoint(config()) });
     let addr = server.local_addr().expect("an address");
-    let outcome = peers.block_on(async {
+    // Accepted there, so that nothing of the connection lives on elsewhere.
+    let accepting = server.clone();
+    let accepted = process.spawn(async move { accepting.accept().await.expect("open").await });
+    let (near, far) = peers.block_on(async {
         let agent = world.credentials(&identity(Role::Agent));
-        shake(&world.endpoint(None), tunnel(&world, &agent, &server), &server).await
+        let dialled = world.endpoint(None).connect_with(tunnel(&world, &agent, &server), addr, SERVER_NAME).expect("started");
+        (dialled.await.expect("connected"), accepted.await.expect("no panic").expect("accepted"))
     });
-    let near = outcome.client.expect("connected");
     // The tasks go first, so that nothing is left that could say goodbye when the handles go.
     process.shutdown_timeout(Duration::from_secs(5));
-    drop((server, outcome.server.expect("accepted")));
+    drop((server, far));
     peers.block_on(async {
         let _restarted = Endpoint::build(&world.env, addr, &SECRET, config()).expect("the port is free again");
         let mut stream = near.open_uni().await.expect("a stream");
