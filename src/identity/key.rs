@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData, SignatureAlgorithm};
+use ring::hkdf;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use warren_raft::KeyHash;
@@ -84,6 +85,18 @@ impl MachineKey {
         self.pkcs8.clone()
     }
 
+    /// A secret of one purpose that is this machine's and outlives its process, such as that of a QUIC endpoint. It tells nothing about the key
+    /// (HKDF, RFC 5869).
+    pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let mut secret = Zeroizing::new([0; 32]);
+        hkdf::Salt::new(hkdf::HKDF_SHA256, b"warren machine key")
+            .extract(&self.pkcs8)
+            .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut *secret))
+            .expect("32 bytes are within HKDF's bound");
+        secret
+    }
+
     pub(super) fn pair(&self) -> &KeyPair {
         &self.pair
     }
@@ -135,6 +148,8 @@ mod tests {
             let loaded = MachineKey::load(&path).expect("loaded");
             assert_eq!(loaded.key_hash(), key.key_hash());
             assert_eq!(loaded.pkcs8(), key.pkcs8());
+            assert_eq!(loaded.derive("a"), key.derive("a"));
+            assert_ne!(key.derive("a"), key.derive("b"));
             assert_eq!(key_hash_of_csr(&loaded.csr()), Ok(key.key_hash()));
         }
     }

@@ -117,11 +117,11 @@ impl fmt::Debug for Mismatch {
 
 impl From<Mismatch> for rustls::Error {
     fn from(mismatch: Mismatch) -> Self {
-        match mismatch {
-            // The one refusal that TLS has an alert for.
-            Mismatch::Refused(Refusal::Revoked) => CertificateError::Revoked.into(),
-            other => CertificateError::Other(OtherError(Arc::new(other))).into(),
+        // The one refusal that TLS has an alert for.
+        if mismatch == Mismatch::Refused(Refusal::Revoked) {
+            return CertificateError::Revoked.into();
         }
+        CertificateError::Other(OtherError(Arc::new(mismatch))).into()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The order is the same everywhere: the leaf chains to the authority (directly: the authority has no intermediates, so what else a
 //! peer presents is not even looked at), then the identity is read from that very leaf, then cluster, role, expected number and the
-//! table's word are compared. A server knows which role to ask for only by the protocol (ALPN) that the client offers: [`gate`] carries
+//! table's word are compared. A server knows which role to ask for only by the protocol (ALPN) that the client offers: `gate` carries
 //! it from where rustls shows it to where the certificate is judged.
 //!
 //! No session resumption and no 0-RTT: a resumed session would skip these checks.

@@ -43,3 +43,23 @@ pub(super) fn initial(rng: StdRng) -> Arc<dyn Fn() -> ConnectionId + Send + Sync
         ConnectionId::new(&bytes)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Entropy;
+
+    #[test]
+    fn the_same_seed_gives_the_same_ids() {
+        let drawn = |seed| {
+            let entropy = Entropy::seeded(seed);
+            let (mut local, first) = (Cids::new(entropy.rng()), initial(entropy.rng()));
+            (local.generate_cid(), local.generate_cid(), first(), first())
+        };
+        let (a, b, c, d) = drawn(1);
+        assert_eq!((a, b, c, d), drawn(1));
+        assert_ne!((a, c), (b, d));
+        assert_ne!(a, drawn(2).0);
+        assert_eq!((a.len(), c.len()), (LOCAL_LEN, INITIAL_LEN));
+    }
+}

@@ -8,8 +8,10 @@ use std::time::Duration;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rcgen::{CertificateParams, SanType};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring::kx_group::X25519;
+use rustls::crypto::{ActiveKeyExchange, CryptoProvider, SharedSecret, SupportedKxGroup};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 use warren_raft::{ClusterId, ProxyId, Timestamp};
 
 use crate::identity::tls::provider;
@@ -180,16 +182,10 @@ struct Forger<'a> {
 impl Forger<'_> {
     fn sign(&self, names: &[&str]) -> Presented {
         let key = MachineKey::generate(&Entropy::os());
-        let issuer = rcgen::Issuer::from_ca_cert_der(self.certificate, self.key.pair()).expect("an issuer");
-        let issuer = rcgen::Issuer::new(
-            {
-                // A leaf's key usage would keep rcgen from signing with it; a forger has no such scruples.
-                let mut params = CertificateParams::default();
-                params.distinguished_name = issuer_name(self.certificate);
-                params
-            },
-            issuer.key(),
-        );
+        // Only the issuer's name: its key usage would keep rcgen from signing with a leaf, and a forger has no such scruples.
+        let mut named = CertificateParams::default();
+        named.distinguished_name = issuer_name(self.certificate);
+        let issuer = rcgen::Issuer::new(named, self.key.pair());
         let chain = vec![params(names).signed_by(key.pair(), &issuer).expect("signed").der().clone()];
         Presented { chain, key }
     }
@@ -215,7 +211,12 @@ fn params(names: &[&str]) -> CertificateParams {
 
 /// A client that believes any server and presents what it is told to.
 pub(super) fn forging_client(presented: Option<&Presented>, alpns: &[&[u8]]) -> quinn::ClientConfig {
-    let builder = rustls::ClientConfig::builder_with_provider(provider())
+    forging_client_by(&provider(), presented, alpns)
+}
+
+/// The same with other cryptography than ours.
+pub(super) fn forging_client_by(provider: &Arc<CryptoProvider>, presented: Option<&Presented>, alpns: &[&[u8]]) -> quinn::ClientConfig {
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("suites")
         .dangerous()
@@ -226,6 +227,36 @@ pub(super) fn forging_client(presented: Option<&Presented>, alpns: &[&[u8]]) -> 
     };
     config.alpn_protocols = alpns.iter().map(|alpn| alpn.to_vec()).collect();
     quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(config).expect("a suite")))
+}
+
+/// A key exchange that no server knows. A client that likes it best gets a HelloRetryRequest.
+#[derive(Debug)]
+pub(super) struct UnknownGroup;
+
+struct UnknownExchange(Box<dyn ActiveKeyExchange>);
+
+impl SupportedKxGroup for UnknownGroup {
+    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, rustls::Error> {
+        Ok(Box::new(UnknownExchange(X25519.start()?)))
+    }
+
+    fn name(&self) -> NamedGroup {
+        NamedGroup::Unknown(0xfe00)
+    }
+}
+
+impl ActiveKeyExchange for UnknownExchange {
+    fn complete(self: Box<Self>, peer_pub_key: &[u8]) -> Result<SharedSecret, rustls::Error> {
+        self.0.complete(peer_pub_key)
+    }
+
+    fn pub_key(&self) -> &[u8] {
+        self.0.pub_key()
+    }
+
+    fn group(&self) -> NamedGroup {
+        UnknownGroup.name()
+    }
 }
 
 /// A server that asks for no certificate and presents what it is told to.

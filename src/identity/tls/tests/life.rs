@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use warren_raft::{KeyHash, ProxyId};
 
-use super::super::{Alpn, ClientTls, Expected, Refused, ServerTls, peer_identity, refused};
+use super::super::{Alpn, ClientTls, Expected, Refused, SERVER_NAME, ServerTls, peer_identity, refused};
 use super::forge::{CLUSTER, SECRET, World, identity, shake};
 use crate::identity::policy::AdmitAll;
 use crate::identity::{CredentialsHandle, Identity, Policy, Refusal, Role};
@@ -80,33 +80,65 @@ async fn a_renewed_certificate_is_presented_at_once_by_both_sides() {
     assert_eq!(proxy.current().key_hash(), after.1, "the old one stays");
 }
 
-/// A restarted process has the secret of the one before, and so the right to say that the connections of that one are gone.
+/// Both ends allow for it: a payload of 6500 bytes is found on loopback, and what a port's protocol needs is set once it is known.
 #[tokio::test]
-async fn a_restart_is_told_to_former_peers_at_once() {
+async fn large_packets_are_found_and_streams_allowed() {
     let world = World::new();
-    let credentials = world.credentials(&identity(Role::Proxy));
-    let server = world.endpoint(Some(public(&world, &credentials, Arc::new(AdmitAll))));
-    let addr = server.local_addr().expect("an address");
-    let (agent, client) = (world.credentials(&identity(Role::Agent)), world.endpoint(None));
+    let server = world.endpoint(Some(public(&world, &world.credentials(&identity(Role::Proxy)), Arc::new(AdmitAll))));
+    let (client, agent) = (world.endpoint(None), world.credentials(&identity(Role::Agent)));
     let outcome = shake(&client, tunnel(&world, &agent, &server), &server).await;
     let (near, far) = (outcome.client.expect("connected"), outcome.server.expect("accepted"));
+    Profile::Tunnel.settle(&far);
 
-    // The process is gone without a word: its socket is another one's from now on.
-    let spare = std::net::UdpSocket::from(socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).expect("a socket"));
-    socket2::SockRef::from(&spare).bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bound");
-    server.rebind(spare).expect("moved away");
-    let restarted = tokio::time::timeout(Duration::from_secs(5), async {
-        loop {
-            match Endpoint::build(&world.env, addr, &SECRET, Some(public(&world, &credentials, Arc::new(AdmitAll)))) {
-                Ok(endpoint) => return endpoint,
-                Err(_) => tokio::task::yield_now().await,
-            }
+    let (mut send, _) = far.open_bi().await.expect("a stream");
+    send.write_all(b"x").await.expect("sent");
+    let (_, mut receive) = near.accept_bi().await.expect("the stream");
+    let pour = async {
+        while far.stats().path.current_mtu < 6500 {
+            send.write_all(&[0; 16 << 10]).await.expect("sent");
         }
+    };
+    let drain = async { while receive.read_chunk(64 << 10, true).await.expect("received").is_some() {} };
+    let found = async {
+        tokio::select! { () = pour => (), () = drain => panic!("nobody ends the stream") }
+    };
+    tokio::time::timeout(Duration::from_secs(20), found).await.expect("the search ends");
+
+    let mut streams = Vec::new();
+    while streams.len() < 99 {
+        streams.push(tokio::time::timeout(Duration::from_secs(5), far.open_bi()).await.expect("within the limit").expect("a stream"));
+    }
+}
+
+/// A restarted process has the secret of the one before, and so the right to say that the connections of that one are gone.
+#[test]
+fn a_restart_is_told_to_former_peers_at_once() {
+    let world = World::new();
+    let credentials = world.credentials(&identity(Role::Proxy));
+    let config = || Some(public(&world, &credentials, Arc::new(AdmitAll)));
+    let (process, peers) = (runtime(), runtime());
+    let server = process.block_on(async { world.endpoint(config()) });
+    let addr = server.local_addr().expect("an address");
+    // Accepted there, so that nothing of the connection lives on elsewhere.
+    let accepting = server.clone();
+    let accepted = process.spawn(async move { accepting.accept().await.expect("open").await });
+    let (near, far) = peers.block_on(async {
+        let agent = world.credentials(&identity(Role::Agent));
+        let dialled = world.endpoint(None).connect_with(tunnel(&world, &agent, &server), addr, SERVER_NAME).expect("started");
+        (dialled.await.expect("connected"), accepted.await.expect("no panic").expect("accepted"))
     });
-    let _restarted = restarted.await.expect("the port is free again");
-    let mut stream = near.open_uni().await.expect("a stream");
-    stream.write_all(b"anybody there?").await.expect("sent");
-    let end = tokio::time::timeout(Duration::from_secs(5), near.closed()).await.expect("an answer before the idle time-out");
-    assert_eq!(end, quinn::ConnectionError::Reset);
-    drop(far);
+    // The tasks go first, so that nothing is left that could say goodbye when the handles go.
+    process.shutdown_timeout(Duration::from_secs(5));
+    drop((server, far));
+    peers.block_on(async {
+        let _restarted = Endpoint::build(&world.env, addr, &SECRET, config()).expect("the port is free again");
+        let mut stream = near.open_uni().await.expect("a stream");
+        stream.write_all(b"anybody there?").await.expect("sent");
+        let end = tokio::time::timeout(Duration::from_secs(5), near.closed()).await.expect("an answer before the idle time-out");
+        assert_eq!(end, quinn::ConnectionError::Reset);
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use super::super::{Alpn, Refused, ServerTls, negotiated, peer_identity, refused};
-use super::forge::{Flaw, SECRET, World, forging_client, identity, shake};
-use crate::identity::Role;
+use rustls::crypto::CryptoProvider;
+
+use super::super::{Alpn, Refused, ServerTls, negotiated, peer_identity, provider, refused};
+use super::forge::{Flaw, Outcome, SECRET, UnknownGroup, World, forging_client, forging_client_by, identity, shake};
 use crate::identity::policy::AdmitAll;
+use crate::identity::{Identity, Role};
+use crate::net::Entropy;
 use crate::net::quic::{Port, server_config};
 
+const PORTS: [Port; 2] = [Port::Peer, Port::Public];
 const ROLES: [Role; 3] = [Role::Proxy, Role::Agent, Role::Client];
 
 fn server(world: &World, port: Port) -> quinn::Endpoint {
@@ -32,48 +36,80 @@ fn alert(flaw: Flaw) -> Refused {
     }
 }
 
+/// Whom the port should take the client for, or why it should refuse.
+fn verdict(port: Port, alpn: Alpn, role: Role, flaw: Flaw) -> Result<Option<Identity>, Refused> {
+    match alpn.client_role() {
+        _ if !serves(port, alpn) => Err(Refused::Protocol),
+        None => Ok(None),
+        Some(wanted) if wanted == role && flaw == Flaw::Good => Ok(Some(identity(role))),
+        Some(_) => Err(alert(flaw)),
+    }
+}
+
+fn check(case: &str, alpn: Alpn, outcome: Outcome, expected: Result<Option<Identity>, Refused>) {
+    match (outcome.server, expected) {
+        (Ok(connection), Ok(expected)) => {
+            assert_eq!(peer_identity(&connection).map(|(who, _)| who), expected, "{case}");
+            assert_eq!(negotiated(&connection), Some(alpn), "{case}");
+            assert!(outcome.client.is_ok(), "{case}");
+        }
+        (Err(error), Err(expected)) => {
+            assert_eq!(refused(&error), Some(expected), "{case}: {error}");
+            let error = outcome.client.expect_err(case);
+            assert_eq!(refused(&error), Some(expected), "the client of {case}: {error}");
+        }
+        (server, expected) => panic!("{case}: {server:?} instead of {expected:?}"),
+    }
+}
+
 #[tokio::test]
 async fn each_port_and_protocol_admits_its_role_and_nobody_else() {
     let world = World::new();
     let client = world.endpoint(None);
-    for port in [Port::Peer, Port::Public] {
+    let certificates = ROLES.into_iter().flat_map(|role| Flaw::ALL.map(|flaw| (role, flaw, world.present(&identity(role), flaw))));
+    let certificates: Vec<_> = certificates.collect();
+    for (port, alpn) in PORTS.into_iter().flat_map(|port| Alpn::ALL.map(|alpn| (port, alpn))) {
         let server = server(&world, port);
-        for alpn in Alpn::ALL {
-            for role in ROLES {
-                for flaw in Flaw::ALL {
-                    let case = format!("{port:?} {alpn} {role} {flaw:?}");
-                    let presented = world.present(&identity(role), flaw);
-                    let outcome = shake(&client, forging_client(Some(&presented), &[alpn.as_bytes()]), &server).await;
-                    let expected = match alpn.client_role() {
-                        _ if !serves(port, alpn) => Err(Refused::Protocol),
-                        None => Ok(None),
-                        Some(wanted) if wanted == role && flaw == Flaw::Good => Ok(Some(identity(role))),
-                        Some(_) => Err(alert(flaw)),
-                    };
-                    match (outcome.server, expected) {
-                        (Ok(connection), Ok(expected)) => {
-                            assert_eq!(peer_identity(&connection).map(|(who, _)| who), expected, "{case}");
-                            assert_eq!(negotiated(&connection), Some(alpn), "{case}");
-                            assert!(outcome.client.is_ok(), "{case}");
-                        }
-                        (Err(error), Err(expected)) => {
-                            assert_eq!(refused(&error), Some(expected), "{case}: {error}");
-                            let error = outcome.client.expect_err(&case);
-                            assert_eq!(refused(&error), Some(expected), "the client of {case}: {error}");
-                        }
-                        (server, expected) => panic!("{case}: {server:?} instead of {expected:?}"),
-                    }
-                }
-            }
+        for (role, flaw, presented) in &certificates {
+            let outcome = shake(&client, forging_client(Some(presented), &[alpn.as_bytes()]), &server).await;
+            check(&format!("{port:?} {alpn} {role} {flaw:?}"), alpn, outcome, verdict(port, alpn, *role, *flaw));
         }
     }
+}
+
+/// The second hello after a HelloRetryRequest (RFC 8446, section 4.1.4) is judged like the first.
+#[tokio::test]
+async fn a_hello_that_is_sent_again_is_judged_again() {
+    let world = World::new();
+    let client = world.endpoint(None);
+    let server = server(&world, Port::Public);
+    let mut provider = CryptoProvider::clone(&provider());
+    provider.kx_groups.insert(0, &UnknownGroup);
+    let provider = Arc::new(provider);
+    for (role, alpn) in ROLES.into_iter().flat_map(|role| Alpn::ALL.map(|alpn| (role, alpn))) {
+        let presented = world.present(&identity(role), Flaw::Good);
+        let config = forging_client_by(&provider, Some(&presented), &[alpn.as_bytes()]);
+        let outcome = shake(&client, config, &server).await;
+        check(&format!("{alpn} {role}"), alpn, outcome, verdict(Port::Public, alpn, role, Flaw::Good));
+    }
+}
+
+/// What a seeded run uses instead of P-256 and the system's randomness passes the same checks.
+#[tokio::test]
+async fn a_seeded_world_shakes_hands_too() {
+    let mut world = World::new();
+    world.env.entropy = Entropy::seeded(7);
+    let server = server(&world, Port::Public);
+    let presented = world.present(&identity(Role::Agent), Flaw::Good);
+    let outcome = shake(&world.endpoint(None), forging_client(Some(&presented), &[Alpn::Agent.as_bytes()]), &server).await;
+    check("seeded", Alpn::Agent, outcome, Ok(Some(identity(Role::Agent))));
 }
 
 #[tokio::test]
 async fn without_a_certificate_there_is_only_enrolment() {
     let world = World::new();
     let client = world.endpoint(None);
-    for port in [Port::Peer, Port::Public] {
+    for port in PORTS {
         let server = server(&world, port);
         for alpn in Alpn::ALL {
             let outcome = shake(&client, forging_client(None, &[alpn.as_bytes()]), &server).await;
