@@ -145,9 +145,16 @@ impl fmt::Display for Stage {
 /// A failure as its user sees it: what, why, where, and what to do next.
 ///
 /// Every text is at most [`MAX_TEXT`] characters, and there are at most [`MAX_CAUSES`] causes, whoever made it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Unbounded")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Parts")]
 pub struct Failure {
+    /// Boxed, since a failure travels in many results and is rarely there.
+    parts: Box<Parts>,
+}
+
+/// A failure's fields, in the order of the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Parts {
     code: Code,
     message: String,
     causes: Vec<String>,
@@ -160,14 +167,14 @@ pub struct Failure {
 impl Failure {
     /// A failure without causes; `message` is a lower-case fragment with values in backticks.
     pub fn new(code: Code, stage: Stage, message: impl Into<String>) -> Self {
-        Self { code, message: cut(message.into()), causes: Vec::new(), hint: None, stage, proxy: None, trace: None }
+        Parts { code, message: message.into(), causes: Vec::new(), hint: None, stage, proxy: None, trace: None }.into()
     }
 
     /// Adds what it was caused by, after the causes it has.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
-        if self.causes.len() < MAX_CAUSES {
-            self.causes.push(cut(cause.into()));
+        if self.parts.causes.len() < MAX_CAUSES {
+            self.parts.causes.push(cut(cause.into()));
         }
         self
     }
@@ -175,65 +182,65 @@ impl Failure {
     /// Sets what to do next, usually a command in backticks.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(cut(hint.into()));
+        self.parts.hint = Some(cut(hint.into()));
         self
     }
 
     /// Names the proxy where it happened, unless one is named already: the first to say so was nearest.
     #[must_use]
     pub fn at(mut self, proxy: impl Into<String>) -> Self {
-        self.proxy.get_or_insert_with(|| cut(proxy.into()));
+        self.parts.proxy.get_or_insert_with(|| cut(proxy.into()));
         self
     }
 
     /// Sets the id that every hop has logged.
     #[must_use]
     pub fn trace(mut self, trace: impl Into<String>) -> Self {
-        self.trace = Some(cut(trace.into()));
+        self.parts.trace = Some(cut(trace.into()));
         self
     }
 
     /// What went wrong.
     pub fn code(&self) -> Code {
-        self.code
+        self.parts.code
     }
 
     /// Where on the way it happened.
     pub fn stage(&self) -> Stage {
-        self.stage
+        self.parts.stage
     }
 
     /// What went wrong, as a fragment.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.parts.message
     }
 
     /// Why, the nearest cause first.
     pub fn causes(&self) -> &[String] {
-        &self.causes
+        &self.parts.causes
     }
 
     /// The proxy where it happened, if one was reached.
     pub fn proxy(&self) -> Option<&str> {
-        self.proxy.as_deref()
+        self.parts.proxy.as_deref()
     }
 
     /// The lines after `error: `: the message, its causes, where it happened, and the hint. Ends without a line break.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Printable(&self.message))?;
-        for cause in &self.causes {
+        write!(f, "{}", Printable(&self.parts.message))?;
+        for cause in &self.parts.causes {
             write!(f, "\n  caused by: {}", Printable(cause))?;
         }
-        if self.proxy.is_some() || self.trace.is_some() {
-            write!(f, "\n  at: stage {}", self.stage)?;
+        if self.parts.proxy.is_some() || self.parts.trace.is_some() {
+            write!(f, "\n  at: stage {}", self.parts.stage)?;
         }
-        if let Some(proxy) = &self.proxy {
+        if let Some(proxy) = &self.parts.proxy {
             write!(f, ", proxy `{}`", Printable(proxy))?;
         }
-        if let Some(trace) = &self.trace {
+        if let Some(trace) = &self.parts.trace {
             write!(f, ", trace `{}`", Printable(trace))?;
         }
-        match &self.hint {
+        match &self.parts.hint {
             Some(hint) => write!(f, "\nhint: {}", Printable(hint)),
             None => Ok(()),
         }
@@ -259,29 +266,24 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// What a peer may send as a [`Failure`], before it is cut to the bounds.
-#[derive(Deserialize)]
-struct Unbounded {
-    code: Code,
-    message: String,
-    causes: Vec<String>,
-    hint: Option<String>,
-    stage: Stage,
-    proxy: Option<String>,
-    trace: Option<String>,
+impl Serialize for Failure {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.parts.serialize(serializer)
+    }
 }
 
-impl From<Unbounded> for Failure {
-    fn from(raw: Unbounded) -> Self {
-        Self {
-            code: raw.code,
-            message: cut(raw.message),
-            causes: raw.causes.into_iter().take(MAX_CAUSES).map(cut).collect(),
-            hint: raw.hint.map(cut),
-            stage: raw.stage,
-            proxy: raw.proxy.map(cut),
-            trace: raw.trace.map(cut),
-        }
+impl From<Parts> for Failure {
+    /// Cuts every part to its bound.
+    fn from(parts: Parts) -> Self {
+        let parts = Parts {
+            message: cut(parts.message),
+            causes: parts.causes.into_iter().take(MAX_CAUSES).map(cut).collect(),
+            hint: parts.hint.map(cut),
+            proxy: parts.proxy.map(cut),
+            trace: parts.trace.map(cut),
+            ..parts
+        };
+        Self { parts: Box::new(parts) }
     }
 }
 

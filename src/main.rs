@@ -1,1 +1,28 @@
-fn main() {}
+//! The program: reads the command line, does what it says, and ends with the status of interface's table.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use warren::cli::Cli;
+
+fn main() -> ExitCode {
+    abort_on_panic();
+    match Cli::try_parse() {
+        Ok(cli) => cli.run(),
+        Err(error) => {
+            // Help and version are data on standard output; nobody may be reading it any more.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+    }
+}
+
+/// A panic in any task is a bug that may have left anything half done: the process ends at once, so that whoever runs it starts a
+/// whole one.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
+}

@@ -1,1 +1,84 @@
-//! x
+//! Logs: one subscriber for the process, to standard error.
+//!
+//! It must *never* write to standard output, which belongs to a command's data.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{LogFormat, TelemetryTable};
+
+/// How much more or less than the configuration says is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// `-q`: errors only.
+    Quiet,
+    /// As configured.
+    #[default]
+    Configured,
+    /// `-v`: warren's own at debug.
+    Debug,
+    /// `-vv`: warren's own at trace.
+    Trace,
+}
+
+/// Whether standard error takes colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// Escape sequences are shown as colours.
+    On,
+    /// They are not.
+    Off,
+}
+
+/// Sends the process's logs to standard error.
+///
+/// # Errors
+/// [`TryInitError`] when a subscriber was set before.
+pub fn init(settings: &TelemetryTable, verbosity: Verbosity, colour: Colour) -> Result<(), TryInitError> {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(settings.log.as_str(), verbosity))
+        .with_writer(io::stderr)
+        .with_ansi(colour == Colour::On)
+        .with_span_events(FmtSpan::NONE);
+    if writes_json(settings.format) { builder.json().flatten_event(true).finish().try_init() } else { builder.finish().try_init() }
+}
+
+fn writes_json(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Auto => !io::stderr().is_terminal(),
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    }
+}
+
+fn filter(configured: &str, verbosity: Verbosity) -> EnvFilter {
+    let directives = match verbosity {
+        Verbosity::Quiet => "error".to_owned(),
+        Verbosity::Configured => configured.to_owned(),
+        Verbosity::Debug => format!("{configured},warren=debug,warren_raft=debug"),
+        Verbosity::Trace => format!("{configured},warren=trace,warren_raft=trace"),
+    };
+    // The configured part was checked as it was read; what is added here is checked by the test below.
+    EnvFilter::builder().parse_lossy(directives)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbosity_changes_the_filter() {
+        let table = [
+            (Verbosity::Quiet, "error"),
+            (Verbosity::Configured, "info"),
+            (Verbosity::Debug, "warren_raft=debug,warren=debug,info"),
+            (Verbosity::Trace, "warren_raft=trace,warren=trace,info"),
+        ];
+        for (verbosity, expected) in table {
+            assert_eq!(filter("info", verbosity).to_string(), expected);
+        }
+    }
+}

@@ -1,1 +1,28 @@
-//! x
+//! What programs see: the JSON of `-o json`, of the admin socket and of `/v1`.
+//!
+//! One type per answer, with exactly the keys of the contract. Keys are only ever added. Nothing here looks anything up:
+//! the proxy fills the types, the command line shows them.
+
+mod agents;
+mod error;
+mod paths;
+mod raft;
+mod routes;
+mod schema;
+mod status;
+#[cfg(test)]
+pub(crate) mod tests;
+mod time;
+mod tokens;
+
+pub use agents::{AgentRow, AgentsView, ServiceRow};
+pub use error::ErrorView;
+pub use paths::Path;
+pub use raft::{RaftState, RaftView};
+pub use routes::{RouteRow, RoutesView};
+pub use schema::Schema;
+pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
+pub use time::Time;
+pub use tokens::{
+    MAX_TTL, MAX_USES, RevokeView, TokenCreated, TokenRequest, TokenRequestError, TokenRow, TokenState, TokenText, TokensView, command_for,
+};

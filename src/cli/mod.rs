@@ -1,1 +1,33 @@
-//! x
+//! The command line: one file per verb, each of which reads its arguments into checked settings and runs them.
+//!
+//! Data goes to standard output, everything else to standard error. Nothing prompts. A verb ends with [`Exit`] or [`CliError`],
+//! and only `error` knows what status that is.
+//!
+//! Read in this order: [`Cli`] (the verbs), `global` (the options that all have), `context` (what a verb gets), `output` and
+//! `table` (how an answer is shown), `run` (where the parts that run are called), then any verb.
+
+mod agent;
+mod agents;
+mod config;
+mod connect;
+mod context;
+mod dev;
+mod enroll;
+mod error;
+mod forward;
+mod global;
+mod join;
+mod output;
+mod proxy;
+mod raft;
+mod root;
+mod routes;
+mod run;
+mod status;
+mod table;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use error::{CliError, Exit, UsageError};
+pub use root::Cli;

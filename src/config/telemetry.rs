@@ -40,6 +40,11 @@ impl TelemetryTable {
 }
 
 impl LogFilter {
+    /// Warnings and errors.
+    pub fn warnings() -> Self {
+        Self("warn".to_owned())
+    }
+
     /// The filter as text.
     pub fn as_str(&self) -> &str {
         &self.0

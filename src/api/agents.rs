@@ -1,0 +1,43 @@
+//! `warren agents ls`, `/v1/agents`.
+
+use serde::{Deserialize, Serialize};
+use warren_raft::{AgentName, ProxyName, ServiceName};
+
+use super::{Schema, Time};
+
+/// Every agent that enrolled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentsView {
+    /// 1.
+    pub schema: Schema,
+    /// The agents, by name.
+    pub agents: Vec<AgentRow>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRow {
+    /// Its name.
+    pub name: AgentName,
+    /// Whether it has a route.
+    pub online: bool,
+    /// What it publishes, by name.
+    pub services: Vec<ServiceRow>,
+    /// The proxies at which it has a tunnel.
+    pub proxies: Vec<ProxyName>,
+    /// When a tunnel of it was last opened or closed; `None` until the first.
+    pub last_seen: Option<Time>,
+    /// Its version of warren; empty until its first tunnel.
+    pub version: String,
+}
+
+/// One service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRow {
+    /// Its name.
+    pub name: ServiceName,
+    /// What the agent dials for it.
+    pub target: String,
+    /// What kind of bytes it takes: `tcp`.
+    pub kind: String,
+}

@@ -1,0 +1,50 @@
+//! Where each answer is found, on the admin socket and, what is only read, on the HTTP address.
+
+use std::fmt;
+
+use warren_raft::TokenId;
+
+/// A resource of the admin API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// GET: [`StatusView`](super::StatusView).
+    Status,
+    /// GET: [`AgentsView`](super::AgentsView).
+    Agents,
+    /// GET: [`RoutesView`](super::RoutesView).
+    Routes,
+    /// GET: [`RaftView`](super::RaftView); on the admin socket only.
+    Raft,
+    /// GET: [`TokensView`](super::TokensView); POST of a [`TokenRequest`](super::TokenRequest):
+    /// [`TokenCreated`](super::TokenCreated). On the admin socket only.
+    Tokens,
+    /// POST: [`RevokeView`](super::RevokeView); on the admin socket only.
+    Revoke(TokenId),
+}
+
+impl Path {
+    /// What a request's path means; `None` when it means nothing.
+    pub fn parse(path: &str) -> Option<Self> {
+        match path {
+            "/v1/status" => Some(Self::Status),
+            "/v1/agents" => Some(Self::Agents),
+            "/v1/routes" => Some(Self::Routes),
+            "/v1/raft" => Some(Self::Raft),
+            "/v1/tokens" => Some(Self::Tokens),
+            _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status => f.pad("/v1/status"),
+            Self::Agents => f.pad("/v1/agents"),
+            Self::Routes => f.pad("/v1/routes"),
+            Self::Raft => f.pad("/v1/raft"),
+            Self::Tokens => f.pad("/v1/tokens"),
+            Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The JSON as programs read it, and the values that the command line's tests show.
+
+use warren_raft::{ProxyId, Strategy, StrategyKind, Timestamp, TokenId, TokenRole};
+
+use super::*;
+use crate::failure::{Code, Failure, Stage};
+
+pub(crate) const AT: Timestamp = Timestamp(1_795_352_645_250);
+
+fn check<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(view: &T, expected: &str) {
+    let json = serde_json::to_string(view).expect("a view");
+    assert_eq!(json, expected.replace('\n', ""));
+    assert_eq!(&serde_json::from_str::<T>(&json).expect("a view"), view);
+}
+
+pub(crate) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a name")
+}
+
+pub(crate) fn status() -> StatusView {
+    let first = ProxyRow {
+        id: ProxyId(1),
+        name: name("proxy-1"),
+        peer_address: "10.0.0.1:3021".to_owned(),
+        public_addresses: vec!["10.0.0.1:3024".to_owned()],
+        role: ProxyRole::Voter,
+        leader: true,
+        state: ProxyState::Healthy,
+        epoch: Some(4),
+        rtt_ms: None,
+        lag_entries: Some(0),
+        agents: 2,
+        streams: Some(7),
+        version: "0.1.0".to_owned(),
+    };
+    let second = ProxyRow {
+        id: ProxyId(2),
+        name: name("proxy-2"),
+        role: ProxyRole::Learner,
+        leader: false,
+        state: ProxyState::Down,
+        epoch: None,
+        rtt_ms: Some(1.25),
+        lag_entries: None,
+        agents: 0,
+        streams: None,
+        ..first.clone()
+    };
+    StatusView {
+        schema: Schema,
+        cluster: "warren".to_owned(),
+        healthy: false,
+        leader: Some(name("proxy-1")),
+        term: 3,
+        committed_index: 42,
+        voters: 1,
+        voters_up: 1,
+        tolerates: 0,
+        proxies: vec![first, second],
+        agents: 2,
+        routes: 2,
+        strategy: Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: 1 }.into(),
+        problems: vec![StatusProblem {
+            code: "proxy_down".to_owned(),
+            message: "proxy `proxy-2` is down".to_owned(),
+            hint: Some("start it again".to_owned()),
+        }],
+    }
+}
+
+pub(crate) fn agents() -> AgentsView {
+    let service = |name: &str, target: &str| ServiceRow { name: self::name(name), target: target.to_owned(), kind: "tcp".to_owned() };
+    let online = AgentRow {
+        name: name("lab-pi"),
+        online: true,
+        services: vec![service("ssh", "127.0.0.1:22"), service("web", "127.0.0.1:3000")],
+        proxies: vec![name("proxy-1")],
+        last_seen: Some(AT.into()),
+        version: "0.1.0".to_owned(),
+    };
+    let new = AgentRow { name: name("new"), online: false, services: vec![], proxies: vec![], last_seen: None, version: String::new() };
+    AgentsView { schema: Schema, agents: vec![online, new] }
+}
+
+pub(crate) fn routes() -> RoutesView {
+    let route = RouteRow {
+        agent: name("lab-pi"),
+        proxy: name("proxy-1"),
+        epoch: warren_raft::Epoch(4),
+        sequence: warren_raft::Sequence(9),
+        since: AT.into(),
+    };
+    RoutesView { schema: Schema, applied_index: 42, routes: vec![route] }
+}
+
+pub(crate) fn raft() -> RaftView {
+    RaftView {
+        schema: Schema,
+        id: ProxyId(1),
+        state: RaftState::Leader,
+        term: 3,
+        last_log_index: 43,
+        committed_index: 42,
+        applied_index: 42,
+        snapshot_index: None,
+        voters: vec![ProxyId(1), ProxyId(3)],
+        learners: vec![ProxyId(2)],
+    }
+}
+
+pub(crate) fn token_created() -> TokenCreated {
+    TokenCreated {
+        schema: Schema,
+        token: "warren1_00_secret".to_owned(),
+        id: TokenText(TokenId([1; 8])),
+        role: TokenRole::Client,
+        expires_at: AT.into(),
+        uses: 1,
+        command: command_for(TokenRole::Client, &name("*"), "10.0.0.1:3024"),
+    }
+}
+
+pub(crate) fn tokens() -> TokensView {
+    let token = TokenRow {
+        id: TokenText(TokenId([1; 8])),
+        role: TokenRole::Client,
+        name: name("dev-*"),
+        allow: vec![name("lab-*/ssh"), name("*/web")],
+        created_at: AT.into(),
+        expires_at: Timestamp(AT.0 + 3_600_000).into(),
+        uses: 2,
+        uses_left: 1,
+        state: TokenState::Valid,
+    };
+    TokensView { schema: Schema, tokens: vec![token] }
+}
+
+#[test]
+fn status_keys() {
+    check(
+        &status(),
+        r#"{"schema":1,"cluster":"warren","healthy":false,"leader":"proxy-1","term":3,"committed_index":42,"voters":1,
+"voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
+"public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
+"agents":2,"streams":7,"version":"0.1.0"},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
+"public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
+"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0"}],"agents":2,"routes":2,
+"strategy":{"type":"proxy_peering","agent_connection_count":1},
+"problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}]}"#,
+    );
+}
+
+#[test]
+fn agents_and_routes_keys() {
+    check(
+        &agents(),
+        r#"{"schema":1,"agents":[{"name":"lab-pi","online":true,"services":[{"name":"ssh","target":"127.0.0.1:22","kind":"tcp"},
+{"name":"web","target":"127.0.0.1:3000","kind":"tcp"}],"proxies":["proxy-1"],"last_seen":"2026-11-22T13:04:05.25Z",
+"version":"0.1.0"},{"name":"new","online":false,"services":[],"proxies":[],"last_seen":null,"version":""}]}"#,
+    );
+    check(
+        &routes(),
+        r#"{"schema":1,"applied_index":42,"routes":[{"agent":"lab-pi","proxy":"proxy-1","epoch":4,"sequence":9,
+"since":"2026-11-22T13:04:05.25Z"}]}"#,
+    );
+}
+
+#[test]
+fn raft_keys() {
+    check(
+        &raft(),
+        r#"{"schema":1,"id":1,"state":"leader","term":3,"last_log_index":43,"committed_index":42,"applied_index":42,
+"snapshot_index":null,"voters":[1,3],"learners":[2]}"#,
+    );
+}
+
+#[test]
+fn token_keys() {
+    check(
+        &token_created(),
+        r#"{"schema":1,"token":"warren1_00_secret","id":"0101010101010101","role":"client","expires_at":"2026-11-22T13:04:05.25Z",
+"uses":1,"command":"warren enroll 10.0.0.1:3024 --token-file warren.token"}"#,
+    );
+    check(
+        &tokens(),
+        r#"{"schema":1,"tokens":[{"id":"0101010101010101","role":"client","name":"dev-*","allow":["lab-*/ssh","*/web"],
+"created_at":"2026-11-22T13:04:05.25Z","expires_at":"2026-11-22T14:04:05.25Z","uses":2,"uses_left":1,"state":"valid"}]}"#,
+    );
+    check(
+        &RevokeView { schema: Schema, id: TokenText(TokenId([1; 8])), revoked: true },
+        r#"{"schema":1,"id":"0101010101010101","revoked":true}"#,
+    );
+    check(
+        &TokenRequest { role: TokenRole::Agent, name: name("lab-pi"), allow: vec![], ttl_ms: 3_600_000, uses: 1 },
+        r#"{"role":"agent","name":"lab-pi","allow":[],"ttl_ms":3600000,"uses":1}"#,
+    );
+}
+
+#[test]
+fn error_keys() {
+    let failure = Failure::new(Code::NoQuorum, Stage::Store, "no quorum").at("proxy-1");
+    check(
+        &ErrorView::from(failure),
+        r#"{"schema":1,"error":{"code":"no_quorum","message":"no quorum","causes":[],"hint":null,"stage":"store",
+"proxy":"proxy-1","trace":null}}"#,
+    );
+}
+
+#[test]
+fn requests_for_tokens_are_bounded() {
+    let good = TokenRequest { role: TokenRole::Client, name: name("*"), allow: vec![name("*/*")], ttl_ms: 1, uses: 1 };
+    assert_eq!(good.check(), Ok(()));
+    for bad in [
+        TokenRequest { uses: 0, ..good.clone() },
+        TokenRequest { uses: MAX_USES + 1, ..good.clone() },
+        TokenRequest { ttl_ms: 0, ..good.clone() },
+        TokenRequest { ttl_ms: u64::MAX, ..good.clone() },
+        TokenRequest { role: TokenRole::Agent, ..good.clone() },
+        TokenRequest { allow: vec![name("*/*"); 257], ..good.clone() },
+    ] {
+        assert!(bad.check().is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn commands_name_what_is_known() {
+    let agent = |name: &str| command_for(TokenRole::Agent, &self::name(name), "10.0.0.1:3024");
+    assert_eq!(agent("lab-pi"), "warren agent --proxy 10.0.0.1:3024 --token-file warren.token --name lab-pi --publish NAME=HOST:PORT");
+    assert_eq!(agent("lab-*"), agent("*"));
+    assert_eq!(command_for(TokenRole::Proxy, &name("*"), "[::1]:3024"), "warren join [::1]:3024 --token-file warren.token");
+}
+
+#[test]
+fn paths_round_trip() {
+    for path in [Path::Status, Path::Agents, Path::Routes, Path::Raft, Path::Tokens, Path::Revoke(TokenId([7; 8]))] {
+        assert_eq!(Path::parse(&path.to_string()), Some(path));
+    }
+    for bad in ["", "/", "/v1", "/v1/status/", "/v1/tokens/x/revoke", "/v1/tokens//revoke"] {
+        assert_eq!(Path::parse(bad), None);
+    }
+}
+
+#[test]
+fn times_beyond_what_can_be_written_are_capped() {
+    assert_eq!(Time::from(Timestamp(u64::MAX)).to_string(), "9999-12-31T23:59:59.615Z");
+    assert_eq!(Time::from(Timestamp(0)).to_string(), "1970-01-01T00:00:00Z");
+}

@@ -1,0 +1,96 @@
+//! What a verb gets beside its own arguments.
+
+use std::io::IsTerminal;
+
+use super::CliError;
+use super::global::{GlobalArgs, When};
+use super::output::Output;
+use crate::config::{Config, LogFilter, LogFormat, Origin, Overrides, TelemetryTable};
+use crate::http::AdminClient;
+use crate::telemetry::{self, Colour, Verbosity};
+
+/// The options that all verbs have, and the variables of the process.
+#[derive(Debug)]
+pub(super) struct Context {
+    global: GlobalArgs,
+    overrides: Overrides,
+}
+
+impl Context {
+    pub(super) fn new(global: GlobalArgs) -> Self {
+        Self { global, overrides: Overrides::from_environment() }
+    }
+
+    /// The variables, to add a verb's flags to.
+    pub(super) fn overrides(&self) -> Overrides {
+        self.overrides.clone()
+    }
+
+    /// The configuration with a verb's flags laid over it.
+    pub(super) fn config(&self, overrides: &Overrides) -> Result<Config, CliError> {
+        Config::load(self.global.config.as_deref(), overrides).map_err(CliError::from)
+    }
+
+    /// The path of the configuration file, if one was named.
+    pub(super) fn config_path(&self) -> Option<&std::path::Path> {
+        self.global.config.as_deref()
+    }
+
+    /// A client of the admin socket: `--addr`, or the one of the configuration.
+    pub(super) fn admin(&self) -> Result<AdminClient, CliError> {
+        let socket = match &self.global.addr {
+            Some(socket) => socket.clone(),
+            None => self.config(&self.overrides)?.admin_socket(),
+        };
+        Ok(AdminClient::new(socket))
+    }
+
+    /// Where and how answers are shown.
+    pub(super) fn output(&self) -> Output {
+        Output::new(self.global.output, self.colour(std::io::stdout().is_terminal()))
+    }
+
+    /// Whether standard error takes colours.
+    pub(super) fn colour_of_stderr(&self) -> Colour {
+        self.colour(std::io::stderr().is_terminal())
+    }
+
+    /// Begins to log as a service does: as configured.
+    pub(super) fn log_as_service(&self, config: &Config) -> Result<(), CliError> {
+        self.log(&config.telemetry)
+    }
+
+    /// Begins to log as a command does, whose standard error is for people: unless told otherwise warnings only, and text.
+    pub(super) fn log_as_command(&self, config: &Config) -> Result<(), CliError> {
+        let is_set =
+            |key| config.shown().iter().any(|shown| (shown.section, shown.key) == ("telemetry", key) && shown.origin != Origin::Default);
+        let mut settings = config.telemetry.clone();
+        if !is_set("log") {
+            settings.log = LogFilter::warnings();
+        }
+        if settings.format == LogFormat::Auto {
+            settings.format = LogFormat::Text;
+        }
+        self.log(&settings)
+    }
+
+    fn log(&self, settings: &TelemetryTable) -> Result<(), CliError> {
+        let verbosity = match (self.global.quiet, self.global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Configured,
+            (false, 1) => Verbosity::Debug,
+            (false, 2..) => Verbosity::Trace,
+        };
+        telemetry::init(settings, verbosity, self.colour_of_stderr()).map_err(|error| anyhow::Error::from(error).into())
+    }
+
+    fn colour(&self, is_terminal: bool) -> Colour {
+        let is_wanted = match self.global.color {
+            When::Always => true,
+            When::Never => false,
+            // https://no-color.org: any value that is not empty.
+            When::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        };
+        if is_wanted { Colour::On } else { Colour::Off }
+    }
+}

@@ -1,0 +1,21 @@
+//! `warren proxy`.
+
+use clap::Args;
+
+use super::context::Context;
+use super::{CliError, Exit, run};
+
+/// Run a proxy; an empty data directory begins a new cluster
+///
+/// What it is comes from the configuration alone: `--config FILE` and `WARREN_*` variables. With an empty data directory and no
+/// `join` in [cluster] it begins a new cluster, otherwise it continues as what it was.
+#[derive(Debug, Args)]
+pub(super) struct ProxyArgs {}
+
+impl ProxyArgs {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let config = context.config(&context.overrides())?;
+        context.log_as_service(&config)?;
+        run::proxy(config).await.map(|()| Exit::Success)
+    }
+}

@@ -1,0 +1,111 @@
+//! All verbs.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::context::Context;
+use super::global::GlobalArgs;
+use super::{CliError, Exit, agent, agents, config, connect, dev, enroll, forward, join, proxy, raft, routes, status, token};
+
+/// The verbs by what they are for; a test holds it to [`Verb`].
+const VERBS: &str = "\
+Try:
+  dev      Run a whole cluster on this machine: proxies, an agent with demo services, a client
+
+Run:
+  proxy    Run a proxy; an empty data directory begins a new cluster
+  join     Enrol this machine as a proxy of an existing cluster, then run it
+  agent    Publish services of this network through the proxies
+
+Use:
+  enroll   Get a client's identity, kept for connect and forward
+  connect  Join standard input and output to a service, as ssh's ProxyCommand
+  forward  Forward local TCP ports to services
+
+Look:
+  status   Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
+
+Manage:
+  agents   List agents
+  routes   List routes
+  token    Create, list and revoke the tokens that machines enrol with
+  raft     Show the Raft group as this proxy sees it
+
+Set up:
+  config   Check and show the configuration";
+
+const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{after-help}\n\n{options}\n\n`warren VERB --help` says more.\n";
+
+/// A network of tunnels with many entrances.
+#[derive(Debug, Parser)]
+#[command(name = "warren", version, propagate_version = false, max_term_width = 110, disable_help_subcommand = true)]
+#[command(help_template = TEMPLATE, after_help = VERBS, override_usage = "warren [OPTIONS] VERB [ARGUMENTS]")]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Dev(dev::DevArgs),
+    Proxy(proxy::ProxyArgs),
+    Join(join::JoinArgs),
+    Agent(agent::AgentArgs),
+    Enroll(enroll::EnrollArgs),
+    Connect(connect::ConnectArgs),
+    Forward(forward::ForwardArgs),
+    Status(status::StatusArgs),
+    Agents(agents::AgentsArgs),
+    Routes(routes::RoutesArgs),
+    Token(token::TokenArgs),
+    Raft(raft::RaftArgs),
+    Config(config::ConfigArgs),
+}
+
+impl Cli {
+    /// Does what the verb says and gives the process's exit status, having shown any error.
+    pub fn run(self) -> ExitCode {
+        let context = Context::new(self.global);
+        let ended = self.verb.run_on_runtime(&context);
+        ended.unwrap_or_else(|error| error.show(context.colour_of_stderr())).into()
+    }
+}
+
+impl Verb {
+    fn run_on_runtime(self, context: &Context) -> Result<Exit, CliError> {
+        let mut builder =
+            if self.is_service() { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
+        let runtime = builder.enable_all().build().map_err(anyhow::Error::from)?;
+        let ended = runtime.block_on(self.run(context));
+        // A read of standard input cannot be interrupted: it must not keep the process.
+        runtime.shutdown_background();
+        ended
+    }
+
+    /// Whether it runs for long and serves many at once.
+    fn is_service(&self) -> bool {
+        matches!(self, Self::Dev(_) | Self::Proxy(_) | Self::Join(_) | Self::Agent(_))
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Self::Dev(args) => args.run(context).await,
+            Self::Proxy(args) => args.run(context).await,
+            Self::Join(args) => args.run(context).await,
+            Self::Agent(args) => args.run(context).await,
+            Self::Enroll(args) => args.run(context).await,
+            Self::Connect(args) => args.run(context).await,
+            Self::Forward(args) => args.run(context).await,
+            Self::Status(args) => args.run(context).await,
+            Self::Agents(args) => args.run(context).await,
+            Self::Routes(args) => args.run(context).await,
+            Self::Token(args) => args.run(context).await,
+            Self::Raft(args) => args.run(context).await,
+            Self::Config(args) => args.run(context).await,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What people see, against files: `UPDATE_SNAPSHOTS=1 cargo test` writes them anew.
+
+use std::path::Path;
+
+use clap::{Command, CommandFactory, Parser};
+
+use super::Cli;
+use super::global::Format;
+use super::output::{Output, Show};
+use crate::api::tests as samples;
+use crate::telemetry::Colour;
+
+fn check(name: &str, shown: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/snapshots").join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, shown).expect("a snapshot that can be written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(shown, expected, "{name} is not as before; UPDATE_SNAPSHOTS=1 accepts it");
+}
+
+fn check_help(command: &mut Command, path: &str) {
+    check(&format!("{path}.help.txt"), &command.render_long_help().to_string());
+    for verb in command.get_subcommands_mut() {
+        let path = format!("{path}-{}", verb.get_name());
+        check_help(verb, &path);
+    }
+}
+
+fn check_answer(name: &str, answer: &impl Show) {
+    for (format, ending) in [(Format::Table, "table"), (Format::Wide, "wide"), (Format::Json, "json"), (Format::Jsonl, "jsonl")] {
+        let shown = Output::new(format, Colour::Off).render(answer).expect("an answer");
+        check(&format!("{name}.{ending}.txt"), &shown);
+    }
+}
+
+#[test]
+fn help_is_as_before() {
+    let mut command = Cli::command().term_width(110);
+    command.build();
+    check_help(&mut command, "warren");
+}
+
+#[test]
+fn the_grouped_help_has_every_verb() {
+    let mut command = Cli::command();
+    let help = command.render_help().to_string();
+    let mut last = 0;
+    for verb in command.get_subcommands() {
+        let about = verb.get_about().expect("each verb says what it is").to_string();
+        let at = help.find(&format!("  {:<9}{about}\n", verb.get_name()));
+        assert!(at.is_some_and(|at| at > last), "{} is missing, differs or is out of order: {about}", verb.get_name());
+        last = at.unwrap_or(last);
+    }
+}
+
+#[test]
+fn answers_are_as_before() {
+    check_answer("status", &samples::status());
+    check_answer("agents-ls", &samples::agents());
+    check_answer("routes-ls", &samples::routes());
+    check_answer("raft-status", &samples::raft());
+    check_answer("token-create", &samples::token_created());
+    check_answer("token-ls", &samples::tokens());
+}
+
+#[test]
+fn what_a_peer_says_cannot_drive_the_terminal() {
+    let mut agents = samples::agents();
+    agents.agents[0].version = "\u{1b}[2J".to_owned();
+    let shown = Output::new(Format::Wide, Colour::Off).render(&agents).expect("an answer");
+    assert!(shown.contains("\\u{1b}[2J") && !shown.contains('\u{1b}'), "{shown}");
+    let coloured = Output::new(Format::Table, Colour::On).render(&agents).expect("an answer");
+    assert!(coloured.contains("\u{1b}[32monline\u{1b}[0m  "), "{coloured}");
+}
+
+/// Each row: a command line, and whether its grammar is right.
+#[test]
+fn command_lines() {
+    Cli::command().debug_assert();
+    let table = [
+        ("status", true),
+        ("--addr /run/x status -o json -v", true),
+        ("status -q -v", false),
+        ("status now", false),
+        ("", false),
+        ("agents", false),
+        ("join", false),
+        ("join a:1 b:2 --token-file -", true),
+        ("join a --token-file x", false),
+        ("agent --proxy a:1 b:2 --publish web=a:1 ssh=[::1]:22 --name lab --token-file x", true),
+        ("agent --publish web", false),
+        ("agent --name Lab", false),
+        ("enroll a:1", false),
+        ("enroll a:1 --token-file x --name me --identity /tmp/x", true),
+        ("connect lab/ssh --proxy a:1,b:2", true),
+        ("connect --proxy a:1 lab/ssh", true),
+        ("connect lab", false),
+        ("forward 80", false),
+        ("forward 80 lab/web 81 lab:22", true),
+        ("token create", false),
+        ("token create --role client --allow lab-*/ssh */web --ttl 15m --uses 3", true),
+        ("token create --role king", false),
+        ("token create --role agent --ttl soon", false),
+        ("token revoke 0101010101010101", true),
+        ("token revoke 1", false),
+        ("dev --proxies 0", false),
+        ("dev --proxies 5 --dir /tmp/x", true),
+        ("raft status", true),
+        ("config show --config x", true),
+    ];
+    for (line, expected) in table {
+        let parsed = Cli::try_parse_from(std::iter::once("warren").chain(line.split_whitespace()));
+        assert_eq!(parsed.is_ok(), expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
+    }
+}

@@ -1,0 +1,151 @@
+//! The client of the admin socket.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::api::{self, ErrorView};
+use crate::failure::Failure;
+
+/// How long a request may take, all in all.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Largest answer, in bytes: some 100,000 agents.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Asks the proxy that listens on an admin socket.
+#[derive(Clone, Debug)]
+pub struct AdminClient {
+    socket: PathBuf,
+    deadline: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens on the socket, or there is none.
+    #[error("no proxy is running at `{}`", .0.display())]
+    NotRunning(PathBuf),
+    /// The socket belongs to another user.
+    #[error("`{}` may be opened by its owner only", .0.display())]
+    NotAllowed(PathBuf),
+    /// The proxy answered with a failure.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// The proxy refused the request itself.
+    #[error("the proxy refused: {message}")]
+    Refused {
+        /// The HTTP status.
+        status: StatusCode,
+        /// What it said.
+        message: String,
+    },
+    /// The proxy took too long.
+    #[error("the proxy at `{}` did not answer within {}", .socket.display(), humantime::format_duration(*.deadline))]
+    Late {
+        /// Where it listens.
+        socket: PathBuf,
+        /// How long it was waited for.
+        deadline: Duration,
+    },
+    /// What came back is not an answer.
+    #[error("the proxy at `{}` gave no valid answer: {reason}", .socket.display())]
+    Garbled {
+        /// Where it listens.
+        socket: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl AdminClient {
+    /// A client of the socket at this path; nothing is opened yet.
+    pub fn new(socket: PathBuf) -> Self {
+        Self { socket, deadline: DEADLINE }
+    }
+
+    /// The same with another deadline for each request.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// The path of the socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// [`ClientError`] says why there is no answer.
+    pub async fn get_json<T: DeserializeOwned>(&self, path: api::Path) -> Result<T, ClientError> {
+        self.exchange(Method::GET, path, Bytes::new()).await
+    }
+
+    /// Posts a value and reads the answer.
+    ///
+    /// # Errors
+    /// [`ClientError`] says why there is no answer; the proxy may have done it all the same after [`ClientError::Late`].
+    pub async fn post_json<T: DeserializeOwned>(&self, path: api::Path, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.garbled(&error))?;
+        self.exchange(Method::POST, path, body.into()).await
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, method: Method, path: api::Path, body: Bytes) -> Result<T, ClientError> {
+        let late = |_| ClientError::Late { socket: self.socket.clone(), deadline: self.deadline };
+        let (status, body) = timeout(self.deadline, self.send(method, path, body)).await.map_err(late)??;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.garbled(&error));
+        }
+        Err(match serde_json::from_slice::<ErrorView>(&body) {
+            Ok(view) => ClientError::Failed(view.error),
+            Err(_) => ClientError::Refused { status, message: first_line(&body, status) },
+        })
+    }
+
+    async fn send(&self, method: Method, path: api::Path, body: Bytes) -> Result<(StatusCode, Bytes), ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.garbled(&error))?;
+        // Its errors come back through the sender too; dropping the set ends it.
+        let mut driver = JoinSet::new();
+        driver.spawn(connection);
+        let request = hyper::Request::builder().method(method).uri(path.to_string());
+        let request = request.header(HOST, "warren").header(CONTENT_TYPE, "application/json").body(Full::new(body));
+        let response = sender.send_request(request.map_err(|error| self.garbled(&error))?).await;
+        let (head, body) = response.map_err(|error| self.garbled(&error))?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.garbled(&error))?;
+        Ok((head.status, body.to_bytes()))
+    }
+
+    fn unreachable(&self, error: &io::Error) -> ClientError {
+        if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+            ClientError::NotRunning(self.socket.clone())
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            ClientError::NotAllowed(self.socket.clone())
+        } else {
+            self.garbled(error)
+        }
+    }
+
+    fn garbled(&self, reason: &impl ToString) -> ClientError {
+        ClientError::Garbled { socket: self.socket.clone(), reason: reason.to_string() }
+    }
+}
+
+fn first_line(body: &[u8], status: StatusCode) -> String {
+    let text = String::from_utf8_lossy(body);
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() { status.to_string() } else { line.chars().take(crate::failure::MAX_TEXT).collect() }
+}

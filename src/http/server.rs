@@ -1,0 +1,182 @@
+//! The server: accepts, reads whole requests within deadlines, and hands them to a handler.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use super::{Request, Response};
+
+/// Most connections at once; further ones wait in the listener's backlog.
+pub(super) const MAX_CONNECTIONS: usize = 128;
+/// Largest body of a request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// Largest head of a request, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+/// How long a head may take, from the connection's start or the end of the last response.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a body may take.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a handler may take: longer than any deadline within it.
+const HANDLER_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a connection may live, so that a peer that never reads its answers goes too.
+const CONNECTION_DEADLINE: Duration = Duration::from_secs(120);
+/// How long a request in flight may go on once the connection is to end.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long to wait when a connection cannot be accepted, for example for lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers requests.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request. It is dropped when the peer goes away.
+    async fn handle(&self, request: Request) -> Response;
+}
+
+/// Where connections come from: a unix listener, TCP, or a simulation.
+pub trait Accept: Send + 'static {
+    /// One connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Waits for the next connection. Must be safe to cancel.
+    ///
+    /// # Errors
+    /// Whatever the listener says; the server goes on after a pause.
+    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Accept for tokio::net::UnixListener {
+    type Stream = tokio::net::UnixStream;
+
+    async fn accept(&mut self) -> io::Result<Self::Stream> {
+        Self::accept(self).await.map(|(stream, _)| stream)
+    }
+}
+
+/// Serves one listener.
+pub struct HttpServer {
+    handler: Arc<dyn Handler>,
+    permits: Arc<Semaphore>,
+    connections: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+impl HttpServer {
+    /// A server that ends when `shutdown` is cancelled.
+    pub fn new(handler: Arc<dyn Handler>, shutdown: CancellationToken) -> Self {
+        Self { handler, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), connections: TaskTracker::new(), shutdown }
+    }
+
+    /// Accepts until shutdown, then lets the requests in flight end, at most for five seconds.
+    pub async fn serve(self, mut listener: impl Accept) {
+        while let Some(stream) = self.next(&mut listener).await {
+            let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { continue };
+            let connection = serve_connection(stream, Arc::clone(&self.handler), self.shutdown.clone());
+            self.connections.spawn(async move {
+                connection.await;
+                drop(permit);
+            });
+        }
+        drop(listener);
+        self.connections.close();
+        self.connections.wait().await;
+    }
+
+    /// The next connection, once there is room for it; `None` at shutdown.
+    async fn next<A: Accept>(&self, listener: &mut A) -> Option<A::Stream> {
+        self.shutdown.run_until_cancelled(self.accept(listener)).await
+    }
+
+    async fn accept<A: Accept>(&self, listener: &mut A) -> A::Stream {
+        loop {
+            // Only this loop takes permits, so that the one seen here is still there after the accept.
+            drop(self.permits.acquire().await);
+            match listener.accept().await {
+                Ok(stream) => return stream,
+                Err(error) => {
+                    warn!(%error, "a connection cannot be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+async fn serve_connection<S>(stream: S, handler: Arc<dyn Handler>, shutdown: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = service_fn(move |request| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Infallible>(encode(answer(request, handler.as_ref()).await)) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = shutdown.run_until_cancelled(timeout(CONNECTION_DEADLINE, connection.as_mut())).await;
+    let ended = match ended {
+        Some(Ok(ended)) => Ok(ended),
+        Some(Err(_)) | None => {
+            Pin::as_mut(&mut connection).graceful_shutdown();
+            timeout(GRACE, connection).await
+        }
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "an HTTP connection failed"),
+        Err(_) => debug!("an HTTP connection was cut"),
+    }
+}
+
+/// Reads the whole request and lets the handler answer it.
+async fn answer(request: hyper::Request<Incoming>, handler: &dyn Handler) -> Response {
+    let (head, body) = request.into_parts();
+    if ![Method::GET, Method::HEAD, Method::POST].contains(&head.method) {
+        return Response::text(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and POST are served");
+    }
+    let body = match timeout(BODY_DEADLINE, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return Response::text(StatusCode::PAYLOAD_TOO_LARGE, "a request has at most 64 KiB");
+        }
+        Ok(Err(_)) => return Response::text(StatusCode::BAD_REQUEST, "the request ended early"),
+        Err(_) => return Response::text(StatusCode::REQUEST_TIMEOUT, "the request did not come within 10s"),
+    };
+    let query = head.uri.query().unwrap_or_default().to_owned();
+    let request = Request { method: head.method, path: head.uri.path().to_owned(), query, body };
+    let late = |_| Response::text(StatusCode::GATEWAY_TIMEOUT, "the request was not answered within 60s");
+    timeout(HANDLER_DEADLINE, handler.handle(request)).await.unwrap_or_else(late)
+}
+
+fn encode(response: Response) -> hyper::Response<Full<Bytes>> {
+    let is_method_wrong = response.status == StatusCode::METHOD_NOT_ALLOWED;
+    let mut encoded = hyper::Response::new(Full::new(response.body));
+    *encoded.status_mut() = response.status;
+    let headers = encoded.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(response.content_type));
+    if is_method_wrong {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    }
+    encoded
+}

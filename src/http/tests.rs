@@ -1,0 +1,158 @@
+//! The server and the client against each other, on a unix socket.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::api::{self, RoutesView, TokenRequest};
+use crate::failure::{Code, Failure, Stage};
+
+/// Answers by path; `/slow` waits until it is released.
+#[derive(Default)]
+struct Sample {
+    entered: Notify,
+    release: Notify,
+}
+
+#[async_trait]
+impl Handler for Sample {
+    async fn handle(&self, request: Request) -> Response {
+        match request.path.as_str() {
+            "/v1/routes" => Response::json(&api::tests::routes()),
+            "/v1/tokens" if request.method == Method::POST => match serde_json::from_slice::<TokenRequest>(&request.body) {
+                Ok(_) => Response::json(&api::tests::token_created()),
+                Err(error) => Response::text(StatusCode::BAD_REQUEST, &error.to_string()),
+            },
+            "/v1/agents" => Response::failure(Failure::new(Code::NoQuorum, Stage::Store, "no quorum")),
+            "/v1/status" => Response::text(StatusCode::OK, "not JSON"),
+            "/slow" => {
+                self.entered.notify_one();
+                self.release.notified().await;
+                Response::text(StatusCode::OK, if request.has_parameter("verbose") { "verbose" } else { "slow" })
+            }
+            _ => Response::text(StatusCode::NOT_FOUND, "no such path"),
+        }
+    }
+}
+
+struct Running {
+    handler: Arc<Sample>,
+    client: AdminClient,
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+    dir: TempDir,
+}
+
+async fn start() -> Running {
+    let dir = TempDir::new().expect("a directory");
+    let socket = AdminSocket::bind(&dir.path().join("admin.sock")).await.expect("a socket");
+    let (handler, shutdown) = (Arc::new(Sample::default()), CancellationToken::new());
+    let client = AdminClient::new(socket.path().to_owned());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(HttpServer::new(handler.clone(), shutdown.clone()).serve(socket));
+    Running { handler, client, shutdown, tasks, dir }
+}
+
+async fn raw(running: &Running, request: &[u8]) -> String {
+    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    stream.write_all(request).await.expect("a request");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test]
+async fn answers_and_errors_arrive() {
+    let running = start().await;
+    let client = &running.client;
+    assert_eq!(client.get_json::<RoutesView>(api::Path::Routes).await.expect("routes"), api::tests::routes());
+    let wish = TokenRequest {
+        role: warren_raft::TokenRole::Client,
+        name: api::tests::name("*"),
+        allow: vec![api::tests::name("*/*")],
+        ttl_ms: 1000,
+        uses: 1,
+    };
+    let created: api::TokenCreated = client.post_json(api::Path::Tokens, &wish).await.expect("a token");
+    assert_eq!(created, api::tests::token_created());
+    let refused = client.post_json::<RoutesView>(api::Path::Tokens, &"nonsense").await.expect_err("a refusal");
+    assert!(matches!(refused, ClientError::Refused { status: StatusCode::BAD_REQUEST, .. }), "{refused}");
+    let failed = client.get_json::<RoutesView>(api::Path::Agents).await.expect_err("a failure");
+    assert!(matches!(&failed, ClientError::Failed(failure) if failure.code() == Code::NoQuorum), "{failed}");
+    let garbled = client.get_json::<RoutesView>(api::Path::Status).await.expect_err("no JSON");
+    assert!(matches!(garbled, ClientError::Garbled { .. }), "{garbled}");
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let dir = TempDir::new().expect("a directory");
+    let client = AdminClient::new(dir.path().join("admin.sock"));
+    let error = client.get_json::<RoutesView>(api::Path::Routes).await.expect_err("nobody");
+    assert_eq!(error.to_string(), format!("no proxy is running at `{}`", client.socket().display()));
+}
+
+#[tokio::test]
+async fn the_socket_is_private_unique_and_goes() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("admin.sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket that is left behind"));
+    let socket = AdminSocket::bind(&path).await.expect("the stale one is replaced");
+    let mode = std::fs::metadata(&path).expect("the socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(matches!(AdminSocket::bind(&path).await, Err(SocketError::InUse(_))));
+    drop(socket);
+    assert_eq!(std::fs::read_dir(dir.path()).expect("the directory").count(), 0);
+    std::fs::write(&path, "precious").expect("a file");
+    assert!(matches!(AdminSocket::bind(&path).await, Err(SocketError::NotASocket(_))));
+    assert_eq!(std::fs::read_to_string(&path).expect("the file"), "precious");
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_wrong_is_refused_and_the_server_lives_on() {
+    let running = start().await;
+    let large = format!("POST /v1/tokens HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 70000\r\n\r\n{}", "x".repeat(70_000));
+    assert!(raw(&running, large.as_bytes()).await.starts_with("HTTP/1.1 413 "));
+    let deleted = raw(&running, b"DELETE / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(deleted.starts_with("HTTP/1.1 405 ") && deleted.contains("allow: GET, HEAD, POST"), "{deleted}");
+    assert!(raw(&running, b"\x16\x03\x01garbage\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+    let head = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(100_000));
+    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    // The server may close before all of it is written.
+    let _ = stream.write_all(head.as_bytes()).await;
+    running.client.get_json::<RoutesView>(api::Path::Routes).await.expect("routes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_does_not_come_ends_the_connection() {
+    let running = start().await;
+    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    stream.write_all(b"GET / HTTP/1.1\r\n").await.expect("half a head");
+    let began = tokio::time::Instant::now();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(began.elapsed() >= Duration::from_secs(10) && began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_request_in_flight_survives_shutdown() {
+    let mut running = start().await;
+    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    stream.write_all(b"GET /slow?a=1&verbose HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("a request");
+    running.handler.entered.notified().await;
+    running.shutdown.cancel();
+    running.handler.release.notify_one();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("verbose\n"), "{answer}");
+    running.tasks.join_next().await.expect("the server").expect("no panic");
+    assert_eq!(std::fs::read_dir(running.dir.path()).expect("the directory").count(), 0);
+}
