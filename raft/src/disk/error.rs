@@ -1,5 +1,6 @@
 //! What a disk can do wrong.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::ids::ProxyId;
@@ -10,10 +11,34 @@ use crate::ids::ProxyId;
 pub struct DiskError {
     /// The disk.
     pub location: String,
-    /// What was tried, as a fragment.
-    pub operation: &'static str,
+    /// What was tried.
+    pub operation: Operation,
     /// What went wrong, as a fragment.
     pub reason: String,
+}
+
+/// What a disk was doing when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Reading.
+    Read,
+    /// Writing a batch.
+    Write,
+    /// Making it durable.
+    Flush,
+    /// Understanding what was read: the store is damaged.
+    Decode,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Flush => "flush",
+            Self::Decode => "the store is damaged",
+        })
+    }
 }
 
 /// Why a store does not open.
@@ -66,5 +91,14 @@ pub enum OpenError {
     Settings(String),
     /// A read or write failed on the way.
     #[error(transparent)]
-    Disk(#[from] DiskError),
+    Disk(DiskError),
+}
+
+impl From<DiskError> for OpenError {
+    fn from(error: DiskError) -> Self {
+        match error.operation {
+            Operation::Decode => Self::Damaged { location: error.location, reason: error.reason },
+            Operation::Read | Operation::Write | Operation::Flush => Self::Disk(error),
+        }
+    }
 }

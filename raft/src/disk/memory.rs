@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Change, Disk, DiskError, KeyRange, Record, Space};
+use super::{Change, Disk, DiskError, KeyRange, Operation, Record, Space};
 
 type Contents = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 
@@ -71,9 +71,9 @@ impl MemoryDisk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn usable(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, DiskError> {
+    fn usable(&self, operation: Operation) -> Result<MutexGuard<'_, State>, DiskError> {
         let state = self.lock();
-        let reason = if state.closed { Some("the store is closed") } else { state.failure.filter(|_| operation != "read") };
+        let reason = if state.closed { Some("the store is closed") } else { state.failure.filter(|_| operation != Operation::Read) };
         match reason {
             Some(reason) => Err(DiskError { location: self.location(), operation, reason: reason.to_owned() }),
             None => Ok(state),
@@ -106,28 +106,28 @@ impl Disk for MemoryDisk {
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
-        Ok(self.usable("read")?.written.get(&(space, key.to_vec())).cloned())
+        Ok(self.usable(Operation::Read)?.written.get(&(space, key.to_vec())).cloned())
     }
 
     fn range(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Record>, DiskError> {
-        let state = self.usable("read")?;
+        let state = self.usable(Operation::Read)?;
         let from = state.written.range((space, range.start.clone())..);
         let within = from.take_while(|((other, key), _)| *other == space && contains(range, key));
         Ok(within.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
     }
 
     fn last(&self, space: Space) -> Result<Option<Record>, DiskError> {
-        let state = self.usable("read")?;
+        let state = self.usable(Operation::Read)?;
         Ok(state.written.iter().rev().find(|((other, _), _)| *other == space).map(|((_, key), value)| (key.clone(), value.clone())))
     }
 
     fn write(&self, batch: &[Change]) -> Result<(), DiskError> {
-        self.usable("write")?.change(batch);
+        self.usable(Operation::Write)?.change(batch);
         Ok(())
     }
 
     fn flush(&self) -> Result<(), DiskError> {
-        self.usable("flush")?.settle();
+        self.usable(Operation::Flush)?.settle();
         Ok(())
     }
 

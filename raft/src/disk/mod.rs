@@ -9,7 +9,7 @@ mod sled;
 pub(crate) mod writer;
 
 pub use self::sled::SledDisk;
-pub use error::{DiskError, OpenError};
+pub use error::{DiskError, OpenError, Operation};
 pub use memory::{DiskEvent, MemoryDisk};
 pub use writer::DiskDrive;
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::{Change, Disk, DiskError, KeyRange, OpenError, Record, Space};
+use super::{Change, Disk, DiskError, KeyRange, OpenError, Operation, Record, Space};
 
 /// sled's page cache; it holds on to what it has read up to here.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -87,13 +87,13 @@ impl SledDisk {
         Ok(())
     }
 
-    fn with<T>(&self, operation: &'static str, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, DiskError> {
+    fn with<T>(&self, operation: Operation, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, DiskError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         let db = open.as_ref().ok_or_else(|| self.error(operation, &"the store is closed"))?;
         work(db).map_err(|error| self.error(operation, &error))
     }
 
-    fn error(&self, operation: &'static str, reason: &dyn std::fmt::Display) -> DiskError {
+    fn error(&self, operation: Operation, reason: &dyn std::fmt::Display) -> DiskError {
         DiskError { location: self.location(), operation, reason: reason.to_string() }
     }
 }
@@ -104,20 +104,20 @@ impl Disk for SledDisk {
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
-        self.with("read", |db| Ok(db.get(full_key(space, key))?.map(|value| value.to_vec())))
+        self.with(Operation::Read, |db| Ok(db.get(full_key(space, key))?.map(|value| value.to_vec())))
     }
 
     fn range(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Record>, DiskError> {
-        self.with("read", |db| db.range(full_range(space, range)).take(limit).map(|record| Ok(plain(record?))).collect())
+        self.with(Operation::Read, |db| db.range(full_range(space, range)).take(limit).map(|record| Ok(plain(record?))).collect())
     }
 
     fn last(&self, space: Space) -> Result<Option<Record>, DiskError> {
         let whole = KeyRange { start: Vec::new(), end: None };
-        self.with("read", |db| Ok(db.range(full_range(space, &whole)).next_back().transpose()?.map(plain)))
+        self.with(Operation::Read, |db| Ok(db.range(full_range(space, &whole)).next_back().transpose()?.map(plain)))
     }
 
     fn write(&self, batch: &[Change]) -> Result<(), DiskError> {
-        self.with("write", |db| {
+        self.with(Operation::Write, |db| {
             let mut whole = sled::Batch::default();
             for change in batch {
                 match change {
@@ -134,8 +134,8 @@ impl Disk for SledDisk {
     }
 
     fn flush(&self) -> Result<(), DiskError> {
-        self.with("flush", |db| db.flush())?;
-        self.sync_files().map_err(|error| self.error("flush", &error))
+        self.with(Operation::Flush, |db| db.flush())?;
+        self.sync_files().map_err(|error| self.error(Operation::Flush, &error))
     }
 
     fn close(&self) {

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::{Change, Disk, DiskError};
+use super::{Change, Disk, DiskError, Operation};
 
 /// A turn that takes longer is a failed disk: one of sled's flushes was seen to hang for good.
 pub(crate) const HANG: Duration = Duration::from_secs(30);
@@ -78,20 +78,20 @@ impl Writer {
         let (done, outcome) = oneshot::channel();
         // Nobody may be waiting any more; then the outcome is nobody's.
         let job = Job::Read(Box::new(move |disk| drop(done.send(work(disk)))));
-        self.jobs.send(job).await.map_err(|_| self.gone("read"))?;
-        outcome.await.map_err(|_| self.gone("read"))?
+        self.jobs.send(job).await.map_err(|_| self.gone(Operation::Read))?;
+        outcome.await.map_err(|_| self.gone(Operation::Read))?
     }
 
     /// Writes a batch and waits until it is as durable as asked.
     pub(crate) async fn write(&self, batch: Vec<Change>, durability: Durability) -> Result<(), DiskError> {
         let (done, outcome) = oneshot::channel();
         self.submit(batch, durability, Box::new(move |result| drop(done.send(result)))).await?;
-        outcome.await.map_err(|_| self.gone("write"))?
+        outcome.await.map_err(|_| self.gone(Operation::Write))?
     }
 
     /// Hands over a batch; `done` is called with its outcome, on the disk's thread.
     pub(crate) async fn submit(&self, batch: Vec<Change>, durability: Durability, done: Done) -> Result<(), DiskError> {
-        self.jobs.send(Job::Write { batch, durability, done }).await.map_err(|_| self.gone("write"))
+        self.jobs.send(Job::Write { batch, durability, done }).await.map_err(|_| self.gone(Operation::Write))
     }
 
     /// Closes the disk after everything that was asked for before.
@@ -131,7 +131,7 @@ impl Writer {
         self.location.to_string()
     }
 
-    fn gone(&self, operation: &'static str) -> DiskError {
+    fn gone(&self, operation: Operation) -> DiskError {
         DiskError { location: self.location.to_string(), operation, reason: "the store is closed".to_owned() }
     }
 }

@@ -11,7 +11,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::disk::{Change, Disk, DiskError, KeyRange, Space};
+use crate::disk::{Change, Disk, DiskError, KeyRange, Operation, Space};
 
 pub(crate) const FORMAT: &[u8] = b"format";
 pub(crate) const ID: &[u8] = b"id";
@@ -43,7 +43,7 @@ pub(crate) fn decode<T: DeserializeOwned>(disk: &dyn Disk, bytes: &[u8]) -> Resu
 
 /// The error for a store that holds something else than what was written.
 pub(crate) fn damaged(disk: &dyn Disk, reason: String) -> DiskError {
-    DiskError { location: disk.location(), operation: "read", reason: format!("the store is damaged: {reason}") }
+    DiskError { location: disk.location(), operation: Operation::Decode, reason }
 }
 
 /// The key of a log entry.

@@ -1,0 +1,109 @@
+//! What the leader takes care of: leases that have ended, and who is a member.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::{ChangeMembers, ServerState};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::core::Core;
+use super::proposer::Proposer;
+use super::types::{Member, Metrics};
+use crate::command::Command;
+use crate::ids::{Epoch, ProxyId};
+use crate::membership::{Change, HealthWatch, Rules, View, next_change};
+
+/// A member that lacks no more entries than this has caught up.
+const CAUGHT_UP: u64 = 64;
+/// The shortest time between two looks.
+const LEAST_TICK: Duration = Duration::from_millis(5);
+
+/// Expires the leases of proxies that have stopped to renew them.
+pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {
+    let tick = (core.config.lease / 8).max(LEAST_TICK);
+    let mut metrics = core.raft.metrics();
+    let mut proposals = JoinSet::new();
+    loop {
+        let newest = metrics.borrow_and_update().clone();
+        core.leases.observe(&newest, &core.published.table(), Instant::now());
+        while proposals.try_join_next().is_some() {}
+        // Together, so that they share a log entry. Should one fail, its lease is still ended at a later look.
+        if proposals.is_empty() {
+            for (proxy, epoch) in core.leases.expired(Instant::now()) {
+                proposals.spawn(expire(proposer.clone(), proxy, epoch, core.config.lease));
+            }
+        }
+        if let Ok(Err(_)) = timeout(tick, metrics.changed()).await {
+            return;
+        }
+    }
+}
+
+async fn expire(proposer: Proposer, proxy: ProxyId, epoch: Epoch, deadline: Duration) {
+    tracing::warn!(%proxy, %epoch, "the lease of a proxy has ended");
+    if let Err(error) = proposer.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
+        tracing::warn!(%proxy, %error, "its end could not be committed yet");
+    }
+}
+
+/// Brings the group to what it should be, one change after the other.
+pub(crate) async fn change_members(core: Arc<Core>) {
+    let rules = Rules { max_voters: core.config.max_voters, promote_after: core.config.promote_after };
+    let tick = (core.config.promote_after / 4).clamp(LEAST_TICK, core.config.election_timeout);
+    let mut health = HealthWatch::default();
+    loop {
+        sleep(tick).await;
+        let metrics = core.raft.metrics().borrow().clone();
+        if metrics.state != ServerState::Leader {
+            health.reset();
+            continue;
+        }
+        let now = Instant::now();
+        let view = view(&core, &metrics, &mut health, now);
+        if let Some(change) = next_change(&view, &rules, now) {
+            carry_out(&core, change).await;
+        }
+    }
+}
+
+fn view(core: &Core, metrics: &Metrics, health: &mut HealthWatch, now: Instant) -> View {
+    let table = core.published.table();
+    let membership = metrics.membership_config.membership();
+    let started = table.proxies().filter(|(_, proxy)| !proxy.peer_address.is_empty());
+    let healthy = membership.nodes().map(|(id, _)| *id).filter(|id| is_healthy(core, metrics, *id, now));
+    View {
+        started: started.map(|(id, proxy)| (id, proxy.peer_address.clone())).collect(),
+        members: membership.nodes().map(|(id, node)| (*id, node.address.clone())).collect(),
+        voters: membership.get_joint_config().last().cloned().unwrap_or_default(),
+        joint: membership.get_joint_config().len() > 1,
+        healthy_since: health.observe(healthy, now).clone(),
+    }
+}
+
+fn is_healthy(core: &Core, metrics: &Metrics, id: ProxyId, now: Instant) -> bool {
+    if id == metrics.id {
+        return true;
+    }
+    let matched = metrics.replication.as_ref().and_then(|replication| *replication.get(&id)?);
+    let lag = matched.map(|matched| metrics.last_log_index.unwrap_or_default().saturating_sub(matched.index));
+    lag.is_some_and(|lag| lag <= CAUGHT_UP) && core.leases.is_alive(id, now)
+}
+
+async fn carry_out(core: &Core, change: Change) {
+    tracing::info!(?change, "the membership changes");
+    let node = |id: ProxyId, address: String| BTreeMap::from([(id, Member { address })]);
+    let members = match change {
+        Change::Settle(voters) => ChangeMembers::ReplaceAllVoters(voters),
+        Change::AddLearner(id, address) => ChangeMembers::AddNodes(node(id, address)),
+        Change::Readdress(id, address) => ChangeMembers::SetNodes(node(id, address)),
+        Change::Promote(id) => ChangeMembers::AddVoterIds([id].into()),
+    };
+    // Out of time is no harm: what is left between two configurations is settled at a later look.
+    match timeout(core.attempt(), core.raft.change_membership(members, true)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the membership did not change"),
+        Err(_) => tracing::warn!("the membership did not change in time"),
+    }
+}

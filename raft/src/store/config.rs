@@ -1,0 +1,51 @@
+//! What a member needs to know.
+
+use std::time::Duration;
+
+use crate::disk::DiskDrive;
+use crate::ids::{ProxyId, Timestamp};
+
+/// What a member needs to know.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// This proxy.
+    pub id: ProxyId,
+    /// Where peers reach it: `HOST:PORT`, UDP. Written into the log by [`bootstrap`](super::RoutingStore::bootstrap).
+    pub peer_address: String,
+    /// Members that are known to this one from elsewhere, with their peer addresses: how one that is new finds the leader. Empty
+    /// after a restart.
+    pub seeds: Vec<(ProxyId, String)>,
+    /// How often a leader shows itself.
+    pub heartbeat: Duration,
+    /// How long a follower waits for it; the actual time is drawn between once and twice this.
+    pub election_timeout: Duration,
+    /// Most voters.
+    pub max_voters: usize,
+    /// How long a learner must have been healthy to be promoted.
+    pub promote_after: Duration,
+    /// How long a lease lasts.
+    pub lease: Duration,
+    /// Seeds the election timeouts and every retry's jitter.
+    pub seed: u64,
+    /// Reads the wall clock for the proposals of this member.
+    pub wall: fn() -> Timestamp,
+    /// What hardly anybody changes.
+    pub tuning: Tuning,
+}
+
+/// What only tests and simulations change.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    /// What drives the disk.
+    pub drive: DiskDrive,
+    /// A snapshot is made after so many entries.
+    pub snapshot_after: u64,
+    /// So many entries are kept behind a snapshot, for members that lag a little.
+    pub keep_behind_snapshot: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { drive: DiskDrive::Thread, snapshot_after: 5_000, keep_behind_snapshot: 1_000 }
+    }
+}

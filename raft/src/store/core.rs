@@ -1,0 +1,122 @@
+//! What the parts of a running member share, and how they reach the leader.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::config::StoreConfig;
+use super::failure::Failure;
+use super::lease_desk::LeaseDesk;
+use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
+use super::network::Network;
+use super::runtime::jitter;
+use super::state::Published;
+use super::types::{Metrics, Raft};
+use crate::ids::{Incarnation, ProxyId};
+
+/// What the parts of a running member share.
+pub(crate) struct Core {
+    pub(crate) config: StoreConfig,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) raft: Raft,
+    pub(crate) network: Network,
+    pub(crate) published: Arc<Published>,
+    pub(crate) committed: Arc<AtomicU64>,
+    pub(crate) leases: LeaseDesk,
+    pub(crate) failure: Failure,
+    /// How many ways to the leader have failed in a row.
+    pub(crate) failed_ways: AtomicUsize,
+}
+
+impl Core {
+    /// How long one try to reach the leader takes at most: as long as it takes to have a new one.
+    pub(crate) fn attempt(&self) -> Duration {
+        self.config.election_timeout * 2
+    }
+
+    /// Asks the leader until it answers or `until` has come, across elections.
+    pub(crate) async fn insist(&self, request: &LeaderRequest, until: Instant) -> Option<LeaderAnswer> {
+        loop {
+            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+            let asked_under = self.raft.metrics().borrow().current_leader;
+            match self.ask_leader(request, left.min(self.attempt())).await {
+                Ok(answer) => return Some(answer),
+                Err(refusal) => tracing::debug!(%refusal, "the leader did not answer"),
+            }
+            self.pause(asked_under, until).await;
+        }
+    }
+
+    /// Waits a little, or for another leader, before the next try.
+    async fn pause(&self, asked_under: Option<ProxyId>, until: Instant) {
+        let pause = self.config.heartbeat / 4 + jitter(self.config.heartbeat / 4);
+        let mut metrics = self.raft.metrics();
+        let changed = metrics.wait_for(|metrics| metrics.current_leader.is_some() && metrics.current_leader != asked_under);
+        // Either way the next try follows; a closed channel means that the member stops, which ends the whole task.
+        let _ = timeout_at(until.min(Instant::now() + pause), changed).await;
+    }
+
+    /// Asks the leader once, wherever it is.
+    pub(crate) async fn ask_leader(&self, request: &LeaderRequest, deadline: Duration) -> Result<LeaderAnswer, Refusal> {
+        let metrics = self.raft.metrics().borrow().clone();
+        if metrics.current_leader == Some(self.config.id) {
+            let answer = timeout(deadline, self.answer_as_leader(self.config.id, request.clone()));
+            return answer.await.unwrap_or(Err(Refusal::NoQuorum));
+        }
+        let (target, address) = self.way_to_leader(&metrics).ok_or(Refusal::NotLeader)?;
+        let answer = self.call_for_leader(target, &address, &Request::Leader(request.clone()), deadline).await;
+        match &answer {
+            Ok(_) => self.failed_ways.store(0, Ordering::Relaxed),
+            Err(_) => drop(self.failed_ways.fetch_add(1, Ordering::Relaxed)),
+        }
+        answer
+    }
+
+    /// Passes a request on to the leader, if this member knows one that is not itself.
+    pub(crate) async fn relay(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
+        let metrics = self.raft.metrics().borrow().clone();
+        let leader = metrics.current_leader.filter(|leader| *leader != self.config.id).ok_or(Refusal::NotLeader)?;
+        let address = metrics.membership_config.membership().get_node(&leader).map(|node| node.address.clone()).unwrap_or_default();
+        self.call_for_leader(leader, &address, &Request::Relayed { origin, request }, self.attempt()).await
+    }
+
+    async fn call_for_leader(
+        &self,
+        target: ProxyId,
+        address: &str,
+        request: &Request,
+        deadline: Duration,
+    ) -> Result<LeaderAnswer, Refusal> {
+        match self.network.call(target, address, request, deadline).await {
+            Ok(Response::Leader(answer)) => Ok(answer),
+            Ok(Response::Refused(refusal)) => Err(refusal),
+            Ok(Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_)) => Err(Refusal::NotLeader),
+            Err(error) => {
+                tracing::debug!(%target, %error, "the way to the leader is blocked");
+                Err(Refusal::NotLeader)
+            }
+        }
+    }
+
+    /// The leader, or, while that fails or none is known, the members in turn: each of them relays.
+    fn way_to_leader(&self, metrics: &Metrics) -> Option<(ProxyId, String)> {
+        let mut ways: BTreeMap<ProxyId, String> = self.config.seeds.iter().cloned().collect();
+        let nodes = metrics.membership_config.membership().nodes();
+        ways.extend(nodes.map(|(id, node)| (*id, node.address.clone())));
+        ways.remove(&self.config.id);
+        let failed = self.failed_ways.load(Ordering::Relaxed);
+        // Every other try goes to the leader that is known: it may be reached again.
+        let known = metrics.current_leader.and_then(|leader| ways.get_key_value(&leader)).filter(|_| failed.is_multiple_of(2));
+        let way = known.or_else(|| ways.iter().nth((failed / 2) % ways.len().max(1)));
+        way.map(|(id, address)| (*id, address.clone()))
+    }
+
+    /// Waits until this member has applied the entry.
+    pub(crate) async fn applied(&self, index: u64, until: Instant) -> bool {
+        let mut applied = self.published.applied();
+        matches!(timeout_at(until, applied.wait_for(|applied| *applied >= index)).await, Ok(Ok(_)))
+    }
+}

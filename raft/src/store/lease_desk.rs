@@ -1,0 +1,73 @@
+//! Where leases are renewed on a member that may lead.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use openraft::ServerState;
+use tokio::time::Instant;
+
+use super::types::Metrics;
+use crate::ids::{Epoch, ProxyId};
+use crate::lease::{Grantor, Renewal};
+use crate::table::Table;
+
+/// The grantor of this member, and since when a quorum has not confirmed that it leads.
+pub(crate) struct LeaseDesk {
+    state: Mutex<State>,
+    /// An isolated leader grants nothing after this: its successor counts from when it was elected, which is no earlier.
+    quorum_patience: Duration,
+}
+
+struct State {
+    grantor: Grantor,
+    quorum: Option<Instant>,
+}
+
+impl LeaseDesk {
+    pub(crate) fn new(lease: Duration, election_timeout: Duration) -> Self {
+        let state = Mutex::new(State { grantor: Grantor::new(lease), quorum: None });
+        Self { state, quorum_patience: election_timeout }
+    }
+
+    /// Takes note of who leads, and of the epochs that are current.
+    pub(crate) fn observe(&self, metrics: &Metrics, table: &Table, now: Instant) {
+        let mut state = self.lock();
+        // Before it has applied an entry of its own term a leader's table may lack what its predecessor has committed.
+        let in_office = metrics.state == ServerState::Leader
+            && metrics.last_applied.is_some_and(|applied| applied.leader_id == *metrics.vote.leader_id());
+        if in_office {
+            state.quorum = metrics.millis_since_quorum_ack.and_then(|ago| now.checked_sub(Duration::from_millis(ago)));
+            state.grantor.lead(epochs(table), now);
+        } else {
+            state.quorum = None;
+            state.grantor.step_down();
+        }
+    }
+
+    /// A proxy renews its lease; `None` when this member may not decide that.
+    pub(crate) fn renew(&self, proxy: ProxyId, epoch: Epoch, table: &Table, now: Instant) -> Option<Renewal> {
+        let mut state = self.lock();
+        state.quorum.filter(|quorum| now.saturating_duration_since(*quorum) <= self.quorum_patience)?;
+        // The epoch may be a moment old.
+        state.grantor.lead(epochs(table), now);
+        state.grantor.renew(proxy, epoch, now)
+    }
+
+    /// The epochs whose leases have ended.
+    pub(crate) fn expired(&self, now: Instant) -> Vec<(ProxyId, Epoch)> {
+        self.lock().grantor.expired(now)
+    }
+
+    /// Whether a proxy has renewed by itself and not too long ago.
+    pub(crate) fn is_alive(&self, proxy: ProxyId, now: Instant) -> bool {
+        self.lock().grantor.is_alive(proxy, now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn epochs(table: &Table) -> impl Iterator<Item = (ProxyId, Epoch)> {
+    table.proxies().filter_map(|(id, proxy)| proxy.epoch.map(|epoch| (id, epoch)))
+}

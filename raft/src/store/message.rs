@@ -1,0 +1,96 @@
+//! What members say to each other. One postcard message each way; each variant has its number for good.
+
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse,
+};
+use serde::{Deserialize, Serialize};
+
+use super::types::TypeConfig;
+use crate::command::{Answers, Proposal};
+use crate::ids::{Epoch, ProxyId};
+
+/// A request to another member.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// 0: `AppendEntries`, a heartbeat too.
+    Append(AppendEntriesRequest<TypeConfig>),
+    /// 1: `RequestVote`.
+    Vote(VoteRequest<ProxyId>),
+    /// 2: a piece of a snapshot.
+    InstallSnapshot(InstallSnapshotRequest<TypeConfig>),
+    /// 3: for the leader; who is not relays it, once.
+    Leader(LeaderRequest),
+    /// 4: for the leader, relayed by a member that is not; it goes no further.
+    Relayed {
+        /// Who asks.
+        origin: ProxyId,
+        /// What for.
+        request: LeaderRequest,
+    },
+}
+
+/// A request that only the leader can answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LeaderRequest {
+    /// 0: commit this.
+    Propose(Proposal),
+    /// 1: up to which entry must a member have applied to read everything that is committed now?
+    ReadIndex,
+    /// 2: renew the lease on this epoch.
+    Renew(Epoch),
+}
+
+/// The answer to a request.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Response {
+    /// 0: to `Append`.
+    Append(AppendEntriesResponse<ProxyId>),
+    /// 1: to `Vote`.
+    Vote(VoteResponse<ProxyId>),
+    /// 2: to `InstallSnapshot`.
+    InstallSnapshot(InstallSnapshotResponse<ProxyId>),
+    /// 3: to `Leader` and `Relayed`.
+    Leader(LeaderAnswer),
+    /// 4: to any.
+    Refused(Refusal),
+}
+
+/// What the leader answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LeaderAnswer {
+    /// 0: committed and applied.
+    Proposed {
+        /// Where in the log.
+        index: u64,
+        /// What the table said.
+        answers: Answers,
+    },
+    /// 1: the read index.
+    ReadIndex(u64),
+    /// 2: the lease runs on.
+    Renewed,
+    /// 3: the epoch is over.
+    EpochOver,
+}
+
+/// Why a request was not carried out. It may be later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// 0: this member does not lead, and knows nobody who does or could not reach it.
+    #[error("not the leader")]
+    NotLeader,
+    /// 1: the leader could not confirm with a quorum in time.
+    #[error("no quorum")]
+    NoQuorum,
+    /// 2: the member has stopped.
+    #[error("the member has stopped")]
+    Stopped,
+    /// 3: the piece does not follow the last one; the snapshot begins anew.
+    #[error("expected snapshot `{expected_id}` at {expected_offset}")]
+    SnapshotMismatch {
+        /// The snapshot that is being received.
+        expected_id: String,
+        /// Where the next piece begins.
+        expected_offset: u64,
+    },
+}

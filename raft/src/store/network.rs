@@ -1,0 +1,141 @@
+//! openraft's way to its peers, over the [`Transport`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::error::{
+    Fatal, InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, SnapshotMismatch, Timeout, Unreachable,
+};
+use openraft::network::{Backoff, RPCOption};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse,
+};
+use openraft::{AnyError, RPCTypes, RaftNetwork, RaftNetworkFactory, SnapshotSegmentId};
+
+use super::message::{Refusal, Request, Response};
+use super::records::encode;
+use super::runtime::jitter;
+use super::state::Published;
+use super::types::{Member, TypeConfig};
+use crate::ids::ProxyId;
+use crate::transport::{Transport, TransportError};
+
+/// Makes links to peers.
+#[derive(Clone)]
+pub(crate) struct Network {
+    pub(crate) me: ProxyId,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) published: Arc<Published>,
+    pub(crate) heartbeat: Duration,
+}
+
+impl Network {
+    /// Where a member is reached: what it said last of itself, or what the log says of it.
+    pub(crate) fn address(&self, target: ProxyId, logged: &str) -> String {
+        let table = self.published.table();
+        table.proxy(target).map(|proxy| proxy.peer_address.as_str()).filter(|known| !known.is_empty()).unwrap_or(logged).to_owned()
+    }
+
+    /// One request and its answer.
+    pub(crate) async fn call(
+        &self,
+        target: ProxyId,
+        logged: &str,
+        request: &Request,
+        deadline: Duration,
+    ) -> Result<Response, TransportError> {
+        let address = self.address(target, logged);
+        let call = self.transport.call(target, &address, Bytes::from(encode(request)), deadline);
+        // The transport keeps the deadline too; the store does not depend on that.
+        let answer = tokio::time::timeout(deadline, call).await.map_err(|_| TransportError::Deadline { target, deadline })??;
+        postcard::from_bytes(&answer).map_err(|error| TransportError::Lost { target, reason: format!("a garbled answer: {error}") })
+    }
+}
+
+impl RaftNetworkFactory<TypeConfig> for Network {
+    type Network = Link;
+
+    async fn new_client(&mut self, target: ProxyId, node: &Member) -> Link {
+        Link { network: self.clone(), target, address: node.address.clone() }
+    }
+}
+
+/// The way to one peer.
+pub(crate) struct Link {
+    network: Network,
+    target: ProxyId,
+    address: String,
+}
+
+type RpcError<E> = RPCError<ProxyId, Member, RaftError<ProxyId, E>>;
+
+impl Link {
+    async fn call<E: std::error::Error>(&self, action: RPCTypes, request: Request, option: RPCOption) -> Result<Response, RpcError<E>> {
+        let answer = self.network.call(self.target, &self.address, &request, option.hard_ttl()).await;
+        answer.map_err(|error| match error {
+            TransportError::Unreachable { .. } => RPCError::Unreachable(Unreachable::new(&error)),
+            TransportError::Lost { .. } => RPCError::Network(NetworkError::new(&error)),
+            TransportError::Deadline { target, deadline } => {
+                RPCError::Timeout(Timeout { action, id: self.network.me, target, timeout: deadline })
+            }
+        })
+    }
+
+    /// The error for an answer that is none to what was asked.
+    fn unexpected<E: std::error::Error>(&self, response: Response) -> RpcError<E> {
+        match response {
+            Response::Refused(Refusal::Stopped) => RemoteError::new(self.target, RaftError::Fatal(Fatal::Stopped)).into(),
+            Response::Refused(refusal) => RPCError::Network(NetworkError::new(&refusal)),
+            Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) => {
+                RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request")))
+            }
+        }
+    }
+}
+
+impl RaftNetwork<TypeConfig> for Link {
+    async fn append_entries(
+        &mut self,
+        rpc: AppendEntriesRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
+        match self.call(RPCTypes::AppendEntries, Request::Append(rpc), option).await? {
+            Response::Append(answer) => Ok(answer),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    async fn vote(
+        &mut self,
+        rpc: VoteRequest<ProxyId>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
+        match self.call(RPCTypes::Vote, Request::Vote(rpc), option).await? {
+            Response::Vote(answer) => Ok(answer),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        rpc: InstallSnapshotRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<InstallSnapshotResponse<ProxyId>, RpcError<InstallSnapshotError>> {
+        let got = SnapshotSegmentId { id: rpc.meta.snapshot_id.clone(), offset: rpc.offset };
+        match self.call(RPCTypes::InstallSnapshot, Request::InstallSnapshot(rpc), option).await? {
+            Response::InstallSnapshot(answer) => Ok(answer),
+            Response::Refused(Refusal::SnapshotMismatch { expected_id, expected_offset }) => {
+                let expect = SnapshotSegmentId { id: expected_id, offset: expected_offset };
+                let mismatch = InstallSnapshotError::SnapshotMismatch(SnapshotMismatch { expect, got });
+                Err(RemoteError::new(self.target, RaftError::APIError(mismatch)).into())
+            }
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    fn backoff(&self) -> Backoff {
+        let heartbeat = self.network.heartbeat;
+        Backoff::new(std::iter::repeat_with(move || heartbeat / 2 + jitter(heartbeat / 2)))
+    }
+}

@@ -1,0 +1,174 @@
+//! The handle that the rest of warren holds.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::error::{InitializeError, RaftError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::core::Core;
+use super::error::{Garbled, ProposeError, ReadError};
+use super::living::Living;
+use super::proposer::Proposer;
+use super::reader::Reader;
+use super::records::encode;
+use super::runtime::scope;
+use super::status::{Committed, LeaseState, StoreStatus};
+use super::types::Member;
+use crate::command::{Bootstrap, Command, ProxyStart};
+use crate::ids::ProxyId;
+use crate::table::Table;
+
+/// How long the first command of a group of one is waited for: it depends on nobody but the own disk.
+const BOOTSTRAP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A member of the group. Clones are the same member; it stops when it is shut down or the last of them is dropped.
+#[derive(Clone)]
+pub struct RoutingStore {
+    inner: Arc<Inner>,
+}
+
+/// The parts of a running member.
+pub(crate) struct Inner {
+    pub(crate) core: Arc<Core>,
+    pub(crate) proposer: Proposer,
+    pub(crate) reader: Reader,
+    pub(crate) lease: watch::Sender<LeaseState>,
+    /// Stops the life that was begun last.
+    pub(crate) life: watch::Sender<Option<CancellationToken>>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Inner {
+    /// Runs a task of the member until the member stops, with randomness of its own.
+    pub(crate) fn spawn(&self, label: u64, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_until(&self.stop, label, task);
+    }
+
+    fn spawn_until(&self, stop: &CancellationToken, label: u64, task: impl Future<Output = ()> + Send + 'static) {
+        let seed = self.core.config.seed.rotate_left(17).wrapping_add(label);
+        self.tasks.spawn(scope(seed, stop.clone().run_until_cancelled_owned(task)));
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl RoutingStore {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Creates a group of one from an empty store. Called again after a crash on the way it finishes what was begun.
+    ///
+    /// # Errors
+    /// [`ProposeError`] when the store is not empty or its disk fails.
+    pub async fn bootstrap(&self, bootstrap: Bootstrap) -> Result<(), ProposeError> {
+        let core = &self.inner.core;
+        let member = Member { address: core.config.peer_address.clone() };
+        match core.raft.initialize(BTreeMap::from([(core.config.id, member)])).await {
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
+            Err(error) => return Err(ProposeError::Stopped(error.to_string())),
+        }
+        self.propose(Command::Bootstrap(Box::new(bootstrap)), BOOTSTRAP_DEADLINE).await.map(|_| ())
+    }
+
+    /// The newest version of the table on this member. Never waits.
+    pub fn table(&self) -> Arc<Table> {
+        self.inner.core.published.table()
+    }
+
+    /// Changes whenever the table has: the index of the last entry applied.
+    pub fn applied(&self) -> watch::Receiver<u64> {
+        self.inner.core.published.applied()
+    }
+
+    /// Commits `command` through the leader, whoever it is, and returns once it is applied here.
+    ///
+    /// # Errors
+    /// [`ProposeError`]
+    pub async fn propose(&self, command: Command, deadline: Duration) -> Result<Committed, ProposeError> {
+        tokio::select! {
+            biased;
+            reason = self.stopped() => Err(ProposeError::Stopped(reason)),
+            outcome = self.inner.proposer.propose(command, deadline) => outcome,
+        }
+    }
+
+    /// Confirms with the leader that the table holds everything that was committed before this call (ReadIndex, Raft thesis
+    /// section 6.4), waiting until it does.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub async fn confirm(&self, deadline: Duration) -> Result<Arc<Table>, ReadError> {
+        tokio::select! {
+            biased;
+            reason = self.stopped() => Err(ReadError::Stopped(reason)),
+            outcome = self.inner.reader.confirm(deadline) => outcome,
+        }
+    }
+
+    /// Starts this proxy's life in the table: proposes `StartProxy` with these particulars, keeps the lease renewed, and asks for a new epoch
+    /// whenever it was lost. Called again it begins a new life with the new particulars.
+    pub fn live(&self, start: ProxyStart) {
+        let inner = &self.inner;
+        let living = Living::new(Arc::clone(&inner.core), inner.proposer.clone(), start, inner.lease.clone());
+        let life = inner.stop.child_token();
+        if let Some(earlier) = inner.life.send_replace(Some(life.clone())) {
+            earlier.cancel();
+        }
+        inner.spawn_until(&life, 6, living.run());
+    }
+
+    /// Whether this proxy holds its lease.
+    pub fn lease(&self) -> watch::Receiver<LeaseState> {
+        self.inner.lease.subscribe()
+    }
+
+    /// Answers a request that another member's [`Transport`](crate::Transport) sent to this one.
+    ///
+    /// # Errors
+    /// [`Garbled`]
+    pub async fn handle(&self, from: ProxyId, request: Bytes) -> Result<Bytes, Garbled> {
+        self.inner.core.serve(from, &request).await.map(|response| Bytes::from(encode(&response)))
+    }
+
+    /// What this member knows of the group.
+    pub fn status(&self) -> StoreStatus {
+        let core = &self.inner.core;
+        let applied = *core.published.applied().borrow();
+        StoreStatus::new(&core.raft.metrics().borrow(), core.committed.load(Ordering::Relaxed), applied)
+    }
+
+    /// Resolves when the store has stopped by itself, with the reason: the process must not live on without it.
+    pub async fn failed(&self) -> String {
+        self.inner.core.failure.wait().await
+    }
+
+    /// Stops the member and closes its disk.
+    pub async fn shutdown(&self) {
+        self.inner.stop.cancel();
+        self.inner.lease.send_replace(LeaseState::Lost);
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    /// Resolves when the store cannot go on, by itself or because it was shut down.
+    async fn stopped(&self) -> String {
+        tokio::select! {
+            biased;
+            reason = self.inner.core.failure.wait() => reason,
+            () = self.inner.stop.cancelled() => "it was shut down".to_owned(),
+        }
+    }
+}

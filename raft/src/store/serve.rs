@@ -1,0 +1,105 @@
+//! Answers what other members ask.
+
+use openraft::error::{CheckIsLeaderError, ClientWriteError, InstallSnapshotError, RaftError};
+use openraft::raft::InstallSnapshotRequest;
+use tokio::time::{Instant, timeout};
+
+use super::core::Core;
+use super::error::Garbled;
+use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
+use super::state::MAX_SNAPSHOT_BYTES;
+use super::types::{TypeConfig, Vote};
+use crate::ids::ProxyId;
+use crate::lease::Renewal;
+
+impl Core {
+    /// Answers one request of the member `from`.
+    pub(crate) async fn serve(&self, from: ProxyId, request: &[u8]) -> Result<Response, Garbled> {
+        match postcard::from_bytes(request).map_err(|_| Garbled)? {
+            Request::Append(rpc) => {
+                spoken_by(from, &rpc.vote)?;
+                Ok(self.raft.append_entries(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Append))
+            }
+            Request::Vote(rpc) => {
+                spoken_by(from, &rpc.vote)?;
+                Ok(self.raft.vote(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Vote))
+            }
+            Request::InstallSnapshot(rpc) => {
+                spoken_by(from, &rpc.vote)?;
+                self.receive(rpc).await
+            }
+            Request::Leader(request) => {
+                states(from, &request)?;
+                let answer = if self.leads() { self.answer_in_time(from, request).await } else { self.relay(from, request).await };
+                Ok(answer.map_or_else(Response::Refused, Response::Leader))
+            }
+            Request::Relayed { origin, request } => {
+                states(origin, &request)?;
+                Ok(self.answer_in_time(origin, request).await.map_or_else(Response::Refused, Response::Leader))
+            }
+        }
+    }
+
+    fn leads(&self) -> bool {
+        self.raft.metrics().borrow().current_leader == Some(self.config.id)
+    }
+
+    async fn receive(&self, rpc: InstallSnapshotRequest<TypeConfig>) -> Result<Response, Garbled> {
+        let end = rpc.offset.saturating_add(rpc.data.len() as u64);
+        if end > MAX_SNAPSHOT_BYTES as u64 {
+            return Err(Garbled);
+        }
+        Ok(match self.raft.install_snapshot(rpc).await {
+            Ok(answer) => Response::InstallSnapshot(answer),
+            Err(RaftError::APIError(InstallSnapshotError::SnapshotMismatch(mismatch))) => {
+                Response::Refused(Refusal::SnapshotMismatch { expected_id: mismatch.expect.id, expected_offset: mismatch.expect.offset })
+            }
+            Err(RaftError::Fatal(_)) => Response::Refused(Refusal::Stopped),
+        })
+    }
+
+    async fn answer_in_time(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
+        timeout(self.attempt(), self.answer_as_leader(origin, request)).await.unwrap_or(Err(Refusal::NoQuorum))
+    }
+
+    /// Does what only the leader can; openraft says so if this member is not.
+    pub(crate) async fn answer_as_leader(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
+        match request {
+            LeaderRequest::Propose(proposal) => {
+                let written = self.raft.client_write(proposal).await.map_err(|error| match error {
+                    RaftError::APIError(ClientWriteError::ForwardToLeader(_) | ClientWriteError::ChangeMembershipError(_)) => {
+                        Refusal::NotLeader
+                    }
+                    RaftError::Fatal(_) => Refusal::Stopped,
+                })?;
+                Ok(LeaderAnswer::Proposed { index: written.log_id.index, answers: written.data.0 })
+            }
+            LeaderRequest::ReadIndex => {
+                let (read, _) = self.raft.get_read_log_id().await.map_err(|error| match error {
+                    RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)) => Refusal::NotLeader,
+                    RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_)) => Refusal::NoQuorum,
+                    RaftError::Fatal(_) => Refusal::Stopped,
+                })?;
+                Ok(LeaderAnswer::ReadIndex(read.map_or(0, |id| id.index)))
+            }
+            LeaderRequest::Renew(epoch) => match self.leases.renew(origin, epoch, &self.published.table(), Instant::now()) {
+                Some(Renewal::Granted) => Ok(LeaderAnswer::Renewed),
+                Some(Renewal::Over) => Ok(LeaderAnswer::EpochOver),
+                None => Err(Refusal::NotLeader),
+            },
+        }
+    }
+}
+
+/// A member speaks for itself only.
+fn spoken_by(from: ProxyId, vote: &Vote) -> Result<(), Garbled> {
+    if vote.leader_id().voted_for() == Some(from) { Ok(()) } else { Err(Garbled) }
+}
+
+/// A proposal names who proposes.
+fn states(origin: ProxyId, request: &LeaderRequest) -> Result<(), Garbled> {
+    match request {
+        LeaderRequest::Propose(proposal) if proposal.proposer != origin => Err(Garbled),
+        LeaderRequest::Propose(_) | LeaderRequest::ReadIndex | LeaderRequest::Renew(_) => Ok(()),
+    }
+}
