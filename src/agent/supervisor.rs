@@ -14,7 +14,7 @@ use super::enrollment::{self, AgentError, StartError};
 use super::events::{Event, Way};
 use super::placement::{Knowledge, State, Step};
 use super::tunnel::Tunnels;
-use crate::identity::{CredentialStore, CredentialsHandle};
+use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
 use crate::net::{Backoff, Env};
 use crate::wire::Member;
 
@@ -64,7 +64,7 @@ impl Agent {
         let (store, credentials, sequence) = enrollment::identity(&self, &env, &endpoint).await?;
         let (events, received) = mpsc::channel(EVENTS);
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let credentials = CredentialsHandle::new(credentials);
+        let credentials = CredentialsHandle::new(credentials).map_err(AgentError::from)?;
         let tunnels = Arc::new(Tunnels {
             env: env.clone(),
             endpoint: endpoint.clone(),
@@ -83,6 +83,7 @@ impl Agent {
             sequence,
             tunnels,
             credentials,
+            known: KnownProxies::new(store.dir()),
             store,
             status: tell,
         };
@@ -136,6 +137,7 @@ struct Supervisor {
     tunnels: Arc<Tunnels>,
     credentials: CredentialsHandle,
     store: CredentialStore,
+    known: KnownProxies,
     status: watch::Sender<AgentStatus>,
 }
 
@@ -220,7 +222,7 @@ impl Supervisor {
 
     fn learn(&mut self, proxies: Vec<Member>, strategy: warren_raft::Strategy) {
         if self.knowledge.proxies != proxies {
-            if let Err(error) = self.store.save_members(&proxies) {
+            if let Err(error) = self.known.save(&proxies) {
                 tracing::warn!(%error, "the list of proxies was not kept");
             }
             self.knowledge.proxies = proxies;
@@ -248,13 +250,10 @@ impl Supervisor {
     fn renewed(&mut self, certificate: &[u8]) {
         let renewed = self.credentials.current().with_certificate(certificate).map_err(AgentError::from).and_then(|credentials| {
             self.store.save(&credentials)?;
-            Ok(credentials)
+            Ok(self.credentials.replace(credentials)?)
         });
         match renewed {
-            Ok(credentials) => {
-                tracing::info!("certificate renewed");
-                self.credentials.replace(credentials);
-            }
+            Ok(()) => tracing::info!("certificate renewed"),
             Err(error) => tracing::warn!(%error, "renewed certificate not taken"),
         }
     }

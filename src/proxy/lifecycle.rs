@@ -40,7 +40,7 @@ pub(super) struct Parts {
     pub(super) metrics: Metrics,
     pub(super) peer: quinn::Endpoint,
     pub(super) public: quinn::Endpoint,
-    pub(super) http_address: SocketAddr,
+    pub(super) http_address: Option<SocketAddr>,
     pub(super) drain_timeout: Duration,
     pub(super) tasks: TaskTracker,
     pub(super) leaving: CancellationToken,
@@ -75,7 +75,7 @@ impl RunningProxy {
     }
 
     /// Where probes and scrapers reach it.
-    pub fn http_addr(&self) -> SocketAddr {
+    pub fn http_addr(&self) -> Option<SocketAddr> {
         self.0.http_address
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -37,6 +38,7 @@ struct Gauges {
     applied_index: Gauge<u64, Arc<AtomicU64>>,
     lease_held: Gauge<u64, Arc<AtomicU64>>,
     is_leader: Gauge<u64, Arc<AtomicU64>>,
+    certificate_remaining: Gauge<u64, Arc<AtomicU64>>,
 }
 
 /// The state at a scrape.
@@ -54,6 +56,8 @@ pub struct Sample {
     pub lease_held: u64,
     /// 1 while this proxy leads.
     pub is_leader: u64,
+    /// How much longer the proxy's certificate is valid.
+    pub certificate_remaining: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,6 +98,7 @@ impl Metrics {
         registry.register("raft_applied_index", "The last log entry applied", metrics.gauges.applied_index.clone());
         registry.register("lease_held", "1 while this proxy holds its lease", metrics.gauges.lease_held.clone());
         registry.register("raft_is_leader", "1 while this proxy leads the group", metrics.gauges.is_leader.clone());
+        registry.register("certificate_remaining_seconds", "How much longer this proxy's certificate is valid", metrics.gauges.certificate_remaining.clone());
         metrics
     }
 
@@ -130,6 +135,7 @@ impl Metrics {
         self.gauges.applied_index.set(sample.applied_index);
         self.gauges.lease_held.set(sample.lease_held);
         self.gauges.is_leader.set(sample.is_leader);
+        self.gauges.certificate_remaining.set(sample.certificate_remaining.as_secs());
     }
 
 }

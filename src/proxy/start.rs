@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::ProxyStart;
 use warren_raft::disk::SledDisk;
-use warren_raft::{ProposeError, ProxyName, RoutingStore, StoreConfig, Strategy};
+use warren_raft::{ProposeError, ProxyName, RoutingStore, StoreConfig, Strategy, Tuning};
 
 use super::admin::{Admin, AdminError, AdminParts};
 use super::data_dir::{DataDir, DataDirError};
@@ -68,8 +68,8 @@ pub struct Proxy {
     pub dial_timeout: Duration,
     /// Where operators on this machine reach it.
     pub admin_socket: PathBuf,
-    /// Where probes and scrapers reach it.
-    pub http_listen: SocketAddr,
+    /// Where probes and scrapers reach it; `None` for nowhere.
+    pub http_listen: Option<SocketAddr>,
 }
 
 /// The routing store's timings.
@@ -213,6 +213,7 @@ impl Proxy {
             lease: self.raft.lease,
             seed: u64::from_be_bytes(env.entropy.split("raft").bytes()),
             wall: Arc::new(move || wall.now()),
+            tuning: Tuning::default(),
         };
         let store = RoutingStore::open(config, Arc::new(disk), Arc::new(links.clone())).await?;
         if let Some(bootstrap) = membership.bootstrap.clone() {
@@ -263,7 +264,7 @@ impl Wiring {
             credentials: self.credentials.clone(),
             leaving: leaving.clone(),
         };
-        let admin = Admin::bind(admin_parts, &self.proxy.admin_socket, self.proxy.http_listen, &self.env).await?;
+        let admin = Admin::bind(admin_parts, &self.proxy.admin_socket, self.proxy.http_listen).await?;
         let http_address = admin.http_addr();
         tasks.spawn(admin.run(stopped.clone()));
         self.serve_peers(connections, &tunnels, &metrics, &tasks, (&leaving, &stopped));

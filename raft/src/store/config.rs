@@ -1,12 +1,15 @@
 //! What a member needs to know.
 
+use std::sync::Arc;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::disk::DiskDrive;
 use crate::ids::{ProxyId, Timestamp};
 
 /// What a member needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StoreConfig {
     /// This proxy.
     pub id: ProxyId,
@@ -28,9 +31,15 @@ pub struct StoreConfig {
     /// Seeds the election timeouts and every retry's jitter.
     pub seed: u64,
     /// Reads the wall clock for the proposals of this member.
-    pub wall: fn() -> Timestamp,
+    pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// What hardly anybody changes.
     pub tuning: Tuning,
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig").field("id", &self.id).field("peer_address", &self.peer_address).finish_non_exhaustive()
+    }
 }
 
 /// What only tests and simulations change.

@@ -39,6 +39,12 @@ pub struct Strategy {
     pub agent_connection_count: u32,
 }
 
+impl Default for Strategy {
+    fn default() -> Self {
+        Self { kind: StrategyKind::ProxyPeering, agent_connection_count: 1 }
+    }
+}
+
 /// To all proxies or to some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StrategyKind {

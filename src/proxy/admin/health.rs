@@ -1,0 +1,23 @@
+//! `/readyz`: whether this proxy may take traffic.
+
+use warren_raft::LeaseState;
+
+use super::server::AdminParts;
+use crate::http::{Response, StatusCode};
+
+/// 200 only while every check passes; `verbose` lists them.
+pub(super) fn readyz(parts: &AdminParts, verbose: bool) -> Response {
+    let checks = [
+        ("member", parts.store.table().proxy(parts.me).is_some()),
+        ("lease", matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
+        ("not draining", !parts.leaving.is_cancelled()),
+    ];
+    let ready = checks.iter().all(|(_, passed)| *passed);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let verdict = if ready { "ready" } else { "not ready" };
+    if !verbose {
+        return Response::text(status, verdict);
+    }
+    let lines = checks.iter().map(|(check, passed)| format!("[{}] {check}", if *passed { '+' } else { '-' }));
+    Response::text(status, &lines.chain([verdict.to_owned()]).collect::<Vec<_>>().join("\n"))
+}

@@ -1,0 +1,176 @@
+//! Where the questions come in.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use warren_raft::{LeaseState, ProxyId, RoutingStore};
+
+use super::{health, tokens, views};
+use crate::api::Path;
+use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
+use crate::identity::CredentialsHandle;
+use crate::net::{Env, Listener, Stream};
+use crate::proxy::mesh::Links;
+use crate::proxy::metrics::{Metrics, Sample};
+use crate::proxy::tunnels::Tunnels;
+
+/// The media type of OpenMetrics text.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the answers are made of.
+#[derive(Clone, Debug)]
+pub(in crate::proxy) struct AdminParts {
+    pub(in crate::proxy) me: ProxyId,
+    pub(in crate::proxy) env: Env,
+    pub(in crate::proxy) store: RoutingStore,
+    pub(in crate::proxy) links: Links,
+    pub(in crate::proxy) tunnels: Arc<Tunnels>,
+    pub(in crate::proxy) metrics: Metrics,
+    pub(in crate::proxy) registry: Arc<Registry>,
+    pub(in crate::proxy) credentials: CredentialsHandle,
+    pub(in crate::proxy) leaving: CancellationToken,
+}
+
+/// Both listeners, bound.
+pub(in crate::proxy) struct Admin {
+    parts: AdminParts,
+    socket: AdminSocket,
+    http: HttpListener,
+    address: Option<SocketAddr>,
+}
+
+/// Why the administration cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The socket.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The HTTP address.
+    #[error("cannot listen on {address}/tcp: {error}")]
+    Http {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+impl Admin {
+    /// Binds both.
+    pub(in crate::proxy) async fn bind(parts: AdminParts, socket: &FilePath, http: Option<SocketAddr>) -> Result<Self, AdminError> {
+        let socket = AdminSocket::bind(socket).await?;
+        let http = match http {
+            Some(address) => {
+                let listener = parts.env.net.listen(address).await.map_err(|error| AdminError::Http { address, error })?;
+                Some(listener)
+            }
+            None => None,
+        };
+        let address = http.as_ref().and_then(|listener| listener.local_addr().ok());
+        Ok(Self { parts, socket, http: HttpListener(http), address })
+    }
+
+    /// Where probes and scrapers find it, unless that is switched off.
+    pub(in crate::proxy) fn http_addr(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Answers until `stopped`.
+    pub(in crate::proxy) async fn run(self, stopped: CancellationToken) {
+        let private = Arc::new(Answers { parts: self.parts.clone(), audience: Audience::Operator });
+        let public = Arc::new(Answers { parts: self.parts, audience: Audience::Anybody });
+        tokio::join!(
+            HttpServer::new(private, stopped.clone()).serve(self.socket),
+            HttpServer::new(public, stopped).serve(self.http),
+        );
+    }
+}
+
+/// The HTTP address as a source of connections; one that is switched off never has any.
+struct HttpListener(Option<Box<dyn Listener>>);
+
+impl Accept for HttpListener {
+    type Stream = Box<dyn Stream>;
+
+    async fn accept(&mut self) -> io::Result<Self::Stream> {
+        match &mut self.0 {
+            Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    /// Whoever may open the socket.
+    Operator,
+    /// Whoever reaches the HTTP address.
+    Anybody,
+}
+
+struct Answers {
+    parts: AdminParts,
+    audience: Audience,
+}
+
+#[async_trait]
+impl Handler for Answers {
+    async fn handle(&self, request: Request) -> Response {
+        let parts = &self.parts;
+        match (&request.method, request.path.as_str()) {
+            (&Method::GET | &Method::HEAD, "/livez") => Response::text(StatusCode::OK, "live"),
+            (&Method::GET | &Method::HEAD, "/readyz") => health::readyz(parts, request.has_parameter("verbose")),
+            (&Method::GET | &Method::HEAD, "/metrics") => metrics(parts),
+            (method, path) => match Path::parse(path) {
+                Some(path) => self.answer(method, path, &request).await,
+                None => not_found(),
+            },
+        }
+    }
+}
+
+impl Answers {
+    async fn answer(&self, method: &Method, path: Path, request: &Request) -> Response {
+        let parts = &self.parts;
+        match (method, path, self.audience) {
+            (&Method::GET | &Method::HEAD, Path::Status, _) => Response::json(&views::status(parts)),
+            (&Method::GET | &Method::HEAD, Path::Agents, _) => Response::json(&views::agents(&parts.store.table())),
+            (&Method::GET | &Method::HEAD, Path::Routes, _) => Response::json(&views::routes(&parts.store)),
+            (&Method::GET | &Method::HEAD, Path::Raft, _) => Response::json(&views::raft(&parts.store)),
+            (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
+            (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,
+            (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id).await,
+            (_, Path::Tokens | Path::Revoke(_), Audience::Anybody) => not_found(),
+            (_, _, _) => Response::text(StatusCode::METHOD_NOT_ALLOWED, "not that way"),
+        }
+    }
+}
+
+fn not_found() -> Response {
+    Response::text(StatusCode::NOT_FOUND, "there is nothing here")
+}
+
+fn metrics(parts: &AdminParts) -> Response {
+    let (table, status) = (parts.store.table(), parts.store.status());
+    let peers = table.proxies().filter(|(id, _)| parts.links.rtt(*id).is_some()).count();
+    parts.metrics.sample(&Sample {
+        tunnels: parts.tunnels.all().len() as u64,
+        peers_connected: peers as u64,
+        routes: table.routes().count() as u64,
+        applied_index: status.applied_index,
+        lease_held: u64::from(matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
+        is_leader: u64::from(status.leader == Some(parts.me)),
+        certificate_remaining: parts.credentials.current().remaining(parts.env.wall.now()),
+    });
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &parts.registry) {
+        Ok(()) => Response::new(StatusCode::OK, OPENMETRICS, text),
+        Err(error) => Response::text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the metrics cannot be written: {error}")),
+    }
+}

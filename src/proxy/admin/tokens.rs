@@ -1,0 +1,109 @@
+//! `token create|ls|revoke`.
+
+use std::time::Duration;
+
+use warren_raft::command::NewToken;
+use warren_raft::{Command, ProposeError, Rejection, Table, Timestamp, TokenId};
+
+use super::server::AdminParts;
+use crate::api::{RevokeView, Schema, TokenCreated, TokenRequest, TokenRow, TokenState, TokenText, TokensView, command_for};
+use crate::failure::{Code, Failure, Stage};
+use crate::http::{Response, StatusCode};
+use crate::identity::Token;
+use crate::identity::fingerprint::fingerprint;
+
+/// How long the cluster may take to record a change.
+const COMMIT: Duration = Duration::from_secs(10);
+
+/// Creates a token and says how to use it.
+pub(super) async fn create(parts: &AdminParts, body: &[u8]) -> Response {
+    let request: TokenRequest = match serde_json::from_slice(body) {
+        Ok(request) => request,
+        Err(error) => return Response::text(StatusCode::BAD_REQUEST, &format!("not a request for a token: {error}")),
+    };
+    if let Err(error) = request.check() {
+        return Response::text(StatusCode::BAD_REQUEST, &error.to_string());
+    }
+    let table = parts.store.table();
+    let Some(cluster) = table.cluster() else { return Response::failure(no_cluster()) };
+    let token = Token::generate(&fingerprint(&cluster.ca_certificate), &parts.env.entropy.split("tokens"));
+    let expires_at = Timestamp(parts.env.wall.now().0.saturating_add(request.ttl_ms));
+    let command = Command::CreateToken(NewToken {
+        id: token.id(),
+        secret: token.secret_hash(),
+        role: request.role,
+        name: request.name.clone(),
+        allow: request.allow,
+        expires_at,
+        uses: request.uses,
+    });
+    match parts.store.propose(command, COMMIT).await {
+        Ok(_) => Response::json(&TokenCreated {
+            schema: Schema,
+            token: token.reveal().to_string(),
+            id: TokenText(token.id()),
+            role: request.role,
+            expires_at: expires_at.into(),
+            uses: request.uses,
+            command: command_for(request.role, &request.name, &address(&table, parts)),
+        }),
+        Err(error) => Response::failure(not_recorded(&error)),
+    }
+}
+
+/// Every token, without its secret.
+pub(super) fn list(parts: &AdminParts) -> TokensView {
+    let (table, now) = (parts.store.table(), parts.env.wall.now());
+    let tokens = table.tokens().map(|(id, token)| {
+        let uses_left = token.uses.saturating_sub(u32::try_from(token.used_by.len()).unwrap_or(u32::MAX));
+        let state = if token.revoked {
+            TokenState::Revoked
+        } else if uses_left == 0 {
+            TokenState::Used
+        } else if token.expires_at <= now {
+            TokenState::Expired
+        } else {
+            TokenState::Valid
+        };
+        TokenRow {
+            id: TokenText(id),
+            role: token.role,
+            name: token.name.clone(),
+            allow: token.allow.clone(),
+            created_at: token.created_at.into(),
+            expires_at: token.expires_at.into(),
+            uses: token.uses,
+            uses_left,
+            state,
+        }
+    });
+    TokensView { schema: Schema, tokens: tokens.collect() }
+}
+
+/// Makes a token worth nothing.
+pub(super) async fn revoke(parts: &AdminParts, id: TokenId) -> Response {
+    match parts.store.propose(Command::RevokeToken { id }, COMMIT).await {
+        Ok(_) => Response::json(&RevokeView { schema: Schema, id: TokenText(id), revoked: true }),
+        Err(ProposeError::Rejected(Rejection::TokenUnknown)) => Response::text(StatusCode::NOT_FOUND, &format!("there is no token `{id}`")),
+        Err(error) => Response::failure(not_recorded(&error)),
+    }
+}
+
+/// Where a new machine reaches this proxy.
+fn address(table: &Table, parts: &AdminParts) -> String {
+    let mine = table.proxy(parts.me).and_then(|proxy| proxy.public_addresses.first());
+    mine.cloned().unwrap_or_else(|| "ADDR".to_owned())
+}
+
+fn no_cluster() -> Failure {
+    Failure::new(Code::NoQuorum, Stage::Store, "this proxy has not reached its cluster yet").hint("`warren status`")
+}
+
+fn not_recorded(error: &ProposeError) -> Failure {
+    let code = match error {
+        ProposeError::Rejected(Rejection::TooMany { .. }) | ProposeError::QueueFull(_) => Code::LimitReached,
+        ProposeError::Rejected(_) => Code::Denied,
+        ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => Code::NoQuorum,
+    };
+    Failure::new(code, Stage::Store, "the change was not recorded").caused_by(error.to_string()).hint("`warren status`")
+}

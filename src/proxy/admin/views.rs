@@ -1,0 +1,137 @@
+//! What is shown of the cluster.
+
+use warren_raft::{LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
+
+use super::problems;
+use super::server::AdminParts;
+use crate::api::{
+    AgentRow, AgentsView, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema, ServiceRow, StatusView,
+};
+use crate::wire::peer::PeerReport;
+
+/// `status`: the verdict, and a line per proxy.
+pub(super) fn status(parts: &AdminParts) -> StatusView {
+    let (table, store) = (parts.store.table(), parts.store.status());
+    let proxies: Vec<_> = table.proxies().map(|(id, proxy)| row(parts, &table, &store, id, proxy)).collect();
+    let is_up = |id: &ProxyId| proxies.iter().any(|row| row.id == *id && matches!(row.state, ProxyState::Healthy | ProxyState::Draining));
+    let (voters, voters_up) = (store.voters.len() as u64, store.voters.iter().filter(|id| is_up(id)).count() as u64);
+    let leader = store.leader.and_then(|id| table.proxy(id)).map(|proxy| proxy.name.clone());
+    let problems = problems::problems(&proxies, leader.is_some(), (voters, voters_up));
+    StatusView {
+        schema: Schema,
+        cluster: table.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),
+        healthy: problems.is_empty(),
+        leader,
+        term: store.term,
+        committed_index: store.committed_index,
+        voters,
+        voters_up,
+        tolerates: voters_up.saturating_sub(voters / 2 + 1),
+        agents: table.agents().filter(|(name, _)| table.routes_of(name).next().is_some()).count() as u64,
+        routes: table.routes().count() as u64,
+        strategy: table.cluster().map(|cluster| cluster.strategy).unwrap_or_default().into(),
+        proxies,
+        problems,
+    }
+}
+
+fn row(parts: &AdminParts, table: &Table, store: &StoreStatus, id: ProxyId, proxy: &Proxy) -> ProxyRow {
+    let is_me = id == parts.me;
+    let report = if is_me { Some(mine(parts, store)) } else { parts.links.report(id) };
+    ProxyRow {
+        id,
+        name: proxy.name.clone(),
+        peer_address: proxy.peer_address.clone(),
+        public_addresses: proxy.public_addresses.clone(),
+        role: if store.voters.contains(&id) { ProxyRole::Voter } else { ProxyRole::Learner },
+        leader: store.leader == Some(id),
+        state: state(proxy, report.as_ref()),
+        epoch: proxy.epoch.map(|epoch| epoch.0),
+        rtt_ms: if is_me { None } else { parts.links.rtt(id).map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3) },
+        lag_entries: report.as_ref().map(|report| store.committed_index.saturating_sub(report.applied_index)),
+        agents: table.routes().filter(|(_, route)| route.proxy == id).count() as u64,
+        streams: report.as_ref().map(|report| report.streams),
+        version: proxy.version.clone(),
+    }
+}
+
+fn mine(parts: &AdminParts, store: &StoreStatus) -> PeerReport {
+    PeerReport {
+        applied_index: store.applied_index,
+        streams: parts.metrics.streams(),
+        isolated: *parts.store.lease().borrow() == LeaseState::Lost,
+        draining: parts.leaving.is_cancelled(),
+    }
+}
+
+/// What a proxy says of itself, or what the table does when it says nothing.
+fn state(proxy: &Proxy, report: Option<&PeerReport>) -> ProxyState {
+    match report {
+        Some(report) if report.draining => ProxyState::Draining,
+        Some(report) if report.isolated => ProxyState::Isolated,
+        Some(_) if proxy.epoch.is_some() => ProxyState::Healthy,
+        Some(_) => ProxyState::Isolated,
+        None => ProxyState::Down,
+    }
+}
+
+/// `agents ls`.
+pub(super) fn agents(table: &Table) -> AgentsView {
+    let agents = table.agents().map(|(name, agent)| {
+        let proxies: Vec<_> = table.routes_of(name).filter_map(|route| table.proxy(route.proxy)).map(|proxy| proxy.name.clone()).collect();
+        let services = agent.services.iter().map(|service| ServiceRow {
+            name: service.name.clone(),
+            target: service.target.clone(),
+            kind: service.kind.to_string(),
+        });
+        AgentRow {
+            name: name.clone(),
+            online: !proxies.is_empty(),
+            services: services.collect(),
+            proxies,
+            last_seen: agent.last_seen.map(Into::into),
+            version: agent.version.clone(),
+        }
+    });
+    AgentsView { schema: Schema, agents: agents.collect() }
+}
+
+/// `routes ls`.
+pub(super) fn routes(store: &RoutingStore) -> RoutesView {
+    // Read before the table: the table then holds at least this entry.
+    let applied_index = store.status().applied_index;
+    let table = store.table();
+    let routes = table.routes().filter_map(|(agent, route)| {
+        Some(RouteRow {
+            agent: agent.clone(),
+            proxy: table.proxy(route.proxy)?.name.clone(),
+            epoch: route.epoch,
+            sequence: route.sequence,
+            since: route.since.into(),
+        })
+    });
+    RoutesView { schema: Schema, applied_index, routes: routes.collect() }
+}
+
+/// `raft status`.
+pub(super) fn raft(store: &RoutingStore) -> RaftView {
+    let status = store.status();
+    RaftView {
+        schema: Schema,
+        id: status.id,
+        state: match status.state {
+            "leader" => RaftState::Leader,
+            "follower" => RaftState::Follower,
+            "candidate" => RaftState::Candidate,
+            "learner" => RaftState::Learner,
+            _ => RaftState::Shutdown,
+        },
+        term: status.term,
+        last_log_index: status.last_log_index,
+        committed_index: status.committed_index,
+        applied_index: status.applied_index,
+        snapshot_index: (status.snapshot_index > 0).then_some(status.snapshot_index),
+        voters: status.voters,
+        learners: status.learners,
+    }
+}
