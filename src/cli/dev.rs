@@ -13,10 +13,10 @@ use crate::config::{DevSettings, Overrides};
 const MAX_PROXIES: u64 = 9;
 
 /// Run a whole cluster on this machine: proxies, an agent with demo services, a client
-///
-/// Everything is on loopback and in one process: proxies that form a cluster, an agent with a small web page and an echo service,
-/// and a client that forwards local ports to them. It prints what to try and stops on Ctrl-C.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Everything is on loopback and in one process: proxies that form a cluster, an agent with a small web page and an echo service, and a client that forwards local ports to them. It prints what to try and stops on Ctrl-C."
+)]
 pub(super) struct DevArgs {
     /// How many proxies
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(1..=MAX_PROXIES))]
