@@ -125,7 +125,7 @@ impl Handler for Sample {
                 })
             }
             (Some(api::Path::Revoke(_)), Method::POST) => Response::text(StatusCode::NOT_FOUND, "no such token"),
-            _ => Response::failure(Failure::new(Code::NoQuorum, Stage::Store, "no quorum").hint("`warren status`")),
+            _ => Response::failure(Failure::new(Code::NoQuorum, Stage::Store, "no quorum").with_hint("`warren status`")),
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::{CliError, Exit, run};
-use crate::config::{DevSettings, Overrides};
+use crate::config::{Config, DevSettings, Overrides};
 
 /// Most proxies in one process.
 const MAX_PROXIES: u64 = 9;
@@ -30,7 +30,7 @@ pub(super) struct DevArgs {
 impl DevArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         // A cluster of its own: neither a file nor variables for another one change it.
-        let config = context.config(&Overrides::none("dev"))?;
+        let config = Config::load(None, &Overrides::none("dev"))?;
         context.log_as_command(&config)?;
         run::dev(self.settings()).await.map(|()| Exit::Success)
     }
