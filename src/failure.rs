@@ -172,7 +172,7 @@ impl Failure {
 
     /// Adds what it was caused by, after the causes it has.
     #[must_use]
-    pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
+    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
         if self.parts.causes.len() < MAX_CAUSES {
             self.parts.causes.push(cut(cause.into()));
         }
@@ -181,7 +181,7 @@ impl Failure {
 
     /// Sets what to do next, usually a command in backticks.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.parts.hint = Some(cut(hint.into()));
         self
     }
@@ -195,7 +195,7 @@ impl Failure {
 
     /// Sets the id that every hop has logged.
     #[must_use]
-    pub fn trace(mut self, trace: impl Into<String>) -> Self {
+    pub fn with_trace(mut self, trace: impl Into<String>) -> Self {
         self.parts.trace = Some(cut(trace.into()));
         self
     }
@@ -223,6 +223,16 @@ impl Failure {
     /// The proxy where it happened, if one was reached.
     pub fn proxy(&self) -> Option<&str> {
         self.parts.proxy.as_deref()
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<&str> {
+        self.parts.hint.as_deref()
+    }
+
+    /// The id that every hop has logged.
+    pub fn trace(&self) -> Option<&str> {
+        self.parts.trace.as_deref()
     }
 
     /// The lines after `error: `: the message, its causes, where it happened, and the hint. Ends without a line break.
@@ -310,14 +320,15 @@ mod tests {
     #[test]
     fn a_terminal_shows_it_as_documented() {
         let failure = Failure::new(Code::AgentOffline, Stage::Route, "service `lab-pi/web` has no agent online")
-            .caused_by("agent `lab-pi` left proxy-2 4m ago (drained)")
-            .hint("`warren agents show lab-pi`");
+            .with_cause("agent `lab-pi` left proxy-2 4m ago (drained)")
+            .with_hint("`warren agents show lab-pi`");
         assert_eq!(
             failure.to_string(),
             "error: service `lab-pi/web` has no agent online\n  caused by: agent `lab-pi` left proxy-2 4m ago (drained)\n\
              hint: `warren agents show lab-pi`"
         );
-        let failure = Failure::new(Code::Timeout, Stage::Peer, "no answer\u{1b}[2J within 10s").at("proxy-2").at("proxy-1").trace("4f1c");
+        let failure =
+            Failure::new(Code::Timeout, Stage::Peer, "no answer\u{1b}[2J within 10s").at("proxy-2").at("proxy-1").with_trace("4f1c");
         assert_eq!(failure.to_string(), "error: no answer\\u{1b}[2J within 10s\n  at: stage peer, proxy `proxy-2`, trace `4f1c`");
     }
 

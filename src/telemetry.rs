@@ -5,7 +5,6 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{LogFormat, TelemetryTable};
@@ -41,8 +40,7 @@ pub fn init(settings: &TelemetryTable, verbosity: Verbosity, colour: Colour) -> 
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(settings.log.as_str(), verbosity))
         .with_writer(io::stderr)
-        .with_ansi(colour == Colour::On)
-        .with_span_events(FmtSpan::NONE);
+        .with_ansi(colour == Colour::On);
     if writes_json(settings.format) { builder.json().flatten_event(true).finish().try_init() } else { builder.finish().try_init() }
 }
 

@@ -10,10 +10,10 @@ use super::{CliError, Exit, run};
 use crate::config::{AgentSettings, Config, HostPort, ServiceSettings, TokenSource};
 
 /// Publish services of this network through the proxies
-///
-/// It dials out only. On the machine of any proxy, `warren token create --role agent` makes the token; once this machine has its
-/// identity, the token is not needed again. Each option beats its key in the [agent] table.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "It dials out only. On the machine of any proxy, `warren token create --role agent` makes the token; once this machine has its identity, the token is not needed again. Each option beats its key in the [agent] table."
+)]
 pub(super) struct AgentArgs {
     /// Public addresses of any proxies [key: agent.proxies, env: WARREN_AGENT_PROXIES]
     #[arg(long = "proxy", value_name = "ADDR", num_args = 1.., value_delimiter = ',')]

@@ -9,9 +9,8 @@ use crate::config::{Config, ConnectSettings, HostPort};
 use crate::target::Target;
 
 /// Join standard input and output to a service, as ssh's ProxyCommand
-///
-/// `ssh -o ProxyCommand='warren connect lab-pi/ssh' lab-pi`
 #[derive(Debug, Args)]
+#[command(after_help = "`ssh -o ProxyCommand='warren connect lab-pi/ssh' lab-pi`")]
 pub(super) struct ConnectArgs {
     /// `AGENT/SERVICE`, `AGENT:PORT` or `any/SERVICE`
     #[arg(value_name = "TARGET")]

@@ -40,7 +40,7 @@ impl Context {
     pub(super) fn admin(&self) -> Result<AdminClient, CliError> {
         let socket = match &self.global.addr {
             Some(socket) => socket.clone(),
-            None => self.config(&self.overrides)?.admin_socket(),
+            None => self.config(&self.overrides)?.admin.socket,
         };
         Ok(AdminClient::new(socket))
     }

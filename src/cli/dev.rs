@@ -7,16 +7,16 @@ use clap::Args;
 
 use super::context::Context;
 use super::{CliError, Exit, run};
-use crate::config::{DevSettings, Overrides};
+use crate::config::{Config, DevSettings, Overrides};
 
 /// Most proxies in one process.
 const MAX_PROXIES: u64 = 9;
 
 /// Run a whole cluster on this machine: proxies, an agent with demo services, a client
-///
-/// Everything is on loopback and in one process: proxies that form a cluster, an agent with a small web page and an echo service,
-/// and a client that forwards local ports to them. It prints what to try and stops on Ctrl-C.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Everything is on loopback and in one process: proxies that form a cluster, an agent with a small web page and an echo service, and a client that forwards local ports to them. It prints what to try and stops on Ctrl-C."
+)]
 pub(super) struct DevArgs {
     /// How many proxies
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(1..=MAX_PROXIES))]
@@ -30,7 +30,7 @@ pub(super) struct DevArgs {
 impl DevArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         // A cluster of its own: neither a file nor variables for another one change it.
-        let config = context.config(&Overrides::none("dev"))?;
+        let config = Config::load(None, &Overrides::none("dev"))?;
         context.log_as_command(&config)?;
         run::dev(self.settings()).await.map(|()| Exit::Success)
     }

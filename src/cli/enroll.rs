@@ -10,9 +10,8 @@ use super::{CliError, Exit, UsageError, run};
 use crate::config::{EnrollSettings, HostPort, TokenSource};
 
 /// Get a client's identity, kept for connect and forward
-///
-/// On the machine of any proxy, `warren token create --role client --allow PATTERN` makes the token.
 #[derive(Debug, Args)]
+#[command(after_help = "On the machine of any proxy, `warren token create --role client --allow PATTERN` makes the token.")]
 pub(super) struct EnrollArgs {
     /// Public addresses of any proxies
     #[arg(required = true, value_name = "ADDR")]

@@ -8,9 +8,10 @@ use super::{CliError, Exit, UsageError, run};
 use crate::config::{Config, Forward, ForwardSettings};
 
 /// Forward local TCP ports to services
-///
-/// `warren forward 5432 any/postgres 0:8080 lab-pi/web`: each port is followed by its target. Port 0 picks a free one and prints it.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "`warren forward 5432 any/postgres 0 lab-pi/web`: each port is followed by its target. Port 0 picks a free one and prints it."
+)]
 pub(super) struct ForwardArgs {
     /// Where to listen, on loopback without an address, and what to dial; any number of pairs
     #[arg(required = true, num_args = 2.., value_names = ["[BIND:]PORT", "TARGET"])]

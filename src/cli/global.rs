@@ -27,6 +27,9 @@ pub(super) struct GlobalArgs {
     /// Log errors only
     #[arg(short, long, global = true, value_parser = FalseyValueParser::new(), env = "WARREN_QUIET", hide_env_values = true)]
     pub(super) quiet: bool,
+    /// Print help
+    #[arg(short, long, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 /// How answers are shown.

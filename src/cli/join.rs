@@ -8,10 +8,10 @@ use super::{CliError, Exit, UsageError, run};
 use crate::config::{AfterEnroll, HostPort, JoinSettings, TokenSource};
 
 /// Enrol this machine as a proxy of an existing cluster, then run it
-///
-/// On the machine of any proxy, `warren token create --role proxy` makes the token. Once this machine has its identity, neither the
-/// token nor the addresses are needed again.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "On the machine of any proxy, `warren token create --role proxy` makes the token. Once this machine has its identity, neither the token nor the addresses are needed again."
+)]
 pub(super) struct JoinArgs {
     /// Public addresses of any of its proxies [key: cluster.join]
     #[arg(required = true, value_name = "ADDR")]

@@ -6,10 +6,10 @@ use super::context::Context;
 use super::{CliError, Exit, run};
 
 /// Run a proxy; an empty data directory begins a new cluster
-///
-/// What it is comes from the configuration alone: `--config FILE` and `WARREN_*` variables. With an empty data directory and no
-/// `join` in [cluster] it begins a new cluster, otherwise it continues as what it was.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "What it is comes from the configuration alone: `--config FILE` and `WARREN_*` variables. With an empty data directory and no `join` in [cluster] it begins a new cluster, otherwise it continues as what it was."
+)]
 pub(super) struct ProxyArgs {}
 
 impl ProxyArgs {

@@ -35,11 +35,18 @@ Manage:
 Set up:
   config   Check and show the configuration";
 
-const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{after-help}\n\n{options}\n\n`warren VERB --help` says more.\n";
+const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}\n\n`warren VERB --help` says more.\n";
 
 /// A network of tunnels with many entrances.
 #[derive(Debug, Parser)]
-#[command(name = "warren", version, propagate_version = false, max_term_width = 110, disable_help_subcommand = true)]
+#[command(
+    name = "warren",
+    version,
+    propagate_version = false,
+    max_term_width = 110,
+    disable_help_subcommand = true,
+    disable_help_flag = true
+)]
 #[command(help_template = TEMPLATE, after_help = VERBS, override_usage = "warren [OPTIONS] VERB [ARGUMENTS]")]
 pub struct Cli {
     #[command(flatten)]

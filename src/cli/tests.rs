@@ -20,7 +20,7 @@ fn check(name: &str, shown: &str) {
 }
 
 fn check_help(command: &mut Command, path: &str) {
-    check(&format!("{path}.help.txt"), &command.render_long_help().to_string());
+    check(&format!("{path}.help.txt"), &command.render_help().to_string());
     for verb in command.get_subcommands_mut() {
         let path = format!("{path}-{}", verb.get_name());
         check_help(verb, &path);

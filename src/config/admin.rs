@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 
 /// Longest path of a unix socket that every system takes, in bytes (`sun_path` of macOS, less the closing zero).
+/// It leaves room for the four bytes that the socket's name has more while it is made.
 const MAX_SOCKET: usize = 103;
 
 /// `[admin]`.

@@ -1,6 +1,8 @@
 //! The whole configuration.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use super::document::Document;
 use super::error::{ConfigError, ConfigErrors, Place};
@@ -65,11 +67,6 @@ impl Config {
         &self.shown
     }
 
-    /// The admin socket of the proxy that this is the configuration of.
-    pub fn admin_socket(&self) -> PathBuf {
-        self.admin.socket.clone()
-    }
-
     fn read(document: Option<Document<'_>>, overrides: &Overrides) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(document, overrides);
         let proxy = ProxyTable::read(&mut reader);
@@ -93,11 +90,12 @@ impl Config {
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > MAX_FILE {
-        return Err(format!("it has {size} bytes, more than {MAX_FILE}"));
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    let size = read.map_err(|error| error.to_string())?;
+    if size as u64 > MAX_FILE {
+        return Err(format!("it has more than {MAX_FILE} bytes"));
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 

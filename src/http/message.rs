@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// A whole request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// GET, POST and so on.
+    /// GET or POST.
     pub method: Method,
     /// The path, not decoded: nothing here has a path that needs it.
     pub path: String,

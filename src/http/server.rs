@@ -47,7 +47,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Answers requests.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request. It is dropped when the peer goes away.
+    /// Answers one request, a GET for HEAD too. It may be dropped at any await, when the peer goes away.
     async fn handle(&self, request: Request) -> Response;
 }
 
@@ -164,7 +164,9 @@ async fn answer(request: hyper::Request<Incoming>, handler: &dyn Handler) -> Res
         Err(_) => return Response::text(StatusCode::REQUEST_TIMEOUT, "the request did not come within 10s"),
     };
     let query = head.uri.query().unwrap_or_default().to_owned();
-    let request = Request { method: head.method, path: head.uri.path().to_owned(), query, body };
+    // hyper leaves the body of an answer to HEAD out.
+    let method = if head.method == Method::HEAD { Method::GET } else { head.method };
+    let request = Request { method, path: head.uri.path().to_owned(), query, body };
     let late = |_| Response::text(StatusCode::GATEWAY_TIMEOUT, "the request was not answered within 60s");
     timeout(HANDLER_DEADLINE, handler.handle(request)).await.unwrap_or_else(late)
 }

@@ -95,7 +95,7 @@ async fn require_free(path: &Path) -> Result<(), SocketError> {
 
 /// Binds beside `path`, restricts the file, and only then moves it there: at no moment can anybody else open it.
 fn bind_private(path: &Path) -> io::Result<AdminSocket> {
-    let beside = path.with_extension(format!("{}", std::process::id()));
+    let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
     let listener = UnixListener::bind(&beside)?;
     let moved = fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))

@@ -143,6 +143,35 @@ async fn a_head_that_does_not_come_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn head_gets_no_body() {
+    let running = start().await;
+    let answer = raw(&running, b"HEAD /v1/routes HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn one_connection_too_many_waits() {
+    let running = start().await;
+    let request = b"GET /v1/routes HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut open = Vec::new();
+    for _ in 0..server::MAX_CONNECTIONS {
+        let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+        stream.write_all(request).await.expect("a request");
+        stream.read_u8().await.expect("an answer");
+        open.push(stream);
+    }
+    let mut waiting = JoinSet::new();
+    let client = running.client.clone();
+    waiting.spawn(async move { client.get_json::<RoutesView>(api::Path::Routes).await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(waiting.try_join_next().is_none(), "it is served beside {} others", open.len());
+    open.pop();
+    waiting.join_next().await.expect("the client").expect("no panic").expect("routes");
+}
+
+#[tokio::test]
 async fn a_request_in_flight_survives_shutdown() {
     let mut running = start().await;
     let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
