@@ -1,6 +1,5 @@
 //! What an agent has before its first tunnel: a socket, an identity, and a number to count its tunnels from.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use warren_raft::{Sequence, TokenRole};
@@ -12,8 +11,7 @@ use crate::identity::enroll::Enrolling;
 use crate::identity::token::TokenReadError;
 use crate::identity::files::{self, Access};
 use crate::identity::{CredentialStore, Credentials, KnownProxies, StoreError, Token};
-use crate::net::Env;
-use crate::net::quic::Endpoint;
+use crate::net::{Env, dialling_endpoint};
 
 /// Where the token comes from when it is needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,15 +71,8 @@ impl From<StoreError> for StartError {
 }
 
 /// A socket to dial from.
-pub(crate) fn endpoint(env: &Env) -> Result<quinn::Endpoint, StartError> {
+pub(super) fn endpoint(env: &Env) -> Result<quinn::Endpoint, StartError> {
     dialling_endpoint(env).map_err(StartError::Socket)
-}
-
-/// A socket for both address families where the machine has both.
-pub(crate) fn dialling_endpoint(env: &Env) -> std::io::Result<quinn::Endpoint> {
-    let secret = env.entropy.split("endpoint secret").bytes();
-    let both = Endpoint::build(env, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), &secret, None);
-    both.or_else(|_| Endpoint::build(env, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), &secret, None))
 }
 
 /// The agent's identity, enrolled now if there is none, and the number its tunnels count from in this life of its process.

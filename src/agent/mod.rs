@@ -14,5 +14,5 @@ mod service;
 mod supervisor;
 mod tunnel;
 
-pub use enrollment::{AgentError, StartError};
+pub use enrollment::{AgentError, StartError, TokenFrom};
 pub use supervisor::{Agent, AgentStatus, RunningAgent};

@@ -23,6 +23,7 @@ mod raft;
 mod root;
 mod routes;
 mod run;
+mod signals;
 mod status;
 mod table;
 #[cfg(test)]

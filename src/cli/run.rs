@@ -1,36 +1,228 @@
 //! Where the verbs that run something call it.
 
-use super::CliError;
-use crate::config::{AgentSettings, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, JoinSettings};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
 
-pub(super) async fn dev(_settings: DevSettings) -> Result<(), CliError> {
-    Err(missing("dev"))
+use anyhow::Context as _;
+use warren_raft::{Service, ServiceKind};
+
+use super::signals::Signals;
+use super::{CliError, UsageError};
+use crate::agent::{self, Agent, TokenFrom};
+use crate::client::{self, EnrollError, Forwarding, Session};
+use crate::config::{
+    AfterEnroll, AgentSettings, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings, TokenSource,
+};
+use crate::dev::Dev;
+use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
+use crate::net::{Env, dialling_endpoint};
+use crate::proxy::{self, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
+
+/// How long the last packets of a client may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+pub(super) async fn dev(settings: DevSettings) -> Result<(), CliError> {
+    let mut signals = Signals::new()?;
+    let dev = tokio::select! {
+        started = Dev::start(settings, Env::real()) => started?,
+        () = signals.stop() => return Ok(()),
+    };
+    say(&dev.instructions())?;
+    signals.stop().await;
+    dev.stop().await;
+    Ok(())
 }
 
-pub(super) async fn proxy(_config: Config) -> Result<(), CliError> {
-    Err(missing("proxy"))
+pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
+    let mut signals = Signals::new()?;
+    let running = tokio::select! {
+        started = proxy_of(&config)?.start(Env::real()) => started?,
+        () = signals.stop() => return Ok(()),
+    };
+    tracing::info!(
+        proxy = %running.id(), name = %config.proxy.name, public = ?running.public_addr().ok(), peer = ?running.peer_addr().ok(),
+        http = ?running.http_addr(), admin = %config.admin.socket.display(), "proxy runs"
+    );
+    serve(running, &mut signals).await
 }
 
-pub(super) async fn join(_settings: JoinSettings) -> Result<(), CliError> {
-    Err(missing("join"))
+async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliError> {
+    let failed = tokio::select! {
+        reason = running.failed() => Some(reason),
+        () = signals.stop() => None,
+    };
+    if let Some(reason) = failed {
+        running.stop().await;
+        return Err(anyhow::anyhow!("the routing store failed: {reason}").into());
+    }
+    let cut_streams = running.drain(signals.stop()).await;
+    tracing::info!(cut_streams, "proxy stopped");
+    Ok(())
 }
 
-pub(super) async fn agent(_settings: AgentSettings) -> Result<(), CliError> {
-    Err(missing("agent"))
+pub(super) async fn join(settings: JoinSettings) -> Result<(), CliError> {
+    match settings.then {
+        AfterEnroll::Run => proxy(settings.config).await,
+        AfterEnroll::Stop => Ok(proxy_of(&settings.config)?.enroll_only(Env::real()).await?),
+    }
 }
 
-pub(super) async fn enroll(_settings: EnrollSettings) -> Result<(), CliError> {
-    Err(missing("enroll"))
+pub(super) async fn agent(settings: AgentSettings) -> Result<(), CliError> {
+    let mut signals = Signals::new()?;
+    let agent = Agent {
+        name: settings.name.clone(),
+        proxies: texts(&settings.proxies),
+        services: settings.services.iter().map(service).collect(),
+        data_dir: settings.data_dir,
+        token: settings.token_file.as_ref().map_or(TokenFrom::Nowhere, |source| TokenFrom::File(path(source))),
+    };
+    let running = tokio::select! {
+        started = agent.start(Env::real()) => started?,
+        () = signals.stop() => return Ok(()),
+    };
+    tracing::info!(agent = %settings.name, "agent runs");
+    signals.stop().await;
+    running.shutdown().await;
+    tracing::info!("agent stopped");
+    Ok(())
 }
 
-pub(super) async fn connect(_settings: ConnectSettings) -> Result<(), CliError> {
-    Err(missing("connect"))
+fn service(settings: &crate::config::ServiceSettings) -> Service {
+    Service { name: settings.name.clone(), target: settings.target.to_string(), kind: ServiceKind::Tcp }
 }
 
-pub(super) async fn forward(_settings: ForwardSettings) -> Result<(), CliError> {
-    Err(missing("forward"))
+pub(super) async fn enroll(settings: EnrollSettings) -> Result<(), CliError> {
+    let token = Token::read(&path(&settings.token_file)).map_err(anyhow::Error::from)?;
+    let store = CredentialStore::new(&settings.identity);
+    let cluster = client::enroll(&settings.name, &texts(&settings.proxies), &token, &store, &Env::real()).await?;
+    // It is a remark, and not what the verb was asked for.
+    let _ = writeln!(std::io::stderr().lock(), "client `{}` belongs to cluster `{cluster}` now", settings.name);
+    Ok(())
 }
 
-fn missing(verb: &str) -> CliError {
-    anyhow::anyhow!("`warren {verb}` is not part of this build").into()
+pub(super) async fn connect(settings: ConnectSettings) -> Result<(), CliError> {
+    let session = session(settings.identity, &settings.proxies, &Env::real())?;
+    let connected = client::connect(&session, &settings.target, settings.dial_timeout).await;
+    session.close(GOODBYE).await;
+    connected.map(drop).map_err(Into::into)
+}
+
+pub(super) async fn forward(settings: ForwardSettings) -> Result<(), CliError> {
+    let mut signals = Signals::new()?;
+    let env = Env::real();
+    let session = session(settings.identity, &settings.proxies, &env)?;
+    let mut open = Vec::new();
+    for forward in settings.forwards {
+        let (bind, target) = (forward.bind, forward.target.clone());
+        let forwarding = Forwarding { bind, target: forward.target, dial_timeout: settings.dial_timeout };
+        let running = forwarding.open(&env, session.clone()).await.with_context(|| format!("cannot listen on {bind}/tcp"))?;
+        say(&format!("{} -> {target}\n", running.local_addr()))?;
+        open.push(running);
+    }
+    signals.stop().await;
+    for running in open {
+        running.shutdown().await;
+    }
+    session.close(GOODBYE).await;
+    Ok(())
+}
+
+fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session, CliError> {
+    let store = CredentialStore::new(&identity);
+    if !store.is_enrolled() {
+        return Err(UsageError {
+            message: format!("there is no client identity in `{}`", identity.display()),
+            hint: "`warren enroll ADDR --token-file FILE` gets one; `--identity DIR` says where it is".to_owned(),
+        }
+        .into());
+    }
+    let credentials = store.load().map_err(anyhow::Error::from)?;
+    let handle = CredentialsHandle::new(credentials).map_err(anyhow::Error::from)?;
+    let known = if proxies.is_empty() {
+        KnownProxies::addresses(&KnownProxies::new(&identity).load().map_err(anyhow::Error::from)?)
+    } else {
+        texts(proxies)
+    };
+    let endpoint = dialling_endpoint(env).context("no socket")?;
+    Ok(Session::new(env.clone(), endpoint, store, handle, known))
+}
+
+/// The proxy that a configuration describes.
+fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
+    let join = match (config.cluster.join.as_slice(), &config.cluster.token_file) {
+        ([], _) => None,
+        (addresses, Some(token)) => Some(Joining { addresses: texts(addresses), token: Some(path(token)) }),
+        // It has joined before, or there will be a clear error.
+        (addresses, None) => Some(Joining { addresses: texts(addresses), token: None }),
+    };
+    let count = |number: u32| usize::try_from(number).context("too large for this machine");
+    Ok(Proxy {
+        name: config.proxy.name.clone(),
+        data_dir: config.proxy.data_dir.clone(),
+        zone: config.proxy.zone.clone(),
+        drain_timeout: config.proxy.drain_timeout,
+        peer_listen: config.peer.listen,
+        peer_advertise: config.peer.advertise.as_ref().map(ToString::to_string),
+        public_listen: config.public.listen,
+        public_advertise: texts(&config.public.advertise),
+        cluster_name: config.cluster.name.clone(),
+        strategy: config.tunnel_strategy.strategy(),
+        join,
+        raft: RaftSettings {
+            heartbeat: config.raft.heartbeat,
+            election_timeout: config.raft.election_timeout,
+            max_voters: count(config.raft.max_voters.get())?,
+            promote_after: config.raft.promote_after,
+            lease: config.liveness.lease,
+        },
+        streams_per_agent: config.limits.streams_per_agent.get().into(),
+        dial_timeout: config.limits.dial_timeout,
+        admin_socket: config.admin.socket.clone(),
+        http_listen: config.admin.http,
+    })
+}
+
+fn texts(addresses: &[HostPort]) -> Vec<String> {
+    addresses.iter().map(ToString::to_string).collect()
+}
+
+fn path(token: &TokenSource) -> PathBuf {
+    match token {
+        TokenSource::File(path) => path.clone(),
+        TokenSource::Stdin => PathBuf::from("-"),
+    }
+}
+
+/// Writes data to standard output at once: whoever reads it is waiting.
+fn say(text: &str) -> Result<(), CliError> {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(CliError::Output)
+}
+
+impl From<proxy::StartError> for CliError {
+    fn from(error: proxy::StartError) -> Self {
+        match error {
+            proxy::StartError::Join(JoinError::Refused(failure)) => failure.into(),
+            error => anyhow::Error::from(error).into(),
+        }
+    }
+}
+
+impl From<agent::StartError> for CliError {
+    fn from(error: agent::StartError) -> Self {
+        match error {
+            agent::StartError::Enroll(failure) => failure.into(),
+            error => anyhow::Error::from(error).into(),
+        }
+    }
+}
+
+impl From<EnrollError> for CliError {
+    fn from(error: EnrollError) -> Self {
+        match error {
+            EnrollError::Refused(failure) => failure.into(),
+            error => anyhow::Error::from(error).into(),
+        }
+    }
 }

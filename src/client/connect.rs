@@ -23,7 +23,7 @@ pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> R
     match relayed.end {
         End::Whole => Ok(relayed),
         End::Reset => {
-            Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset")).trace(dialled.trace.to_string()))
+            Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset")).with_trace(dialled.trace.to_string()))
         }
     }
 }

@@ -8,6 +8,6 @@ mod forward;
 mod session;
 
 pub use connect::connect;
-pub use enroll::{EnrollOutcome, enroll};
+pub use enroll::{EnrollError, enroll};
 pub use forward::{Forwarding, RunningForward};
 pub use session::{Dialled, Session};

@@ -73,7 +73,7 @@ impl Session {
         let connection = self.connection(budget).await?;
         let lost = |error: &dyn std::fmt::Display| {
             Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke")
-                .caused_by(error.to_string())
+                .with_cause(error.to_string())
                 .at(connection.remote_address().to_string())
         };
         let request = ClientRequest::Dial(DialRequest { target: target.clone(), budget_ms: budget.left_ms() });
@@ -90,7 +90,7 @@ impl Session {
             Ok(dialled) => dialled,
             Err(_) => Err(Failure::new(Code::Timeout, Stage::Ingress, format!("no answer about `{target}` in time"))
                 .at(connection.remote_address().to_string())
-                .hint("`warren status`")),
+                .with_hint("`warren status`")),
         }
     }
 
@@ -140,12 +140,12 @@ impl Session {
         let failure = Failure::new(Code::PeerUnreachable, Stage::Local, "no proxy can be reached");
         match connected {
             Ok(Some(connection)) => Ok(connection),
-            Ok(None) => Err(reasons.into_iter().fold(failure, Failure::caused_by).hint("check the address and that UDP gets through")),
+            Ok(None) => Err(reasons.into_iter().fold(failure, Failure::with_cause).with_hint("check the address and that UDP gets through")),
             Err(_) => {
                 let failure = Failure::new(Code::Timeout, Stage::Local, "no proxy answered in time");
                 let tried = self.shared.proxies.iter().map(|proxy| format!("`{proxy}` did not answer"));
                 let causes = if reasons.is_empty() { tried.collect() } else { reasons };
-                Err(causes.into_iter().fold(failure, Failure::caused_by).hint("check the address and that UDP gets through"))
+                Err(causes.into_iter().fold(failure, Failure::with_cause).with_hint("check the address and that UDP gets through"))
             }
         }
     }

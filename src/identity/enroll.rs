@@ -60,7 +60,7 @@ impl Enrolling<'_> {
             }
         }
         let failure = Failure::new(Code::PeerUnreachable, Stage::Local, "no proxy could be asked to enrol this machine");
-        Err(causes.into_iter().fold(failure, Failure::caused_by).hint("check the address, that UDP gets through, and that the token is this cluster's"))
+        Err(causes.into_iter().fold(failure, Failure::with_cause).with_hint("check the address, that UDP gets through, and that the token is this cluster's"))
     }
 
     async fn connect(
@@ -81,7 +81,7 @@ impl Enrolling<'_> {
         let asked = Budget::new(ANSWER).run(self.exchange(connection)).await;
         Close::DONE.close(connection);
         let at = connection.remote_address().to_string();
-        let broke = |reason: String| Failure::new(Code::PeerUnreachable, Stage::Ingress, "the proxy did not answer").caused_by(reason).at(at.clone());
+        let broke = |reason: String| Failure::new(Code::PeerUnreachable, Stage::Ingress, "the proxy did not answer").with_cause(reason).at(at.clone());
         match asked.map_err(|error| broke(error.to_string()))?.map_err(|error| broke(error.to_string()))? {
             EnrollReply::Enrolled(enrolled) => {
                 let credentials = self.credentials(&enrolled, ca).map_err(|error| broke(error.to_string()))?;

@@ -23,8 +23,8 @@ const FIRST: ProxyId = ProxyId(1);
 pub struct Joining {
     /// Public addresses of any proxies of the cluster, `HOST:PORT`.
     pub addresses: Vec<String>,
-    /// The file of its token, or `-` for standard input.
-    pub token: PathBuf,
+    /// The file of its token, or `-` for standard input; a proxy that has joined before needs none.
+    pub token: Option<PathBuf>,
 }
 
 /// Why a proxy did not become a member.
@@ -36,6 +36,9 @@ pub enum JoinError {
     /// The token cannot be read.
     #[error(transparent)]
     Token(#[from] TokenReadError),
+    /// There is none, and this machine has not joined before.
+    #[error("this machine belongs to no cluster yet and has no token to join one")]
+    NoToken,
     /// The cluster did not take it.
     #[error("{}", .0.message())]
     Refused(Failure),
@@ -116,7 +119,7 @@ pub(super) async fn join(
     endpoint: &quinn::Endpoint,
     env: &Env,
 ) -> Result<Membership, JoinError> {
-    let token = Token::read(&joining.token)?;
+    let token = Token::read(joining.token.as_deref().ok_or(JoinError::NoToken)?)?;
     let store = dir.credentials();
     let key = store.key_or_new(&env.entropy)?;
     let enrolling = Enrolling { token: &token, role: TokenRole::Proxy, name: name.as_str(), key: &key };

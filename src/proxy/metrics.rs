@@ -1,7 +1,6 @@
 //! What a proxy counts, shown at `/metrics`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -19,7 +18,7 @@ pub struct Metrics {
     /// Dials of this proxy's clients by outcome: `connected`, or the code of the failure.
     dials: Family<DialLabels, Counter>,
     /// Streams that run through this proxy now, as ingress or as owner.
-    streams: Gauge<i64, Arc<AtomicI64>>,
+    streams: Gauge,
     /// Payload bytes from clients towards agents.
     sent_bytes: Counter,
     /// Payload bytes from agents towards clients.
@@ -32,13 +31,13 @@ pub struct Metrics {
 /// What is read off other parts at each scrape.
 #[derive(Clone, Debug, Default)]
 struct Gauges {
-    tunnels: Gauge<u64, Arc<AtomicU64>>,
-    peers_connected: Gauge<u64, Arc<AtomicU64>>,
-    routes: Gauge<u64, Arc<AtomicU64>>,
-    applied_index: Gauge<u64, Arc<AtomicU64>>,
-    lease_held: Gauge<u64, Arc<AtomicU64>>,
-    is_leader: Gauge<u64, Arc<AtomicU64>>,
-    certificate_remaining: Gauge<u64, Arc<AtomicU64>>,
+    tunnels: Gauge<u64, AtomicU64>,
+    peers_connected: Gauge<u64, AtomicU64>,
+    routes: Gauge<u64, AtomicU64>,
+    applied_index: Gauge<u64, AtomicU64>,
+    lease_held: Gauge<u64, AtomicU64>,
+    is_leader: Gauge<u64, AtomicU64>,
+    certificate_remaining: Gauge<u64, AtomicU64>,
 }
 
 /// The state at a scrape.
@@ -67,7 +66,7 @@ struct DialLabels {
 
 /// Counts a running stream until it is dropped.
 #[derive(Debug)]
-pub struct RunningStream(Gauge<i64, Arc<AtomicI64>>);
+pub struct RunningStream(Gauge);
 
 impl Drop for RunningStream {
     fn drop(&mut self) {

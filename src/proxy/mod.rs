@@ -30,4 +30,4 @@ mod tunnels;
 pub use data_dir::DataDirError;
 pub use lifecycle::RunningProxy;
 pub use member::{JoinError, Joining};
-pub use start::{Proxy, StartError};
+pub use start::{Proxy, RaftSettings, StartError};

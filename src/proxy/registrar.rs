@@ -91,7 +91,8 @@ impl Registrar {
         let mut lease = self.store.lease();
         let mut known = None;
         loop {
-            if let LeaseState::Held(epoch) = *lease.borrow_and_update() {
+            let state = *lease.borrow_and_update();
+            if let LeaseState::Held(epoch) = state {
                 if known.is_some_and(|known| known != epoch) {
                     self.register_all(cancel).await;
                 }

@@ -107,9 +107,6 @@ pub enum StartError {
     /// The administration's sockets.
     #[error(transparent)]
     Admin(#[from] AdminError),
-    /// The disk of its store.
-    #[error(transparent)]
-    Disk(#[from] warren_raft::disk::OpenError),
     /// Its store.
     #[error(transparent)]
     Store(#[from] warren_raft::OpenError),

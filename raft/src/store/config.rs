@@ -1,6 +1,5 @@
 //! What a member needs to know.
 
-use std::sync::Arc;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,6 +33,12 @@ const BOOTSTRAP_DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct RoutingStore {
     inner: Arc<Inner>,
+}
+
+impl fmt::Debug for RoutingStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoutingStore({})", self.inner.core.config.id)
+    }
 }
 
 /// The parts of a running member.

@@ -1,7 +1,7 @@
 //! A UDP socket with quinn on it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,16 @@ impl Endpoint {
         });
         quinn::Endpoint::new_with_abstract_socket(config, server, env.net.udp(listen)?, env.net.runtime())
     }
+}
+
+/// An endpoint that only dials, for both address families where the machine has both. Its secret lives as long as it does.
+///
+/// # Errors
+/// The socket's.
+pub fn dialling_endpoint(env: &Env) -> io::Result<quinn::Endpoint> {
+    let secret = env.entropy.split("dialling endpoint").bytes();
+    let both = Endpoint::build(env, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), &secret, None);
+    both.or_else(|_| Endpoint::build(env, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), &secret, None))
 }
 
 fn reset_key(secret: &[u8; 32]) -> hmac::Key {

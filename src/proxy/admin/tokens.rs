@@ -96,7 +96,7 @@ fn address(table: &Table, parts: &AdminParts) -> String {
 }
 
 fn no_cluster() -> Failure {
-    Failure::new(Code::NoQuorum, Stage::Store, "this proxy has not reached its cluster yet").hint("`warren status`")
+    Failure::new(Code::NoQuorum, Stage::Store, "this proxy has not reached its cluster yet").with_hint("`warren status`")
 }
 
 fn not_recorded(error: &ProposeError) -> Failure {
@@ -105,5 +105,5 @@ fn not_recorded(error: &ProposeError) -> Failure {
         ProposeError::Rejected(_) => Code::Denied,
         ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => Code::NoQuorum,
     };
-    Failure::new(code, Stage::Store, "the change was not recorded").caused_by(error.to_string()).hint("`warren status`")
+    Failure::new(code, Stage::Store, "the change was not recorded").with_cause(error.to_string()).with_hint("`warren status`")
 }

@@ -81,7 +81,7 @@ impl Dialer {
             Ok(newer) if !Arc::ptr_eq(&newer, &table) => self.dial_in(&newer, wanted).await.map_err(Failed::into_failure),
             Ok(_) => Err(stale),
             Err(error @ (ReadError::NoQuorum(_) | ReadError::Stopped(_))) => {
-                Err(stale.caused_by(format!("this proxy may have missed changes: {error}")))
+                Err(stale.with_cause(format!("this proxy may have missed changes: {error}")))
             }
         }
     }

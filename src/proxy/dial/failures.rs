@@ -12,17 +12,17 @@ use crate::wire::{DialAnswer};
 pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
     match why {
         Unresolved::AgentUnknown(agent) => Failure::new(Code::ServiceUnknown, Stage::Route, format!("there is no service `{target}`"))
-            .caused_by(format!("no agent `{agent}` has enrolled"))
-            .hint("`warren agents ls`"),
+            .with_cause(format!("no agent `{agent}` has enrolled"))
+            .with_hint("`warren agents ls`"),
         Unresolved::ServiceUnknown => Failure::new(Code::ServiceUnknown, Stage::Route, format!("there is no service `{target}`"))
-            .caused_by(match target {
+            .with_cause(match target {
                 Target::Service(agent, service) => format!("agent `{agent}` does not publish `{service}`"),
                 Target::Port(agent, port) => format!("no service of agent `{agent}` has port {port}"),
                 Target::Any(service) => format!("no agent publishes `{service}`"),
             })
-            .hint("`warren agents ls`"),
+            .with_hint("`warren agents ls`"),
         Unresolved::Denied => Failure::new(Code::Denied, Stage::Ingress, format!("`{target}` is not allowed"))
-            .hint("ask for a token made by `warren token create --role client --allow AGENT/SERVICE`"),
+            .with_hint("ask for a token made by `warren token create --role client --allow AGENT/SERVICE`"),
     }
 }
 
@@ -30,10 +30,10 @@ pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
 pub(super) fn offline(table: &Table, choice: &Choice, now_ms: u64) -> Failure {
     let failure = Failure::new(Code::AgentOffline, Stage::Route, format!("service `{}/{}` has no agent online", choice.agent, choice.service));
     let failure = match last_seen(table, &choice.agent, now_ms) {
-        Some(cause) => failure.caused_by(cause),
-        None => failure.caused_by(format!("agent `{}` has enrolled and never connected", choice.agent)),
+        Some(cause) => failure.with_cause(cause),
+        None => failure.with_cause(format!("agent `{}` has enrolled and never connected", choice.agent)),
     };
-    failure.hint("`warren agents ls`")
+    failure.with_hint("`warren agents ls`")
 }
 
 fn last_seen(table: &Table, agent: &AgentName, now_ms: u64) -> Option<String> {
@@ -50,12 +50,12 @@ pub(super) fn missed(table: &Table, choice: &Choice, owner: ProxyId, miss: &Miss
     match miss {
         Miss::Unreachable(reason) => {
             Failure::new(Code::PeerUnreachable, Stage::Peer, format!("proxy `{owner}`, which holds the tunnel of `{}`, cannot be reached", choice.agent))
-                .caused_by(reason.as_str())
-                .hint("`warren status`")
+                .with_cause(reason.as_str())
+                .with_hint("`warren status`")
         }
         Miss::Deadline => Failure::new(Code::Timeout, Stage::Tunnel, format!("no answer from `{what}` in time"))
-            .caused_by(format!("the dial through proxy `{owner}` was not answered"))
-            .hint("`warren agents ls`"),
+            .with_cause(format!("the dial through proxy `{owner}` was not answered"))
+            .with_hint("`warren agents ls`"),
         Miss::Answered(answer) => answered(&what, choice, answer).at(owner),
     }
 }
@@ -63,7 +63,7 @@ pub(super) fn missed(table: &Table, choice: &Choice, owner: ProxyId, miss: &Miss
 fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
     match answer {
         DialAnswer::TargetRefused { reason } => {
-            Failure::new(Code::TargetRefused, Stage::Target, format!("the target of `{what}` refused")).caused_by(reason.as_str())
+            Failure::new(Code::TargetRefused, Stage::Target, format!("the target of `{what}` refused")).with_cause(reason.as_str())
         }
         DialAnswer::TargetTimeout => Failure::new(Code::Timeout, Stage::Target, format!("the target of `{what}` did not answer in time")),
         DialAnswer::Denied => Failure::new(Code::Denied, Stage::Tunnel, format!("`{what}` is not allowed")),
@@ -72,15 +72,15 @@ fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
         }
         DialAnswer::Overloaded { retry_after_ms } => {
             Failure::new(Code::LimitReached, Stage::Tunnel, format!("the tunnel of `{}` carries as many streams as it may", choice.agent))
-                .hint(format!("try again in {retry_after_ms} ms"))
+                .with_hint(format!("try again in {retry_after_ms} ms"))
         }
         DialAnswer::TunnelLost { reason } => {
-            Failure::new(Code::AgentOffline, Stage::Tunnel, format!("the tunnel of `{}` was lost", choice.agent)).caused_by(reason.as_str())
+            Failure::new(Code::AgentOffline, Stage::Tunnel, format!("the tunnel of `{}` was lost", choice.agent)).with_cause(reason.as_str())
         }
         DialAnswer::NotHere { .. } | DialAnswer::Draining { .. } | DialAnswer::Connected => {
             Failure::new(Code::AgentOffline, Stage::Tunnel, format!("service `{what}` has no agent online"))
-                .caused_by(format!("the tunnel of `{}` has just moved", choice.agent))
-                .hint("try again")
+                .with_cause(format!("the tunnel of `{}` has just moved", choice.agent))
+                .with_hint("try again")
         }
     }
 }

@@ -19,7 +19,7 @@ mod slot;
 mod transport;
 
 pub use accept::PeerAcceptor;
-pub use links::{Links, OpenError};
+pub use links::Links;
 pub use serve::{PeerService, run as serve};
 
 use warren_raft::ProxyId;

@@ -147,8 +147,8 @@ impl Agents {
         match self.store.confirm(budget.left()).await {
             Ok(table) if is_enrolled(&table, TokenRole::Agent, agent.as_str(), key) => Ok(()),
             Ok(_) => Err(Failure::new(Code::Denied, Stage::Ingress, format!("agent `{agent}` is not enrolled with this key"))
-                .hint("enrol it again with a token made by `warren token create --role agent`")),
-            Err(error) => Err(Failure::new(Code::NoQuorum, Stage::Store, format!("agent `{agent}` is not known here")).caused_by(error.to_string())),
+                .with_hint("enrol it again with a token made by `warren token create --role agent`")),
+            Err(error) => Err(Failure::new(Code::NoQuorum, Stage::Store, format!("agent `{agent}` is not known here")).with_cause(error.to_string())),
         }
     }
 
@@ -254,5 +254,5 @@ fn not_committed(error: &ProposeError) -> Failure {
         ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => Code::NoQuorum,
         ProposeError::QueueFull(_) => Code::LimitReached,
     };
-    Failure::new(code, Stage::Store, "the route could not be registered").caused_by(error.to_string())
+    Failure::new(code, Stage::Store, "the route could not be registered").with_cause(error.to_string())
 }

@@ -110,7 +110,7 @@ impl Clients {
         match dialled {
             Ok(connection) => self.relay(connection, trace, (send, recv)).instrument(span).await,
             Err(failure) => {
-                let failure = failure.at(self.name.as_str()).trace(trace.to_string());
+                let failure = failure.at(self.name.as_str()).with_trace(trace.to_string());
                 span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
                 if frame::write(&mut send, &DialReply::Failed(failure), frame::MAX_MESSAGE).await.is_ok() {
                     // It fails only when the client has gone.
@@ -151,7 +151,7 @@ impl Clients {
                 certificate,
                 proxies: members(&table, Audience::Public),
             }),
-            Err(error) => EnrollReply::Failed(Failure::new(Code::Denied, Stage::Ingress, "the certificate was not renewed").caused_by(error.to_string())),
+            Err(error) => EnrollReply::Failed(Failure::new(Code::Denied, Stage::Ingress, "the certificate was not renewed").with_cause(error.to_string())),
         }
     }
 }

@@ -113,23 +113,23 @@ enum NotIssued {
 }
 
 fn invalid(reason: String) -> Failure {
-    Failure::new(Code::Denied, Stage::Ingress, "the enrolment is not valid").caused_by(reason)
+    Failure::new(Code::Denied, Stage::Ingress, "the enrolment is not valid").with_cause(reason)
 }
 
 fn refused(error: &ProposeError) -> Failure {
     match error {
         ProposeError::Rejected(rejection) => {
-            let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").caused_by(rejection.to_string());
+            let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").with_cause(rejection.to_string());
             match rejection {
-                Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_) => failure.hint("choose another name with `--name`"),
-                _ => failure.hint("make a new one with `warren token create`"),
+                Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_) => failure.with_hint("choose another name with `--name`"),
+                _ => failure.with_hint("make a new one with `warren token create`"),
             }
         }
         ProposeError::NoQuorum(_) => Failure::new(Code::NoQuorum, Stage::Store, "the cluster could not record the enrolment")
-            .caused_by(error.to_string())
-            .hint("the token is not used up: try again when `warren status` is healthy"),
-        ProposeError::QueueFull(_) => Failure::new(Code::LimitReached, Stage::Store, "too many changes wait").caused_by(error.to_string()),
-        ProposeError::Stopped(_) => Failure::new(Code::NoQuorum, Stage::Store, "this proxy is stopping").caused_by(error.to_string()),
+            .with_cause(error.to_string())
+            .with_hint("the token is not used up: try again when `warren status` is healthy"),
+        ProposeError::QueueFull(_) => Failure::new(Code::LimitReached, Stage::Store, "too many changes wait").with_cause(error.to_string()),
+        ProposeError::Stopped(_) => Failure::new(Code::NoQuorum, Stage::Store, "this proxy is stopping").with_cause(error.to_string()),
     }
 }
 
