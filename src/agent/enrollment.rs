@@ -8,8 +8,8 @@ use super::supervisor::Agent;
 use crate::failure::Failure;
 use crate::identity::credentials::CredentialsError;
 use crate::identity::enroll::Enrolling;
-use crate::identity::token::TokenReadError;
 use crate::identity::files::{self, Access};
+use crate::identity::token::TokenReadError;
 use crate::identity::{CredentialStore, Credentials, KnownProxies, StoreError, Token};
 use crate::net::{Env, dialling_endpoint};
 
@@ -112,9 +112,10 @@ async fn enroll(store: &CredentialStore, agent: &Agent, env: &Env, endpoint: &qu
 fn next_life(dir: &Path) -> Result<Sequence, StoreError> {
     let path = dir.join("lives");
     let lives = match std::fs::read_to_string(&path) {
-        Ok(text) => {
-            text.trim().parse::<u32>().map_err(|_| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?
-        }
+        Ok(text) => text
+            .trim()
+            .parse::<u32>()
+            .map_err(|_| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
         Err(error) => return Err(StoreError::io(&path, error)),
     };

@@ -202,27 +202,18 @@ fn say(text: &str) -> Result<(), CliError> {
 
 impl From<proxy::StartError> for CliError {
     fn from(error: proxy::StartError) -> Self {
-        match error {
-            proxy::StartError::Join(JoinError::Refused(failure)) => failure.into(),
-            error => anyhow::Error::from(error).into(),
-        }
+        if let proxy::StartError::Join(JoinError::Refused(failure)) = error { failure.into() } else { anyhow::Error::from(error).into() }
     }
 }
 
 impl From<agent::StartError> for CliError {
     fn from(error: agent::StartError) -> Self {
-        match error {
-            agent::StartError::Enroll(failure) => failure.into(),
-            error => anyhow::Error::from(error).into(),
-        }
+        if let agent::StartError::Enroll(failure) = error { failure.into() } else { anyhow::Error::from(error).into() }
     }
 }
 
 impl From<EnrollError> for CliError {
     fn from(error: EnrollError) -> Self {
-        match error {
-            EnrollError::Refused(failure) => failure.into(),
-            error => anyhow::Error::from(error).into(),
-        }
+        if let EnrollError::Refused(failure) = error { failure.into() } else { anyhow::Error::from(error).into() }
     }
 }

@@ -97,18 +97,11 @@ fn explain(created: &TokenCreated) -> String {
 
 impl CreateArgs {
     fn request(self) -> Result<TokenRequest, UsageError> {
-        let is_open = self.role == TokenRole::Client && self.allow.is_empty();
-        let allow = if is_open { vec![everything()] } else { self.allow };
         let ttl_ms = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
-        let request = TokenRequest { role: self.role, name: self.name, allow, ttl_ms, uses: self.uses };
+        let request = TokenRequest { role: self.role, name: self.name, allow: self.allow, ttl_ms, uses: self.uses };
         let hint = || "`warren token create --help`".to_owned();
         request.check().map(|()| request).map_err(|error| UsageError { message: error.to_string(), hint: hint() })
     }
-}
-
-/// Every service of every agent.
-fn everything() -> Pattern {
-    "*/*".parse().expect("`*` in both parts is a pattern")
 }
 
 impl Show for TokenCreated {

@@ -21,7 +21,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 
 /// Registers and withdraws the routes of one proxy.
 #[derive(Debug)]
-pub struct Registrar {
+pub(super) struct Registrar {
     /// This proxy.
     pub me: ProxyId,
     /// Where the routes are.
@@ -34,7 +34,7 @@ pub struct Registrar {
 
 /// A route that stands in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registered {
+pub(super) struct Registered {
     /// The epoch it was registered in.
     pub epoch: Epoch,
     /// The log index it stands at.
@@ -46,7 +46,7 @@ impl Registrar {
     ///
     /// # Errors
     /// [`ProposeError`]: not committed within the budget, or rejected.
-    pub async fn register(&self, agent: &AgentName, sequence: Sequence, budget: Budget) -> Result<Registered, ProposeError> {
+    pub(super) async fn register(&self, agent: &AgentName, sequence: Sequence, budget: Budget) -> Result<Registered, ProposeError> {
         let mut lease = self.store.lease();
         loop {
             let epoch = held(&mut lease, budget).await?;
@@ -63,12 +63,13 @@ impl Registrar {
     }
 
     /// Withdraws the route of a tunnel that has ended, as often as it takes.
-    pub async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
+    pub(super) async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut rng = self.env.entropy.split("withdraw").rng();
         loop {
             let table = self.store.table();
-            let Some(route) = table.routes_of(&tunnel.agent).find(|route| route.proxy == self.me && route.sequence == tunnel.sequence) else {
+            let Some(route) = table.routes_of(&tunnel.agent).find(|route| route.proxy == self.me && route.sequence == tunnel.sequence)
+            else {
                 return;
             };
             let command =
@@ -87,7 +88,7 @@ impl Registrar {
     }
 
     /// Registers every tunnel anew whenever this proxy got a new epoch, until `cancel`.
-    pub async fn follow_lease(&self, cancel: &CancellationToken) {
+    pub(super) async fn follow_lease(&self, cancel: &CancellationToken) {
         let mut lease = self.store.lease();
         let mut known = None;
         loop {

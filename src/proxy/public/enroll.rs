@@ -19,7 +19,7 @@ const COMMIT: Duration = Duration::from_secs(10);
 
 /// Enrols machines by token.
 #[derive(Debug)]
-pub struct Enrollments {
+pub(crate) struct Enrollments {
     /// The clock and the randomness.
     pub env: Env,
     /// Where tokens and identities are.
@@ -30,7 +30,7 @@ pub struct Enrollments {
 
 impl Enrollments {
     /// Answers the one request of a connection, then waits until it is closed.
-    pub async fn serve(&self, connection: quinn::Connection) {
+    pub(crate) async fn serve(&self, connection: quinn::Connection) {
         let from = connection.remote_address();
         let served = Budget::new(REQUEST + COMMIT).run(self.answer(&connection)).await;
         match served {
@@ -120,10 +120,8 @@ fn refused(error: &ProposeError) -> Failure {
     match error {
         ProposeError::Rejected(rejection) => {
             let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").with_cause(rejection.to_string());
-            match rejection {
-                Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_) => failure.with_hint("choose another name with `--name`"),
-                _ => failure.with_hint("make a new one with `warren token create`"),
-            }
+            let is_name = matches!(rejection, Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_));
+            failure.with_hint(if is_name { "choose another name" } else { "make a new token with `warren token create`" })
         }
         ProposeError::NoQuorum(_) => Failure::new(Code::NoQuorum, Stage::Store, "the cluster could not record the enrolment")
             .with_cause(error.to_string())
