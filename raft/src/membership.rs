@@ -70,7 +70,7 @@ fn promote(view: &View, rules: &Rules, now: Instant) -> Option<Change> {
     let ripe = |id: &ProxyId| view.healthy_since.get(id).is_some_and(|since| now.saturating_duration_since(*since) >= rules.promote_after);
     let candidate = view.members.keys().find(|id| !view.voters.contains(id) && ripe(id))?;
     let healthy = view.voters.iter().filter(|id| view.healthy_since.contains_key(id)).count() + 1;
-    let needed = (view.voters.len() + 1) / 2 + 1;
+    let needed = view.voters.len().div_ceil(2) + 1;
     (healthy >= needed).then_some(Change::Promote(*candidate))
 }
 

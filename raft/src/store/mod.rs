@@ -21,6 +21,8 @@ mod lease_desk;
 mod living;
 mod log;
 mod message;
+#[cfg(test)]
+mod message_golden;
 mod network;
 mod open;
 mod proposer;

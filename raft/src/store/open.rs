@@ -1,6 +1,5 @@
 //! Opens a member: checks what is on the disk, starts openraft on it and the tasks around it.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -96,17 +95,15 @@ fn run(core: Arc<Core>, writer: Writer, tasks: TaskTracker) -> Inner {
 }
 
 /// Reports it when the store stops by itself.
-fn watch_for_failure(core: Arc<Core>, writer: Writer) -> impl Future<Output = ()> {
-    async move {
-        let mut metrics = core.raft.metrics();
-        tokio::select! {
-            biased;
-            stopped = metrics.wait_for(|metrics| metrics.running_state.is_err()) => {
-                let reason = stopped.ok().and_then(|metrics| metrics.running_state.clone().err());
-                core.failure.report(reason.map_or_else(|| "openraft has ended".to_owned(), |fatal| fatal.to_string()));
-            }
-            reason = writer.hung() => core.failure.report(reason),
+async fn watch_for_failure(core: Arc<Core>, writer: Writer) {
+    let mut metrics = core.raft.metrics();
+    tokio::select! {
+        biased;
+        stopped = metrics.wait_for(|metrics| metrics.running_state.is_err()) => {
+            let reason = stopped.ok().and_then(|metrics| metrics.running_state.clone().err());
+            core.failure.report(reason.map_or_else(|| "openraft has ended".to_owned(), |fatal| fatal.to_string()));
         }
+        reason = writer.hung() => core.failure.report(reason),
     }
 }
 
