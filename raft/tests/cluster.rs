@@ -5,9 +5,11 @@ mod network;
 use std::sync::Arc;
 use std::time::Duration;
 
-use network::{Network, PATIENCE, config, disks, enroll, first, has_lease, open, start, three, token, until};
+use network::{Network, PATIENCE, config, disks, enroll, first, has_lease, hash, open, start, three, token, until};
+use warren_raft::command::Enrollment;
 use warren_raft::{
-    AgentName, Command, Epoch, LeaseState, MemoryDisk, ProposeError, ProxyId, ReadError, RoutingStore, Sequence, SledDisk, TokenRole,
+    AgentName, Command, Epoch, KeyHash, LeaseState, MemoryDisk, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Sequence,
+    Service, ServiceKind, SledDisk, TokenRole,
 };
 
 fn agent(name: &str) -> AgentName {
@@ -170,4 +172,56 @@ async fn a_failed_disk_is_reported() {
     assert!(reason.contains("no space left"), "{reason}");
     network.unplug(1);
     store.shutdown().await;
+}
+
+/// The transport refuses messages of more than a mebibyte, so that this fails if there is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_changes_travel_in_small_messages() {
+    let (network, disks) = (Network::default(), disks());
+    let all = three(&network, &disks).await;
+    let machines = token(&all[0], TokenRole::Agent, 1).await;
+    enroll(&all[0], TokenRole::Agent, machines, "lab-pi", 10).await;
+    let publish = |bytes: usize, version: &str| Command::PublishServices {
+        agent: agent("lab-pi"),
+        services: vec![Service { name: "web".parse().expect("a name"), target: "x".repeat(bytes), kind: ServiceKind::Tcp }],
+        version: version.to_owned(),
+    };
+    let mut proposals = tokio::task::JoinSet::new();
+    for n in 0..12 {
+        let (store, command) = (all[n % 3].clone(), publish(300 * 1024, &n.to_string()));
+        proposals.spawn(async move { store.propose(command, PATIENCE).await });
+    }
+    for outcome in proposals.join_all().await {
+        outcome.expect("committed");
+    }
+    let rejected = all[1].propose(publish(600 * 1024, "13"), PATIENCE).await;
+    assert!(matches!(rejected, Err(ProposeError::Rejected(Rejection::TooMany { .. }))), "{rejected:?}");
+    for store in &all {
+        let table = store.confirm(PATIENCE).await.expect("confirmed");
+        assert_eq!(table.agent(&agent("lab-pi")).map(|agent| agent.services[0].target.len()), Some(300 * 1024));
+    }
+    stop(all, &network).await;
+}
+
+/// Many callers at once become few entries, and each gets its own answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_wait_share_an_entry() {
+    let (network, disks) = (Network::default(), disks());
+    let all = three(&network, &disks).await;
+    let machines = token(&all[0], TokenRole::Agent, 1_000).await;
+    let before = all[0].status().applied_index;
+    let mut proposals = tokio::task::JoinSet::new();
+    for n in 0..1_000_u64 {
+        let store = all[1].clone();
+        let (key, name) = (KeyHash([u8::try_from(n % 251).expect("small"); 32]), format!("agent-{n}"));
+        let enrollment = Enrollment { token: machines, secret: hash(99), role: TokenRole::Agent, name, key };
+        proposals.spawn(async move { store.propose(Command::Enroll(enrollment), PATIENCE).await });
+    }
+    let answers = proposals.join_all().await;
+    assert!(answers.iter().all(Result::is_ok));
+    let table = all[2].confirm(PATIENCE).await.expect("confirmed");
+    assert_eq!(table.agents().count(), 1_000);
+    let entries = all[2].status().applied_index - before;
+    assert!(entries < 200, "{entries} entries");
+    stop(all, &network).await;
 }

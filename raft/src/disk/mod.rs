@@ -6,6 +6,8 @@
 mod error;
 mod memory;
 mod sled;
+#[cfg(test)]
+mod tests;
 pub(crate) mod writer;
 
 pub use self::sled::SledDisk;

@@ -15,6 +15,8 @@ mod config;
 #[cfg(test)]
 mod conformance;
 mod core;
+#[cfg(test)]
+mod crash;
 mod error;
 mod failure;
 mod lease_desk;
@@ -28,6 +30,8 @@ mod open;
 mod proposer;
 mod reader;
 mod records;
+#[cfg(test)]
+mod refusals;
 mod routing_store;
 mod runtime;
 mod serve;
