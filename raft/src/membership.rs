@@ -74,6 +74,11 @@ fn promote(view: &View, rules: &Rules, now: Instant) -> Option<Change> {
     (healthy >= needed).then_some(Change::Promote(*candidate))
 }
 
+/// Whether these members are a majority of the group, between two configurations of both.
+pub fn is_majority(configurations: &[BTreeSet<ProxyId>], members: &BTreeSet<ProxyId>) -> bool {
+    configurations.iter().all(|voters| voters.intersection(members).count() > voters.len() / 2)
+}
+
 /// Since when each member has been healthy without a break.
 #[derive(Debug, Default)]
 pub struct HealthWatch {
@@ -148,6 +153,24 @@ mod tests {
         let mut view = view(2, 2, 2, &[1, 2], now);
         view.started.insert(ProxyId(2), "elsewhere:1".to_owned());
         assert_eq!(next_change(&view, &RULES, now), Some(Change::Readdress(ProxyId(2), "elsewhere:1".to_owned())));
+    }
+
+    #[test]
+    fn a_majority_is_one_of_both_configurations() {
+        let set = |ids: &[u64]| ids.iter().copied().map(ProxyId).collect::<BTreeSet<_>>();
+        let table: [(&[&[u64]], &[u64], bool); 7] = [
+            (&[&[1]], &[1], true),
+            (&[&[1, 2]], &[1], false),
+            (&[&[1, 2, 3]], &[1], false),
+            (&[&[1, 2, 3]], &[1, 3], true),
+            (&[&[1, 2, 3]], &[1, 4, 5], false),
+            (&[&[1], &[1, 2]], &[1], false),
+            (&[&[1, 2, 3], &[3, 4, 5]], &[1, 2, 3, 4], true),
+        ];
+        for (configurations, members, expected) in table {
+            let configurations: Vec<_> = configurations.iter().map(|voters| set(voters)).collect();
+            assert_eq!(is_majority(&configurations, &set(members)), expected, "{configurations:?} {members:?}");
+        }
     }
 
     #[test]

@@ -120,6 +120,7 @@ async fn a_member_that_is_cut_off_knows_it_and_comes_back() {
     let lonely = all.iter().find(|store| store.status().id != leader).expect("a follower");
     let id = lonely.status().id;
     let held = *lonely.lease().borrow();
+    let term = lonely.status().term;
     network.cut(id.0);
 
     let mut lease = lonely.lease();
@@ -134,6 +135,7 @@ async fn a_member_that_is_cut_off_knows_it_and_comes_back() {
     network.mend(id.0);
     has_lease(lonely).await;
     assert_ne!(*lonely.lease().borrow(), held, "the leader had ended that epoch");
+    assert_eq!((other.status().term, lonely.status().term), (term, term), "it has not campaigned alone");
     stop(all, &network).await;
 }
 

@@ -64,6 +64,7 @@ fn the_bytes_of_requests() {
         Request::Leader(LeaderRequest::ReadIndex),
         Request::Leader(LeaderRequest::Renew(Epoch(7))),
         Request::Relayed { origin: ProxyId(3), request: LeaderRequest::ReadIndex },
+        Request::Ping,
     ];
     check(&requests, REQUESTS);
 }
@@ -85,6 +86,7 @@ fn the_bytes_of_responses() {
         Response::Refused(Refusal::NoQuorum),
         Response::Refused(Refusal::Stopped),
         Response::Refused(Refusal::SnapshotMismatch { expected_id: "s".to_owned(), expected_offset: 300 }),
+        Response::Pong,
     ];
     check(&responses, RESPONSES);
 }
@@ -100,6 +102,7 @@ const REQUESTS: &[&str] = &[
     "0301",
     "030207",
     "040301",
+    "05",
 ];
 const RESPONSES: &[&str] = &[
     "0000",
@@ -116,4 +119,5 @@ const RESPONSES: &[&str] = &[
     "0401",
     "0402",
     "04030173ac02",
+    "05",
 ];

@@ -10,6 +10,7 @@
 //!
 //! It must *never* acknowledge what is not on disk, and never wait without a deadline.
 
+mod campaign;
 mod care;
 mod config;
 #[cfg(test)]

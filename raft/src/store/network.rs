@@ -87,7 +87,7 @@ impl Link {
         match response {
             Response::Refused(Refusal::Stopped) => RemoteError::new(self.target, RaftError::Fatal(Fatal::Stopped)).into(),
             Response::Refused(refusal) => RPCError::Network(NetworkError::new(&refusal)),
-            Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) => {
+            Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) | Response::Pong => {
                 RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request")))
             }
         }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::campaign::mind_the_majority;
 use super::care::{change_members, expire_leases};
 use super::config::StoreConfig;
 use super::core::Core;
@@ -89,6 +90,7 @@ fn run(core: Arc<Core>, writer: Writer, tasks: TaskTracker) -> Inner {
     inner.spawn(2, questions.run(Arc::clone(core)));
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core)));
+    inner.spawn(7, mind_the_majority(Arc::clone(core)));
     inner.spawn(5, watch_for_failure(Arc::clone(core), writer.clone()));
     inner.tasks.spawn(close_when_stopped(inner.stop.clone(), core.raft.clone(), writer));
     inner
