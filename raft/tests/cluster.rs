@@ -5,11 +5,11 @@ mod network;
 use std::sync::Arc;
 use std::time::Duration;
 
-use network::{Network, PATIENCE, config, disks, enroll, first, has_lease, hash, open, start, three, token, until};
+use network::{Network, PATIENCE, config, disks, enroll, first, has_lease, hash, open, start, three, three_with, token, until};
 use warren_raft::command::Enrollment;
 use warren_raft::{
     AgentName, Command, Epoch, KeyHash, LeaseState, MemoryDisk, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Sequence,
-    Service, ServiceKind, SledDisk, TokenRole,
+    Service, ServiceKind, SledDisk, StoreConfig, TokenRole,
 };
 
 fn agent(name: &str) -> AgentName {
@@ -120,7 +120,6 @@ async fn a_member_that_is_cut_off_knows_it_and_comes_back() {
     let lonely = all.iter().find(|store| store.status().id != leader).expect("a follower");
     let id = lonely.status().id;
     let held = *lonely.lease().borrow();
-    let term = lonely.status().term;
     network.cut(id.0);
 
     let mut lease = lonely.lease();
@@ -135,6 +134,27 @@ async fn a_member_that_is_cut_off_knows_it_and_comes_back() {
     network.mend(id.0);
     has_lease(lonely).await;
     assert_ne!(*lonely.lease().borrow(), held, "the leader had ended that epoch");
+    stop(all, &network).await;
+}
+
+/// What pre-vote is for. The lease is long, so that its end comes after several election time-outs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_is_cut_off_does_not_depose_the_leader() {
+    let (network, disks) = (Network::default(), disks());
+    let all = three_with(&network, &disks, |config| StoreConfig {
+        election_timeout: Duration::from_millis(600),
+        lease: Duration::from_millis(2_400),
+        ..config
+    })
+    .await;
+    let leader = all[0].status().leader.expect("a leader");
+    let lonely = all.iter().find(|store| store.status().id != leader).expect("a follower");
+    let (id, term) = (lonely.status().id, lonely.status().term);
+    network.cut(id.0);
+    let other = all.iter().find(|store| store.status().id != id).expect("another");
+    until(other, |store| store.table().epoch(id).is_none()).await;
+    network.mend(id.0);
+    lonely.confirm(PATIENCE).await.expect("it is back");
     assert_eq!((other.status().term, lonely.status().term), (term, term), "it has not campaigned alone");
     stop(all, &network).await;
 }

@@ -159,16 +159,25 @@ pub(crate) async fn enroll(store: &RoutingStore, role: TokenRole, token: TokenId
     }
 }
 
-/// Three members that all vote, all with an epoch; member 3 finds the leader through member 2.
+/// Three members that all vote, all with an epoch.
 pub(crate) async fn three(network: &Network, disks: &[Arc<MemoryDisk>; 3]) -> Vec<RoutingStore> {
-    let one = first(network, config(1, &[]), disks[0].clone()).await;
+    three_with(network, disks, |config| config).await
+}
+
+/// The same with other settings; member 3 finds the leader through member 2.
+pub(crate) async fn three_with(
+    network: &Network,
+    disks: &[Arc<MemoryDisk>; 3],
+    adapt: fn(StoreConfig) -> StoreConfig,
+) -> Vec<RoutingStore> {
+    let one = first(network, adapt(config(1, &[])), disks[0].clone()).await;
     let token = token(&one, TokenRole::Proxy, 2).await;
     assert_eq!(enroll(&one, TokenRole::Proxy, token, "proxy-2", 2).await, Some(ProxyId(2)));
-    let two = open(network, config(2, &[1]), disks[1].clone()).await;
+    let two = open(network, adapt(config(2, &[1])), disks[1].clone()).await;
     two.live(start(2));
     has_lease(&two).await;
     assert_eq!(enroll(&two, TokenRole::Proxy, token, "proxy-3", 3).await, Some(ProxyId(3)));
-    let three = open(network, config(3, &[2]), disks[2].clone()).await;
+    let three = open(network, adapt(config(3, &[2])), disks[2].clone()).await;
     three.live(start(3));
     has_lease(&three).await;
     let all = vec![one, two, three];
