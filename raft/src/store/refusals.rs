@@ -37,7 +37,7 @@ fn config(id: u64) -> StoreConfig {
         promote_after: Duration::from_secs(10),
         lease: Duration::from_secs(3),
         seed: 1,
-        wall: || Timestamp(1),
+        wall: Arc::new(|| Timestamp(1)),
         tuning: Tuning { drive: DiskDrive::Task, ..Tuning::default() },
     }
 }

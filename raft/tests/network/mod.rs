@@ -97,7 +97,7 @@ pub(crate) fn config(id: u64, seeds: &[u64]) -> StoreConfig {
         promote_after: Duration::from_millis(100),
         lease: Duration::from_millis(600),
         seed: id,
-        wall: || Timestamp(1_000_000),
+        wall: Arc::new(|| Timestamp(1_000_000)),
         tuning: Tuning::default(),
     }
 }
