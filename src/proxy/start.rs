@@ -325,7 +325,7 @@ impl Wiring {
     fn serve_public(&self) {
         let (tell, cluster) = watch::channel(ClusterView::of(&self.store.table()));
         self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
-        let enrollments = Enrollments { env: self.ground.env.clone(), store: self.store.clone(), name: self.ground.proxy.name.to_string() };
+        let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),
             agents: Arc::new(self.agents(cluster)),
