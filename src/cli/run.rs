@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tracing::field::display;
 use warren_raft::{Service, ServiceKind};
 
 use super::signals::Signals;
@@ -41,8 +42,9 @@ pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
         () = signals.stop() => return Ok(()),
     };
     tracing::info!(
-        proxy = %running.id(), name = %config.proxy.name, public = ?running.public_addr().ok(), peer = ?running.peer_addr().ok(),
-        http = ?running.http_addr(), admin = %config.admin.socket.display(), "proxy runs"
+        proxy = %running.id(), name = %config.proxy.name, public = running.public_addr().ok().map(display),
+        peer = running.peer_addr().ok().map(display), http = running.http_addr().map(display),
+        admin = %config.admin.socket.display(), "proxy runs"
     );
     serve(running, &mut signals).await
 }

@@ -101,11 +101,12 @@ impl Links {
         link
     }
 
-    /// Takes in a connection that the peer has dialled; of a peer that is not known yet, the table will tell.
+    /// Takes in a connection that the peer has dialled. A peer that is not known yet has just joined, and its table is still to come over
+    /// this very connection: until it tells more, the peer is where it dialled from.
     pub(super) fn accepted(&self, made: &PeerConnection) {
-        if let Some(link) = self.lock().get(&made.peer).cloned() {
-            link.put(made.kind, &made.connection, made.peer);
-        }
+        let known = self.lock().get(&made.peer).cloned();
+        let link = known.unwrap_or_else(|| self.link(made.peer, &made.connection.remote_address().to_string()));
+        link.put(made.kind, &made.connection, made.peer);
     }
 
     /// Opens a stream for a dial to `peer`.

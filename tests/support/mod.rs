@@ -1,0 +1,30 @@
+//! What the end-to-end tests share: real `warren` processes on 127.0.0.1, and the programs on both sides of them.
+//!
+//! Everything listens on port 0, a test learns the ports from what the processes offer. Nothing waits by sleeping for luck: [`wait_for`] looks at
+//! a state until it is there, and gives up with a message. Every process is killed and waited for when its owner is dropped, and a test
+//! that fails shows its logs.
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
+
+mod admin;
+mod agent;
+mod cli;
+mod client;
+mod cluster;
+mod pattern;
+mod process;
+mod proxy;
+mod shared;
+mod target;
+mod wait;
+
+pub(crate) use admin::{get, get_json};
+pub(crate) use agent::Agent;
+pub(crate) use cli::{Ended, warren};
+pub(crate) use client::{Client, Forward, Open};
+pub(crate) use cluster::Cluster;
+pub(crate) use pattern::{exchange, random_bytes};
+pub(crate) use process::Process;
+pub(crate) use proxy::{Ports, Proxy};
+pub(crate) use shared::{Shared, SharedCluster};
+pub(crate) use target::{Target, closed_port};
+pub(crate) use wait::{LONG, wait_for, wait_up_to};

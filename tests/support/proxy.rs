@@ -1,0 +1,206 @@
+//! One proxy: its directory, its configuration and its process.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Process, get_json, wait_for};
+
+/// Which ports a proxy takes when it starts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ports {
+    /// Whichever are free.
+    Fresh,
+    /// Those that it had.
+    Same,
+}
+
+/// A proxy that runs, or did.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    name: String,
+    home: PathBuf,
+    process: Option<Process>,
+    listen: [String; 2],
+}
+
+impl Proxy {
+    /// A proxy `proxy-NUMBER` that keeps everything in `home` and does not run yet.
+    pub(crate) fn new(home: &Path, number: usize) -> Self {
+        let any = || "127.0.0.1:0".to_owned();
+        Self { name: format!("proxy-{number}"), home: home.to_owned(), process: None, listen: [any(), any()] }
+    }
+
+    /// Starts it: a new data directory begins a cluster.
+    pub(crate) fn start(&mut self) {
+        self.run(&["proxy"]);
+    }
+
+    /// Starts it as a further proxy of the cluster behind `address`.
+    pub(crate) fn join(&mut self, address: SocketAddr, token: &Path) {
+        self.run(&["join", &address.to_string(), "--token-file", text(token)]);
+    }
+
+    /// Starts it again, as a process that is given only its configuration.
+    pub(crate) fn restart(&mut self, ports: Ports) {
+        assert!(self.process.is_none(), "`{}` runs", self.name);
+        if ports == Ports::Fresh {
+            self.listen = Self::new(&self.home, 0).listen;
+        }
+        self.start();
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.process().kill();
+        self.process = None;
+    }
+
+    /// Ends it by TERM, and expects it to end well.
+    pub(crate) fn stop(&mut self) {
+        self.terminate();
+        self.wait_stopped();
+    }
+
+    /// Tells it to end.
+    pub(crate) fn terminate(&mut self) {
+        self.process().signal("TERM");
+    }
+
+    /// Waits until it has ended well.
+    pub(crate) fn wait_stopped(&mut self) {
+        let ended = self.process().wait();
+        assert_eq!(ended.code(), Some(0), "{}", self.log());
+        self.process = None;
+    }
+
+    /// Waits until it has its lease, and notes its ports.
+    pub(crate) fn wait_ready(&mut self) {
+        wait_for(&format!("`{}` is ready", self.name.clone()), || {
+            self.must_run();
+            let status = self.status()?;
+            let row = row(&status, &self.name)?;
+            // Only a proxy that holds its lease calls itself healthy.
+            (row["state"] == "healthy").then_some(())
+        });
+        self.listen = [self.peer_address(), self.public_address()].map(|address| address.to_string());
+    }
+
+    /// Panics if its process has ended.
+    pub(crate) fn must_run(&mut self) {
+        self.process().must_run();
+    }
+
+    /// Whether its process has been started and not been ended.
+    pub(crate) fn runs(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.home.join(format!("{}.toml", self.name))
+    }
+
+    /// Its data directory.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.home.join(&self.name)
+    }
+
+    /// What it shows of the cluster; `None` while it does not answer.
+    pub(crate) fn status(&self) -> Option<Value> {
+        self.get("/v1/status")
+    }
+
+    /// What it shows at `path` of its admin socket; `None` while it does not answer.
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        get_json(&self.data_dir().join("admin.sock"), path)
+    }
+
+    /// Where agents and clients reach it.
+    pub(crate) fn public_address(&self) -> SocketAddr {
+        address(&self.row()["public_addresses"][0])
+    }
+
+    /// Where peers reach it.
+    pub(crate) fn peer_address(&self) -> SocketAddr {
+        address(&self.row()["peer_address"])
+    }
+
+    /// Where probes reach it, as it has logged.
+    pub(crate) fn http_address(&self) -> SocketAddr {
+        let lines = self.log();
+        let runs = lines.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut runs = runs.filter(|line| line["message"] == "proxy runs");
+        address(&runs.next().expect("it has logged that it runs")["http"])
+    }
+
+    /// The names of the proxies at which this one sees `agent`.
+    pub(crate) fn places_of(&self, agent: &str) -> Vec<String> {
+        let routes = self.get("/v1/routes");
+        let routes = routes.iter().flat_map(|view| view["routes"].as_array().expect("routes"));
+        routes.filter(|route| route["agent"] == agent).map(|route| word(&route["proxy"])).collect()
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    /// Shows the end of its log, for a test that fails.
+    pub(crate) fn show(&self) {
+        self.process.iter().for_each(Process::show);
+    }
+
+    fn row(&self) -> Value {
+        let status = self.status().expect("it answers");
+        row(&status, &self.name).expect("it is in its own table").clone()
+    }
+
+    fn run(&mut self, words: &[&str]) {
+        fs::write(self.config(), self.configuration()).expect("its configuration");
+        let config = self.config();
+        let words = [&["--config", text(&config)], words].concat();
+        self.process = Some(Process::start(&self.name, &self.home, &words, &[]));
+    }
+
+    fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("it was started")
+    }
+
+    /// Quick to notice, but not so quick that a busy machine looks like a dead one.
+    fn configuration(&self) -> String {
+        let (name, data_dir) = (&self.name, self.data_dir());
+        let [peer, public] = &self.listen;
+        format!(
+            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = \"2s\"\n\
+             [peer]\nlisten = {peer:?}\n[public]\nlisten = {public:?}\n\
+             [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"500ms\"\npromote_after = \"200ms\"\n\
+             [liveness]\nlease = \"2s\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
+             [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n"
+        )
+    }
+}
+
+/// A path in a command line.
+pub(super) fn text(path: &Path) -> &str {
+    path.to_str().expect("a path of this test is text")
+}
+
+fn row<'a>(status: &'a Value, name: &str) -> Option<&'a Value> {
+    status["proxies"].as_array()?.iter().find(|row| row["name"] == name)
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+fn address(value: &Value) -> SocketAddr {
+    word(value).parse().expect("an address")
+}
