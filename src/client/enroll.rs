@@ -35,8 +35,10 @@ pub async fn enroll(
     store: &CredentialStore,
     env: &Env,
 ) -> Result<String, EnrollError> {
-    if store.is_enrolled() {
-        let known = store.load()?;
+    if store.is_enrolled()
+        && let known = store.load()?
+        && !known.remaining(env.wall.now()).is_zero()
+    {
         return Err(EnrollError::Enrolled(store.dir().to_owned(), known.identity().name.clone()));
     }
     let key = store.key_or_new(&env.entropy)?;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::NewToken;
@@ -115,9 +116,8 @@ impl Dev {
         }
         self.session.close(Duration::from_millis(200)).await;
         self.agent.shutdown().await;
-        for proxy in self.proxies.into_iter().rev() {
-            proxy.stop().await;
-        }
+        let mut stopping: JoinSet<()> = self.proxies.into_iter().map(RunningProxy::stop).collect();
+        while stopping.join_next().await.is_some() {}
         self.cancel.cancel();
         self.demo.close();
         self.demo.wait().await;

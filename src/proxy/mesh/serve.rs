@@ -50,23 +50,25 @@ pub(crate) async fn run(
             () = cancel.cancelled() => return,
         };
         let Some(connection) = connection else { return };
-        tasks.spawn(serve(connection, service.clone(), tasks.clone()));
+        tasks.spawn(serve(connection, service.clone(), tasks.clone(), cancel.clone()));
     }
 }
 
-async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskTracker) {
+async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskTracker, cancel: CancellationToken) {
     let limit = match made.kind {
         LinkKind::Control => MAX_REQUESTS,
         LinkKind::Bulk => MAX_DIALS,
     };
     made.connection.set_max_concurrent_bi_streams(limit.into());
     let reason = loop {
-        match made.connection.accept_bi().await {
-            Ok(stream) => {
-                let (service, peer, kind) = (service.clone(), made.peer, made.kind);
-                tasks.spawn(async move { answer(peer, kind, stream, &*service).await });
+        match cancel.run_until_cancelled(made.connection.accept_bi()).await {
+            Some(Ok(stream)) => {
+                let (service, peer, kind, cancel) = (service.clone(), made.peer, made.kind, cancel.clone());
+                tasks.spawn(async move { cancel.run_until_cancelled(answer(peer, kind, stream, &*service)).await });
             }
-            Err(reason) => break reason,
+            Some(Err(reason)) => break reason,
+            // The connection itself closes with its endpoint: this proxy may still have something to say on it.
+            None => return,
         }
     };
     tracing::info!(peer = %made.peer, kind = made.kind.as_str(), %reason, "peer disconnected");
