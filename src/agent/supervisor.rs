@@ -143,7 +143,7 @@ impl Supervisor {
             Event::Leaving { .. } => {}
             Event::Ended { way, sequence, proxy, reason, retry_after } => {
                 let failed = Ended { sequence, proxy, retry_after };
-                tracing::info!(?proxy, reason, "tunnel lost");
+                tracing::info!(proxy = proxy.map(tracing::field::display), reason, "tunnel lost");
                 self.ended(&way, &failed, rng);
             }
             Event::Renewed { certificate } => self.renewed(&certificate),
