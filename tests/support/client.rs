@@ -133,6 +133,11 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A connection through it, on which nothing waits for ever.
     ///
     /// # Errors
