@@ -53,9 +53,12 @@ fn writes_json(format: LogFormat) -> bool {
 }
 
 fn filter(configured: &str, verbosity: Verbosity) -> EnvFilter {
+    // openraft warns of what is everyday life in a group: a peer that is not there, a vote that was overtaken. The store reports by
+    // itself what matters, and whoever wants more names the target.
+    let configured = if configured.contains("openraft") { configured.to_owned() } else { format!("{configured},openraft=off") };
     let directives = match verbosity {
         Verbosity::Quiet => "error".to_owned(),
-        Verbosity::Configured => configured.to_owned(),
+        Verbosity::Configured => configured,
         Verbosity::Debug => format!("{configured},warren=debug,warren_raft=debug"),
         Verbosity::Trace => format!("{configured},warren=trace,warren_raft=trace"),
     };
@@ -71,9 +74,9 @@ mod tests {
     fn verbosity_changes_the_filter() {
         let table = [
             (Verbosity::Quiet, "error"),
-            (Verbosity::Configured, "info"),
-            (Verbosity::Debug, "warren_raft=debug,warren=debug,info"),
-            (Verbosity::Trace, "warren_raft=trace,warren=trace,info"),
+            (Verbosity::Configured, "openraft=off,info"),
+            (Verbosity::Debug, "warren_raft=debug,openraft=off,warren=debug,info"),
+            (Verbosity::Trace, "warren_raft=trace,openraft=off,warren=trace,info"),
         ];
         for (verbosity, expected) in table {
             assert_eq!(filter("info", verbosity).to_string(), expected);

@@ -10,6 +10,8 @@
 
 pub mod command;
 pub mod disk;
+#[cfg(test)]
+mod golden;
 pub mod ids;
 pub mod lease;
 pub mod membership;

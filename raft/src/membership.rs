@@ -70,8 +70,13 @@ fn promote(view: &View, rules: &Rules, now: Instant) -> Option<Change> {
     let ripe = |id: &ProxyId| view.healthy_since.get(id).is_some_and(|since| now.saturating_duration_since(*since) >= rules.promote_after);
     let candidate = view.members.keys().find(|id| !view.voters.contains(id) && ripe(id))?;
     let healthy = view.voters.iter().filter(|id| view.healthy_since.contains_key(id)).count() + 1;
-    let needed = (view.voters.len() + 1) / 2 + 1;
+    let needed = view.voters.len().div_ceil(2) + 1;
     (healthy >= needed).then_some(Change::Promote(*candidate))
+}
+
+/// Whether these members are a majority of the group, between two configurations of both.
+pub fn is_majority(configurations: &[BTreeSet<ProxyId>], members: &BTreeSet<ProxyId>) -> bool {
+    configurations.iter().all(|voters| voters.intersection(members).count() > voters.len() / 2)
 }
 
 /// Since when each member has been healthy without a break.
@@ -148,6 +153,23 @@ mod tests {
         let mut view = view(2, 2, 2, &[1, 2], now);
         view.started.insert(ProxyId(2), "elsewhere:1".to_owned());
         assert_eq!(next_change(&view, &RULES, now), Some(Change::Readdress(ProxyId(2), "elsewhere:1".to_owned())));
+    }
+
+    #[test]
+    fn a_majority_is_one_of_both_configurations() {
+        let set = |ids: &[u64]| ids.iter().copied().map(ProxyId).collect::<BTreeSet<_>>();
+        let table = [
+            (vec![set(&[1])], set(&[1]), true),
+            (vec![set(&[1, 2])], set(&[1]), false),
+            (vec![set(&[1, 2, 3])], set(&[1]), false),
+            (vec![set(&[1, 2, 3])], set(&[1, 3]), true),
+            (vec![set(&[1, 2, 3])], set(&[1, 4, 5]), false),
+            (vec![set(&[1]), set(&[1, 2])], set(&[1]), false),
+            (vec![set(&[1, 2, 3]), set(&[3, 4, 5])], set(&[1, 2, 3, 4]), true),
+        ];
+        for (configurations, members, expected) in table {
+            assert_eq!(is_majority(&configurations, &members), expected, "{configurations:?} {members:?}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::supervisor::Agent;
 use crate::failure::Failure;
 use crate::identity::credentials::CredentialsError;
 use crate::identity::enroll::Enrolling;
-use crate::identity::token::TokenReadError;
 use crate::identity::files::{self, Access};
+use crate::identity::token::TokenReadError;
 use crate::identity::{CredentialStore, Credentials, KnownProxies, StoreError, Token};
 use crate::net::{Env, dialling_endpoint};
 
@@ -32,6 +32,9 @@ pub enum StartError {
     /// No identity, and no token to get one.
     #[error("this machine has no identity in `{0}` and no token to enrol with")]
     NotEnrolled(PathBuf),
+    /// The identity's certificate is over, and there is no token to get a new one.
+    #[error("the certificate in `{0}` has expired: give a new token of the role `agent` to enrol this machine again")]
+    Expired(PathBuf),
     /// The token cannot be read.
     #[error(transparent)]
     Token(#[from] TokenReadError),
@@ -82,18 +85,28 @@ pub(super) async fn identity(
     endpoint: &quinn::Endpoint,
 ) -> Result<(CredentialStore, Credentials, Sequence), StartError> {
     let store = CredentialStore::new(&agent.data_dir);
-    let credentials = if store.is_enrolled() { load(&store, agent)? } else { enroll(&store, agent, env, endpoint).await? };
+    let credentials = match load(&store, agent)? {
+        Some(credentials) if !credentials.remaining(env.wall.now()).is_zero() || agent.token == TokenFrom::Nowhere => credentials,
+        // A machine that slept past its certificate's end enrols again, with the key it has.
+        Some(_) | None => enroll(&store, agent, env, endpoint).await?,
+    };
+    if credentials.remaining(env.wall.now()).is_zero() {
+        return Err(StartError::Expired(agent.data_dir.clone()));
+    }
     let sequence = next_life(&agent.data_dir)?;
     Ok((store, credentials, sequence))
 }
 
-fn load(store: &CredentialStore, agent: &Agent) -> Result<Credentials, StartError> {
+fn load(store: &CredentialStore, agent: &Agent) -> Result<Option<Credentials>, StartError> {
+    if !store.is_enrolled() {
+        return Ok(None);
+    }
     let credentials = store.load()?;
     let found = &credentials.identity().name;
     if found != agent.name.as_str() {
         return Err(StartError::OtherName { dir: agent.data_dir.clone(), found: found.clone(), wanted: agent.name.to_string() });
     }
-    Ok(credentials)
+    Ok(Some(credentials))
 }
 
 async fn enroll(store: &CredentialStore, agent: &Agent, env: &Env, endpoint: &quinn::Endpoint) -> Result<Credentials, StartError> {
@@ -112,9 +125,10 @@ async fn enroll(store: &CredentialStore, agent: &Agent, env: &Env, endpoint: &qu
 fn next_life(dir: &Path) -> Result<Sequence, StoreError> {
     let path = dir.join("lives");
     let lives = match std::fs::read_to_string(&path) {
-        Ok(text) => {
-            text.trim().parse::<u32>().map_err(|_| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?
-        }
+        Ok(text) => text
+            .trim()
+            .parse::<u32>()
+            .map_err(|_| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
         Err(error) => return Err(StoreError::io(&path, error)),
     };

@@ -19,18 +19,9 @@ pub(super) enum Way {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// Its route is committed.
-    Welcomed {
-        way: Way,
-        sequence: Sequence,
-        proxy: ProxyId,
-        proxies: Vec<Member>,
-        strategy: Strategy,
-    },
+    Welcomed { way: Way, sequence: Sequence, proxy: ProxyId, proxies: Vec<Member>, strategy: Strategy },
     /// The cluster has changed.
-    Cluster {
-        proxies: Vec<Member>,
-        strategy: Strategy,
-    },
+    Cluster { proxies: Vec<Member>, strategy: Strategy },
     /// Its proxy is going away.
     Leaving { proxy: ProxyId, sequence: Sequence },
     /// It is no more.

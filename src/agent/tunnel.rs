@@ -13,7 +13,7 @@ use warren_raft::{ProxyId, Sequence, Service};
 use super::events::{Event, Way};
 use super::service;
 use crate::failure::Failure;
-use crate::identity::tls::{Expected, SERVER_NAME};
+use crate::identity::tls::{self, Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls, CredentialsHandle, renew_in};
 use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Elapsed, Env};
@@ -64,6 +64,18 @@ enum TunnelError {
     Stopping,
 }
 
+impl TunnelError {
+    /// Why, as a fragment that says what a refusal means.
+    fn reason(&self) -> String {
+        if let Self::Connection(error) = self
+            && let Some(refused) = tls::refused(error)
+        {
+            return format!("the proxy refused this machine: {refused}");
+        }
+        self.to_string()
+    }
+}
+
 impl Tunnels {
     /// Makes and holds a tunnel; tells the supervisor of its life.
     pub(super) async fn run(&self, way: Way, addresses: Vec<String>, sequence: Sequence) {
@@ -72,7 +84,7 @@ impl Tunnels {
             ended = self.hold(&way, addresses, sequence, &mut proxy) => ended,
             () = self.cancel.cancelled() => Err(TunnelError::Stopping),
         };
-        let reason = ended.as_ref().err().map_or_else(|| "closed".to_owned(), ToString::to_string);
+        let reason = ended.as_ref().err().map_or_else(|| "closed".to_owned(), TunnelError::reason);
         let retry_after = match ended {
             Err(TunnelError::Refused { retry_after, .. }) => Some(retry_after),
             _ => None,

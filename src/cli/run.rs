@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tracing::field::display;
 use warren_raft::{Service, ServiceKind};
 
 use super::signals::Signals;
@@ -16,6 +15,7 @@ use crate::config::{
     AfterEnroll, AgentSettings, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings, TokenSource,
 };
 use crate::dev::Dev;
+use crate::failure::{Code, Failure, Stage};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
 use crate::net::{Env, dialling_endpoint};
 use crate::proxy::{self, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
@@ -140,6 +140,11 @@ fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session
         .into());
     }
     let credentials = store.load().map_err(anyhow::Error::from)?;
+    if credentials.remaining(env.wall.now()).is_zero() {
+        return Err(Failure::new(Code::Denied, Stage::Local, format!("the certificate in `{}` has expired", identity.display()))
+            .with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
+            .into());
+    }
     let handle = CredentialsHandle::new(credentials).map_err(anyhow::Error::from)?;
     let known = if proxies.is_empty() {
         KnownProxies::addresses(&KnownProxies::new(&identity).load().map_err(anyhow::Error::from)?)
@@ -204,27 +209,18 @@ fn say(text: &str) -> Result<(), CliError> {
 
 impl From<proxy::StartError> for CliError {
     fn from(error: proxy::StartError) -> Self {
-        match error {
-            proxy::StartError::Join(JoinError::Refused(failure)) => failure.into(),
-            error => anyhow::Error::from(error).into(),
-        }
+        if let proxy::StartError::Join(JoinError::Refused(failure)) = error { failure.into() } else { anyhow::Error::from(error).into() }
     }
 }
 
 impl From<agent::StartError> for CliError {
     fn from(error: agent::StartError) -> Self {
-        match error {
-            agent::StartError::Enroll(failure) => failure.into(),
-            error => anyhow::Error::from(error).into(),
-        }
+        if let agent::StartError::Enroll(failure) = error { failure.into() } else { anyhow::Error::from(error).into() }
     }
 }
 
 impl From<EnrollError> for CliError {
     fn from(error: EnrollError) -> Self {
-        match error {
-            EnrollError::Refused(failure) => failure.into(),
-            error => anyhow::Error::from(error).into(),
-        }
+        if let EnrollError::Refused(failure) = error { failure.into() } else { anyhow::Error::from(error).into() }
     }
 }

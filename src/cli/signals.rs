@@ -16,7 +16,11 @@ impl Signals {
     /// Catches them.
     pub(super) fn new() -> Result<Self, CliError> {
         let catch = |kind| signal(kind).context("signals cannot be caught");
-        Ok(Self { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())?, hang_up: catch(SignalKind::hangup())? })
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hang_up: catch(SignalKind::hangup())?,
+        })
     }
 
     /// Waits for the next TERM or INT.

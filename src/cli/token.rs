@@ -44,7 +44,7 @@ struct CreateArgs {
     /// Which names it admits, `*` stands for any run of characters
     #[arg(long, value_name = "PATTERN", default_value = "*", env = "WARREN_NAME", hide_env_values = true)]
     name: Glob,
-    /// What a client may reach: `AGENT/SERVICE` with `*` in either part; everything by default
+    /// What a client may reach: `AGENT/SERVICE` with `*` in either part; nothing by default
     #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', env = "WARREN_ALLOW", hide_env_values = true)]
     allow: Vec<Pattern>,
     /// How long it is valid, such as `1h` or `15m`
@@ -78,6 +78,11 @@ async fn create(context: &Context, request: &TokenRequest) -> Result<Exit, CliEr
     if !output.is_json() {
         // The token is out; that its explanation cannot be written changes nothing.
         let _ = std::io::stderr().lock().write_all(explain(&created).as_bytes());
+        if request.role == TokenRole::Client && request.allow.is_empty() {
+            let _ = std::io::stderr()
+                .lock()
+                .write_all(b"warning: this client may reach nothing: `--allow AGENT/SERVICE` says what it may, `*/*` everything\n");
+        }
     }
     Ok(Exit::Success)
 }
@@ -97,18 +102,11 @@ fn explain(created: &TokenCreated) -> String {
 
 impl CreateArgs {
     fn request(self) -> Result<TokenRequest, UsageError> {
-        let is_open = self.role == TokenRole::Client && self.allow.is_empty();
-        let allow = if is_open { vec![everything()] } else { self.allow };
         let ttl_ms = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
-        let request = TokenRequest { role: self.role, name: self.name, allow, ttl_ms, uses: self.uses };
+        let request = TokenRequest { role: self.role, name: self.name, allow: self.allow, ttl_ms, uses: self.uses };
         let hint = || "`warren token create --help`".to_owned();
         request.check().map(|()| request).map_err(|error| UsageError { message: error.to_string(), hint: hint() })
     }
-}
-
-/// Every service of every agent.
-fn everything() -> Pattern {
-    "*/*".parse().expect("`*` in both parts is a pattern")
 }
 
 impl Show for TokenCreated {

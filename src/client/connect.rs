@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, Stdout};
 
 use super::session::Session;
 use crate::failure::{Code, Failure, Stage};
-use crate::net::relay::{self, End, Relayed};
 use crate::net::Stream;
+use crate::net::relay::{self, End, Relayed};
 use crate::target::Target;
 
 /// Carries standard input and output to `target` until both directions have ended.
@@ -19,12 +19,12 @@ use crate::target::Target;
 pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> Result<Relayed, Failure> {
     let dialled = session.dial(target, timeout).await?;
     tracing::debug!(agent = %dialled.agent, hops = dialled.path.len(), trace = %dialled.trace, "connected");
-    let relayed = relay::local(Box::new(Standard { input: tokio::io::stdin(), output: tokio::io::stdout() }), dialled.send, dialled.recv).await;
+    let relayed =
+        relay::local(Box::new(Standard { input: tokio::io::stdin(), output: tokio::io::stdout() }), dialled.send, dialled.recv).await;
     match relayed.end {
         End::Whole => Ok(relayed),
-        End::Reset => {
-            Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset")).with_trace(dialled.trace.to_string()))
-        }
+        End::Reset => Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset"))
+            .with_trace(dialled.trace.to_string())),
     }
 }
 

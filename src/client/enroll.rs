@@ -28,9 +28,17 @@ pub enum EnrollError {
 ///
 /// # Errors
 /// [`EnrollError`]; a key that was made stays, so that the same token can be used again after a lost answer.
-pub async fn enroll(name: &ClientName, addresses: &[String], token: &Token, store: &CredentialStore, env: &Env) -> Result<String, EnrollError> {
-    if store.is_enrolled() {
-        let known = store.load()?;
+pub async fn enroll(
+    name: &ClientName,
+    addresses: &[String],
+    token: &Token,
+    store: &CredentialStore,
+    env: &Env,
+) -> Result<String, EnrollError> {
+    if store.is_enrolled()
+        && let known = store.load()?
+        && !known.remaining(env.wall.now()).is_zero()
+    {
         return Err(EnrollError::Enrolled(store.dir().to_owned(), known.identity().name.clone()));
     }
     let key = store.key_or_new(&env.entropy)?;

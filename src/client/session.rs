@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{RecvStream, SendStream};
+use quinn::{ConnectionError, RecvStream, SendStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use warren_raft::{AgentName, ProxyId};
 
 use crate::failure::{Code, Failure, Stage};
-use crate::identity::tls::{Expected, SERVER_NAME};
+use crate::identity::tls::{self, Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, renew_in};
 use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Env};
-use crate::wire::close::Close;
 use crate::target::Target;
+use crate::wire::close::Close;
 use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, TraceId, frame};
 
 /// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
@@ -71,11 +71,7 @@ impl Session {
     pub async fn dial(&self, target: &Target, timeout: Duration) -> Result<Dialled, Failure> {
         let budget = Budget::new(timeout);
         let connection = self.connection(budget).await?;
-        let lost = |error: &dyn std::fmt::Display| {
-            Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke")
-                .with_cause(error.to_string())
-                .at(connection.remote_address().to_string())
-        };
+        let lost = |error: &dyn std::fmt::Display| broken(&connection, error);
         let request = ClientRequest::Dial(DialRequest { target: target.clone(), budget_ms: budget.left_ms() });
         let exchange = async {
             let (mut send, mut recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
@@ -140,7 +136,9 @@ impl Session {
         let failure = Failure::new(Code::PeerUnreachable, Stage::Local, "no proxy can be reached");
         match connected {
             Ok(Some(connection)) => Ok(connection),
-            Ok(None) => Err(reasons.into_iter().fold(failure, Failure::with_cause).with_hint("check the address and that UDP gets through")),
+            Ok(None) => {
+                Err(reasons.into_iter().fold(failure, Failure::with_cause).with_hint("check the address and that UDP gets through"))
+            }
             Err(_) => {
                 let failure = Failure::new(Code::Timeout, Stage::Local, "no proxy answered in time");
                 let tried = self.shared.proxies.iter().map(|proxy| format!("`{proxy}` did not answer"));
@@ -191,5 +189,25 @@ impl Session {
         if let Err(reason) = kept {
             tracing::warn!(reason, "certificate not renewed");
         }
+    }
+}
+
+/// What the end of a connection means. A proxy's refusal of this machine comes only now: the handshake is complete for a client before the server has
+/// seen its certificate.
+fn broken(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Failure {
+    let at = connection.remote_address().to_string();
+    let reason = connection.close_reason();
+    let enrol = "enrol again with a token made by `warren token create --role client`";
+    match &reason {
+        Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::REFUSED.code() => {
+            Failure::new(Code::Denied, Stage::Ingress, "the proxy does not know this machine").with_hint(enrol).at(at)
+        }
+        Some(reason) if let Some(refused) = tls::refused(reason) => {
+            Failure::new(Code::Denied, Stage::Ingress, "the proxy refused this machine")
+                .with_cause(refused.to_string())
+                .with_hint(enrol)
+                .at(at)
+        }
+        _ => Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke").with_cause(error.to_string()).at(at),
     }
 }

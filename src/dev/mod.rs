@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::NewToken;
@@ -79,11 +80,8 @@ impl Dev {
         text.push_str("\nTry, in another terminal:\n\n");
         for (target, forward) in &self.forwards {
             let address = forward.local_addr();
-            let command = if target.ends_with("web") {
-                format!("curl http://{address}/")
-            } else {
-                format!("nc {} {}", address.ip(), address.port())
-            };
+            let command =
+                if target.ends_with("web") { format!("curl http://{address}/") } else { format!("nc {} {}", address.ip(), address.port()) };
             text.push_str(&format!("  {command:<44} # {target}, through a proxy that does not hold its tunnel\n"));
         }
         let (program, client, socket) = (quote(&program), quote(&client.display().to_string()), quote(&socket.display().to_string()));
@@ -91,7 +89,10 @@ impl Dev {
         text.push_str(&format!("  {program} status --addr {socket}\n"));
         text.push_str(&format!("  {program} agents ls --addr {socket}\n"));
         text.push_str("\nWith an sshd on this machine, publish it as a second agent and log in through the cluster:\n\n");
-        text.push_str(&format!("  {program} token create --addr {socket} --role agent > {}/agent.token\n", quote(&self.home.path.display().to_string())));
+        text.push_str(&format!(
+            "  {program} token create --addr {socket} --role agent > {}/agent.token\n",
+            quote(&self.home.path.display().to_string())
+        ));
         if let Some(public) = self.proxies.first().and_then(|proxy| proxy.public_addr().ok()) {
             let home = quote(&self.home.path.display().to_string());
             text.push_str(&format!(
@@ -115,9 +116,8 @@ impl Dev {
         }
         self.session.close(Duration::from_millis(200)).await;
         self.agent.shutdown().await;
-        for proxy in self.proxies.into_iter().rev() {
-            proxy.stop().await;
-        }
+        let mut stopping: JoinSet<()> = self.proxies.into_iter().map(RunningProxy::stop).collect();
+        while stopping.join_next().await.is_some() {}
         self.cancel.cancel();
         self.demo.close();
         self.demo.wait().await;
@@ -139,7 +139,9 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        if self.is_temporary && let Err(error) = std::fs::remove_dir_all(&self.path) {
+        if self.is_temporary
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
             tracing::warn!(path = %self.path.display(), %error, "the temporary directory was not removed");
         }
     }
@@ -226,10 +228,13 @@ async fn token(proxy: &RunningProxy, role: TokenRole, home: &Path, env: &Env) ->
 async fn start_agent(home: &Path, proxies: &[RunningProxy], services: &[(&str, SocketAddr)], env: &Env) -> anyhow::Result<RunningAgent> {
     let last = proxies.last().context("there is no proxy")?;
     let data_dir = home.join("agent");
-    let token = if CredentialStore::new(&data_dir).is_enrolled() { TokenFrom::Nowhere } else { TokenFrom::File(token(last, TokenRole::Agent, home, env).await?) };
-    let service = |(name, target): &(&str, SocketAddr)| {
-        Ok(Service { name: name.parse()?, target: target.to_string(), kind: ServiceKind::Tcp })
+    let token = if CredentialStore::new(&data_dir).is_enrolled() {
+        TokenFrom::Nowhere
+    } else {
+        TokenFrom::File(token(last, TokenRole::Agent, home, env).await?)
     };
+    let service =
+        |(name, target): &(&str, SocketAddr)| Ok(Service { name: name.parse()?, target: target.to_string(), kind: ServiceKind::Tcp });
     let services = services.iter().map(service).collect::<anyhow::Result<_>>()?;
     let agent = Agent { name: AGENT.parse()?, proxies: vec![last.public_addr()?.to_string()], services, data_dir, token };
     let running = agent.start(env.clone()).await?;
@@ -263,4 +268,3 @@ fn quote(word: &str) -> String {
     let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:@".contains(c));
     if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
-

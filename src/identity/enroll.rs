@@ -60,7 +60,10 @@ impl Enrolling<'_> {
             }
         }
         let failure = Failure::new(Code::PeerUnreachable, Stage::Local, "no proxy could be asked to enrol this machine");
-        Err(causes.into_iter().fold(failure, Failure::with_cause).with_hint("check the address, that UDP gets through, and that the token is this cluster's"))
+        Err(causes
+            .into_iter()
+            .fold(failure, Failure::with_cause)
+            .with_hint("check the address, that UDP gets through, and that the token is this cluster's"))
     }
 
     async fn connect(
@@ -72,7 +75,8 @@ impl Enrolling<'_> {
         let (tls, verified) = ClientTls::enroll(self.token.fingerprint(), env);
         let config = quic::client_config(tls, env, Profile::Enroll.dialling(address));
         let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| error.to_string())?;
-        let connection = Budget::new(HANDSHAKE).run(connecting).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let connection =
+            Budget::new(HANDSHAKE).run(connecting).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         let ca = verified.ca().ok_or("its authority was not verified")?;
         Ok((connection, ca))
     }
@@ -81,7 +85,9 @@ impl Enrolling<'_> {
         let asked = Budget::new(ANSWER).run(self.exchange(connection)).await;
         Close::DONE.close(connection);
         let at = connection.remote_address().to_string();
-        let broke = |reason: String| Failure::new(Code::PeerUnreachable, Stage::Ingress, "the proxy did not answer").with_cause(reason).at(at.clone());
+        let broke = |reason: String| {
+            Failure::new(Code::PeerUnreachable, Stage::Ingress, "the proxy did not answer").with_cause(reason).at(at.clone())
+        };
         match asked.map_err(|error| broke(error.to_string()))?.map_err(|error| broke(error.to_string()))? {
             EnrollReply::Enrolled(enrolled) => {
                 let credentials = self.credentials(&enrolled, ca).map_err(|error| broke(error.to_string()))?;

@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+    const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
     async fn pair() -> (Box<dyn Stream>, Box<dyn Stream>) {
         let mut listener = RealNet.listen(LOOPBACK).await.expect("a port");

@@ -126,6 +126,8 @@ async fn download(recv: &mut RecvStream, writer: &mut WriteHalf<Box<dyn Stream>>
             *moved += chunk.len() as u64;
             writer.write_all_buf(chunk).await?;
         }
+        // Standard output keeps what follows the last line's end until it is told, and a terminal's or ssh's bytes have no lines.
+        writer.flush().await?;
     }
     Ok(writer.shutdown().await?)
 }

@@ -13,7 +13,7 @@ use crate::wire::Member;
 
 /// A data directory in use by this process.
 #[derive(Debug)]
-pub struct DataDir {
+pub(super) struct DataDir {
     path: PathBuf,
     /// Held as long as the proxy runs; the kernel lets go of it when the process dies.
     _lock: File,
@@ -97,7 +97,9 @@ impl DataDir {
     pub(super) fn member(&self) -> Result<Option<MemberFile>, StoreError> {
         let path = self.member_path();
         match files::read(&path, Access::Public) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| StoreError::Damaged { path, expected: "which member this is (JSON)" }),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|_| StoreError::Damaged { path, expected: "which member this is (JSON)" })
+            }
             Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error),
         }

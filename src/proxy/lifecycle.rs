@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{LeaseState, ProxyId, RoutingStore, Table};
+use warren_raft::{Command, LeaseState, ProxyId, RoutingStore, Table};
 
 use super::data_dir::DataDir;
 use super::mesh::Links;
@@ -23,6 +23,8 @@ use crate::wire::close::Close;
 const DRAIN_STEP: Duration = Duration::from_millis(50);
 /// How long agents get to open a tunnel elsewhere before theirs is closed here.
 const HANDOVER: Duration = Duration::from_secs(5);
+/// How long the cluster may take to note that this proxy has left; if it does not, the lease ends by itself.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the last packets may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -116,16 +118,16 @@ impl RunningProxy {
 
     /// Stops at once; whatever runs through it is cut.
     pub async fn stop(self) {
-        let Parts { store, links, peer, public, tasks, leaving, stopped, dir, .. } = self.0;
+        let Parts { id, store, links, peer, public, tasks, leaving, stopped, dir, .. } = self.0;
         leaving.cancel();
         stopped.cancel();
-        for endpoint in [&public, &peer] {
-            endpoint.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
-        }
-        links.shutdown().await;
+        public.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
         tasks.close();
         tasks.wait().await;
+        give_up_epoch(&store, id).await;
+        links.shutdown().await;
         store.shutdown().await;
+        peer.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
         for endpoint in [public, peer] {
             // A peer that does not answer is not waited for.
             let _ = Budget::new(GOODBYE).run(endpoint.wait_idle()).await;
@@ -151,5 +153,13 @@ impl RunningProxy {
             }
             tokio::time::sleep(DRAIN_STEP).await;
         }
+    }
+}
+
+/// Ends this proxy's epoch, and with it its routes, in one entry, so that nobody dials here while the lease runs out.
+async fn give_up_epoch(store: &RoutingStore, proxy: ProxyId) {
+    let LeaseState::Held(epoch) = *store.lease().borrow() else { return };
+    if let Err(error) = store.propose(Command::ExpireProxy { proxy, epoch }, FAREWELL).await {
+        tracing::debug!(%error, "the cluster was not told");
     }
 }

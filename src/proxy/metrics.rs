@@ -14,7 +14,7 @@ use crate::net::relay::Relayed;
 
 /// The counters of one proxy. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub(super) struct Metrics {
     /// Dials of this proxy's clients by outcome: `connected`, or the code of the failure.
     dials: Family<DialLabels, Counter>,
     /// Streams that run through this proxy now, as ingress or as owner.
@@ -42,7 +42,7 @@ struct Gauges {
 
 /// The state at a scrape.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sample {
+pub(super) struct Sample {
     /// Tunnels at this proxy.
     pub tunnels: u64,
     /// Peers with a live control connection.
@@ -66,7 +66,7 @@ struct DialLabels {
 
 /// Counts a running stream until it is dropped.
 #[derive(Debug)]
-pub struct RunningStream(Gauge);
+pub(super) struct RunningStream(Gauge);
 
 impl Drop for RunningStream {
     fn drop(&mut self) {
@@ -76,7 +76,7 @@ impl Drop for RunningStream {
 
 impl Metrics {
     /// Counters under the prefix `warren_` in `registry`.
-    pub fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             dials: Family::default(),
             streams: Gauge::default(),
@@ -97,28 +97,32 @@ impl Metrics {
         registry.register("raft_applied_index", "The last log entry applied", metrics.gauges.applied_index.clone());
         registry.register("lease_held", "1 while this proxy holds its lease", metrics.gauges.lease_held.clone());
         registry.register("raft_is_leader", "1 while this proxy leads the group", metrics.gauges.is_leader.clone());
-        registry.register("certificate_remaining_seconds", "How much longer this proxy's certificate is valid", metrics.gauges.certificate_remaining.clone());
+        registry.register(
+            "certificate_remaining_seconds",
+            "How much longer this proxy's certificate is valid",
+            metrics.gauges.certificate_remaining.clone(),
+        );
         metrics
     }
 
     /// Notes the end of a dial: connected, or failed with a code.
-    pub fn dialled(&self, failed: Option<Code>) {
+    pub(super) fn dialled(&self, failed: Option<Code>) {
         self.dials.get_or_create(&DialLabels { outcome: failed.map_or("connected", Code::as_str) }).inc();
     }
 
     /// Notes a running stream.
-    pub fn stream(&self) -> RunningStream {
+    pub(super) fn stream(&self) -> RunningStream {
         self.streams.inc();
         RunningStream(self.streams.clone())
     }
 
     /// Streams that run now.
-    pub fn streams(&self) -> u64 {
+    pub(super) fn streams(&self) -> u64 {
         u64::try_from(self.streams.get()).unwrap_or_default()
     }
 
     /// Notes a stream that has ended.
-    pub fn relayed(&self, relayed: &Relayed) {
+    pub(super) fn relayed(&self, relayed: &Relayed) {
         self.sent_bytes.inc_by(relayed.sent_bytes);
         self.received_bytes.inc_by(relayed.received_bytes);
         if relayed.end == crate::net::relay::End::Reset {
@@ -127,7 +131,7 @@ impl Metrics {
     }
 
     /// Sets what is read off other parts.
-    pub fn sample(&self, sample: &Sample) {
+    pub(super) fn sample(&self, sample: &Sample) {
         self.gauges.tunnels.set(sample.tunnels);
         self.gauges.peers_connected.set(sample.peers_connected);
         self.gauges.routes.set(sample.routes);
@@ -136,5 +140,4 @@ impl Metrics {
         self.gauges.is_leader.set(sample.is_leader);
         self.gauges.certificate_remaining.set(sample.certificate_remaining.as_secs());
     }
-
 }

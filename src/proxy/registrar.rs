@@ -13,6 +13,7 @@ use warren_raft::{AgentName, Command, Committed, Epoch, LeaseState, ProposeError
 
 use super::tunnels::{Tunnel, Tunnels};
 use crate::net::{Backoff, Budget, Env};
+use crate::wire::close::Close;
 
 /// How long one proposal waits for a quorum before it is made again.
 const PROPOSE: Duration = Duration::from_secs(10);
@@ -20,8 +21,8 @@ const PROPOSE: Duration = Duration::from_secs(10);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Registers and withdraws the routes of one proxy.
-#[derive(Debug)]
-pub struct Registrar {
+#[derive(Clone, Debug)]
+pub(super) struct Registrar {
     /// This proxy.
     pub me: ProxyId,
     /// Where the routes are.
@@ -34,7 +35,7 @@ pub struct Registrar {
 
 /// A route that stands in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registered {
+pub(super) struct Registered {
     /// The epoch it was registered in.
     pub epoch: Epoch,
     /// The log index it stands at.
@@ -46,7 +47,7 @@ impl Registrar {
     ///
     /// # Errors
     /// [`ProposeError`]: not committed within the budget, or rejected.
-    pub async fn register(&self, agent: &AgentName, sequence: Sequence, budget: Budget) -> Result<Registered, ProposeError> {
+    pub(super) async fn register(&self, agent: &AgentName, sequence: Sequence, budget: Budget) -> Result<Registered, ProposeError> {
         let mut lease = self.store.lease();
         loop {
             let epoch = held(&mut lease, budget).await?;
@@ -62,32 +63,35 @@ impl Registrar {
         }
     }
 
-    /// Withdraws the route of a tunnel that has ended, as often as it takes.
-    pub async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
+    /// Withdraws the route of a tunnel that has ended, as often as it takes. Also when the table shows none: a registration whose outcome is
+    /// not known may still be on its way, and this proxy's later proposal rules it out or undoes it.
+    pub(crate) async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
+        // A proxy that stops ends its epoch, and every route with it.
+        let _ = cancel.run_until_cancelled(self.withdraw_until_done(tunnel)).await;
+    }
+
+    async fn withdraw_until_done(&self, tunnel: &Tunnel) {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut rng = self.env.entropy.split("withdraw").rng();
+        let mut lease = self.store.lease();
         loop {
+            let Ok(held) = held(&mut lease, Budget::new(PROPOSE)).await else { continue };
             let table = self.store.table();
-            let Some(route) = table.routes_of(&tunnel.agent).find(|route| route.proxy == self.me && route.sequence == tunnel.sequence) else {
-                return;
-            };
-            let command =
-                Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch: route.epoch, sequence: tunnel.sequence };
+            let visible = table.routes_of(&tunnel.agent).find(|route| route.proxy == self.me && route.sequence == tunnel.sequence);
+            let epoch = visible.map_or(held, |route| route.epoch);
+            let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence: tunnel.sequence };
             match self.store.propose(command, PROPOSE).await {
                 Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::Stopped(_)) => return,
                 Err(error @ (ProposeError::NoQuorum(_) | ProposeError::QueueFull(_))) => {
                     tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(backoff.next(&mut rng)) => {}
-                () = cancel.cancelled() => return,
-            }
+            tokio::time::sleep(backoff.next(&mut rng)).await;
         }
     }
 
     /// Registers every tunnel anew whenever this proxy got a new epoch, until `cancel`.
-    pub async fn follow_lease(&self, cancel: &CancellationToken) {
+    pub(super) async fn follow_lease(&self, cancel: &CancellationToken) {
         let mut lease = self.store.lease();
         let mut known = None;
         loop {
@@ -108,19 +112,22 @@ impl Registrar {
     async fn register_all(&self, cancel: &CancellationToken) {
         let mut proposals = tokio::task::JoinSet::new();
         for tunnel in self.tunnels.all() {
-            let (store, me) = (self.store.clone(), self.me);
-            let again = Self { me, store, tunnels: self.tunnels.clone(), env: self.env.clone() };
-            proposals.spawn(async move {
-                if let Err(error) = again.register(&tunnel.agent, tunnel.sequence, Budget::new(PROPOSE)).await {
-                    // Without its route the tunnel is of no use: the agent makes another one.
-                    tracing::warn!(agent = %tunnel.agent, %error, "route not registered anew");
-                    crate::wire::close::Close::LEAVING.close(&tunnel.connection);
-                }
-            });
+            let (registrar, cancel) = (self.clone(), cancel.clone());
+            proposals.spawn(async move { registrar.register_again(&tunnel, &cancel).await });
         }
-        tokio::select! {
-            () = async { while proposals.join_next().await.is_some() {} } => {}
-            () = cancel.cancelled() => {}
+        let all = async { while proposals.join_next().await.is_some() {} };
+        let _ = cancel.run_until_cancelled(all).await;
+    }
+
+    async fn register_again(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
+        if let Err(error) = self.register(&tunnel.agent, tunnel.sequence, Budget::new(PROPOSE)).await {
+            // Without its route the tunnel is of no use: the agent makes another one.
+            tracing::warn!(agent = %tunnel.agent, %error, "route not registered anew");
+            Close::LEAVING.close(&tunnel.connection);
+        }
+        // It may have ended, and been withdrawn, in between.
+        if self.tunnels.get(&tunnel.agent).is_none_or(|known| known.sequence != tunnel.sequence) {
+            self.withdraw(tunnel, cancel).await;
         }
     }
 }

@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::ProxyStart;
 use warren_raft::disk::SledDisk;
-use warren_raft::{ProposeError, ProxyName, RoutingStore, StoreConfig, Strategy, Tuning};
+use warren_raft::{ProposeError, ProxyId, ProxyName, RoutingStore, StoreConfig, Strategy, Tuning};
 
 use super::admin::{Admin, AdminError, AdminParts};
 use super::data_dir::{DataDir, DataDirError};
 use super::dial::{Dialer, Owner};
+use super::follow;
 use super::lifecycle::{Parts, RunningProxy};
 use super::member::{self, JoinError, Joining, Membership, NewCluster};
 use super::mesh::{self, Links, PeerAcceptor, PeerConnection};
@@ -26,7 +27,6 @@ use super::registrar::Registrar;
 use super::renewal::keep_renewed;
 use super::service::Service;
 use super::tunnels::Tunnels;
-use super::follow;
 use crate::identity::credentials::CredentialsError;
 use crate::identity::{CredentialsHandle, ServerTls, StoreError};
 use crate::net::Env;
@@ -146,9 +146,9 @@ impl Proxy {
         let credentials = CredentialsHandle::new(membership.credentials.clone())?;
         let (made, connections) = mpsc::channel(MADE);
         let links = Links::new(membership.member.id, env.clone(), sockets.peer.clone(), credentials.clone(), made.clone());
-        let store = self.open_store(&dir, &membership, &sockets, &links, &env).await?;
-        let wiring = Wiring { proxy: self, env, membership, credentials, links, store, sockets, made };
-        wiring.run(dir, connections).await
+        let ground = Ground { proxy: self, env, dir, sockets, membership, credentials, links, made };
+        let store = ground.open_store().await?;
+        Wiring::new(ground, store).run(connections).await
     }
 
     /// Enrols this machine as a proxy and stops there.
@@ -188,37 +188,6 @@ impl Proxy {
             }
         })
     }
-
-    async fn open_store(
-        &self,
-        dir: &DataDir,
-        membership: &Membership,
-        sockets: &Sockets,
-        links: &Links,
-        env: &Env,
-    ) -> Result<RoutingStore, StartError> {
-        let disk = SledDisk::open(&dir.store())?;
-        let wall = env.wall.clone();
-        let config = StoreConfig {
-            id: membership.member.id,
-            peer_address: sockets.peer_address.clone(),
-            seeds: membership.member.seeds.iter().map(|seed| (seed.id, seed.peer_address.clone())).collect(),
-            heartbeat: self.raft.heartbeat,
-            election_timeout: self.raft.election_timeout,
-            max_voters: self.raft.max_voters,
-            promote_after: self.raft.promote_after,
-            lease: self.raft.lease,
-            seed: u64::from_be_bytes(env.entropy.split("raft").bytes()),
-            wall: Arc::new(move || wall.now()),
-            tuning: Tuning::default(),
-        };
-        let store = RoutingStore::open(config, Arc::new(disk), Arc::new(links.clone())).await?;
-        if let Some(bootstrap) = membership.bootstrap.clone() {
-            store.bootstrap(bootstrap).await?;
-            dir.save_member(&membership.member)?;
-        }
-        Ok(store)
-    }
 }
 
 fn listen(env: &Env, address: SocketAddr, secret: &[u8; 32]) -> Result<quinn::Endpoint, StartError> {
@@ -232,138 +201,190 @@ fn reachable(listen: SocketAddr, endpoint: &quinn::Endpoint, env: &Env) -> Strin
     SocketAddr::new(ip, port).to_string()
 }
 
-/// Everything that is there before the parts are put together.
-struct Wiring {
+/// What is there before the store.
+struct Ground {
     proxy: Proxy,
     env: Env,
+    dir: DataDir,
+    sockets: Sockets,
     membership: Membership,
     credentials: CredentialsHandle,
     links: Links,
-    store: RoutingStore,
-    sockets: Sockets,
     made: mpsc::Sender<PeerConnection>,
 }
 
+impl Ground {
+    async fn open_store(&self) -> Result<RoutingStore, StartError> {
+        let disk = SledDisk::open(&self.dir.store())?;
+        let (raft, member, wall) = (&self.proxy.raft, &self.membership.member, self.env.wall.clone());
+        let config = StoreConfig {
+            id: member.id,
+            peer_address: self.sockets.peer_address.clone(),
+            seeds: member.seeds.iter().map(|seed| (seed.id, seed.peer_address.clone())).collect(),
+            heartbeat: raft.heartbeat,
+            election_timeout: raft.election_timeout,
+            max_voters: raft.max_voters,
+            promote_after: raft.promote_after,
+            lease: raft.lease,
+            seed: u64::from_be_bytes(self.env.entropy.split("raft").bytes()),
+            wall: Arc::new(move || wall.now()),
+            tuning: Tuning::default(),
+        };
+        let store = RoutingStore::open(config, Arc::new(disk), Arc::new(self.links.clone())).await?;
+        if let Some(bootstrap) = self.membership.bootstrap.clone() {
+            store.bootstrap(bootstrap).await?;
+            self.dir.save_member(member)?;
+        }
+        Ok(store)
+    }
+}
+
+/// The parts, as they are put together.
+struct Wiring {
+    ground: Ground,
+    store: RoutingStore,
+    registry: Registry,
+    metrics: Metrics,
+    tunnels: Arc<Tunnels>,
+    tasks: TaskTracker,
+    leaving: CancellationToken,
+    stopped: CancellationToken,
+}
+
 impl Wiring {
-    async fn run(self, dir: DataDir, connections: mpsc::Receiver<PeerConnection>) -> Result<RunningProxy, StartError> {
+    fn new(ground: Ground, store: RoutingStore) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let tunnels = Arc::new(Tunnels::default());
-        let (tasks, leaving, stopped) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
-        let admin_parts = AdminParts {
-            me: self.membership.member.id,
-            env: self.env.clone(),
-            store: self.store.clone(),
-            links: self.links.clone(),
-            tunnels: tunnels.clone(),
-            metrics: metrics.clone(),
-            registry: Arc::new(registry),
-            credentials: self.credentials.clone(),
-            leaving: leaving.clone(),
-        };
-        let admin = Admin::bind(admin_parts, &self.proxy.admin_socket, self.proxy.http_listen).await?;
+        Self {
+            ground,
+            store,
+            registry,
+            metrics,
+            tunnels: Arc::default(),
+            tasks: TaskTracker::new(),
+            leaving: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+        }
+    }
+
+    async fn run(mut self, connections: mpsc::Receiver<PeerConnection>) -> Result<RunningProxy, StartError> {
+        let admin = self.admin().await?;
         let http_address = admin.http_addr();
-        tasks.spawn(admin.run(stopped.clone()));
-        self.serve_peers(connections, &tunnels, &metrics, &tasks, (&leaving, &stopped));
-        self.serve_public(&tunnels, &metrics, &tasks, (&leaving, &stopped));
+        self.tasks.spawn(admin.run(self.stopped.clone()));
+        self.serve_peers(connections);
+        self.serve_public();
         self.open_ports();
-        self.store.live(self.start());
-        tasks.spawn(keep_renewed(self.store.clone(), dir.credentials(), self.credentials.clone(), self.env.clone(), stopped.clone()));
+        self.store.live(self.particulars());
+        let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, .. } = self;
+        tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         Ok(RunningProxy::new(Parts {
-            id: self.membership.member.id,
-            store: self.store,
-            links: self.links,
+            id: ground.membership.member.id,
+            store,
+            links: ground.links,
             tunnels,
             metrics,
-            peer: self.sockets.peer,
-            public: self.sockets.public,
+            peer: ground.sockets.peer,
+            public: ground.sockets.public,
             http_address,
-            drain_timeout: self.proxy.drain_timeout,
+            drain_timeout: ground.proxy.drain_timeout,
             tasks,
             leaving,
             stopped,
-            dir,
+            dir: ground.dir,
         }))
     }
 
-    fn serve_peers(
-        &self,
-        connections: mpsc::Receiver<PeerConnection>,
-        tunnels: &Arc<Tunnels>,
-        metrics: &Metrics,
-        tasks: &TaskTracker,
-        (leaving, stopped): (&CancellationToken, &CancellationToken),
-    ) {
-        let (store, me) = (self.store.clone(), self.membership.member.id);
-        let owner = Owner { me, store: store.clone(), tunnels: tunnels.clone(), metrics: metrics.clone() };
-        let service = Arc::new(Service { store, owner, metrics: metrics.clone(), leaving: leaving.clone() });
-        tasks.spawn(mesh::serve(connections, service, tasks.clone(), stopped.clone()));
-        let acceptor = PeerAcceptor { endpoint: self.sockets.peer.clone(), links: self.links.clone(), made: self.made.clone() };
-        tasks.spawn(acceptor.run(tasks.clone(), stopped.clone()));
+    fn me(&self) -> ProxyId {
+        self.ground.membership.member.id
     }
 
-    fn serve_public(
-        &self,
-        tunnels: &Arc<Tunnels>,
-        metrics: &Metrics,
-        tasks: &TaskTracker,
-        (leaving, stopped): (&CancellationToken, &CancellationToken),
-    ) {
-        let (me, env, store) = (self.membership.member.id, &self.env, &self.store);
-        let name = self.proxy.name.to_string();
-        let registrar = Arc::new(Registrar { me, store: store.clone(), tunnels: tunnels.clone(), env: env.clone() });
-        let (tell, cluster) = watch::channel(ClusterView::of(&store.table()));
-        tasks.spawn(follow::follow(store.clone(), self.links.clone(), tell, stopped.clone()));
-        let (keeper, stop) = (registrar.clone(), stopped.clone());
-        tasks.spawn(async move { keeper.follow_lease(&stop).await });
-        let agents = Agents {
-            me,
-            name: name.clone(),
-            env: env.clone(),
-            store: store.clone(),
-            tunnels: tunnels.clone(),
-            registrar,
-            streams_per_agent: self.proxy.streams_per_agent,
-            cluster,
-            leaving: leaving.clone(),
-            stopped: stopped.clone(),
+    async fn admin(&mut self) -> Result<Admin, StartError> {
+        let parts = AdminParts {
+            me: self.me(),
+            env: self.ground.env.clone(),
+            store: self.store.clone(),
+            links: self.ground.links.clone(),
+            tunnels: self.tunnels.clone(),
+            metrics: self.metrics.clone(),
+            registry: Arc::new(std::mem::take(&mut self.registry)),
+            credentials: self.ground.credentials.clone(),
+            leaving: self.leaving.clone(),
         };
-        let dialer = Dialer { me, env: env.clone(), store: store.clone(), links: self.links.clone(), tunnels: tunnels.clone() };
-        let clients = Clients {
-            name: name.clone(),
-            env: env.clone(),
-            store: store.clone(),
-            dialer,
-            dial_timeout: self.proxy.dial_timeout,
-            metrics: metrics.clone(),
-            tasks: tasks.clone(),
-        };
-        let enrollments = Enrollments { env: env.clone(), store: store.clone(), name };
+        Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
+    }
+
+    fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>) {
+        let owner = Owner { me: self.me(), store: self.store.clone(), tunnels: self.tunnels.clone(), metrics: self.metrics.clone() };
+        let service = Service { store: self.store.clone(), owner, metrics: self.metrics.clone(), leaving: self.leaving.clone() };
+        self.tasks.spawn(mesh::serve(connections, Arc::new(service), self.tasks.clone(), self.stopped.clone()));
+        let Ground { sockets, links, made, .. } = &self.ground;
+        let acceptor = PeerAcceptor { endpoint: sockets.peer.clone(), links: links.clone(), made: made.clone() };
+        self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
+    }
+
+    fn serve_public(&self) {
+        let (tell, cluster) = watch::channel(ClusterView::of(&self.store.table()));
+        self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
+        let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {
-            endpoint: self.sockets.public.clone(),
-            agents: Arc::new(agents),
-            clients: Arc::new(clients),
+            endpoint: self.ground.sockets.public.clone(),
+            agents: Arc::new(self.agents(cluster)),
+            clients: Arc::new(self.clients()),
             enrollments: Arc::new(enrollments),
         };
-        tasks.spawn(acceptor.run(tasks.clone(), stopped.clone()));
+        self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
+    }
+
+    fn agents(&self, cluster: watch::Receiver<ClusterView>) -> Agents {
+        let (me, env, store, tunnels) = (self.me(), self.ground.env.clone(), self.store.clone(), self.tunnels.clone());
+        let registrar = Arc::new(Registrar { me, store: store.clone(), tunnels: tunnels.clone(), env: env.clone() });
+        let (keeper, stopped) = (registrar.clone(), self.stopped.clone());
+        self.tasks.spawn(async move { keeper.follow_lease(&stopped).await });
+        Agents {
+            me,
+            name: self.ground.proxy.name.to_string(),
+            env,
+            store,
+            tunnels,
+            registrar,
+            streams_per_agent: self.ground.proxy.streams_per_agent,
+            cluster,
+            leaving: self.leaving.clone(),
+            stopped: self.stopped.clone(),
+        }
+    }
+
+    fn clients(&self) -> Clients {
+        let (env, store) = (self.ground.env.clone(), self.store.clone());
+        let (links, tunnels) = (self.ground.links.clone(), self.tunnels.clone());
+        Clients {
+            name: self.ground.proxy.name.to_string(),
+            env: env.clone(),
+            store: store.clone(),
+            dialer: Dialer { me: self.me(), env, store, links, tunnels },
+            dial_timeout: self.ground.proxy.dial_timeout,
+            metrics: self.metrics.clone(),
+            tasks: self.tasks.clone(),
+        }
     }
 
     /// From now on strangers' packets are looked at.
     fn open_ports(&self) {
+        let Ground { env, credentials, sockets, .. } = &self.ground;
         let policy = || Arc::new(TablePolicy { store: self.store.clone() });
-        let secret = &self.sockets.secret;
-        let peer = ServerTls::peer_port(&self.credentials, policy(), &self.env);
-        self.sockets.peer.set_server_config(Some(quic::server_config(peer, &self.env, secret, Port::Peer.accepting())));
-        let public = ServerTls::public_port(&self.credentials, policy(), &self.env);
-        self.sockets.public.set_server_config(Some(quic::server_config(public, &self.env, secret, Port::Public.accepting())));
+        let peer = ServerTls::peer_port(credentials, policy(), env);
+        sockets.peer.set_server_config(Some(quic::server_config(peer, env, &sockets.secret, Port::Peer.accepting())));
+        let public = ServerTls::public_port(credentials, policy(), env);
+        sockets.public.set_server_config(Some(quic::server_config(public, env, &sockets.secret, Port::Public.accepting())));
     }
 
-    fn start(&self) -> ProxyStart {
+    /// What the proxy says of itself in the table.
+    fn particulars(&self) -> ProxyStart {
         ProxyStart {
-            proxy: self.membership.member.id,
-            peer_address: self.sockets.peer_address.clone(),
-            public_addresses: self.sockets.public_addresses.clone(),
-            zone: self.proxy.zone.clone(),
+            proxy: self.me(),
+            peer_address: self.ground.sockets.peer_address.clone(),
+            public_addresses: self.ground.sockets.public_addresses.clone(),
+            zone: self.ground.proxy.zone.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -12,7 +12,7 @@ use crate::wire::close::Close;
 
 /// One agent's QUIC connection to this proxy.
 #[derive(Debug)]
-pub struct Tunnel {
+pub(super) struct Tunnel {
     /// Whose it is.
     pub agent: AgentName,
     /// The agent's number for it.
@@ -25,7 +25,7 @@ pub struct Tunnel {
 
 /// Why a tunnel gives no stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StreamError {
+pub(super) enum StreamError {
     /// The connection is gone.
     #[error("the tunnel is gone: {0}")]
     Gone(#[from] quinn::ConnectionError),
@@ -45,7 +45,7 @@ impl From<Elapsed> for StreamError {
 
 /// A place among a tunnel's streams, given back when dropped.
 #[derive(Debug)]
-pub struct StreamPermit(Arc<Tunnel>);
+pub(super) struct StreamPermit(Arc<Tunnel>);
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
@@ -55,12 +55,12 @@ impl Drop for StreamPermit {
 
 impl Tunnel {
     /// A tunnel that carries at most `limit` streams.
-    pub fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, limit: u64) -> Self {
+    pub(super) fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, limit: u64) -> Self {
         Self { agent, sequence, connection, streams: AtomicU64::new(0), limit }
     }
 
     /// Streams that run over it now.
-    pub fn streams(&self) -> u64 {
+    pub(super) fn streams(&self) -> u64 {
         self.streams.load(Ordering::Relaxed)
     }
 
@@ -68,7 +68,7 @@ impl Tunnel {
     ///
     /// # Errors
     /// [`StreamError`]
-    pub async fn open(self: &Arc<Self>, budget: Budget) -> Result<(StreamPermit, SendStream, RecvStream), StreamError> {
+    pub(super) async fn open(self: &Arc<Self>, budget: Budget) -> Result<(StreamPermit, SendStream, RecvStream), StreamError> {
         let running = self.streams.fetch_add(1, Ordering::Relaxed);
         let permit = StreamPermit(self.clone());
         if running >= self.limit {
@@ -81,14 +81,14 @@ impl Tunnel {
 
 /// The tunnels by agent, at most one each: the newest.
 #[derive(Debug, Default)]
-pub struct Tunnels {
+pub(super) struct Tunnels {
     by_agent: Mutex<BTreeMap<AgentName, Arc<Tunnel>>>,
 }
 
 /// A newer tunnel of the same agent is here already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a newer tunnel, sequence {current}, is here already")]
-pub struct Outdated {
+pub(super) struct Outdated {
     /// The newer one's number.
     pub current: Sequence,
 }
@@ -98,7 +98,7 @@ impl Tunnels {
     ///
     /// # Errors
     /// [`Outdated`] if it is itself the older one.
-    pub fn insert(&self, tunnel: Arc<Tunnel>) -> Result<(), Outdated> {
+    pub(super) fn insert(&self, tunnel: Arc<Tunnel>) -> Result<(), Outdated> {
         let mut tunnels = self.lock();
         if let Some(known) = tunnels.get(&tunnel.agent) {
             if known.sequence >= tunnel.sequence {
@@ -111,7 +111,7 @@ impl Tunnels {
     }
 
     /// Forgets `tunnel`, unless a newer one has taken its place.
-    pub fn remove(&self, tunnel: &Tunnel) {
+    pub(super) fn remove(&self, tunnel: &Tunnel) {
         let mut tunnels = self.lock();
         if tunnels.get(&tunnel.agent).is_some_and(|known| known.sequence == tunnel.sequence) {
             tunnels.remove(&tunnel.agent);
@@ -119,12 +119,12 @@ impl Tunnels {
     }
 
     /// The tunnel of `agent`, if its connection is live.
-    pub fn get(&self, agent: &AgentName) -> Option<Arc<Tunnel>> {
+    pub(super) fn get(&self, agent: &AgentName) -> Option<Arc<Tunnel>> {
         self.lock().get(agent).filter(|tunnel| tunnel.connection.close_reason().is_none()).cloned()
     }
 
     /// All of them, by agent.
-    pub fn all(&self) -> Vec<Arc<Tunnel>> {
+    pub(super) fn all(&self) -> Vec<Arc<Tunnel>> {
         self.lock().values().cloned().collect()
     }
 

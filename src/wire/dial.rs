@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, ClientName, ProxyId, ServiceName};
 
 use super::TraceId;
-use crate::target::Target;
 use crate::failure::Failure;
+use crate::target::Target;
 
 /// Client to ingress proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

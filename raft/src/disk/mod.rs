@@ -1,11 +1,13 @@
 //! The disk under the store: ordered keys, atomic batches, and a flush that reaches the platter.
 //!
 //! A disk is synchronous and slow: it must *never* be called from a task of the async runtime in production. The store
-//! drives it from one place, the [`Writer`](writer::Writer), which is a thread or, in a simulation, a task.
+//! drives it from one place, its writer, which is a thread or, in a simulation, a task.
 
 mod error;
 mod memory;
 mod sled;
+#[cfg(test)]
+mod tests;
 pub(crate) mod writer;
 
 pub use self::sled::SledDisk;

@@ -39,7 +39,8 @@ struct Synced {
 }
 
 impl SledDisk {
-    /// Opens the database in `path`, creating it if there is none. Waits up to a second for another holder to let go.
+    /// Opens the database in `path`, creating it if there is none. Blocks, up to a second more while another
+    /// holder lets go.
     ///
     /// # Errors
     /// [`OpenError::InUse`], [`OpenError::Io`], [`OpenError::Damaged`]

@@ -38,8 +38,11 @@ pub(crate) enum Durability {
 /// What is called with the outcome of a write.
 pub(crate) type Done = Box<dyn FnOnce(Result<(), DiskError>) + Send>;
 
+/// What is called with the disk to read from it.
+type Work = Box<dyn FnOnce(&dyn Disk) + Send>;
+
 enum Job {
-    Read(Box<dyn FnOnce(&dyn Disk) + Send>),
+    Read(Work),
     Write { batch: Vec<Change>, durability: Durability, done: Done },
     Close(oneshot::Sender<()>),
 }

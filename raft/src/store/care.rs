@@ -18,7 +18,7 @@ use crate::membership::{Change, HealthWatch, Rules, View, next_change};
 /// A member that lacks no more entries than this has caught up.
 const CAUGHT_UP: u64 = 64;
 /// The shortest time between two looks.
-const LEAST_TICK: Duration = Duration::from_millis(5);
+const LEAST_TICK: Duration = Duration::from_millis(10);
 
 /// Expires the leases of proxies that have stopped to renew them.
 pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {
@@ -53,8 +53,13 @@ pub(crate) async fn change_members(core: Arc<Core>) {
     let rules = Rules { max_voters: core.config.max_voters, promote_after: core.config.promote_after };
     let tick = (core.config.promote_after / 4).clamp(LEAST_TICK, core.config.election_timeout);
     let mut health = HealthWatch::default();
+    let mut applied = core.published.applied();
     loop {
-        sleep(tick).await;
+        // A proxy that has just started is taken in at once, but a busy table does not keep this task busy.
+        sleep(LEAST_TICK).await;
+        if let Ok(Err(_)) = timeout(tick, applied.changed()).await {
+            return;
+        }
         let metrics = core.raft.metrics().borrow().clone();
         if metrics.state != ServerState::Leader {
             health.reset();

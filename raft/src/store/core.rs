@@ -93,7 +93,7 @@ impl Core {
         match self.network.call(target, address, request, deadline).await {
             Ok(Response::Leader(answer)) => Ok(answer),
             Ok(Response::Refused(refusal)) => Err(refusal),
-            Ok(Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_)) => Err(Refusal::NotLeader),
+            Ok(Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Pong) => Err(Refusal::NotLeader),
             Err(error) => {
                 tracing::debug!(%target, %error, "the way to the leader is blocked");
                 Err(Refusal::NotLeader)

@@ -25,11 +25,6 @@ impl Failure {
         });
     }
 
-    /// The reason, if the store has stopped.
-    pub(crate) fn reason(&self) -> Option<String> {
-        self.0.borrow().clone()
-    }
-
     /// Resolves with the reason once the store has stopped.
     pub(crate) async fn wait(&self) -> String {
         let mut known = self.0.subscribe();

@@ -27,6 +27,8 @@ pub(crate) enum Request {
         /// What for.
         request: LeaderRequest,
     },
+    /// 5: a sign of life is asked for.
+    Ping,
 }
 
 /// A request that only the leader can answer.
@@ -53,6 +55,8 @@ pub(crate) enum Response {
     Leader(LeaderAnswer),
     /// 4: to any.
     Refused(Refusal),
+    /// 5: to `Ping`.
+    Pong,
 }
 
 /// What the leader answers.

@@ -10,22 +10,29 @@
 //!
 //! It must *never* acknowledge what is not on disk, and never wait without a deadline.
 
+mod campaign;
 mod care;
 mod config;
 #[cfg(test)]
 mod conformance;
 mod core;
+#[cfg(test)]
+mod crash;
 mod error;
 mod failure;
 mod lease_desk;
 mod living;
 mod log;
 mod message;
+#[cfg(test)]
+mod message_golden;
 mod network;
 mod open;
 mod proposer;
 mod reader;
 mod records;
+#[cfg(test)]
+mod refusals;
 mod routing_store;
 mod runtime;
 mod serve;

@@ -87,7 +87,7 @@ impl Link {
         match response {
             Response::Refused(Refusal::Stopped) => RemoteError::new(self.target, RaftError::Fatal(Fatal::Stopped)).into(),
             Response::Refused(refusal) => RPCError::Network(NetworkError::new(&refusal)),
-            Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) => {
+            Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) | Response::Pong => {
                 RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request")))
             }
         }
@@ -100,10 +100,11 @@ impl RaftNetwork<TypeConfig> for Link {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
-        match self.call(RPCTypes::AppendEntries, Request::Append(rpc), option).await? {
-            Response::Append(answer) => Ok(answer),
-            other => Err(self.unexpected(other)),
+        let response = self.call(RPCTypes::AppendEntries, Request::Append(rpc), option).await?;
+        if let Response::Append(answer) = response {
+            return Ok(answer);
         }
+        Err(self.unexpected(response))
     }
 
     async fn vote(
@@ -111,10 +112,11 @@ impl RaftNetwork<TypeConfig> for Link {
         rpc: VoteRequest<ProxyId>,
         option: RPCOption,
     ) -> Result<VoteResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
-        match self.call(RPCTypes::Vote, Request::Vote(rpc), option).await? {
-            Response::Vote(answer) => Ok(answer),
-            other => Err(self.unexpected(other)),
+        let response = self.call(RPCTypes::Vote, Request::Vote(rpc), option).await?;
+        if let Response::Vote(answer) = response {
+            return Ok(answer);
         }
+        Err(self.unexpected(response))
     }
 
     async fn install_snapshot(
@@ -123,15 +125,16 @@ impl RaftNetwork<TypeConfig> for Link {
         option: RPCOption,
     ) -> Result<InstallSnapshotResponse<ProxyId>, RpcError<InstallSnapshotError>> {
         let got = SnapshotSegmentId { id: rpc.meta.snapshot_id.clone(), offset: rpc.offset };
-        match self.call(RPCTypes::InstallSnapshot, Request::InstallSnapshot(rpc), option).await? {
-            Response::InstallSnapshot(answer) => Ok(answer),
-            Response::Refused(Refusal::SnapshotMismatch { expected_id, expected_offset }) => {
-                let expect = SnapshotSegmentId { id: expected_id, offset: expected_offset };
-                let mismatch = InstallSnapshotError::SnapshotMismatch(SnapshotMismatch { expect, got });
-                Err(RemoteError::new(self.target, RaftError::APIError(mismatch)).into())
-            }
-            other => Err(self.unexpected(other)),
+        let response = self.call(RPCTypes::InstallSnapshot, Request::InstallSnapshot(rpc), option).await?;
+        if let Response::InstallSnapshot(answer) = response {
+            return Ok(answer);
         }
+        if let Response::Refused(Refusal::SnapshotMismatch { expected_id, expected_offset }) = response {
+            let expect = SnapshotSegmentId { id: expected_id, offset: expected_offset };
+            let mismatch = InstallSnapshotError::SnapshotMismatch(SnapshotMismatch { expect, got });
+            return Err(RemoteError::new(self.target, RaftError::APIError(mismatch)).into());
+        }
+        Err(self.unexpected(response))
     }
 
     fn backoff(&self) -> Backoff {

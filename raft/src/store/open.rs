@@ -1,6 +1,5 @@
 //! Opens a member: checks what is on the disk, starts openraft on it and the tasks around it.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -9,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::campaign::mind_the_majority;
 use super::care::{change_members, expire_leases};
 use super::config::StoreConfig;
 use super::core::Core;
@@ -90,23 +90,22 @@ fn run(core: Arc<Core>, writer: Writer, tasks: TaskTracker) -> Inner {
     inner.spawn(2, questions.run(Arc::clone(core)));
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core)));
+    inner.spawn(7, mind_the_majority(Arc::clone(core)));
     inner.spawn(5, watch_for_failure(Arc::clone(core), writer.clone()));
     inner.tasks.spawn(close_when_stopped(inner.stop.clone(), core.raft.clone(), writer));
     inner
 }
 
 /// Reports it when the store stops by itself.
-fn watch_for_failure(core: Arc<Core>, writer: Writer) -> impl Future<Output = ()> {
-    async move {
-        let mut metrics = core.raft.metrics();
-        tokio::select! {
-            biased;
-            stopped = metrics.wait_for(|metrics| metrics.running_state.is_err()) => {
-                let reason = stopped.ok().and_then(|metrics| metrics.running_state.clone().err());
-                core.failure.report(reason.map_or_else(|| "openraft has ended".to_owned(), |fatal| fatal.to_string()));
-            }
-            reason = writer.hung() => core.failure.report(reason),
+async fn watch_for_failure(core: Arc<Core>, writer: Writer) {
+    let mut metrics = core.raft.metrics();
+    tokio::select! {
+        biased;
+        stopped = metrics.wait_for(|metrics| metrics.running_state.is_err()) => {
+            let reason = stopped.ok().and_then(|metrics| metrics.running_state.clone().err());
+            core.failure.report(reason.map_or_else(|| "openraft has ended".to_owned(), |fatal| fatal.to_string()));
         }
+        reason = writer.hung() => core.failure.report(reason),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The handle that the rest of warren holds.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -113,3 +113,36 @@ impl AsyncRuntime for SeededRuntime {
         TokioRuntime::oneshot()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a task draws, one that it spawns, and itself again.
+    async fn drawn(seed: u64) -> [u64; 3] {
+        scope(seed, async {
+            let before = SeededRuntime::thread_rng().next_u64();
+            let child = SeededRuntime::spawn(async { SeededRuntime::thread_rng().next_u64() }).await.expect("it ends");
+            [before, child, SeededRuntime::thread_rng().next_u64()]
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_seed_decides_what_is_drawn() {
+        let [first, second, third] = drawn(7).await;
+        assert_eq!(drawn(7).await, [first, second, third]);
+        assert_ne!(drawn(8).await, [first, second, third]);
+        assert!(first != second && second != third, "each task draws its own");
+    }
+
+    #[tokio::test]
+    async fn jitter_stays_below_its_bound() {
+        scope(1, async {
+            let most = Duration::from_millis(10);
+            assert!((0..1_000).all(|_| jitter(most) <= most));
+            assert_ne!(jitter(most), jitter(most));
+        })
+        .await;
+    }
+}

@@ -33,6 +33,7 @@ impl Core {
                 let answer = if self.leads() { self.answer_in_time(from, request).await } else { self.relay(from, request).await };
                 Ok(answer.map_or_else(Response::Refused, Response::Leader))
             }
+            Request::Ping => Ok(Response::Pong),
             Request::Relayed { origin, request } => {
                 states(origin, &request)?;
                 Ok(self.answer_in_time(origin, request).await.map_or_else(Response::Refused, Response::Leader))

@@ -91,6 +91,11 @@ impl Table {
         self.clients.get(name)
     }
 
+    /// A token's record.
+    pub fn token(&self, id: TokenId) -> Option<&Token> {
+        self.tokens.get(&id)
+    }
+
     /// Every token that was created and not forgotten, by id.
     pub fn tokens(&self) -> impl Iterator<Item = (TokenId, &Token)> {
         self.tokens.iter().map(|(id, token)| (*id, token))

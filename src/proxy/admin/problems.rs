@@ -5,7 +5,8 @@ use crate::api::{ProxyRow, ProxyState, StatusProblem};
 /// The problems that these proxies show. `voters` is how many there are and how many of them are up.
 pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64)) -> Vec<StatusProblem> {
     let mut problems = Vec::new();
-    let mut add = |code: &str, message: String, hint: String| problems.push(StatusProblem { code: code.to_owned(), message, hint: Some(hint) });
+    let mut add =
+        |code: &str, message: String, hint: String| problems.push(StatusProblem { code: code.to_owned(), message, hint: Some(hint) });
     if !has_leader {
         let message = format!("no leader: {} of {} voters are up, nothing can be registered", voters.1, voters.0);
         add("no_quorum", message, "start the proxies that are down; `warren raft status` on each shows what it knows".to_owned());
@@ -14,7 +15,11 @@ pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64
         match row.state {
             ProxyState::Healthy => {}
             ProxyState::Draining => {
-                add("proxy_draining", format!("proxy `{}` is draining", row.name), "it ends by itself; start it again to bring it back".to_owned());
+                add(
+                    "proxy_draining",
+                    format!("proxy `{}` is draining", row.name),
+                    "it ends by itself; start it again to bring it back".to_owned(),
+                );
             }
             ProxyState::Isolated => {
                 let message = format!("proxy `{}` has no lease: it cannot reach the leader", row.name);
@@ -22,8 +27,13 @@ pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64
             }
             ProxyState::Down => {
                 let never = row.peer_address.is_empty();
-                let message = if never { format!("proxy `{}` has never started", row.name) } else { format!("proxy `{}` is down", row.name) };
-                let hint = if never { "run `warren join` or `warren proxy` on its machine".to_owned() } else { format!("start it, or check UDP to `{}`", row.peer_address) };
+                let message =
+                    if never { format!("proxy `{}` has never started", row.name) } else { format!("proxy `{}` is down", row.name) };
+                let hint = if never {
+                    "run `warren join` or `warren proxy` on its machine".to_owned()
+                } else {
+                    format!("start it, or check UDP to `{}`", row.peer_address)
+                };
                 add("proxy_down", message, hint);
             }
         }

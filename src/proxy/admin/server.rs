@@ -84,10 +84,7 @@ impl Admin {
     pub(in crate::proxy) async fn run(self, stopped: CancellationToken) {
         let private = Arc::new(Answers { parts: self.parts.clone(), audience: Audience::Operator });
         let public = Arc::new(Answers { parts: self.parts, audience: Audience::Anybody });
-        tokio::join!(
-            HttpServer::new(private, stopped.clone()).serve(self.socket),
-            HttpServer::new(public, stopped).serve(self.http),
-        );
+        tokio::join!(HttpServer::new(private, stopped.clone()).serve(self.socket), HttpServer::new(public, stopped).serve(self.http),);
     }
 }
 
@@ -139,7 +136,7 @@ impl Answers {
     async fn answer(&self, method: &Method, path: Path, request: &Request) -> Response {
         let parts = &self.parts;
         match (method, path, self.audience) {
-            (&Method::GET | &Method::HEAD, Path::Status, _) => Response::json(&views::status(parts)),
+            (&Method::GET | &Method::HEAD, Path::Status, _) => Response::json(&views::status(parts).await),
             (&Method::GET | &Method::HEAD, Path::Agents, _) => Response::json(&views::agents(&parts.store.table())),
             (&Method::GET | &Method::HEAD, Path::Routes, _) => Response::json(&views::routes(&parts.store)),
             (&Method::GET | &Method::HEAD, Path::Raft, _) => Response::json(&views::raft(&parts.store)),

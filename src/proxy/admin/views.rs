@@ -1,5 +1,8 @@
 //! What is shown of the cluster.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use warren_raft::{LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
 
 use super::problems;
@@ -7,12 +10,20 @@ use super::server::AdminParts;
 use crate::api::{
     AgentRow, AgentsView, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema, ServiceRow, StatusView,
 };
+use crate::net::Budget;
 use crate::wire::peer::PeerReport;
 
+/// How long the peers may take to say how they are.
+const REPORTS: Duration = Duration::from_secs(1);
+
 /// `status`: the verdict, and a line per proxy.
-pub(super) fn status(parts: &AdminParts) -> StatusView {
+pub(super) async fn status(parts: &AdminParts) -> StatusView {
+    let mut reports = parts.links.reports(Budget::new(REPORTS)).await;
     let (table, store) = (parts.store.table(), parts.store.status());
-    let proxies: Vec<_> = table.proxies().map(|(id, proxy)| row(parts, &table, &store, id, proxy)).collect();
+    reports.insert(parts.me, mine(parts, &store));
+    let tunnels = tunnels_by_proxy(&table);
+    let held = |id| tunnels.get(&id).copied().unwrap_or_default();
+    let proxies: Vec<_> = table.proxies().map(|(id, proxy)| row(parts, &store, (id, proxy), reports.get(&id), held(id))).collect();
     let is_up = |id: &ProxyId| proxies.iter().any(|row| row.id == *id && matches!(row.state, ProxyState::Healthy | ProxyState::Draining));
     let (voters, voters_up) = (store.voters.len() as u64, store.voters.iter().filter(|id| is_up(id)).count() as u64);
     let leader = store.leader.and_then(|id| table.proxy(id)).map(|proxy| proxy.name.clone());
@@ -35,9 +46,16 @@ pub(super) fn status(parts: &AdminParts) -> StatusView {
     }
 }
 
-fn row(parts: &AdminParts, table: &Table, store: &StoreStatus, id: ProxyId, proxy: &Proxy) -> ProxyRow {
-    let is_me = id == parts.me;
-    let report = if is_me { Some(mine(parts, store)) } else { parts.links.report(id) };
+/// How many tunnels each proxy holds.
+fn tunnels_by_proxy(table: &Table) -> BTreeMap<ProxyId, u64> {
+    let mut tunnels = BTreeMap::new();
+    for (_, route) in table.routes() {
+        *tunnels.entry(route.proxy).or_default() += 1;
+    }
+    tunnels
+}
+
+fn row(parts: &AdminParts, store: &StoreStatus, (id, proxy): (ProxyId, &Proxy), report: Option<&PeerReport>, agents: u64) -> ProxyRow {
     ProxyRow {
         id,
         name: proxy.name.clone(),
@@ -45,12 +63,12 @@ fn row(parts: &AdminParts, table: &Table, store: &StoreStatus, id: ProxyId, prox
         public_addresses: proxy.public_addresses.clone(),
         role: if store.voters.contains(&id) { ProxyRole::Voter } else { ProxyRole::Learner },
         leader: store.leader == Some(id),
-        state: state(proxy, report.as_ref()),
+        state: state(proxy, report),
         epoch: proxy.epoch.map(|epoch| epoch.0),
-        rtt_ms: if is_me { None } else { parts.links.rtt(id).map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3) },
-        lag_entries: report.as_ref().map(|report| store.committed_index.saturating_sub(report.applied_index)),
-        agents: table.routes().filter(|(_, route)| route.proxy == id).count() as u64,
-        streams: report.as_ref().map(|report| report.streams),
+        rtt_ms: parts.links.rtt(id).map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3),
+        lag_entries: report.map(|report| store.committed_index.saturating_sub(report.applied_index)),
+        agents,
+        streams: report.map(|report| report.streams),
         version: proxy.version.clone(),
     }
 }

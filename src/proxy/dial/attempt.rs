@@ -11,7 +11,7 @@ use crate::wire::{DialAnswer, DialHeader, frame};
 
 /// A stream that has connected, and what must live as long as it.
 #[derive(Debug)]
-pub struct Open {
+pub(crate) struct Open {
     /// To the agent.
     pub send: SendStream,
     /// From the agent.
@@ -72,11 +72,9 @@ pub(super) async fn peer(links: &Links, owner: ProxyId, header: &DialHeader, bud
 async fn ask(send: SendStream, recv: RecvStream, header: &DialHeader, budget: Budget) -> Result<(SendStream, RecvStream), Miss> {
     let mut stream = Unanswered { stream: Some((send, recv)) };
     let header = DialHeader { budget_ms: budget.left_ms(), ..header.clone() };
-    let answer = budget.run(stream.exchange(&header)).await.map_err(|_| Miss::Deadline)?.map_err(|error| Miss::Unreachable(error.to_string()))?;
-    match answer {
-        DialAnswer::Connected => stream.stream.take().ok_or(Miss::Deadline),
-        other => Err(Miss::Answered(other)),
-    }
+    let answer =
+        budget.run(stream.exchange(&header)).await.map_err(|_| Miss::Deadline)?.map_err(|error| Miss::Unreachable(error.to_string()))?;
+    if answer == DialAnswer::Connected { stream.stream.take().ok_or(Miss::Deadline) } else { Err(Miss::Answered(answer)) }
 }
 
 /// A stream whose dial is not answered yet; given up when dropped, so that the hops behind it stop their work.

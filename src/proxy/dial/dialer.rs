@@ -24,7 +24,7 @@ const CONFIRM: Duration = Duration::from_secs(3);
 
 /// What a client wants.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Who asks.
     pub client: ClientName,
     /// Where it comes from, `IP:PORT`.
@@ -39,7 +39,7 @@ pub struct Wanted {
 
 /// A dial that has connected.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// The stream to the agent.
     pub open: Open,
     /// Whose service it is.
@@ -50,7 +50,7 @@ pub struct Connection {
 
 /// Dials agents for the clients of this proxy.
 #[derive(Debug)]
-pub struct Dialer {
+pub(crate) struct Dialer {
     /// This proxy.
     pub me: ProxyId,
     /// The clock and the randomness.
@@ -68,7 +68,7 @@ impl Dialer {
     ///
     /// # Errors
     /// The [`Failure`] that the client is to be told.
-    pub async fn dial(&self, wanted: &Wanted) -> Result<Connection, Failure> {
+    pub(crate) async fn dial(&self, wanted: &Wanted) -> Result<Connection, Failure> {
         let table = self.store.table();
         let stale = match self.dial_in(&table, wanted).await {
             Ok(connection) => return Ok(connection),
@@ -150,7 +150,11 @@ impl Dialer {
             service: choice.service.clone(),
             budget_ms: budget.left_ms(),
         };
-        if owner == self.me { attempt::local(&self.tunnels, &header, budget).await } else { attempt::peer(&self.links, owner, &header, budget).await }
+        if owner == self.me {
+            attempt::local(&self.tunnels, &header, budget).await
+        } else {
+            attempt::peer(&self.links, owner, &header, budget).await
+        }
     }
 
     fn path(&self, owner: ProxyId) -> Vec<ProxyId> {

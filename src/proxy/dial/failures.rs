@@ -6,7 +6,7 @@ use super::attempt::Miss;
 use super::resolve::{Choice, Unresolved};
 use crate::failure::{Code, Failure, Stage};
 use crate::target::Target;
-use crate::wire::{DialAnswer};
+use crate::wire::DialAnswer;
 
 /// The target means nothing.
 pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
@@ -28,7 +28,8 @@ pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
 
 /// The agent is known and no proxy has a tunnel of it.
 pub(super) fn offline(table: &Table, choice: &Choice, now_ms: u64) -> Failure {
-    let failure = Failure::new(Code::AgentOffline, Stage::Route, format!("service `{}/{}` has no agent online", choice.agent, choice.service));
+    let failure =
+        Failure::new(Code::AgentOffline, Stage::Route, format!("service `{}/{}` has no agent online", choice.agent, choice.service));
     let failure = match last_seen(table, &choice.agent, now_ms) {
         Some(cause) => failure.with_cause(cause),
         None => failure.with_cause(format!("agent `{}` has enrolled and never connected", choice.agent)),
@@ -48,11 +49,13 @@ pub(super) fn missed(table: &Table, choice: &Choice, owner: ProxyId, miss: &Miss
     let what = format!("{}/{}", choice.agent, choice.service);
     let owner = name(table, owner);
     match miss {
-        Miss::Unreachable(reason) => {
-            Failure::new(Code::PeerUnreachable, Stage::Peer, format!("proxy `{owner}`, which holds the tunnel of `{}`, cannot be reached", choice.agent))
-                .with_cause(reason.as_str())
-                .with_hint("`warren status`")
-        }
+        Miss::Unreachable(reason) => Failure::new(
+            Code::PeerUnreachable,
+            Stage::Peer,
+            format!("proxy `{owner}`, which holds the tunnel of `{}`, cannot be reached", choice.agent),
+        )
+        .with_cause(reason.as_str())
+        .with_hint("`warren status`"),
         Miss::Deadline => Failure::new(Code::Timeout, Stage::Tunnel, format!("no answer from `{what}` in time"))
             .with_cause(format!("the dial through proxy `{owner}` was not answered"))
             .with_hint("`warren agents ls`"),
@@ -75,7 +78,8 @@ fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
                 .with_hint(format!("try again in {retry_after_ms} ms"))
         }
         DialAnswer::TunnelLost { reason } => {
-            Failure::new(Code::AgentOffline, Stage::Tunnel, format!("the tunnel of `{}` was lost", choice.agent)).with_cause(reason.as_str())
+            Failure::new(Code::AgentOffline, Stage::Tunnel, format!("the tunnel of `{}` was lost", choice.agent))
+                .with_cause(reason.as_str())
         }
         DialAnswer::NotHere { .. } | DialAnswer::Draining { .. } | DialAnswer::Connected => {
             Failure::new(Code::AgentOffline, Stage::Tunnel, format!("service `{what}` has no agent online"))

@@ -11,5 +11,5 @@ mod failures;
 mod owner;
 mod resolve;
 
-pub use dialer::{Connection, Dialer, Wanted};
-pub use owner::Owner;
+pub(super) use dialer::{Connection, Dialer, Wanted};
+pub(super) use owner::Owner;

@@ -20,7 +20,7 @@ const CONFIRM: Duration = Duration::from_secs(2);
 
 /// Serves peers' dials from the tunnels of this proxy, and only from those: there is at most one hop between proxies.
 #[derive(Debug)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// This proxy.
     pub me: ProxyId,
     /// Who is where, and who may what.
@@ -33,7 +33,7 @@ pub struct Owner {
 
 impl Owner {
     /// Carries the dial of `header` to its end.
-    pub async fn carry(&self, header: DialHeader, (mut send, mut recv): (SendStream, RecvStream)) {
+    pub(crate) async fn carry(&self, header: DialHeader, (mut send, mut recv): (SendStream, RecvStream)) {
         let budget = Budget::new(Duration::from_millis(header.budget_ms.into()).min(MAX_BUDGET));
         let dialled = tokio::select! {
             dialled = self.dial(&header, budget) => dialled,
@@ -47,7 +47,7 @@ impl Owner {
         match dialled {
             Ok(open) => self.relay(open, send, recv).await,
             Err(answer) => {
-                tracing::debug!(?answer, "dial not carried");
+                tracing::info!(?answer, "dial not carried");
                 if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
                     // It fails only when the asker has gone.
                     let _ = send.finish();

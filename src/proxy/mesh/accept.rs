@@ -22,7 +22,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// The accept loop of the peer port.
 #[derive(Debug)]
-pub struct PeerAcceptor {
+pub(crate) struct PeerAcceptor {
     /// Where it listens.
     pub endpoint: quinn::Endpoint,
     /// Which links learn of accepted connections.
@@ -33,7 +33,7 @@ pub struct PeerAcceptor {
 
 impl PeerAcceptor {
     /// Accepts until `cancel`. Each handshake has a task and a deadline of its own; beyond a bound of them a newcomer is refused at once.
-    pub async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
+    pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
         let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         let shared = Arc::new(self);
         loop {

@@ -12,7 +12,6 @@ use super::dialer::Dialer;
 use super::slot::{NoConnection, Slot, dials};
 use crate::net::{Backoff, Budget};
 use crate::wire::LinkKind;
-use crate::wire::peer::PeerReport;
 
 /// How long the side that need not dial waits for the other one to do so.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -27,13 +26,12 @@ pub(super) struct Link {
     address: Mutex<String>,
     control: Slot,
     bulk: Slot,
-    report: Mutex<Option<PeerReport>>,
     pub(super) cancel: CancellationToken,
 }
 
 impl Link {
     pub(super) fn new(me: ProxyId, peer: ProxyId, address: &str, cancel: CancellationToken) -> Self {
-        Self { me, peer, address: Mutex::new(address.to_owned()), control: Slot::new(), bulk: Slot::new(), report: Mutex::new(None), cancel }
+        Self { me, peer, address: Mutex::new(address.to_owned()), control: Slot::new(), bulk: Slot::new(), cancel }
     }
 
     /// Where the peer is to be dialled, `HOST:PORT`.
@@ -47,16 +45,6 @@ impl Link {
         if *known != address {
             address.clone_into(&mut known);
         }
-    }
-
-    /// What the peer last said of itself.
-    pub(super) fn report(&self) -> Option<PeerReport> {
-        self.control.live()?;
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn reported(&self, report: PeerReport) {
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
     }
 
     /// The round trip of the control connection, while there is one.

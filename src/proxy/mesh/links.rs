@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::{ProxyId, Table};
@@ -19,12 +20,9 @@ use crate::net::{Budget, Elapsed, Env};
 use crate::wire::peer::PeerReport;
 use crate::wire::{ControlReply, ControlRequest, LinkKind, frame};
 
-/// How often a peer is asked how it is.
-const PING_INTERVAL: Duration = Duration::from_secs(1);
-
 /// The peers of this proxy. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Links {
+pub(crate) struct Links {
     shared: Arc<Shared>,
 }
 
@@ -39,7 +37,7 @@ struct Shared {
 
 /// Why no stream to a peer could be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// Nothing is known of the proxy.
     #[error("proxy {0} is not known here")]
     Unknown(ProxyId),
@@ -58,7 +56,7 @@ pub enum OpenError {
 
 impl Links {
     /// No peers yet. Connections that are made go to `made`, to be served.
-    pub fn new(
+    pub(crate) fn new(
         me: ProxyId,
         env: Env,
         endpoint: quinn::Endpoint,
@@ -71,7 +69,7 @@ impl Links {
     }
 
     /// Makes the links agree with the table: one for each other proxy that has said where it is.
-    pub fn follow(&self, table: &Table) {
+    pub(crate) fn follow(&self, table: &Table) {
         for (id, proxy) in table.proxies().filter(|(id, proxy)| *id != self.shared.me && !proxy.peer_address.is_empty()) {
             self.link(id, &proxy.peer_address);
         }
@@ -100,8 +98,6 @@ impl Links {
             let (link, dialer) = (link.clone(), self.shared.dialer.clone());
             self.shared.tasks.spawn(async move { link.keep(kind, &dialer).await });
         }
-        let (links, pinged) = (self.clone(), link.clone());
-        self.shared.tasks.spawn(async move { links.ping(&pinged).await });
         link
     }
 
@@ -117,38 +113,37 @@ impl Links {
     ///
     /// # Errors
     /// [`OpenError`], at once while the peer is known to be out of reach.
-    pub async fn open(&self, peer: ProxyId, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {
+    pub(crate) async fn open(&self, peer: ProxyId, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {
         let link = self.lock().get(&peer).cloned().ok_or(OpenError::Unknown(peer))?;
         open(&link, LinkKind::Bulk, budget).await
     }
 
     /// The round trip to `peer`, while it is connected.
-    pub fn rtt(&self, peer: ProxyId) -> Option<Duration> {
+    pub(crate) fn rtt(&self, peer: ProxyId) -> Option<Duration> {
         self.lock().get(&peer).cloned().and_then(|link| link.rtt())
     }
 
-    /// What `peer` last said of itself, while it is connected.
-    pub fn report(&self, peer: ProxyId) -> Option<PeerReport> {
-        self.lock().get(&peer).cloned().and_then(|link| link.report())
+    /// Asks every peer how it is. Those that do not answer within the budget are missing.
+    pub(crate) async fn reports(&self, budget: Budget) -> BTreeMap<ProxyId, PeerReport> {
+        let links: Vec<_> = self.lock().values().cloned().collect();
+        let mut questions = JoinSet::new();
+        for link in links {
+            questions.spawn(async move { (link.peer, ask(&link, &ControlRequest::Ping, budget).await) });
+        }
+        let mut reports = BTreeMap::new();
+        while let Some(answered) = questions.join_next().await {
+            if let Ok((peer, Ok(ControlReply::Pong(report)))) = answered {
+                reports.insert(peer, report);
+            }
+        }
+        reports
     }
 
     /// Ends every loop; connections close with the endpoint.
-    pub async fn shutdown(&self) {
+    pub(crate) async fn shutdown(&self) {
         self.shared.cancel.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
-    }
-
-    async fn ping(&self, link: &Link) {
-        loop {
-            if let Ok(ControlReply::Pong(report)) = ask(link, &ControlRequest::Ping, Budget::new(PING_INTERVAL)).await {
-                link.reported(report);
-            }
-            tokio::select! {
-                () = tokio::time::sleep(PING_INTERVAL) => {}
-                () = link.cancel.cancelled() => return,
-            }
-        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ProxyId, Arc<Link>>> {

@@ -18,9 +18,9 @@ mod serve;
 mod slot;
 mod transport;
 
-pub use accept::PeerAcceptor;
-pub use links::Links;
-pub use serve::{PeerService, run as serve};
+pub(super) use accept::PeerAcceptor;
+pub(super) use links::Links;
+pub(super) use serve::{PeerService, run as serve};
 
 use warren_raft::ProxyId;
 
@@ -28,7 +28,7 @@ use crate::wire::LinkKind;
 
 /// A connection with a peer that has passed its hello.
 #[derive(Debug)]
-pub struct PeerConnection {
+pub(super) struct PeerConnection {
     /// Who is at the other end.
     pub peer: ProxyId,
     /// What it is for.

@@ -19,6 +19,8 @@ use crate::wire::{ControlReply, ControlRequest, DialHeader, LinkKind, frame};
 
 /// How long a request may take to arrive once its stream is open.
 const HEADER: Duration = Duration::from_secs(5);
+/// How long an answer may take to be written.
+const REPLY: Duration = Duration::from_secs(10);
 /// Dials of one peer at the same time on one connection.
 const MAX_DIALS: u32 = 8192;
 /// Control requests of one peer at the same time.
@@ -26,7 +28,7 @@ const MAX_REQUESTS: u32 = 256;
 
 /// What a proxy does for its peers.
 #[async_trait]
-pub trait PeerService: Send + Sync + 'static {
+pub(crate) trait PeerService: Send + Sync + 'static {
     /// Answers a request of `from`'s routing store.
     async fn store(&self, from: ProxyId, request: Bytes) -> Result<Bytes, String>;
     /// How this proxy is.
@@ -36,7 +38,7 @@ pub trait PeerService: Send + Sync + 'static {
 }
 
 /// Serves connections as they are made, until `cancel`.
-pub async fn run(
+pub(crate) async fn run(
     mut made: mpsc::Receiver<PeerConnection>,
     service: Arc<dyn PeerService>,
     tasks: TaskTracker,
@@ -48,23 +50,25 @@ pub async fn run(
             () = cancel.cancelled() => return,
         };
         let Some(connection) = connection else { return };
-        tasks.spawn(serve(connection, service.clone(), tasks.clone()));
+        tasks.spawn(serve(connection, service.clone(), tasks.clone(), cancel.clone()));
     }
 }
 
-async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskTracker) {
+async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskTracker, cancel: CancellationToken) {
     let limit = match made.kind {
         LinkKind::Control => MAX_REQUESTS,
         LinkKind::Bulk => MAX_DIALS,
     };
     made.connection.set_max_concurrent_bi_streams(limit.into());
     let reason = loop {
-        match made.connection.accept_bi().await {
-            Ok(stream) => {
-                let (service, peer, kind) = (service.clone(), made.peer, made.kind);
-                tasks.spawn(async move { answer(peer, kind, stream, &*service).await });
+        match cancel.run_until_cancelled(made.connection.accept_bi()).await {
+            Some(Ok(stream)) => {
+                let (service, peer, kind, cancel) = (service.clone(), made.peer, made.kind, cancel.clone());
+                tasks.spawn(async move { cancel.run_until_cancelled(answer(peer, kind, stream, &*service)).await });
             }
-            Err(reason) => break reason,
+            Some(Err(reason)) => break reason,
+            // The connection itself closes with its endpoint: this proxy may still have something to say on it.
+            None => return,
         }
     };
     tracing::info!(peer = %made.peer, kind = made.kind.as_str(), %reason, "peer disconnected");
@@ -94,9 +98,10 @@ async fn reply(peer: ProxyId, request: ControlRequest, mut send: SendStream, ser
             Err(reason) => ControlReply::Refused(reason),
         },
     };
-    match frame::write(&mut send, &reply, frame::MAX_CONTROL).await {
-        // The asker may have given up: it then resets the stream by itself.
-        Ok(()) => drop(send.finish()),
+    match Budget::new(REPLY).run(frame::write(&mut send, &reply, frame::MAX_CONTROL)).await {
+        // The asker may have given up: it has then stopped the stream by itself.
+        Ok(Ok(())) => drop(send.finish()),
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "answer not sent"),
         Err(error) => tracing::debug!(%peer, %error, "answer not sent"),
     }
 }

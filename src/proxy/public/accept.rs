@@ -12,8 +12,8 @@ use warren_raft::KeyHash;
 use super::{Agents, Clients, Enrollments};
 use crate::identity::tls::negotiated;
 use crate::identity::{self, Alpn, Identity};
-use crate::net::quic::Profile;
 use crate::net::Budget;
+use crate::net::quic::Profile;
 use crate::wire::close::Close;
 
 /// Handshakes at the same time. One costs about a millisecond of one core, so these are the work of a quarter of a second.
@@ -25,7 +25,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// The accept loop of the public port.
 #[derive(Debug)]
-pub struct PublicAcceptor {
+pub(crate) struct PublicAcceptor {
     /// Where it listens.
     pub endpoint: quinn::Endpoint,
     /// What becomes of agents.
@@ -38,7 +38,7 @@ pub struct PublicAcceptor {
 
 impl PublicAcceptor {
     /// Accepts until `cancel`. Each handshake has a task and a deadline of its own; beyond a bound of them a newcomer is refused at once.
-    pub async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
+    pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
         let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         let shared = Arc::new(self);
         loop {

@@ -26,6 +26,8 @@ use crate::proxy::tunnels::{Tunnel, Tunnels};
 use crate::wire::close::Close;
 use crate::wire::{AgentHello, AgentMessage, Hello, ProxyMessage, Welcome, frame};
 
+/// Longest target of a service: a host name (RFC 1035: 253) with a port.
+const MAX_TARGET: usize = 260;
 /// How long the hello may take to arrive.
 const HELLO: Duration = Duration::from_secs(5);
 /// How long the cluster may take to commit the route.
@@ -37,7 +39,7 @@ const RETRY_AFTER_MS: u32 = 1000;
 
 /// Serves the tunnels of agents.
 #[derive(Debug)]
-pub struct Agents {
+pub(crate) struct Agents {
     /// This proxy.
     pub me: ProxyId,
     /// Its name, for failures.
@@ -65,7 +67,7 @@ type Ended = Result<(), frame::FrameError>;
 
 impl Agents {
     /// Serves an agent's tunnel until it ends, and withdraws its route.
-    pub async fn serve(&self, agent: AgentName, key: KeyHash, connection: quinn::Connection) {
+    pub(crate) async fn serve(&self, agent: AgentName, key: KeyHash, connection: quinn::Connection) {
         let span = tracing::info_span!("tunnel", %agent);
         async {
             match self.welcome(&agent, key, &connection).await {
@@ -87,9 +89,10 @@ impl Agents {
         key: KeyHash,
         connection: &quinn::Connection,
     ) -> Result<(Arc<Tunnel>, SendStream, RecvStream), NotWelcome> {
-        let (mut send, recv, hello) = Budget::new(HELLO).run(greeting(connection)).await.map_err(|_| NotWelcome::Slow).flatten().inspect_err(|_| {
-            Close::PROTOCOL.close(connection);
-        })?;
+        let (mut send, recv, hello) =
+            Budget::new(HELLO).run(greeting(connection)).await.map_err(|_| NotWelcome::Slow).flatten().inspect_err(|_| {
+                Close::PROTOCOL.close(connection);
+            })?;
         match self.admit(agent, key, hello, connection).await {
             Ok((tunnel, registered)) => {
                 let welcome = ProxyMessage::Welcome(self.greet(registered));
@@ -148,13 +151,19 @@ impl Agents {
             Ok(table) if is_enrolled(&table, TokenRole::Agent, agent.as_str(), key) => Ok(()),
             Ok(_) => Err(Failure::new(Code::Denied, Stage::Ingress, format!("agent `{agent}` is not enrolled with this key"))
                 .with_hint("enrol it again with a token made by `warren token create --role agent`")),
-            Err(error) => Err(Failure::new(Code::NoQuorum, Stage::Store, format!("agent `{agent}` is not known here")).with_cause(error.to_string())),
+            Err(error) => {
+                Err(Failure::new(Code::NoQuorum, Stage::Store, format!("agent `{agent}` is not known here")).with_cause(error.to_string()))
+            }
         }
     }
 
     async fn publish(&self, agent: &AgentName, hello: &AgentHello, budget: Budget) -> Result<(), Failure> {
         if hello.services.len() > MAX_SERVICES {
             return Err(Failure::new(Code::LimitReached, Stage::Tunnel, format!("an agent publishes at most {MAX_SERVICES} services")));
+        }
+        if let Some(long) = hello.services.iter().find(|service| service.target.len() > MAX_TARGET) {
+            let message = format!("the target of `{}` has more than {MAX_TARGET} bytes", long.name);
+            return Err(Failure::new(Code::LimitReached, Stage::Tunnel, message));
         }
         let mut services = hello.services.clone();
         services.sort_by(|a, b| a.name.cmp(&b.name));
@@ -199,7 +208,8 @@ impl Agents {
                 }
             };
             if let Some(ended) = ended {
-                let reason = tunnel.connection.close_reason().map_or_else(|| "the control stream ended".to_owned(), |reason| reason.to_string());
+                let reason =
+                    tunnel.connection.close_reason().map_or_else(|| "the control stream ended".to_owned(), |reason| reason.to_string());
                 tracing::info!(%reason, "tunnel closed");
                 if ended.is_err() {
                     Close::PROTOCOL.close(&tunnel.connection);

@@ -28,7 +28,7 @@ const CONFIRM: Duration = Duration::from_secs(3);
 
 /// Serves the connections of clients.
 #[derive(Debug)]
-pub struct Clients {
+pub(crate) struct Clients {
     /// This proxy's name, for failures.
     pub name: String,
     /// The clock and the randomness.
@@ -47,7 +47,7 @@ pub struct Clients {
 
 impl Clients {
     /// Serves a client's connection until it ends.
-    pub async fn serve(self: &Arc<Self>, client: ClientName, key: KeyHash, connection: quinn::Connection) {
+    pub(crate) async fn serve(self: &Arc<Self>, client: ClientName, key: KeyHash, connection: quinn::Connection) {
         if !self.is_known(&client, key).await {
             tracing::info!(%client, "client refused: it is not enrolled with this key");
             return Close::REFUSED.close(&connection);
@@ -77,7 +77,13 @@ impl Clients {
         self.store.confirm(CONFIRM).await.is_ok_and(|table| is_enrolled(&table, TokenRole::Client, client.as_str(), key))
     }
 
-    async fn answer(&self, client: ClientName, key: KeyHash, connection: &quinn::Connection, (mut send, mut recv): (SendStream, RecvStream)) {
+    async fn answer(
+        &self,
+        client: ClientName,
+        key: KeyHash,
+        connection: &quinn::Connection,
+        (mut send, mut recv): (SendStream, RecvStream),
+    ) {
         match Budget::new(HEADER).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
             Ok(Ok(ClientRequest::Dial(request))) => self.dial(client, connection, request, (send, recv)).await,
             Ok(Ok(ClientRequest::Renew { request })) => {
@@ -95,7 +101,13 @@ impl Clients {
         }
     }
 
-    async fn dial(&self, client: ClientName, connection: &quinn::Connection, request: DialRequest, (mut send, mut recv): (SendStream, RecvStream)) {
+    async fn dial(
+        &self,
+        client: ClientName,
+        connection: &quinn::Connection,
+        request: DialRequest,
+        (mut send, mut recv): (SendStream, RecvStream),
+    ) {
         let trace = TraceId(self.env.entropy.bytes());
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
         let client_address = connection.remote_address().to_string();
@@ -133,7 +145,12 @@ impl Clients {
         let _permit = open.permit;
         let relayed = relay::quic((send, recv), (open.send, open.recv)).await;
         self.metrics.relayed(&relayed);
-        tracing::info!(sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "stream ended");
+        tracing::info!(
+            sent_bytes = relayed.sent_bytes,
+            received_bytes = relayed.received_bytes,
+            end = relayed.end.as_str(),
+            "stream ended"
+        );
     }
 
     fn renewed(&self, client: ClientName, key: KeyHash, request: &[u8]) -> EnrollReply {
@@ -151,7 +168,9 @@ impl Clients {
                 certificate,
                 proxies: members(&table, Audience::Public),
             }),
-            Err(error) => EnrollReply::Failed(Failure::new(Code::Denied, Stage::Ingress, "the certificate was not renewed").with_cause(error.to_string())),
+            Err(error) => EnrollReply::Failed(
+                Failure::new(Code::Denied, Stage::Ingress, "the certificate was not renewed").with_cause(error.to_string()),
+            ),
         }
     }
 }

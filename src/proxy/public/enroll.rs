@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, Rejection, RoutingStore, Table, TokenRole};
 
 use super::members::{Audience, members};
@@ -12,25 +13,36 @@ use crate::net::{Budget, Env};
 use crate::wire::close::Close;
 use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Hello, frame};
 
+/// Machines that enrol at the same time. Anybody can be one, so this bounds what strangers hold.
+const MAX_AT_ONCE: usize = 128;
 /// How long the message may take to arrive.
 const REQUEST: Duration = Duration::from_secs(5);
+/// How long the leader may take to confirm that a token is unknown.
+const CONFIRM: Duration = Duration::from_secs(3);
 /// How long the cluster may take to record the identity.
 const COMMIT: Duration = Duration::from_secs(10);
 
 /// Enrols machines by token.
 #[derive(Debug)]
-pub struct Enrollments {
+pub(crate) struct Enrollments {
     /// The clock and the randomness.
     pub env: Env,
     /// Where tokens and identities are.
     pub store: RoutingStore,
     /// This proxy's name, for failures.
     pub name: String,
+    permits: Semaphore,
 }
 
 impl Enrollments {
+    /// At most [`MAX_AT_ONCE`] at the same time.
+    pub(crate) fn new(env: Env, store: RoutingStore, name: String) -> Self {
+        Self { env, store, name, permits: Semaphore::new(MAX_AT_ONCE) }
+    }
+
     /// Answers the one request of a connection, then waits until it is closed.
-    pub async fn serve(&self, connection: quinn::Connection) {
+    pub(crate) async fn serve(&self, connection: quinn::Connection) {
+        let Ok(_permit) = self.permits.try_acquire() else { return Close::LIMIT.close(&connection) };
         let from = connection.remote_address();
         let served = Budget::new(REQUEST + COMMIT).run(self.answer(&connection)).await;
         match served {
@@ -65,6 +77,7 @@ impl Enrollments {
     async fn enroll(&self, request: &EnrollRequest) -> Result<Enrolled, Failure> {
         let secret = TokenSecret::from_bytes(request.secret);
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
+        self.precheck(&secret).await?;
         let command = Command::Enroll(warren_raft::command::Enrollment {
             token: secret.id(),
             secret: secret.hash(),
@@ -77,6 +90,19 @@ impl Enrollments {
             return Err(invalid("the store gave another answer".to_owned()));
         };
         self.issue(request, proxy).map_err(|error| invalid(error.to_string()))
+    }
+
+    /// Turns away whoever has no token at all, without a write: a stranger's guesses must not fill the log.
+    async fn precheck(&self, secret: &TokenSecret) -> Result<(), Failure> {
+        let is_known = |table: &Table| table.token(secret.id()).is_some_and(|token| token.secret == secret.hash());
+        if is_known(&self.store.table()) {
+            return Ok(());
+        }
+        match self.store.confirm(CONFIRM).await {
+            Ok(table) if is_known(&table) => Ok(()),
+            Ok(_) => Err(refused(&ProposeError::Rejected(Rejection::TokenUnknown))),
+            Err(_) => Err(refused(&ProposeError::NoQuorum(CONFIRM))),
+        }
     }
 
     fn issue(&self, request: &EnrollRequest, proxy: Option<ProxyId>) -> Result<Enrolled, NotIssued> {
@@ -120,10 +146,8 @@ fn refused(error: &ProposeError) -> Failure {
     match error {
         ProposeError::Rejected(rejection) => {
             let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").with_cause(rejection.to_string());
-            match rejection {
-                Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_) => failure.with_hint("choose another name with `--name`"),
-                _ => failure.with_hint("make a new one with `warren token create`"),
-            }
+            let is_name = matches!(rejection, Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_));
+            failure.with_hint(if is_name { "choose another name" } else { "make a new token with `warren token create`" })
         }
         ProposeError::NoQuorum(_) => Failure::new(Code::NoQuorum, Stage::Store, "the cluster could not record the enrolment")
             .with_cause(error.to_string())

@@ -31,7 +31,7 @@ pub(crate) fn members(table: &Table, audience: Audience) -> Vec<Member> {
 
 /// What agents are told of the cluster, and again whenever it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterView {
+pub(crate) struct ClusterView {
     /// The proxies.
     pub proxies: Vec<Member>,
     /// How tunnels are to be held.
@@ -40,7 +40,7 @@ pub struct ClusterView {
 
 impl ClusterView {
     /// The view of one version of the table.
-    pub fn of(table: &Table) -> Self {
+    pub(crate) fn of(table: &Table) -> Self {
         let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
         Self { proxies: members(table, Audience::Public), strategy }
     }

@@ -10,8 +10,8 @@ mod enroll;
 mod members;
 mod renew;
 
-pub use accept::PublicAcceptor;
-pub use agents::Agents;
-pub use clients::Clients;
-pub use enroll::Enrollments;
-pub use members::ClusterView;
+pub(super) use accept::PublicAcceptor;
+pub(super) use agents::Agents;
+pub(super) use clients::Clients;
+pub(super) use enroll::Enrollments;
+pub(super) use members::ClusterView;

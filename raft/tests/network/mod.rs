@@ -1,0 +1,211 @@
+//! A group of members in one process: a transport that can be cut, and what every test does first.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use warren_raft::command::{Bootstrap, Enrollment, NewToken, ProxyStart};
+use warren_raft::{
+    Accepted, ClusterId, Command, Disk, KeyHash, LeaseState, MemoryDisk, ProxyId, RoutingStore, StoreConfig, Strategy, StrategyKind,
+    Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning,
+};
+
+/// Longest message that a member may send.
+const MAX_MESSAGE: usize = 1024 * 1024;
+/// Longer than anything here takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Carries requests between the members that are plugged in.
+#[derive(Clone, Default)]
+pub(crate) struct Network(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    members: BTreeMap<ProxyId, RoutingStore>,
+    cut: BTreeSet<ProxyId>,
+}
+
+impl Network {
+    pub(crate) fn plug(&self, id: u64, store: &RoutingStore) {
+        self.lock().members.insert(ProxyId(id), store.clone());
+    }
+
+    pub(crate) fn unplug(&self, id: u64) {
+        self.lock().members.remove(&ProxyId(id));
+    }
+
+    /// Cuts a member off, both ways.
+    pub(crate) fn cut(&self, id: u64) {
+        self.lock().cut.insert(ProxyId(id));
+    }
+
+    pub(crate) fn mend(&self, id: u64) {
+        self.lock().cut.remove(&ProxyId(id));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no test panics while it holds this")
+    }
+
+    fn reach(&self, from: ProxyId, target: ProxyId) -> Option<RoutingStore> {
+        let state = self.lock();
+        let open = !state.cut.contains(&from) && !state.cut.contains(&target);
+        state.members.get(&target).filter(|_| open).cloned()
+    }
+}
+
+/// One member's plug.
+struct Plug {
+    me: ProxyId,
+    network: Network,
+}
+
+#[async_trait]
+impl Transport for Plug {
+    async fn call(&self, target: ProxyId, address: &str, request: Bytes, _: Duration) -> Result<Bytes, TransportError> {
+        assert!(request.len() <= MAX_MESSAGE, "a request of {} bytes", request.len());
+        let expected = format!("host-{target}:3021");
+        assert_eq!(address, expected, "the address of proxy {target}");
+        let unreachable = || TransportError::Unreachable { target, reason: "cut off".to_owned() };
+        let member = self.network.reach(self.me, target).ok_or_else(unreachable)?;
+        let answer = member.handle(self.me, request).await.map_err(|error| TransportError::Lost { target, reason: error.to_string() })?;
+        assert!(answer.len() <= MAX_MESSAGE, "an answer of {} bytes", answer.len());
+        self.network.reach(self.me, target).map(|_| answer).ok_or_else(unreachable)
+    }
+}
+
+pub(crate) fn address(id: u64) -> String {
+    format!("host-{id}:3021")
+}
+
+pub(crate) fn hash(of: u8) -> KeyHash {
+    KeyHash([of; 32])
+}
+
+pub(crate) fn config(id: u64, seeds: &[u64]) -> StoreConfig {
+    StoreConfig {
+        id: ProxyId(id),
+        peer_address: address(id),
+        seeds: seeds.iter().map(|seed| (ProxyId(*seed), address(*seed))).collect(),
+        heartbeat: Duration::from_millis(30),
+        election_timeout: Duration::from_millis(150),
+        max_voters: 5,
+        promote_after: Duration::from_millis(100),
+        lease: Duration::from_millis(600),
+        seed: id,
+        wall: Arc::new(|| Timestamp(1_000_000)),
+        tuning: Tuning::default(),
+    }
+}
+
+pub(crate) fn start(id: u64) -> ProxyStart {
+    ProxyStart {
+        proxy: ProxyId(id),
+        peer_address: address(id),
+        public_addresses: vec![format!("host-{id}:3024")],
+        zone: String::new(),
+        version: "0.1.0".to_owned(),
+    }
+}
+
+/// Opens a member and plugs it in.
+pub(crate) async fn open(network: &Network, config: StoreConfig, disk: Arc<dyn Disk>) -> RoutingStore {
+    let id = config.id;
+    let store = RoutingStore::open(config, disk, Arc::new(Plug { me: id, network: network.clone() })).await.expect("it opens");
+    network.plug(id.0, &store);
+    store
+}
+
+/// Proxy 1, alone, with its epoch.
+pub(crate) async fn first(network: &Network, config: StoreConfig, disk: Arc<dyn Disk>) -> RoutingStore {
+    let store = open(network, config, disk).await;
+    store.bootstrap(bootstrap()).await.expect("a group of one");
+    store.live(start(1));
+    has_lease(&store).await;
+    store
+}
+
+pub(crate) fn bootstrap() -> Bootstrap {
+    Bootstrap {
+        id: ClusterId([7; 16]),
+        name: "warren".to_owned(),
+        ca_certificate: vec![1; 300],
+        ca_key: vec![2; 100],
+        strategy: Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: 1 },
+        proxy: "proxy-1".parse().expect("a name"),
+        key: hash(1),
+    }
+}
+
+/// Creates a token for `uses` machines of a role.
+pub(crate) async fn token(store: &RoutingStore, role: TokenRole, uses: u32) -> TokenId {
+    let id = TokenId([role as u8; 8]);
+    let token =
+        NewToken { id, secret: hash(99), role, name: "*".parse().expect("a glob"), allow: vec![], expires_at: Timestamp(u64::MAX), uses };
+    store.propose(Command::CreateToken(token), PATIENCE).await.expect("a token");
+    id
+}
+
+/// Enrols a machine through a member.
+pub(crate) async fn enroll(store: &RoutingStore, role: TokenRole, token: TokenId, name: &str, key: u8) -> Option<ProxyId> {
+    let enrollment = Enrollment { token, secret: hash(99), role, name: name.to_owned(), key: hash(key) };
+    match store.propose(Command::Enroll(enrollment), PATIENCE).await.expect("enrolled").answer {
+        Accepted::Enrolled { proxy } => proxy,
+        Accepted::Done | Accepted::Epoch(_) => panic!("an enrolment is answered by an identity"),
+    }
+}
+
+/// Three members that all vote, all with an epoch.
+pub(crate) async fn three(network: &Network, disks: &[Arc<MemoryDisk>; 3]) -> Vec<RoutingStore> {
+    three_with(network, disks, |config| config).await
+}
+
+/// The same with other settings; member 3 finds the leader through member 2.
+pub(crate) async fn three_with(
+    network: &Network,
+    disks: &[Arc<MemoryDisk>; 3],
+    adapt: fn(StoreConfig) -> StoreConfig,
+) -> Vec<RoutingStore> {
+    let one = first(network, adapt(config(1, &[])), disks[0].clone()).await;
+    let token = token(&one, TokenRole::Proxy, 2).await;
+    assert_eq!(enroll(&one, TokenRole::Proxy, token, "proxy-2", 2).await, Some(ProxyId(2)));
+    let two = open(network, adapt(config(2, &[1])), disks[1].clone()).await;
+    two.live(start(2));
+    has_lease(&two).await;
+    assert_eq!(enroll(&two, TokenRole::Proxy, token, "proxy-3", 3).await, Some(ProxyId(3)));
+    let three = open(network, adapt(config(3, &[2])), disks[2].clone()).await;
+    three.live(start(3));
+    has_lease(&three).await;
+    let all = vec![one, two, three];
+    for store in &all {
+        until(store, |store| store.status().voters.len() == 3).await;
+    }
+    all
+}
+
+pub(crate) fn disks() -> [Arc<MemoryDisk>; 3] {
+    std::array::from_fn(|_| Arc::new(MemoryDisk::default()))
+}
+
+/// Waits until the store holds its lease.
+pub(crate) async fn has_lease(store: &RoutingStore) {
+    let mut lease = store.lease();
+    let held = lease.wait_for(|state| matches!(state, LeaseState::Held(_)));
+    tokio::time::timeout(PATIENCE, held).await.expect("a lease in time").expect("a running store");
+}
+
+/// Waits until something is so; looked at whenever an entry was applied.
+pub(crate) async fn until(store: &RoutingStore, so: impl Fn(&RoutingStore) -> bool) {
+    let mut applied = store.applied();
+    let wait = async {
+        while !so(store) {
+            applied.changed().await.expect("a running store");
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, wait).await;
+    assert!(waited.is_ok(), "in time, not {:#?}", store.status());
+}
