@@ -56,6 +56,14 @@ impl AsyncWrite for Standard {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.output).poll_shutdown(cx)
+        std::task::ready!(Pin::new(&mut self.output).poll_shutdown(cx))?;
+        Poll::Ready(close_stdout())
     }
+}
+
+/// Lets whoever reads standard output see its end while standard input goes on: tokio's flushes only, and the descriptor would stay open until
+/// the process ends, which may be waiting for that very reader.
+fn close_stdout() -> std::io::Result<()> {
+    let nowhere = std::fs::File::options().write(true).open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stdout(nowhere)?)
 }

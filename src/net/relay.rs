@@ -7,7 +7,7 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use quinn::{ReadError, RecvStream, SendStream, WriteError};
+use quinn::{ReadError, RecvStream, SendStream, StoppedError, WriteError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::Stream;
@@ -63,6 +63,12 @@ impl From<ReadError> for Broken {
     }
 }
 
+impl From<StoppedError> for Broken {
+    fn from(_: StoppedError) -> Self {
+        Self
+    }
+}
+
 impl From<WriteError> for Broken {
     fn from(_: WriteError) -> Self {
         Self
@@ -112,7 +118,9 @@ async fn upload(reader: &mut ReadHalf<Box<dyn Stream>>, send: &mut SendStream, m
         };
         if read == 0 {
             // It fails only if the far end stopped the stream or the connection is gone; then the other direction says so.
-            return send.finish().map_err(|_| Broken);
+            send.finish().map_err(|_| Broken)?;
+            // What is still on its way is lost if the connection is closed now, as `connect` does when this was the last direction.
+            return if send.stopped().await?.is_none() { Ok(()) } else { Err(Broken) };
         }
         send.write_chunk(buffer.split().freeze()).await?;
         *moved += read as u64;

@@ -1,4 +1,4 @@
-//! A verb that is run to its end.
+//! A verb, or another program, that is run to its end.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -42,8 +42,13 @@ impl Ended {
 /// Runs `warren WORDS..` with `input` as its whole standard input, and waits for its end.
 pub(crate) fn warren(words: &[&str], input: &[u8]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
-    command.args(words).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the binary runs");
+    command.args(words).env_clear();
+    run(command, input)
+}
+
+/// Runs `command` with `input` as its whole standard input, and waits for its end.
+pub(crate) fn run(mut command: Command, input: &[u8]) -> Ended {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
     let mut stdin = child.stdin.take().expect("a pipe");
     let (mut stdout, mut stderr) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
     thread::scope(|scope| {
@@ -60,7 +65,7 @@ pub(crate) fn warren(words: &[&str], input: &[u8]) -> Ended {
             stderr.read_to_string(&mut text).map(|_| text).expect("its errors")
         });
         let mut killer = Killer(child);
-        let status = wait_for(&format!("`warren {}` ends", words.join(" ")), || killer.0.try_wait().expect("its status"));
+        let status = wait_for(&format!("{command:?} ends"), || killer.0.try_wait().expect("its status"));
         Ended { status: status.code(), stdout: output.join().expect("a reader"), stderr: errors.join().expect("a reader") }
     })
 }

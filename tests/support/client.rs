@@ -64,7 +64,7 @@ impl Client {
         let address = proxy.public_address().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
         command.args(self.words(&["connect", target], &address)).env_clear();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().expect("the binary runs");
         let (input, output) = (child.stdin.take(), child.stdout.take().expect("a pipe"));
         Open { child, input, output }
@@ -133,6 +133,11 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A connection through it, on which nothing waits for ever.
     ///
     /// # Errors

@@ -8,9 +8,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 
-use super::{LONG, wait_for};
+use super::LONG;
 
 /// A TCP server on loopback. Dropping it ends its accepting; what runs over it ends with its streams.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Target {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a target is outside of warren")]
-    fn serving(serve: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+    pub(super) fn serving(serve: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
         let (accepted, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -124,12 +124,4 @@ impl Drop for Target {
             let _ = server.join();
         }
     }
-}
-
-/// An address of loopback at which nobody accepts and nobody can: it is bound and does not listen.
-pub(crate) fn closed_port() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");
-    let address = socket.local_addr().expect("an address").as_socket().expect("an IP address");
-    (socket, address)
 }
