@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use warren_raft::{Sequence, TokenRole};
 
-use super::supervisor::Agent;
+use super::settings::{Agent, TokenFrom};
 use crate::failure::Failure;
 use crate::identity::credentials::CredentialsError;
 use crate::identity::enroll::Enrolling;
@@ -12,16 +12,6 @@ use crate::identity::files::{self, Access};
 use crate::identity::token::TokenReadError;
 use crate::identity::{CredentialStore, Credentials, KnownProxies, StoreError, Token};
 use crate::net::{Env, dialling_endpoint};
-
-/// Where the token comes from when it is needed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum TokenFrom {
-    /// There is none: the machine must have enrolled before.
-    #[default]
-    Nowhere,
-    /// A file, or standard input for `-`.
-    File(PathBuf),
-}
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]

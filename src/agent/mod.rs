@@ -11,8 +11,12 @@ mod enrollment;
 mod events;
 mod placement;
 mod service;
+mod settings;
+mod start;
 mod supervisor;
 mod tunnel;
 
-pub use enrollment::{AgentError, StartError, TokenFrom};
-pub use supervisor::{Agent, AgentStatus, RunningAgent};
+pub use enrollment::{AgentError, StartError};
+pub use settings::{Agent, TokenFrom};
+pub use start::RunningAgent;
+pub use supervisor::AgentStatus;

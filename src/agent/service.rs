@@ -45,7 +45,7 @@ pub(super) async fn carry(env: &Env, services: &[Service], (mut send, mut recv):
             );
         }
         Err(answer) => {
-            tracing::info!(%trace, %service, ?answer, "target not reached");
+            tracing::info!(%trace, %service, %answer, "target not reached");
             if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
                 // It fails only when the proxy has gone.
                 let _ = send.finish();

@@ -7,10 +7,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use warren_raft::{AgentName, ProxyId, Sequence, Service};
+use warren_raft::{ProxyId, Sequence};
 
-use super::enrollment::{self, AgentError, StartError};
+use super::enrollment::AgentError;
 use super::events::{Event, Way};
 use super::placement::{Knowledge, State, Step};
 use super::tunnel::Tunnels;
@@ -20,94 +19,12 @@ use crate::wire::Member;
 
 /// The waits before a way that failed is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
-/// Events that wait for the supervisor.
-const EVENTS: usize = 64;
-
-/// What an agent is to be.
-#[derive(Clone, Debug)]
-pub struct Agent {
-    /// Its name.
-    pub name: AgentName,
-    /// The addresses of proxies from its configuration, `HOST:PORT`.
-    pub proxies: Vec<String>,
-    /// What it publishes.
-    pub services: Vec<Service>,
-    /// Where its identity is kept.
-    pub data_dir: std::path::PathBuf,
-    /// Reads the token, when it has no identity yet.
-    pub token: enrollment::TokenFrom,
-}
 
 /// What an agent has now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentStatus {
     /// The proxies it has a tunnel to, whose route is committed.
     pub tunnels: Vec<ProxyId>,
-}
-
-/// An agent that runs.
-#[derive(Debug)]
-pub struct RunningAgent {
-    status: watch::Receiver<AgentStatus>,
-    cancel: CancellationToken,
-    tasks: TaskTracker,
-    endpoint: quinn::Endpoint,
-}
-
-impl Agent {
-    /// Enrols the agent if it has no identity yet, and starts it.
-    ///
-    /// # Errors
-    /// [`StartError`]: no identity and none to be had, or no socket. Once it runs, nothing ends it but [`RunningAgent::shutdown`].
-    pub async fn start(self, env: Env) -> Result<RunningAgent, StartError> {
-        let endpoint = enrollment::endpoint(&env)?;
-        let (store, credentials, sequence) = enrollment::identity(&self, &env, &endpoint).await?;
-        let (events, received) = mpsc::channel(EVENTS);
-        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let credentials = CredentialsHandle::new(credentials).map_err(AgentError::from)?;
-        let tunnels = Arc::new(Tunnels {
-            env: env.clone(),
-            endpoint: endpoint.clone(),
-            credentials: credentials.clone(),
-            services: Arc::new(self.services),
-            events,
-            tasks: tasks.clone(),
-            cancel: cancel.clone(),
-        });
-        let (tell, status) = watch::channel(AgentStatus::default());
-        let supervisor = Supervisor {
-            entry: self.proxies,
-            knowledge: Knowledge::default(),
-            failures: BTreeMap::new(),
-            current: BTreeMap::new(),
-            sequence,
-            tunnels,
-            credentials,
-            known: KnownProxies::new(store.dir()),
-            store,
-            status: tell,
-        };
-        let stop = cancel.clone();
-        tasks.spawn(async move { supervisor.run(received, env, stop).await });
-        Ok(RunningAgent { status, cancel, tasks, endpoint })
-    }
-}
-
-impl RunningAgent {
-    /// What it has now, and whenever that changes.
-    pub fn status(&self) -> watch::Receiver<AgentStatus> {
-        self.status.clone()
-    }
-
-    /// Closes the tunnels and ends every task.
-    pub async fn shutdown(self) {
-        self.cancel.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-        self.endpoint.close(0_u32.into(), b"agent stopped");
-        // What is in the socket's queue gets out; a peer that does not answer is not waited for.
-        let _ = crate::net::Budget::new(Duration::from_secs(1)).run(self.endpoint.wait_idle()).await;
-    }
 }
 
 /// A tunnel that is no more.
@@ -127,7 +44,8 @@ struct Failing {
 /// The key of a way: a proxy, or the configured addresses.
 type WayKey = Option<ProxyId>;
 
-struct Supervisor {
+/// Keeps an agent's tunnels.
+pub(super) struct Supervisor {
     entry: Vec<String>,
     knowledge: Knowledge,
     failures: BTreeMap<WayKey, Failing>,
@@ -142,7 +60,20 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(mut self, mut events: mpsc::Receiver<Event>, env: Env, cancel: CancellationToken) {
+    /// One that has no tunnel yet and may dial the addresses of `entry`.
+    pub(super) fn new(
+        entry: Vec<String>,
+        sequence: Sequence,
+        tunnels: Arc<Tunnels>,
+        (credentials, store): (CredentialsHandle, CredentialStore),
+        status: watch::Sender<AgentStatus>,
+    ) -> Self {
+        let (knowledge, known) = (Knowledge::default(), KnownProxies::new(store.dir()));
+        Self { entry, knowledge, failures: BTreeMap::new(), current: BTreeMap::new(), sequence, tunnels, credentials, store, known, status }
+    }
+
+    /// Takes in what happens and keeps what ought to be, until `cancel`.
+    pub(super) async fn run(mut self, mut events: mpsc::Receiver<Event>, env: Env, cancel: CancellationToken) {
         let mut rng = env.entropy.split("agent").rng();
         loop {
             self.reconcile(&mut rng);
@@ -212,7 +143,7 @@ impl Supervisor {
             Event::Leaving { .. } => {}
             Event::Ended { way, sequence, proxy, reason, retry_after } => {
                 let failed = Ended { sequence, proxy, retry_after };
-                tracing::info!(?proxy, reason, "tunnel lost");
+                tracing::info!(proxy = proxy.map(tracing::field::display), reason, "tunnel lost");
                 self.ended(&way, &failed, rng);
             }
             Event::Renewed { certificate } => self.renewed(&certificate),

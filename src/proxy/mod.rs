@@ -24,10 +24,15 @@ mod public;
 mod registrar;
 mod renewal;
 mod service;
+mod settings;
+mod sockets;
 mod start;
+mod start_error;
 mod tunnels;
+mod wiring;
 
 pub use data_dir::DataDirError;
 pub use lifecycle::RunningProxy;
 pub use member::{JoinError, Joining};
-pub use start::{Proxy, RaftSettings, StartError};
+pub use settings::{Proxy, RaftSettings};
+pub use start_error::StartError;

@@ -7,6 +7,8 @@
 //! After its header each side may send at once; after the answer `Connected` the stream is the byte stream of the service,
 //! both ways, with half-close and reset. After any other answer it is over.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, ClientName, ProxyId, ServiceName};
 
@@ -92,6 +94,22 @@ pub enum DialAnswer {
         /// Why, as a fragment.
         reason: String,
     },
+}
+
+impl fmt::Display for DialAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected => f.write_str("connected"),
+            Self::NotHere { .. } => f.write_str("no tunnel of the agent here"),
+            Self::Draining { .. } => f.write_str("the tunnel takes no new streams"),
+            Self::TargetRefused { reason } => write!(f, "the target refused: {reason}"),
+            Self::TargetTimeout => f.write_str("the target did not answer in time"),
+            Self::Denied => f.write_str("the client may not"),
+            Self::Overloaded { .. } => f.write_str("the tunnel carries as many streams as it may"),
+            Self::UnknownService => f.write_str("the agent does not publish the service"),
+            Self::TunnelLost { reason } => write!(f, "the tunnel was lost: {reason}"),
+        }
+    }
 }
 
 /// What a client may say first on a stream of its own connection.

@@ -10,6 +10,8 @@ pub mod close;
 pub mod dial;
 pub mod enroll;
 pub mod frame;
+#[cfg(test)]
+mod golden;
 mod hello;
 pub mod peer;
 mod trace;

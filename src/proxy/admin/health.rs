@@ -2,7 +2,7 @@
 
 use warren_raft::LeaseState;
 
-use super::server::AdminParts;
+use super::parts::AdminParts;
 use crate::http::{Response, StatusCode};
 
 /// 200 only while every check passes; `verbose` lists them.

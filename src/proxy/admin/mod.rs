@@ -4,9 +4,11 @@
 //! the tokens' hashes never leave the proxy through either.
 
 mod health;
+mod parts;
 mod problems;
 mod server;
 mod tokens;
 mod views;
 
-pub(super) use server::{Admin, AdminError, AdminParts};
+pub(super) use parts::AdminParts;
+pub(super) use server::{Admin, AdminError};

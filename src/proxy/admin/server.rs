@@ -6,35 +6,18 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{LeaseState, ProxyId, RoutingStore};
+use warren_raft::LeaseState;
 
+use super::parts::AdminParts;
 use super::{health, tokens, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
-use crate::identity::CredentialsHandle;
-use crate::net::{Env, Listener, Stream};
-use crate::proxy::mesh::Links;
-use crate::proxy::metrics::{Metrics, Sample};
-use crate::proxy::tunnels::Tunnels;
+use crate::net::{Listener, Stream};
+use crate::proxy::metrics::Sample;
 
 /// The media type of OpenMetrics text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// What the answers are made of.
-#[derive(Clone, Debug)]
-pub(in crate::proxy) struct AdminParts {
-    pub(in crate::proxy) me: ProxyId,
-    pub(in crate::proxy) env: Env,
-    pub(in crate::proxy) store: RoutingStore,
-    pub(in crate::proxy) links: Links,
-    pub(in crate::proxy) tunnels: Arc<Tunnels>,
-    pub(in crate::proxy) metrics: Metrics,
-    pub(in crate::proxy) registry: Arc<Registry>,
-    pub(in crate::proxy) credentials: CredentialsHandle,
-    pub(in crate::proxy) leaving: CancellationToken,
-}
 
 /// Both listeners, bound.
 pub(in crate::proxy) struct Admin {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use warren_raft::command::NewToken;
 use warren_raft::{Command, ProposeError, Rejection, Table, Timestamp, TokenId};
 
-use super::server::AdminParts;
+use super::parts::AdminParts;
 use crate::api::{RevokeView, Schema, TokenCreated, TokenRequest, TokenRow, TokenState, TokenText, TokensView, command_for};
 use crate::failure::{Code, Failure, Stage};
 use crate::http::{Response, StatusCode};

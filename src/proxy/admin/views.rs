@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use warren_raft::{LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
 
+use super::parts::AdminParts;
 use super::problems;
-use super::server::AdminParts;
 use crate::api::{
     AgentRow, AgentsView, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema, ServiceRow, StatusView,
 };

@@ -1,5 +1,7 @@
 //! One try of a dial at one owner proxy.
 
+use std::fmt;
+
 use quinn::{RecvStream, SendStream};
 use warren_raft::ProxyId;
 
@@ -29,6 +31,16 @@ pub(super) enum Miss {
     Unreachable(String),
     /// No answer in time.
     Deadline,
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(answer) => answer.fmt(f),
+            Self::Unreachable(reason) => f.write_str(reason),
+            Self::Deadline => f.write_str("no answer in time"),
+        }
+    }
 }
 
 impl Miss {

@@ -128,7 +128,7 @@ impl Dialer {
             match self.try_owner(owner, choice, wanted, budget).await {
                 Ok(open) => return Ok(Connection { open, agent: choice.agent.clone(), path: self.path(owner) }),
                 Err(miss) => {
-                    tracing::debug!(%owner, agent = %choice.agent, ?miss, "try failed");
+                    tracing::debug!(%owner, agent = %choice.agent, %miss, "try failed");
                     owners.extend(hint(&miss));
                     let failure = failures::missed(table, choice, owner, &miss);
                     if miss.is_final() {

@@ -47,7 +47,7 @@ impl Owner {
         match dialled {
             Ok(open) => self.relay(open, send, recv).await,
             Err(answer) => {
-                tracing::info!(?answer, "dial not carried");
+                tracing::info!(%answer, "dial not carried");
                 if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
                     // It fails only when the asker has gone.
                     let _ = send.finish();

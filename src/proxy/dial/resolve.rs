@@ -69,3 +69,93 @@ fn allow(table: &Table, client: &ClientName, agent: &AgentName, service: &Servic
 fn port_of(target: &str) -> Option<NonZeroU16> {
     target.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use warren_raft::command::{Bootstrap, Enrollment, NewToken};
+    use warren_raft::{
+        ClusterId, Command, Incarnation, KeyHash, Proposal, ProxyId, Service, ServiceKind, Strategy, Timestamp, TokenId, TokenRole,
+    };
+
+    use super::*;
+
+    /// A cluster with the agents `a` (ssh on 22, web on 80) and `b` (web on 80), and a client `c` that may reach `allow`.
+    fn table(allow: &[&str]) -> Table {
+        let service = |name: &str, port: u16| Service {
+            name: name.parse().expect("a name"),
+            target: format!("127.0.0.1:{port}"),
+            kind: ServiceKind::Tcp,
+        };
+        let publish =
+            |agent: &str, services| Command::PublishServices { agent: agent.parse().expect("a name"), services, version: String::new() };
+        let mut commands = vec![Command::Bootstrap(Box::new(Bootstrap {
+            id: ClusterId([1; 16]),
+            name: "lab".to_owned(),
+            ca_certificate: Vec::new(),
+            ca_key: Vec::new(),
+            strategy: Strategy::default(),
+            proxy: "p".parse().expect("a name"),
+            key: KeyHash([1; 32]),
+        }))];
+        for (number, role, name) in [(1, TokenRole::Agent, "a"), (2, TokenRole::Agent, "b"), (3, TokenRole::Client, "c")] {
+            let allow = if role == TokenRole::Client { allow } else { &[] };
+            let allow = allow.iter().map(|pattern| pattern.parse().expect("a pattern")).collect();
+            let (id, secret) = (TokenId([number; 8]), KeyHash([number; 32]));
+            let any = "*".parse().expect("a glob");
+            commands.push(Command::CreateToken(NewToken { id, secret, role, name: any, allow, expires_at: Timestamp(100), uses: 1 }));
+            let key = KeyHash([number + 10; 32]);
+            commands.push(Command::Enroll(Enrollment { token: id, secret, role, name: name.to_owned(), key }));
+        }
+        commands.push(publish("a", vec![service("ssh", 22), service("web", 80)]));
+        commands.push(publish("b", vec![service("web", 80)]));
+        let mut table = Table::default();
+        let proposal = Proposal { proposer: ProxyId(1), incarnation: Incarnation(1), number: 1, at: Timestamp(1), commands };
+        for answer in table.apply(&proposal) {
+            answer.expect("accepted");
+        }
+        table
+    }
+
+    fn check(allow: &[&str], target: &str, expected: Result<&[&str], Unresolved>) {
+        let client = "c".parse().expect("a name");
+        let choices = resolve(&table(allow), &client, &target.parse().expect("a target"));
+        let found = choices.map(|choices| choices.iter().map(|choice| format!("{}/{}", choice.agent, choice.service)).collect::<Vec<_>>());
+        assert_eq!(found, expected.map(|choices| choices.iter().map(ToString::to_string).collect()), "{target}");
+    }
+
+    #[test]
+    fn targets_mean_what_the_table_says() {
+        let unknown = |agent: &str| Err(Unresolved::AgentUnknown(agent.parse().expect("a name")));
+        let table: [(_, Result<&[&str], _>); 9] = [
+            ("a/ssh", Ok(&["a/ssh"])),
+            ("a:22", Ok(&["a/ssh"])),
+            ("any/web", Ok(&["a/web", "b/web"])),
+            ("any/ssh", Ok(&["a/ssh"])),
+            ("a/nope", Err(Unresolved::ServiceUnknown)),
+            ("a:23", Err(Unresolved::ServiceUnknown)),
+            ("any/nope", Err(Unresolved::ServiceUnknown)),
+            ("x/ssh", unknown("x")),
+            ("x:22", unknown("x")),
+        ];
+        for (target, expected) in table {
+            check(&["*/*"], target, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_not_told() {
+        let table: [(_, Result<&[&str], _>); 7] = [
+            ("b/web", Ok(&["b/web"])),
+            ("any/web", Ok(&["b/web"])),
+            ("a/web", Err(Unresolved::Denied)),
+            ("a/nope", Err(Unresolved::Denied)),
+            ("x/ssh", Err(Unresolved::Denied)),
+            ("a:22", Err(Unresolved::Denied)),
+            ("any/ssh", Err(Unresolved::Denied)),
+        ];
+        for (target, expected) in table {
+            check(&["b/*"], target, expected);
+        }
+        check(&[], "a/ssh", Err(Unresolved::Denied));
+    }
+}

@@ -13,6 +13,7 @@ use warren_raft::{ProxyId, Table};
 
 use super::PeerConnection;
 use super::dialer::Dialer;
+use super::keeper::keep;
 use super::link::Link;
 use super::slot::NoConnection;
 use crate::identity::CredentialsHandle;
@@ -96,7 +97,7 @@ impl Links {
         drop(links);
         for kind in [LinkKind::Control, LinkKind::Bulk] {
             let (link, dialer) = (link.clone(), self.shared.dialer.clone());
-            self.shared.tasks.spawn(async move { link.keep(kind, &dialer).await });
+            self.shared.tasks.spawn(async move { keep(&link, kind, &dialer).await });
         }
         link
     }

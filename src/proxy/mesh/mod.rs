@@ -12,6 +12,7 @@
 
 mod accept;
 mod dialer;
+mod keeper;
 mod link;
 mod links;
 mod serve;

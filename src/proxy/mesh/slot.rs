@@ -112,3 +112,28 @@ fn live(state: &State) -> Option<Connection> {
 pub(super) fn dials(me: ProxyId, peer: ProxyId) -> bool {
     me > peer
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn one_of_two_dials() {
+        assert!(dials(ProxyId(2), ProxyId(1)));
+        assert!(!dials(ProxyId(1), ProxyId(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_try_is_told_at_once_and_a_try_under_way_is_waited_for() {
+        let slot = Slot::new();
+        let soon = || Budget::new(Duration::from_secs(1));
+        assert_eq!(slot.get(soon()).await.map(drop), Err(NoConnection::Deadline));
+        slot.failed("refused".to_owned());
+        assert_eq!(slot.get(soon()).await.map(drop), Err(NoConnection::Down("refused".to_owned())));
+        slot.connecting();
+        let (got, ()) = tokio::join!(slot.get(soon()), async { slot.failed("again".to_owned()) });
+        assert_eq!(got.map(drop), Err(NoConnection::Down("again".to_owned())));
+    }
+}

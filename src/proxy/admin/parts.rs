@@ -1,0 +1,27 @@
+//! What the answers are made of.
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use warren_raft::{ProxyId, RoutingStore};
+
+use crate::identity::CredentialsHandle;
+use crate::net::Env;
+use crate::proxy::mesh::Links;
+use crate::proxy::metrics::Metrics;
+use crate::proxy::tunnels::Tunnels;
+
+/// What the answers are made of.
+#[derive(Clone, Debug)]
+pub(in crate::proxy) struct AdminParts {
+    pub(in crate::proxy) me: ProxyId,
+    pub(in crate::proxy) env: Env,
+    pub(in crate::proxy) store: RoutingStore,
+    pub(in crate::proxy) links: Links,
+    pub(in crate::proxy) tunnels: Arc<Tunnels>,
+    pub(in crate::proxy) metrics: Metrics,
+    pub(in crate::proxy) registry: Arc<Registry>,
+    pub(in crate::proxy) credentials: CredentialsHandle,
+    pub(in crate::proxy) leaving: CancellationToken,
+}

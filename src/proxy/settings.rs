@@ -1,0 +1,61 @@
+//! What a proxy is to be.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use warren_raft::{ProxyName, Strategy};
+
+use super::member::Joining;
+
+/// What a proxy is to be.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Its name.
+    pub name: ProxyName,
+    /// Where it keeps everything.
+    pub data_dir: PathBuf,
+    /// Its zone; empty when there is only one.
+    pub zone: String,
+    /// How long streams may run on when it goes away.
+    pub drain_timeout: Duration,
+    /// The peer port, UDP.
+    pub peer_listen: SocketAddr,
+    /// Where peers reach it, if not where it listens.
+    pub peer_advertise: Option<String>,
+    /// The public port, UDP.
+    pub public_listen: SocketAddr,
+    /// Where agents and clients reach it, if not where it listens.
+    pub public_advertise: Vec<String>,
+    /// The name of a new cluster.
+    pub cluster_name: String,
+    /// How agents of a new cluster hold their tunnels.
+    pub strategy: Strategy,
+    /// How it joins a cluster; without it, a new data directory makes a new one.
+    pub join: Option<Joining>,
+    /// The routing store's timings.
+    pub raft: RaftSettings,
+    /// Streams of one agent's tunnel at the same time.
+    pub streams_per_agent: u64,
+    /// Longest budget of a dial.
+    pub dial_timeout: Duration,
+    /// Where operators on this machine reach it.
+    pub admin_socket: PathBuf,
+    /// Where probes and scrapers reach it; `None` for nowhere.
+    pub http_listen: Option<SocketAddr>,
+}
+
+/// The routing store's timings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RaftSettings {
+    /// How often a leader shows itself.
+    pub heartbeat: Duration,
+    /// How long a follower waits for it.
+    pub election_timeout: Duration,
+    /// Most voters.
+    pub max_voters: usize,
+    /// How long a learner must have been healthy to be promoted.
+    pub promote_after: Duration,
+    /// How long a lease lasts.
+    pub lease: Duration,
+}

@@ -1,0 +1,223 @@
+//! How the parts of a proxy are put together.
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::command::ProxyStart;
+use warren_raft::disk::SledDisk;
+use warren_raft::{ProxyId, RoutingStore, StoreConfig, Tuning};
+
+use super::admin::{Admin, AdminParts};
+use super::data_dir::DataDir;
+use super::dial::{Dialer, Owner};
+use super::follow;
+use super::lifecycle::{Parts, RunningProxy};
+use super::member::Membership;
+use super::mesh::{self, Links, PeerAcceptor, PeerConnection};
+use super::metrics::Metrics;
+use super::policy::TablePolicy;
+use super::public::{Agents, Clients, ClusterView, Enrollments, PublicAcceptor};
+use super::registrar::Registrar;
+use super::renewal::keep_renewed;
+use super::service::Service;
+use super::settings::Proxy;
+use super::sockets::Sockets;
+use super::start_error::StartError;
+use super::tunnels::Tunnels;
+use crate::identity::{CredentialsHandle, ServerTls};
+use crate::net::Env;
+use crate::net::quic::{self, Port};
+
+/// What is there before the store.
+pub(super) struct Ground {
+    pub(super) proxy: Proxy,
+    pub(super) env: Env,
+    pub(super) dir: DataDir,
+    pub(super) sockets: Sockets,
+    pub(super) membership: Membership,
+    pub(super) credentials: CredentialsHandle,
+    pub(super) links: Links,
+    pub(super) made: mpsc::Sender<PeerConnection>,
+}
+
+impl Ground {
+    /// Opens the routing store, and writes the first entries of a new cluster.
+    pub(super) async fn open_store(&self) -> Result<RoutingStore, StartError> {
+        let disk = SledDisk::open(&self.dir.store())?;
+        let (raft, member, wall) = (&self.proxy.raft, &self.membership.member, self.env.wall.clone());
+        let config = StoreConfig {
+            id: member.id,
+            peer_address: self.sockets.peer_address.clone(),
+            seeds: member.seeds.iter().map(|seed| (seed.id, seed.peer_address.clone())).collect(),
+            heartbeat: raft.heartbeat,
+            election_timeout: raft.election_timeout,
+            max_voters: raft.max_voters,
+            promote_after: raft.promote_after,
+            lease: raft.lease,
+            seed: u64::from_be_bytes(self.env.entropy.split("raft").bytes()),
+            wall: Arc::new(move || wall.now()),
+            tuning: Tuning::default(),
+        };
+        let store = RoutingStore::open(config, Arc::new(disk), Arc::new(self.links.clone())).await?;
+        if let Some(bootstrap) = self.membership.bootstrap.clone() {
+            store.bootstrap(bootstrap).await?;
+            self.dir.save_member(member)?;
+        }
+        Ok(store)
+    }
+}
+
+/// The parts, as they are put together.
+pub(super) struct Wiring {
+    ground: Ground,
+    store: RoutingStore,
+    registry: Registry,
+    metrics: Metrics,
+    tunnels: Arc<Tunnels>,
+    tasks: TaskTracker,
+    leaving: CancellationToken,
+    stopped: CancellationToken,
+}
+
+impl Wiring {
+    pub(super) fn new(ground: Ground, store: RoutingStore) -> Self {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        Self {
+            ground,
+            store,
+            registry,
+            metrics,
+            tunnels: Arc::default(),
+            tasks: TaskTracker::new(),
+            leaving: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+        }
+    }
+
+    /// Puts the parts together and sets them to work.
+    pub(super) async fn run(mut self, connections: mpsc::Receiver<PeerConnection>) -> Result<RunningProxy, StartError> {
+        let admin = self.admin().await?;
+        let http_address = admin.http_addr();
+        self.tasks.spawn(admin.run(self.stopped.clone()));
+        self.serve_peers(connections);
+        self.serve_public();
+        self.open_ports();
+        self.store.live(self.particulars());
+        let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, .. } = self;
+        tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
+        Ok(RunningProxy::new(Parts {
+            id: ground.membership.member.id,
+            store,
+            links: ground.links,
+            tunnels,
+            metrics,
+            peer: ground.sockets.peer,
+            public: ground.sockets.public,
+            http_address,
+            drain_timeout: ground.proxy.drain_timeout,
+            tasks,
+            leaving,
+            stopped,
+            dir: ground.dir,
+        }))
+    }
+
+    fn me(&self) -> ProxyId {
+        self.ground.membership.member.id
+    }
+
+    async fn admin(&mut self) -> Result<Admin, StartError> {
+        let parts = AdminParts {
+            me: self.me(),
+            env: self.ground.env.clone(),
+            store: self.store.clone(),
+            links: self.ground.links.clone(),
+            tunnels: self.tunnels.clone(),
+            metrics: self.metrics.clone(),
+            registry: Arc::new(std::mem::take(&mut self.registry)),
+            credentials: self.ground.credentials.clone(),
+            leaving: self.leaving.clone(),
+        };
+        Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
+    }
+
+    fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>) {
+        let owner = Owner { me: self.me(), store: self.store.clone(), tunnels: self.tunnels.clone(), metrics: self.metrics.clone() };
+        let service = Service { store: self.store.clone(), owner, metrics: self.metrics.clone(), leaving: self.leaving.clone() };
+        self.tasks.spawn(mesh::serve(connections, Arc::new(service), self.tasks.clone(), self.stopped.clone()));
+        let Ground { sockets, links, made, .. } = &self.ground;
+        let acceptor = PeerAcceptor { endpoint: sockets.peer.clone(), links: links.clone(), made: made.clone() };
+        self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
+    }
+
+    fn serve_public(&self) {
+        let (tell, cluster) = watch::channel(ClusterView::of(&self.store.table()));
+        self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
+        let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
+        let acceptor = PublicAcceptor {
+            endpoint: self.ground.sockets.public.clone(),
+            agents: Arc::new(self.agents(cluster)),
+            clients: Arc::new(self.clients()),
+            enrollments: Arc::new(enrollments),
+        };
+        self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
+    }
+
+    fn agents(&self, cluster: watch::Receiver<ClusterView>) -> Agents {
+        let (me, env, store, tunnels) = (self.me(), self.ground.env.clone(), self.store.clone(), self.tunnels.clone());
+        let registrar = Arc::new(Registrar { me, store: store.clone(), tunnels: tunnels.clone(), env: env.clone() });
+        let (keeper, stopped) = (registrar.clone(), self.stopped.clone());
+        self.tasks.spawn(async move { keeper.follow_lease(&stopped).await });
+        Agents {
+            me,
+            name: self.ground.proxy.name.to_string(),
+            env,
+            store,
+            tunnels,
+            registrar,
+            streams_per_agent: self.ground.proxy.streams_per_agent,
+            cluster,
+            leaving: self.leaving.clone(),
+            stopped: self.stopped.clone(),
+        }
+    }
+
+    fn clients(&self) -> Clients {
+        let (env, store) = (self.ground.env.clone(), self.store.clone());
+        let (links, tunnels) = (self.ground.links.clone(), self.tunnels.clone());
+        Clients {
+            name: self.ground.proxy.name.to_string(),
+            env: env.clone(),
+            store: store.clone(),
+            dialer: Dialer { me: self.me(), env, store, links, tunnels },
+            dial_timeout: self.ground.proxy.dial_timeout,
+            metrics: self.metrics.clone(),
+            tasks: self.tasks.clone(),
+        }
+    }
+
+    /// From now on strangers' packets are looked at.
+    fn open_ports(&self) {
+        let Ground { env, credentials, sockets, .. } = &self.ground;
+        let policy = || Arc::new(TablePolicy { store: self.store.clone() });
+        let peer = ServerTls::peer_port(credentials, policy(), env);
+        sockets.peer.set_server_config(Some(quic::server_config(peer, env, &sockets.secret, Port::Peer.accepting())));
+        let public = ServerTls::public_port(credentials, policy(), env);
+        sockets.public.set_server_config(Some(quic::server_config(public, env, &sockets.secret, Port::Public.accepting())));
+    }
+
+    /// What the proxy says of itself in the table.
+    fn particulars(&self) -> ProxyStart {
+        ProxyStart {
+            proxy: self.me(),
+            peer_address: self.ground.sockets.peer_address.clone(),
+            public_addresses: self.ground.sockets.public_addresses.clone(),
+            zone: self.ground.proxy.zone.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The bytes of one value of every message, written down: another version must read them.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use warren_raft::{ClusterId, ProxyId, Sequence, Service, ServiceKind, Strategy, StrategyKind, TokenRole};
+
+use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
+use super::enroll::{EnrollReply, EnrollRequest, Enrolled, Member};
+use super::peer::{ControlReply, ControlRequest, LinkKind, PeerHello, PeerReport};
+use super::tunnel::{AgentHello, AgentMessage, ProxyMessage, Welcome};
+use super::{Hello, TraceId};
+use crate::failure::{Code, Failure, Stage};
+use crate::target::Target;
+
+fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T, golden: &str) {
+    let bytes = postcard::to_stdvec(message).expect("it encodes");
+    assert_eq!(hex::encode(&bytes), golden, "{message:?}");
+    assert_eq!(&postcard::from_bytes::<T>(&bytes).expect("it decodes"), message);
+    // What a newer version adds at the end is passed over.
+    let longer = [bytes.as_slice(), b"added later"].concat();
+    assert_eq!(&postcard::from_bytes::<T>(&longer).expect("it decodes"), message);
+}
+
+fn hello() -> Hello {
+    Hello { version: 1, features: 0, software: "0.1.0".to_owned() }
+}
+
+fn member() -> Member {
+    Member {
+        id: ProxyId(2),
+        name: "p".to_owned(),
+        peer_address: "a:1".to_owned(),
+        public_addresses: vec!["a:2".to_owned()],
+        zone: "z".to_owned(),
+        up: true,
+    }
+}
+
+fn failure() -> Failure {
+    Failure::new(Code::Denied, Stage::Ingress, "no").with_cause("c").with_hint("h").at("p").with_trace("t")
+}
+
+fn strategy() -> Strategy {
+    Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: 2 }
+}
+
+const TRACE: TraceId = TraceId([0xab; 16]);
+const TRACE_HEX: &str = "abababababababababababababababab";
+const HELLO_HEX: &str = "010005302e312e30";
+const MEMBER_HEX: &str = "02017003613a310103613a32017a01";
+const FAILURE_HEX: &str = "05026e6f01016301016801010170010174";
+
+#[test]
+fn dials() {
+    let dial = |target: &str| ClientRequest::Dial(DialRequest { target: target.parse::<Target>().expect("a target"), budget_ms: 300 });
+    check(&dial("a/s"), "000001610173ac02");
+    check(&dial("a:22"), "0001016116ac02");
+    check(&dial("any/s"), "00020173ac02");
+    check(&ClientRequest::Renew { request: vec![1, 2] }, "01020102");
+    let connected = DialReply::Connected { agent: "a".parse().expect("a name"), path: vec![ProxyId(1), ProxyId(2)], trace: TRACE };
+    check(&connected, &format!("000161020102{TRACE_HEX}"));
+    check(&DialReply::Failed(failure()), &format!("01{}", FAILURE_HEX));
+    let header = DialHeader {
+        trace: TRACE,
+        client: "c".parse().expect("a name"),
+        client_address: "i:1".to_owned(),
+        agent: "a".parse().expect("a name"),
+        service: "s".parse().expect("a name"),
+        budget_ms: 300,
+    };
+    check(&header, &format!("{TRACE_HEX}016303693a3101610173ac02"));
+}
+
+#[test]
+fn answers_to_dials() {
+    let table = [
+        (DialAnswer::Connected, "00"),
+        (DialAnswer::NotHere { hint: Some(ProxyId(2)) }, "010102"),
+        (DialAnswer::Draining { hint: None }, "0200"),
+        (DialAnswer::TargetRefused { reason: "r".to_owned() }, "030172"),
+        (DialAnswer::TargetTimeout, "04"),
+        (DialAnswer::Denied, "05"),
+        (DialAnswer::Overloaded { retry_after_ms: 300 }, "06ac02"),
+        (DialAnswer::UnknownService, "07"),
+        (DialAnswer::TunnelLost { reason: "r".to_owned() }, "080172"),
+    ];
+    for (answer, golden) in table {
+        check(&answer, golden);
+    }
+}
+
+#[test]
+fn tunnels() {
+    let service = Service { name: "s".parse().expect("a name"), target: "h:1".to_owned(), kind: ServiceKind::Tcp };
+    check(&AgentHello { hello: hello(), sequence: Sequence(300), services: vec![service] }, &format!("{HELLO_HEX}ac0201017303683a3100"));
+    let welcome = Welcome { hello: hello(), proxy: ProxyId(2), index: 300, proxies: vec![member()], strategy: strategy() };
+    check(&ProxyMessage::Welcome(welcome), &format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102"));
+    check(&ProxyMessage::Refused { failure: failure(), retry_after_ms: 300 }, &format!("01{}ac02", FAILURE_HEX));
+    check(&ProxyMessage::Cluster { proxies: vec![member()], strategy: strategy() }, &format!("0201{MEMBER_HEX}0102"));
+    check(&ProxyMessage::Leaving, "03");
+    check(&ProxyMessage::Renewed { certificate: vec![1, 2] }, "04020102");
+    check(&AgentMessage::Renew { request: vec![1, 2] }, "00020102");
+}
+
+#[test]
+fn peers() {
+    check(&PeerHello { hello: hello(), kind: LinkKind::Control }, &format!("{HELLO_HEX}00"));
+    check(&PeerHello { hello: hello(), kind: LinkKind::Bulk }, &format!("{HELLO_HEX}01"));
+    check(&ControlRequest::Store(Bytes::from_static(&[1, 2])), "00020102");
+    check(&ControlRequest::Ping, "01");
+    check(&ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102");
+    let report = PeerReport { applied_index: 300, streams: 7, isolated: true, draining: false };
+    check(&ControlReply::Pong(report), "01ac02070100");
+    check(&ControlReply::Refused("r".to_owned()), "020172");
+}
+
+#[test]
+fn enrolments() {
+    let request = EnrollRequest { hello: hello(), secret: [0xab; 32], role: TokenRole::Agent, name: "a".to_owned(), request: vec![1, 2] };
+    check(&request, &format!("{HELLO_HEX}{TRACE_HEX}{TRACE_HEX}010161020102"));
+    let enrolled = Enrolled {
+        hello: hello(),
+        cluster: ClusterId([0xab; 16]),
+        cluster_name: "c".to_owned(),
+        proxy: Some(ProxyId(2)),
+        certificate: vec![1, 2],
+        proxies: vec![member()],
+    };
+    check(&EnrollReply::Enrolled(enrolled), &format!("00{HELLO_HEX}{TRACE_HEX}0163010202010201{MEMBER_HEX}"));
+    check(&EnrollReply::Failed(failure()), &format!("01{}", FAILURE_HEX));
+}
