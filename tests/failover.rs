@@ -1,0 +1,117 @@
+//! Proxies die, and what does not depend on them does not notice; what does comes back by itself.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use support::{Client, Cluster, Dialling, Ports, Target, wait_for, wait_up_to};
+
+/// How long a new leader may take: the machine is busy, and two candidates may meet more than once.
+const ELECTION: Duration = Duration::from_secs(10);
+/// How long an agent may take to be elsewhere: it notices a silent proxy by QUIC's idle time-out of 10 s.
+const MOVE: Duration = Duration::from_secs(20);
+
+/// Dials that go on through the proxy with this index.
+fn dialling(cluster: &Cluster, client: &Client, index: usize) -> Dialling {
+    let proxy = cluster.proxy(index);
+    Dialling::start(client.forward(&format!("via-{}", proxy.name()), "lab/echo", &[proxy.public_address()]))
+}
+
+/// The one route, as the proxy with this index has it.
+fn route(cluster: &Cluster, index: usize) -> Value {
+    let view = cluster.proxy(index).get("/v1/routes").expect("an answer");
+    let routes = view["routes"].as_array().expect("routes");
+    assert_eq!(routes.len(), 1, "{view}");
+    routes[0].clone()
+}
+
+#[test]
+fn the_death_of_the_leader_and_of_a_follower_costs_no_dial_elsewhere() {
+    let mut cluster = Cluster::start(3);
+    let echo = Target::echo();
+    let first = cluster.leader();
+    let (owner, other) = ((first + 1) % 3, (first + 2) % 3);
+    let _agent = cluster.agent("lab", &[owner], &[("echo", echo.address().to_string())]);
+    let client = cluster.client("laptop", "*/*");
+    let before = route(&cluster, owner);
+    let unharmed = [owner, other].map(|index| dialling(&cluster, &client, index));
+    let through_the_dead = dialling(&cluster, &client, first);
+
+    cluster.proxy_mut(first).kill();
+    let next = wait_up_to(ELECTION, "a new leader", || Some(cluster.leader()).filter(|leader| *leader != first));
+    unharmed.iter().for_each(|dialling| dialling.wait_for_more(20));
+    // A write goes through the new leader.
+    cluster.create_token("client", &[]);
+    assert_eq!(route(&cluster, owner), before, "the route stands through the election");
+    cluster.proxy_mut(first).restart(Ports::Same);
+    cluster.wait_healthy();
+    assert_eq!(route(&cluster, first), before, "and in the table of the one that came back");
+    through_the_dead.wait_for_more(5);
+
+    // A follower now: one that does not hold the tunnel.
+    let follower = [first, other].into_iter().find(|index| *index != cluster.leader() && *index != owner).unwrap_or(first);
+    let [via_owner, via_other] = unharmed;
+    let unharmed_by_both = if follower == other { vec![via_owner] } else { vec![via_owner, via_other] };
+    cluster.proxy_mut(follower).kill();
+    unharmed_by_both.iter().for_each(|dialling| dialling.wait_for_more(20));
+    cluster.proxy_mut(follower).restart(Ports::Same);
+    cluster.wait_healthy();
+    assert_eq!(route(&cluster, follower), before);
+    for dialling in unharmed_by_both {
+        assert_eq!(dialling.failures(), [""; 0], "after the deaths of {first} and {follower}, with {next} as leader");
+    }
+}
+
+#[test]
+fn an_agent_goes_elsewhere_when_its_proxy_dies() {
+    let mut cluster = Cluster::start(3);
+    let echo = Target::echo();
+    // It was told of one proxy only, and has learned of the others.
+    let mut agent = cluster.agent("lab", &[2], &[("echo", echo.address().to_string())]);
+    let client = cluster.client("laptop", "*/*");
+    // Twice: the second time it may be the leader that dies.
+    for _ in 0..2 {
+        let dead = cluster.owner_of("lab");
+        let others = [(dead + 1) % 3, (dead + 2) % 3];
+        cluster.proxy_mut(dead).kill();
+        for index in others {
+            let proxy = cluster.proxy(index);
+            wait_up_to(MOVE, "the agent can be dialled again", || {
+                let ended = client.connect("lab/echo", proxy, b"hello");
+                // Until then there is one clear reason.
+                assert!(matches!(ended.status, Some(0 | 6)), "{ended:?}");
+                (ended.status == Some(0) && ended.stdout == b"hello").then_some(())
+            });
+        }
+        assert_ne!(cluster.owner_of("lab"), dead);
+        agent.process().must_run();
+        cluster.proxy_mut(dead).restart(Ports::Same);
+        cluster.wait_healthy();
+        cluster.wait_online("lab");
+        for proxy in cluster.proxies() {
+            assert_eq!(client.connect("lab/echo", proxy, b"hello").must_succeed(), b"hello");
+        }
+    }
+}
+
+#[test]
+fn an_agent_outlives_all_proxies() {
+    let mut cluster = Cluster::start(3);
+    let echo = Target::echo();
+    let mut agent = cluster.agent("lab", &[0, 1, 2], &[("echo", echo.address().to_string())]);
+    let client = cluster.client("laptop", "*/*");
+    let lost = |agent: &mut support::Agent| agent.process().log().matches("tunnel lost").count();
+    let before = lost(&mut agent);
+    cluster.stop_all();
+    wait_for("the agent has tried in vain", || {
+        agent.process().must_run();
+        (lost(&mut agent) >= before + 4).then_some(())
+    });
+    cluster.restart_all();
+    cluster.wait_online("lab");
+    agent.process().must_run();
+    for proxy in cluster.proxies() {
+        assert_eq!(client.connect("lab/echo", proxy, b"hello").must_succeed(), b"hello");
+    }
+}
