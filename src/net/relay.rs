@@ -75,36 +75,69 @@ impl From<WriteError> for Broken {
     }
 }
 
-/// Relays between a local byte stream and a QUIC stream.
-pub async fn local(stream: Box<dyn Stream>, mut send: SendStream, mut recv: RecvStream) -> Relayed {
-    let (mut reader, mut writer) = tokio::io::split(stream);
-    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Whole };
-    let outcome = tokio::try_join!(
-        upload(&mut reader, &mut send, &mut relayed.sent_bytes),
-        download(&mut recv, &mut writer, &mut relayed.received_bytes),
-    );
-    if outcome.is_err() {
-        Close::RESET.abort(&mut send, &mut recv);
-        reader.unsplit(writer).abort();
-        relayed.end = End::Reset;
+/// Relays between a local byte stream and a QUIC stream. Dropped before its end, it resets both.
+pub async fn local(stream: Box<dyn Stream>, send: SendStream, recv: RecvStream) -> Relayed {
+    let (mut near, mut far) = (Near::new(stream), Far { send, recv, end: End::Reset });
+    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Reset };
+    if let Some((reader, writer)) = &mut near.halves {
+        let outcome = tokio::try_join!(
+            upload(reader, &mut far.send, &mut relayed.sent_bytes),
+            download(&mut far.recv, writer, &mut relayed.received_bytes),
+        );
+        relayed.end = outcome.map_or(End::Reset, |_| End::Whole);
     }
+    (near.end, far.end) = (relayed.end, relayed.end);
     relayed
 }
 
-/// Relays between two QUIC streams, without a copy.
+/// Relays between two QUIC streams, without a copy. Dropped before its end, it resets both.
 pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStream)) -> Relayed {
-    let (mut first, mut second) = (first, second);
-    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Whole };
+    let [mut first, mut second] = [first, second].map(|(send, recv)| Far { send, recv, end: End::Reset });
+    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Reset };
     let outcome = tokio::try_join!(
-        forward(&mut first.1, &mut second.0, &mut relayed.sent_bytes),
-        forward(&mut second.1, &mut first.0, &mut relayed.received_bytes),
+        forward(&mut first.recv, &mut second.send, &mut relayed.sent_bytes),
+        forward(&mut second.recv, &mut first.send, &mut relayed.received_bytes),
     );
-    if outcome.is_err() {
-        Close::RESET.abort(&mut first.0, &mut first.1);
-        Close::RESET.abort(&mut second.0, &mut second.1);
-        relayed.end = End::Reset;
-    }
+    relayed.end = outcome.map_or(End::Reset, |_| End::Whole);
+    (first.end, second.end) = (relayed.end, relayed.end);
     relayed
+}
+
+/// A local stream, aborted when it is dropped before its end: a stream that is merely dropped looks whole to its other side.
+struct Near {
+    halves: Option<(ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>)>,
+    end: End,
+}
+
+impl Near {
+    fn new(stream: Box<dyn Stream>) -> Self {
+        Self { halves: Some(tokio::io::split(stream)), end: End::Reset }
+    }
+}
+
+impl Drop for Near {
+    fn drop(&mut self) {
+        if self.end == End::Reset
+            && let Some((reader, writer)) = self.halves.take()
+        {
+            reader.unsplit(writer).abort();
+        }
+    }
+}
+
+/// A QUIC stream, aborted when it is dropped before its end: quinn finishes a stream that is merely dropped.
+struct Far {
+    send: SendStream,
+    recv: RecvStream,
+    end: End,
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        if self.end == End::Reset {
+            Close::RESET.abort(&mut self.send, &mut self.recv);
+        }
+    }
 }
 
 async fn upload(reader: &mut ReadHalf<Box<dyn Stream>>, send: &mut SendStream, moved: &mut u64) -> Result<(), Broken> {
