@@ -33,7 +33,7 @@ impl ConnectArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config(&context.overrides())?;
         context.log_as_command(&config)?;
-        run::connect(self.settings(&config)?).await.map(|()| Exit::Success)
+        run::connect(self.settings(&config)?).await
     }
 
     fn settings(self, config: &Config) -> Result<ConnectSettings, CliError> {

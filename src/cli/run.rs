@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use warren_raft::{Service, ServiceKind};
 
 use super::signals::Signals;
-use super::{CliError, UsageError};
+use super::{CliError, Exit, UsageError};
 use crate::agent::{self, Agent, TokenFrom};
 use crate::client::{self, EnrollError, Forwarding, Session};
 use crate::config::{
@@ -22,6 +22,8 @@ use crate::proxy::{self, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
 
 /// How long the last packets of a client may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// The exit status of a stream that a signal has cut.
+const CUT: u8 = 1;
 
 pub(super) async fn dev(settings: DevSettings) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
@@ -103,11 +105,16 @@ pub(super) async fn enroll(settings: EnrollSettings) -> Result<(), CliError> {
     Ok(())
 }
 
-pub(super) async fn connect(settings: ConnectSettings) -> Result<(), CliError> {
+pub(super) async fn connect(settings: ConnectSettings) -> Result<Exit, CliError> {
+    let mut signals = Signals::new()?;
     let session = session(settings.identity, &settings.proxies, &Env::real())?;
-    let connected = client::connect(&session, &settings.target, settings.dial_timeout).await;
+    let connected = tokio::select! {
+        connected = client::connect(&session, &settings.target, settings.dial_timeout) => connected.map(|_| Exit::Success),
+        // Nobody is left to be told; the proxy is, or the service would wait until the silence is noticed.
+        () = signals.any() => Ok(Exit::Failed(CUT)),
+    };
     session.close(GOODBYE).await;
-    connected.map(drop).map_err(Into::into)
+    connected.map_err(Into::into)
 }
 
 pub(super) async fn forward(settings: ForwardSettings) -> Result<(), CliError> {

@@ -23,6 +23,15 @@ impl Signals {
         })
     }
 
+    /// Waits for the next signal of any kind, for a verb that ends with its caller: ssh hangs up on a `ProxyCommand` that it is done with.
+    pub(super) async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+
     /// Waits for the next TERM or INT.
     pub(super) async fn stop(&mut self) {
         loop {
