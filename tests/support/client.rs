@@ -111,6 +111,12 @@ impl Open {
         bytes
     }
 
+    /// Sends it a signal by name, such as `HUP`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {}", self.child.id())).status().expect("a shell");
+        assert!(sent.success(), "no signal was sent");
+    }
+
     /// Waits for its exit status.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         wait_for("`warren connect` ends", || self.child.try_wait().expect("its status")).code()
