@@ -116,9 +116,11 @@ impl Drop for Remote {
     }
 }
 
+type Halves = (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>);
+
 /// A local stream that is aborted when dropped, unless it was closed before.
 struct Local {
-    halves: Option<(ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>)>,
+    halves: Option<Halves>,
 }
 
 impl Local {
