@@ -1,90 +1,93 @@
-//! A process that is told to stop in the middle of a stream: nobody may take what has arrived for all of it, and nobody waits for the rest.
+//! A torn stream is never whole: whoever stops a stream half way, both of its ends see a failure; and what is whole has arrived.
 
 mod support;
 
-use std::io::{ErrorKind, Read, Result};
-use std::net::TcpStream;
-use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::thread;
 
-use support::{Agent, Client, Cluster, SharedCluster, Target};
+use support::{Agent, Client, Cluster, LONG, Open, Target, random_bytes};
 
-/// Sooner than any silence is noticed.
-const SOON: Duration = Duration::from_secs(5);
+const MIB: usize = 1 << 20;
+/// How often an agent is stopped: whether its last words get out is a race.
+const AGENTS: usize = 4;
 
-static CLUSTER: SharedCluster = SharedCluster::of(2);
+#[test]
+fn whole_means_arrived_and_torn_is_told() {
+    let mut cluster = Cluster::start(2);
+    let client = cluster.client("laptop", "*/*");
+    what_is_sent_after_the_target_has_finished_arrives(&cluster, &client);
+    an_agent_that_stops_tears(&cluster, &client);
+    a_proxy_that_stops_tears(&mut cluster, &client);
+}
 
-struct Scene {
+/// The client ends as soon as both directions have ended: what it sent last must not be lost by that.
+fn what_is_sent_after_the_target_has_finished_arrives(cluster: &Cluster, client: &Client) {
+    let (target, received) = Target::greeting(b"bye".to_vec());
+    let _agent = cluster.agent("deaf", &[1], &[("greeting", target.address().to_string())]);
+    let bytes = random_bytes(1, 8 * MIB);
+    for proxy in cluster.proxies() {
+        assert_eq!(client.connect("deaf/greeting", proxy, &bytes).must_succeed(), b"bye");
+        let arrived = received.recv_timeout(LONG).expect("a report").expect("no reset");
+        assert!(arrived == bytes, "{} of {} bytes arrived through `{}`", arrived.len(), bytes.len(), proxy.name());
+    }
+}
+
+fn an_agent_that_stops_tears(cluster: &Cluster, client: &Client) {
+    for number in 0..AGENTS {
+        let mut torn = Torn::begin(cluster, client, &format!("stopped-{number}"));
+        torn.agent.process().signal("TERM");
+        torn.check();
+    }
+}
+
+fn a_proxy_that_stops_tears(cluster: &mut Cluster, client: &Client) {
+    let torn = Torn::begin(cluster, client, "abandoned");
+    cluster.proxy_mut(1).stop();
+    torn.check();
+}
+
+/// A stream that only downloads and one that only uploads, through the first proxy to an agent at the second.
+struct Torn {
     agent: Agent,
-    client: Client,
-    reports: Receiver<Result<Vec<u8>>>,
-    _target: Target,
+    download: Open,
+    upload: Open,
+    uploaded: std::sync::mpsc::Receiver<std::io::Result<Vec<u8>>>,
+    _sink: Target,
 }
 
-impl Scene {
-    fn new(cluster: &Cluster, name: &str) -> Self {
-        let (target, reports) = Target::sink();
-        let agent = cluster.agent(name, &[1], &[("x", target.address().to_string())]);
-        Self { agent, client: cluster.client(name, &format!("{name}/x")), reports, _target: target }
+impl Torn {
+    fn begin(cluster: &Cluster, client: &Client, name: &str) -> Self {
+        let (sink, uploaded) = Target::sink();
+        let agent = cluster.agent(name, &[1], &[("endless", endless().to_string()), ("sink", sink.address().to_string())]);
+        let open = |service: &str| {
+            let mut stream = client.open(&format!("{name}/{service}"), cluster.proxy(0));
+            stream.read_byte();
+            stream
+        };
+        let (mut download, mut upload) = (open("endless"), open("sink"));
+        drop(download.input.take());
+        upload.input.as_mut().expect("open").write_all(b"a part").expect("it takes it");
+        Self { agent, download, upload, uploaded, _sink: sink }
     }
 
-    /// The target must learn of the end, and that it is none.
-    fn must_be_reset(&self) {
-        let report = self.reports.recv_timeout(SOON).expect("the target learns of it soon");
-        assert_eq!(report.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
-    }
-}
-
-#[test]
-fn connect_is_hung_up_on() {
-    let cluster = CLUSTER.get();
-    let scene = Scene::new(&cluster, "hung-up");
-    for signal in ["HUP", "TERM", "INT"] {
-        let mut open = scene.client.open("hung-up/x", cluster.proxy(0));
-        assert_eq!(open.read_byte(), b'!');
-        open.signal(signal);
-        scene.must_be_reset();
-        assert_eq!(open.wait(), Some(1), "{signal}");
+    fn check(mut self) {
+        self.download.read_to_end();
+        assert_eq!(self.download.wait(), Some(1), "a download that was cut off");
+        assert_eq!(self.upload.wait(), Some(1), "an upload that was cut off");
+        let uploaded = self.uploaded.recv_timeout(LONG).expect("a report");
+        assert!(uploaded.is_err(), "the target takes {uploaded:?} for whole");
     }
 }
 
-#[test]
-fn forward_is_stopped() {
-    let cluster = CLUSTER.get();
-    let scene = Scene::new(&cluster, "stopped");
-    let mut forward = scene.client.forward("stopped", "stopped/x", &[cluster.proxy(0).public_address()]);
-    let stream = begun(&forward.connect());
-    forward.process().signal("TERM");
-    scene.must_be_reset();
-    must_be_torn(stream);
-}
-
-#[test]
-fn the_agent_is_stopped() {
-    let cluster = CLUSTER.get();
-    let mut scene = Scene::new(&cluster, "agent");
-    let forward = scene.client.forward("agent", "agent/x", &[cluster.proxy(0).public_address()]);
-    let stream = begun(&forward.connect());
-    let mut open = scene.client.open("agent/x", cluster.proxy(1));
-    assert_eq!(open.read_byte(), b'!');
-    scene.agent.process().signal("TERM");
-    scene.must_be_reset();
-    scene.must_be_reset();
-    must_be_torn(stream);
-    assert_eq!(open.wait(), Some(1));
-}
-
-/// A stream whose dial has connected.
-fn begun(stream: &TcpStream) -> TcpStream {
-    let mut stream = stream.try_clone().expect("a socket");
-    let mut byte = [0];
-    stream.read_exact(&mut byte).expect("the first byte");
-    assert_eq!(&byte, b"!");
-    stream
-}
-
-fn must_be_torn(mut stream: TcpStream) {
-    let mut rest = Vec::new();
-    let ended = stream.read_to_end(&mut rest);
-    assert_eq!(ended.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+/// A server that sends without an end.
+#[expect(clippy::disallowed_methods, reason = "a target is outside of warren")]
+fn endless() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the agent");
+        while stream.write_all(&[7; 1000]).is_ok() {}
+    });
+    address
 }

@@ -76,8 +76,10 @@ impl Supervisor {
     pub(super) async fn run(mut self, mut events: mpsc::Receiver<Event>, env: Env, cancel: CancellationToken) {
         let mut rng = env.entropy.split("agent").rng();
         loop {
-            self.reconcile(&mut rng);
-            let next_try = self.next_try();
+            // One moment for both: a way that is over its wait in between would be tried neither now nor later.
+            let now = Instant::now();
+            self.reconcile(now, &mut rng);
+            let next_try = self.next_try(now);
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.take(event, &mut rng),
@@ -90,8 +92,7 @@ impl Supervisor {
     }
 
     /// Begins every tunnel that is wanting and may be tried now.
-    fn reconcile(&mut self, rng: &mut impl rand::Rng) {
-        let now = Instant::now();
+    fn reconcile(&mut self, now: Instant, rng: &mut impl rand::Rng) {
         while let Some(step) = self.knowledge.next(|proxy| self.is_failing(Some(proxy), now), rng) {
             match step {
                 Step::Open(member) => self.open(member),
@@ -204,8 +205,7 @@ impl Supervisor {
     }
 
     /// When the first failed way may be tried again.
-    fn next_try(&self) -> Option<Instant> {
-        let now = Instant::now();
+    fn next_try(&self, now: Instant) -> Option<Instant> {
         self.failures.values().map(|failing| failing.until).filter(|until| *until > now).min()
     }
 }

@@ -1,13 +1,14 @@
 //! Moves the bytes of one dial between two byte streams, until both directions have ended.
 //!
 //! Half-close is kept: an end of input on one side becomes an end of output on the other, and the other direction goes on. Reset is
-//! kept: when either side fails, both are aborted, so that nobody takes a torn stream for a whole one. What is in memory is
-//! one buffer per direction; a slow reader holds back its own writer.
+//! kept: when either side fails, or the relay itself is given up, both are aborted, so that nobody takes a torn stream for a whole
+//! one. A direction has come to its end when everything has arrived at the next hop, so that whoever closes the connection after it cuts
+//! nothing off. What is in memory is one buffer per direction; a slow reader holds back its own writer.
 
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use quinn::{ReadError, RecvStream, SendStream, StoppedError, WriteError};
+use quinn::{ReadError, RecvStream, SendStream, WriteError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::Stream;
@@ -63,79 +64,80 @@ impl From<ReadError> for Broken {
     }
 }
 
-impl From<StoppedError> for Broken {
-    fn from(_: StoppedError) -> Self {
-        Self
-    }
-}
-
 impl From<WriteError> for Broken {
     fn from(_: WriteError) -> Self {
         Self
     }
 }
 
-/// Relays between a local byte stream and a QUIC stream. Dropped before its end, it resets both.
+/// Relays between a local byte stream and a QUIC stream. Dropped before its end, it aborts both.
 pub async fn local(stream: Box<dyn Stream>, send: SendStream, recv: RecvStream) -> Relayed {
-    let (mut near, mut far) = (Near::new(stream), Far { send, recv, end: End::Reset });
-    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Reset };
-    if let Some((reader, writer)) = &mut near.halves {
-        let outcome = tokio::try_join!(
-            upload(reader, &mut far.send, &mut relayed.sent_bytes),
-            download(&mut far.recv, writer, &mut relayed.received_bytes),
-        );
-        relayed.end = outcome.map_or(End::Reset, |_| End::Whole);
+    let (mut local, mut remote) = (Local::new(stream), Remote { send, recv });
+    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Whole };
+    let outcome = match &mut local.halves {
+        Some((reader, writer)) => tokio::try_join!(
+            upload(reader, &mut remote.send, &mut relayed.sent_bytes),
+            download(&mut remote.recv, writer, &mut relayed.received_bytes),
+        ),
+        None => Err(Broken),
+    };
+    match outcome {
+        Ok(_) => local.close(),
+        Err(Broken) => relayed.end = End::Reset,
     }
-    (near.end, far.end) = (relayed.end, relayed.end);
     relayed
 }
 
-/// Relays between two QUIC streams, without a copy. Dropped before its end, it resets both.
+/// Relays between two QUIC streams, without a copy. Dropped before its end, it aborts both.
 pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStream)) -> Relayed {
-    let [mut first, mut second] = [first, second].map(|(send, recv)| Far { send, recv, end: End::Reset });
-    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Reset };
+    let mut first = Remote { send: first.0, recv: first.1 };
+    let mut second = Remote { send: second.0, recv: second.1 };
+    let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Whole };
     let outcome = tokio::try_join!(
         forward(&mut first.recv, &mut second.send, &mut relayed.sent_bytes),
         forward(&mut second.recv, &mut first.send, &mut relayed.received_bytes),
     );
-    relayed.end = outcome.map_or(End::Reset, |_| End::Whole);
-    (first.end, second.end) = (relayed.end, relayed.end);
+    if outcome.is_err() {
+        relayed.end = End::Reset;
+    }
     relayed
 }
 
-/// A local stream, aborted when it is dropped before its end: a stream that is merely dropped looks whole to its other side.
-struct Near {
-    halves: Option<(ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>)>,
-    end: End,
-}
-
-impl Near {
-    fn new(stream: Box<dyn Stream>) -> Self {
-        Self { halves: Some(tokio::io::split(stream)), end: End::Reset }
-    }
-}
-
-impl Drop for Near {
-    fn drop(&mut self) {
-        if self.end == End::Reset
-            && let Some((reader, writer)) = self.halves.take()
-        {
-            reader.unsplit(writer).abort();
-        }
-    }
-}
-
-/// A QUIC stream, aborted when it is dropped before its end: quinn finishes a stream that is merely dropped.
-struct Far {
+/// A QUIC stream that is aborted when dropped. It changes nothing for one that has come to its end; one that has not would look whole
+/// otherwise, since quinn finishes a stream that is dropped.
+struct Remote {
     send: SendStream,
     recv: RecvStream,
-    end: End,
 }
 
-impl Drop for Far {
+impl Drop for Remote {
     fn drop(&mut self) {
-        if self.end == End::Reset {
-            Close::RESET.abort(&mut self.send, &mut self.recv);
+        Close::RESET.abort(&mut self.send, &mut self.recv);
+    }
+}
+
+type Halves = (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>);
+
+/// A local stream that is aborted when dropped, unless it was closed before.
+struct Local {
+    halves: Option<Halves>,
+}
+
+impl Local {
+    fn new(stream: Box<dyn Stream>) -> Self {
+        Self { halves: Some(tokio::io::split(stream)) }
+    }
+
+    /// Both directions have ended.
+    fn close(mut self) {
+        self.halves = None;
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        if let Some((reader, writer)) = self.halves.take() {
+            reader.unsplit(writer).abort();
         }
     }
 }
@@ -150,10 +152,7 @@ async fn upload(reader: &mut ReadHalf<Box<dyn Stream>>, send: &mut SendStream, m
             _ = send.stopped() => return Err(Broken),
         };
         if read == 0 {
-            // It fails only if the far end stopped the stream or the connection is gone; then the other direction says so.
-            send.finish().map_err(|_| Broken)?;
-            // What is still on its way is lost if the connection is closed now, as `connect` does when this was the last direction.
-            return if send.stopped().await?.is_none() { Ok(()) } else { Err(Broken) };
+            return finish(send).await;
         }
         send.write_chunk(buffer.split().freeze()).await?;
         *moved += read as u64;
@@ -180,8 +179,17 @@ async fn forward(recv: &mut RecvStream, send: &mut SendStream, moved: &mut u64) 
             count = recv.read_chunks(&mut chunks) => count?,
             _ = send.stopped() => return Err(Broken),
         };
-        let Some(count) = count else { return send.finish().map_err(|_| Broken) };
+        let Some(count) = count else { return finish(send).await };
         *moved += chunks[..count].iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         send.write_all_chunks(&mut chunks[..count]).await?;
+    }
+}
+
+/// Ends a direction and waits until all of it has arrived.
+async fn finish(send: &mut SendStream) -> Result<(), Broken> {
+    send.finish().map_err(|_| Broken)?;
+    match send.stopped().await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) | Err(_) => Err(Broken),
     }
 }

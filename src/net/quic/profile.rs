@@ -23,8 +23,8 @@ const MESSAGE_WINDOW: u32 = 256 << 10;
 const MIN_SEND_WINDOW: u64 = 64 << 20;
 /// What one connection may hold for retransmission at most.
 const MAX_SEND_WINDOW: u64 = 1 << 30;
-/// Unidirectional streams are reserved for what comes later.
-const UNI_STREAMS: u32 = 8;
+/// Nobody accepts unidirectional streams yet: what came on one would fill memory that nobody empties.
+const UNI_STREAMS: u32 = 0;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,6 +86,16 @@ impl Profile {
     /// Sets what the acceptor could not know before the handshake had told the protocol.
     pub fn settle(self, connection: &quinn::Connection) {
         connection.set_max_concurrent_bi_streams(self.streams(Side::Acceptor));
+        connection.set_receive_window(self.receive_window());
+    }
+
+    /// What may be in flight on all streams of a connection. Where each stream is bounded, a bound on the whole connection would let a few
+    /// readers that stall stop all the others.
+    fn receive_window(self) -> VarInt {
+        match self {
+            Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => VarInt::MAX,
+            Self::Enroll => VarInt::from_u32(MESSAGE_WINDOW),
+        }
     }
 
     /// Only the dialler asks for signs of life; the answers serve both sides.
@@ -124,12 +134,16 @@ impl Profile {
 impl Port {
     /// The settings of every connection that the socket accepts, until [`Profile::settle`].
     pub fn accepting(self) -> Arc<TransportConfig> {
-        let (first, timeout) = match self {
-            Self::Peer => (Profile::PeerControl, Profile::PeerControl.idle_timeout()),
-            Self::Public => (Profile::Tunnel, Profile::Tunnel.idle_timeout()),
+        // Strangers get through the handshake of the public port too: until it is settled who this is, it may send as much as they.
+        let (first, timeout, window) = match self {
+            Self::Peer => (Profile::PeerControl, Profile::PeerControl.idle_timeout(), Profile::PeerControl.receive_window()),
+            Self::Public => (Profile::Tunnel, Profile::Tunnel.idle_timeout(), Profile::Enroll.receive_window()),
         };
         let mut config = base(STREAM_WINDOW, timeout);
-        config.max_concurrent_bidi_streams(first.streams(Side::Acceptor)).mtu_discovery_config(Some(discover_up_to(MAX_UDP_PAYLOAD)));
+        config
+            .max_concurrent_bidi_streams(first.streams(Side::Acceptor))
+            .receive_window(window)
+            .mtu_discovery_config(Some(discover_up_to(MAX_UDP_PAYLOAD)));
         Arc::new(config)
     }
 }

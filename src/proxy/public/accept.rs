@@ -75,11 +75,17 @@ impl PublicAcceptor {
                 self.enrollments.serve(connection).await;
             }
             (Some(Alpn::Agent), Some((identity, key))) => match identity.name.parse() {
-                Ok(agent) => self.agents.serve(agent, key, connection).await,
+                Ok(agent) => {
+                    Profile::Tunnel.settle(&connection);
+                    self.agents.serve(agent, key, connection).await;
+                }
                 Err(_) => refuse(&connection, &identity, key),
             },
             (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
-                Ok(client) => self.clients.serve(client, key, connection).await,
+                Ok(client) => {
+                    Profile::Client.settle(&connection);
+                    self.clients.serve(client, key, connection).await;
+                }
                 Err(_) => refuse(&connection, &identity, key),
             },
             // The handshake admits nothing else.

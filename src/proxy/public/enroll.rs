@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quinn::SendStream;
 use tokio::sync::Semaphore;
 use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, Rejection, RoutingStore, Table, TokenRole};
 
@@ -44,21 +45,26 @@ impl Enrollments {
     pub(crate) async fn serve(&self, connection: quinn::Connection) {
         let Ok(_permit) = self.permits.try_acquire() else { return Close::LIMIT.close(&connection) };
         let from = connection.remote_address();
-        let served = Budget::new(REQUEST + COMMIT).run(self.answer(&connection)).await;
-        match served {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%from, %error, "enrolment broke off"),
-            Err(error) => tracing::debug!(%from, %error, "enrolment broke off"),
+        match Budget::new(REQUEST + COMMIT).run(self.answer(&connection)).await {
+            Ok(Ok(())) => {
+                // The machine closes when it has read the answer; one that does not is not waited for.
+                let _ = Budget::new(REQUEST).run(connection.closed()).await;
+                Close::DONE.close(&connection);
+            }
+            // Its place is another machine's at once.
+            Ok(Err(error)) => {
+                tracing::debug!(%from, %error, "enrolment broke off");
+                Close::PROTOCOL.close(&connection);
+            }
+            Err(error) => {
+                tracing::debug!(%from, %error, "enrolment broke off");
+                Close::DEADLINE.close(&connection);
+            }
         }
-        // The machine closes when it has read the answer; one that does not is not waited for.
-        let _ = Budget::new(REQUEST).run(connection.closed()).await;
-        Close::DONE.close(&connection);
     }
 
     async fn answer(&self, connection: &quinn::Connection) -> Result<(), frame::FrameError> {
-        let stream = Budget::new(REQUEST).run(connection.accept_bi()).await;
-        let (mut send, mut recv) = stream.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?.map_err(std::io::Error::from)?;
-        let request: EnrollRequest = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
+        let (mut send, request) = Budget::new(REQUEST).run(asked(connection)).await.map_err(|_| late())??;
         let reply = match self.enroll(&request).await {
             Ok(enrolled) => {
                 tracing::info!(role = %request.role, name = request.name, "enrolled");
@@ -125,6 +131,15 @@ impl Enrollments {
             proxies: members(&table, if request.role == TokenRole::Proxy { Audience::Proxy } else { Audience::Public }),
         })
     }
+}
+
+async fn asked(connection: &quinn::Connection) -> Result<(SendStream, EnrollRequest), frame::FrameError> {
+    let (send, mut recv) = connection.accept_bi().await.map_err(std::io::Error::from)?;
+    Ok((send, frame::read(&mut recv, frame::MAX_MESSAGE).await?))
+}
+
+fn late() -> frame::FrameError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
 
 /// Why an identity that was recorded has no certificate.
