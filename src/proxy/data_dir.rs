@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use warren_raft::ProxyId;
+use warren_raft::{Incarnation, ProxyId};
 
 use crate::identity::files::{self, Access};
 use crate::identity::{CredentialStore, StoreError};
@@ -25,6 +25,11 @@ pub enum DataDirError {
     /// The file system's.
     #[error(transparent)]
     File(#[from] StoreError),
+    /// Which member it belongs to is not known any more.
+    #[error(
+        "`{0}` is missing from a data directory that a member has used: restore it, or move the directory away and join as a new proxy"
+    )]
+    NoMember(PathBuf),
     /// Another process has it.
     #[error("the data directory `{0}` is in use by another process")]
     InUse(PathBuf),
@@ -94,7 +99,15 @@ impl DataDir {
     }
 
     /// Which member this is; `None` in a new directory.
-    pub(super) fn member(&self) -> Result<Option<MemberFile>, StoreError> {
+    pub(super) fn member(&self) -> Result<Option<MemberFile>, DataDirError> {
+        let member = self.read_member()?;
+        if member.is_none() && self.opened()? > Incarnation(0) {
+            return Err(DataDirError::NoMember(self.member_path()));
+        }
+        Ok(member)
+    }
+
+    fn read_member(&self) -> Result<Option<MemberFile>, StoreError> {
         let path = self.member_path();
         match files::read(&path, Access::Public) {
             Ok(bytes) => {
@@ -105,11 +118,33 @@ impl DataDir {
         }
     }
 
+    /// How often the store was opened, as far as it was noted. It is kept beside the store, so that the loss of either is seen.
+    pub(super) fn opened(&self) -> Result<Incarnation, StoreError> {
+        let path = self.opened_path();
+        match files::read(&path, Access::Public) {
+            Ok(bytes) => {
+                let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+                number.map(Incarnation).ok_or(StoreError::Damaged { path, expected: "how often the store was opened" })
+            }
+            Err(error) if error.is_absent() => Ok(Incarnation(0)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes how often the store was opened.
+    pub(super) fn save_opened(&self, opened: Incarnation) -> Result<(), StoreError> {
+        files::write(&self.opened_path(), opened.to_string().as_bytes(), Access::Public)
+    }
+
     /// Notes which member this is.
     pub(super) fn save_member(&self, member: &MemberFile) -> Result<(), StoreError> {
         let path = self.member_path();
         let text = serde_json::to_vec_pretty(member).map_err(|error| StoreError::io(&path, error.into()))?;
         files::write(&path, &text, Access::Public)
+    }
+
+    fn opened_path(&self) -> PathBuf {
+        self.path.join("opened")
     }
 
     fn member_path(&self) -> PathBuf {
@@ -135,6 +170,18 @@ mod tests {
         drop(first);
         let second = DataDir::open(&path).expect("it is free again");
         assert_eq!(second.member().expect("read"), Some(member));
+    }
+
+    #[test]
+    fn a_member_that_was_forgotten_is_no_new_directory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let data_dir = DataDir::open(dir.path()).expect("it is free");
+        data_dir.save_member(&MemberFile { id: ProxyId(7), seeds: Vec::new() }).expect("written");
+        assert_eq!(data_dir.opened().expect("read"), Incarnation(0));
+        data_dir.save_opened(Incarnation(3)).expect("written");
+        assert_eq!(data_dir.opened().expect("read"), Incarnation(3));
+        std::fs::remove_file(dir.path().join("member.json")).expect("removed");
+        assert!(matches!(data_dir.member(), Err(DataDirError::NoMember(_))));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use warren_raft::command::Bootstrap;
 use warren_raft::{ClusterId, ProxyId, ProxyName, Strategy, TokenRole};
 
 use super::data_dir::{DataDir, MemberFile};
+use super::start_error::StartError;
 use crate::failure::Failure;
 use crate::identity::authority::AuthorityError;
 use crate::identity::credentials::CredentialsError;
@@ -83,9 +84,10 @@ pub(super) struct NewCluster {
 }
 
 /// Takes up the membership that is on disk; `None` in a new directory.
-pub(super) fn resume(dir: &DataDir) -> Result<Option<Membership>, JoinError> {
+pub(super) fn resume(dir: &DataDir) -> Result<Option<Membership>, StartError> {
     let Some(member) = dir.member()? else { return Ok(None) };
-    Ok(Some(Membership { member, credentials: dir.credentials().load()?, bootstrap: None }))
+    let load = || dir.credentials().load().map_err(JoinError::from);
+    Ok(Some(Membership { member, credentials: load()?, bootstrap: None }))
 }
 
 /// Makes a cluster with this proxy as its first. The directory belongs to it once its store is bootstrapped and

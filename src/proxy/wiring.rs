@@ -50,6 +50,7 @@ impl Ground {
         let (raft, member, wall) = (&self.proxy.raft, &self.membership.member, self.env.wall.clone());
         let config = StoreConfig {
             id: member.id,
+            opened: self.dir.opened()?,
             peer_address: self.sockets.peer_address.clone(),
             seeds: member.seeds.iter().map(|seed| (seed.id, seed.peer_address.clone())).collect(),
             heartbeat: raft.heartbeat,
@@ -66,6 +67,7 @@ impl Ground {
             store.bootstrap(bootstrap).await?;
             self.dir.save_member(member)?;
         }
+        self.dir.save_opened(store.incarnation())?;
         Ok(store)
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::ids::ProxyId;
+use crate::ids::{Incarnation, ProxyId};
 
 /// A read, write or flush that failed, or a record that is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,19 @@ pub enum OpenError {
         found: ProxyId,
         /// Whose it should be.
         expected: ProxyId,
+    },
+    /// It has lost what it held, or is an older copy: a member must not forget what it has acknowledged and whom it has voted for.
+    #[error(
+        "the store in `{location}` was lost or replaced by an older one: it was opened {found} times, and {known} times before; move the \
+         data directory away and join as a new proxy"
+    )]
+    Reverted {
+        /// The directory.
+        location: String,
+        /// How often this store was opened.
+        found: Incarnation,
+        /// How often it is known to have been.
+        known: Incarnation,
     },
     /// A later version of warren wrote it.
     #[error("the store in `{location}` has format {found}; this version reads formats up to {known}")]

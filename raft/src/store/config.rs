@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::disk::DiskDrive;
-use crate::ids::{ProxyId, Timestamp};
+use crate::ids::{Incarnation, ProxyId, Timestamp};
 
 /// What a member needs to know.
 #[derive(Clone)]
 pub struct StoreConfig {
     /// This proxy.
     pub id: ProxyId,
+    /// How often its store was opened before, from a record outside of the store: one that knows of fewer has forgotten what this member has
+    /// promised, and is refused. 0 where there is no record.
+    pub opened: Incarnation,
     /// Where peers reach it: `HOST:PORT`, UDP. Written into the log by [`bootstrap`](super::RoutingStore::bootstrap).
     pub peer_address: String,
     /// Members that are known to this one from elsewhere, with their peer addresses: how one that is new finds the leader. Empty

@@ -58,7 +58,7 @@ impl RoutingStore {
 
 async fn start(config: StoreConfig, writer: Writer, transport: Arc<dyn Transport>, tasks: TaskTracker) -> Result<RoutingStore, OpenError> {
     let raft_config = Arc::new(raft_config(&config)?);
-    let incarnation = identify(&writer, config.id).await?;
+    let incarnation = identify(&writer, &config).await?;
     let published = Arc::new(Published::default());
     let machine = StateMachine::load(writer.clone(), Arc::clone(&published)).await?;
     let log = LogStore::new(writer.clone());
@@ -138,17 +138,20 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
 }
 
 /// Checks whose store it is and that its records can be read, and counts this opening.
-async fn identify(writer: &Writer, id: ProxyId) -> Result<Incarnation, OpenError> {
+async fn identify(writer: &Writer, StoreConfig { id, opened, .. }: &StoreConfig) -> Result<Incarnation, OpenError> {
     let found = writer.read(Identity::read).await?;
     let location = writer.location();
     if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
         return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
     }
-    if let Some(found) = found.id.filter(|found| *found != id) {
-        return Err(OpenError::OtherProxy { location, found, expected: id });
+    if let Some(found) = found.id.filter(|found| found != id) {
+        return Err(OpenError::OtherProxy { location, found, expected: *id });
+    }
+    if found.incarnation < *opened {
+        return Err(OpenError::Reverted { location, found: found.incarnation, known: *opened });
     }
     let incarnation = Incarnation(found.incarnation.0 + 1);
-    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
+    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, id), put_meta(INCARNATION, &incarnation)];
     writer.write(batch, Durability::Flushed).await?;
     Ok(incarnation)
 }

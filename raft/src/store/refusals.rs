@@ -29,6 +29,7 @@ impl Transport for Nowhere {
 fn config(id: u64) -> StoreConfig {
     StoreConfig {
         id: ProxyId(id),
+        opened: Incarnation(0),
         peer_address: "host:3021".to_owned(),
         seeds: vec![],
         heartbeat: Duration::from_millis(150),
@@ -53,6 +54,21 @@ async fn refused(config: StoreConfig, disk: &Arc<MemoryDisk>) -> OpenError {
         Ok(_) => panic!("it must not open"),
         Err(error) => error,
     }
+}
+
+#[tokio::test]
+async fn a_store_that_has_forgotten_is_refused() {
+    let disk = Arc::new(MemoryDisk::default());
+    for opening in 1..=2 {
+        let store = open(StoreConfig { opened: Incarnation(opening - 1), ..config(1) }, &disk).await.expect("it opens");
+        assert_eq!(store.incarnation(), Incarnation(opening));
+        store.shutdown().await;
+    }
+    let wiped = Arc::new(MemoryDisk::default());
+    let error = refused(StoreConfig { opened: Incarnation(2), ..config(1) }, &wiped).await;
+    assert!(matches!(error, OpenError::Reverted { found: Incarnation(0), known: Incarnation(2), .. }), "{error}");
+    let kept = open(StoreConfig { opened: Incarnation(1), ..config(1) }, &disk).await.expect("a crash before it was noted is no loss");
+    kept.shutdown().await;
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use super::runtime::scope;
 use super::status::{Committed, LeaseState, StoreStatus};
 use super::types::Member;
 use crate::command::{Bootstrap, Command, ProxyStart};
-use crate::ids::ProxyId;
+use crate::ids::{Incarnation, ProxyId};
 use crate::table::Table;
 
 /// How long the first command of a group of one is waited for: it depends on nobody but the own disk.
@@ -88,6 +88,11 @@ impl RoutingStore {
             Err(error) => return Err(ProposeError::Stopped(error.to_string())),
         }
         self.propose(Command::Bootstrap(Box::new(bootstrap)), BOOTSTRAP_DEADLINE).await.map(|_| ())
+    }
+
+    /// How often the store was opened, this time included: what the next [`StoreConfig::opened`](super::StoreConfig::opened) is to be.
+    pub fn incarnation(&self) -> Incarnation {
+        self.inner.core.incarnation
     }
 
     /// The newest version of the table on this member. Never waits.

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use warren_raft::command::{Bootstrap, Enrollment, NewToken, ProxyStart};
 use warren_raft::{
-    Accepted, ClusterId, Command, Disk, KeyHash, LeaseState, MemoryDisk, ProxyId, RoutingStore, StoreConfig, Strategy, StrategyKind,
-    Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning,
+    Accepted, ClusterId, Command, Disk, Incarnation, KeyHash, LeaseState, MemoryDisk, ProxyId, RoutingStore, StoreConfig, Strategy,
+    StrategyKind, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning,
 };
 
 /// Longest message that a member may send.
@@ -89,6 +89,7 @@ pub(crate) fn hash(of: u8) -> KeyHash {
 pub(crate) fn config(id: u64, seeds: &[u64]) -> StoreConfig {
     StoreConfig {
         id: ProxyId(id),
+        opened: Incarnation(0),
         peer_address: address(id),
         seeds: seeds.iter().map(|seed| (ProxyId(*seed), address(*seed))).collect(),
         heartbeat: Duration::from_millis(30),
