@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use std::time::Duration;
+
 use quinn::{RecvStream, SendStream};
 use warren_raft::ProxyId;
 
@@ -10,6 +12,9 @@ use crate::proxy::mesh::Links;
 use crate::proxy::tunnels::{StreamError, StreamPermit, Tunnels};
 use crate::wire::close::Close;
 use crate::wire::{DialAnswer, DialHeader, frame};
+
+/// How long a connection that has just broken may take to be made anew.
+const RECONNECT: Duration = Duration::from_secs(2);
 
 /// A stream that has connected, and what must live as long as it.
 #[derive(Debug)]
@@ -73,10 +78,22 @@ pub(super) async fn local(tunnels: &Tunnels, header: &DialHeader, budget: Budget
     Ok(Open { send, recv, permit: Some(permit) })
 }
 
-/// Tries the tunnel of a peer.
+/// Tries the tunnel of a peer. A connection that breaks before there is an answer may have been dead for a while without anybody's notice, as
+/// one to a peer that has just come back: the dial is sent once more, over the next one.
 pub(super) async fn peer(links: &Links, owner: ProxyId, header: &DialHeader, budget: Budget) -> Result<Open, Miss> {
-    let (send, recv) = links.open(owner, budget).await.map_err(|error| Miss::Unreachable(error.to_string()))?;
-    let (send, recv) = ask(send, recv, header, budget).await?;
+    match peer_once(links, owner, header, (budget, budget)).await {
+        Err(Miss::Unreachable(reason)) => {
+            tracing::debug!(%owner, reason, "the connection broke, dialling again");
+            peer_once(links, owner, header, (budget.at_most(RECONNECT), budget)).await
+        }
+        tried => tried,
+    }
+}
+
+/// Opens a stream to the peer within the first budget, and gets its answer within the second.
+async fn peer_once(links: &Links, owner: ProxyId, header: &DialHeader, (open, answer): (Budget, Budget)) -> Result<Open, Miss> {
+    let (send, recv) = links.open(owner, open).await.map_err(|error| Miss::Unreachable(error.to_string()))?;
+    let (send, recv) = ask(send, recv, header, answer).await?;
     Ok(Open { send, recv, permit: None })
 }
 
