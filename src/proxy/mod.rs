@@ -12,6 +12,7 @@
 //! a stranger's bytes go further than the handshake.
 
 mod admin;
+mod attempts;
 mod data_dir;
 mod dial;
 mod follow;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{AgentName, Command, Committed, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
 
+use super::attempts::Attempts;
 use super::tunnels::{Tunnel, Tunnels};
 use crate::net::{Backoff, Budget, Env};
 use crate::wire::close::Close;
@@ -31,6 +32,8 @@ pub(super) struct Registrar {
     pub tunnels: Arc<Tunnels>,
     /// The randomness of retries.
     pub env: Env,
+    /// The newest tunnel of each agent that was tried.
+    pub attempts: Attempts,
 }
 
 /// A route that stands in the table.
@@ -48,6 +51,7 @@ impl Registrar {
     /// # Errors
     /// [`ProposeError`]: not committed within the budget, or rejected.
     pub(super) async fn register(&self, agent: &AgentName, sequence: Sequence, budget: Budget) -> Result<Registered, ProposeError> {
+        self.attempts.begin(agent, sequence);
         let mut lease = self.store.lease();
         loop {
             let epoch = held(&mut lease, budget).await?;
@@ -63,7 +67,8 @@ impl Registrar {
         }
     }
 
-    /// Withdraws the route of a tunnel that has ended, as often as it takes. Also when the table shows none: a registration whose outcome is
+    /// Withdraws the route of a tunnel that has ended, and of any older one, as often as it takes, or until a newer tunnel of the agent has been
+    /// tried, whose route replaces it or whose withdrawal includes it: no more than one waits for a quorum. Also when the table shows none: a registration whose outcome is
     /// not known may still be on its way, and this proxy's later proposal rules it out or undoes it.
     pub(crate) async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
         // A proxy that stops ends its epoch, and every route with it.
@@ -74,13 +79,12 @@ impl Registrar {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut rng = self.env.entropy.split("withdraw").rng();
         let mut lease = self.store.lease();
-        loop {
+        while !self.attempts.is_older(&tunnel.agent, tunnel.sequence) {
             let Ok(held) = held(&mut lease, Budget::new(PROPOSE)).await else { continue };
-            let table = self.store.table();
-            let visible = table.routes_of(&tunnel.agent).find(|route| route.proxy == self.me && route.sequence == tunnel.sequence);
-            let epoch = visible.map_or(held, |route| route.epoch);
-            let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence: tunnel.sequence };
+            let (epoch, sequence) = self.visible(tunnel).unwrap_or((held, tunnel.sequence));
+            let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
+                Ok(_) if self.visible(tunnel).is_some() => continue,
                 Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::Stopped(_)) => return,
                 Err(error @ (ProposeError::NoQuorum(_) | ProposeError::QueueFull(_))) => {
                     tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
@@ -88,6 +92,13 @@ impl Registrar {
             }
             tokio::time::sleep(backoff.next(&mut rng)).await;
         }
+    }
+
+    /// The route that the table shows for a tunnel, or for an older one of its agent to this proxy.
+    fn visible(&self, tunnel: &Tunnel) -> Option<(Epoch, Sequence)> {
+        let table = self.store.table();
+        let mut routes = table.routes_of(&tunnel.agent);
+        routes.find(|route| route.proxy == self.me && route.sequence <= tunnel.sequence).map(|route| (route.epoch, route.sequence))
     }
 
     /// Registers every tunnel anew whenever this proxy got a new epoch, until `cancel`.

@@ -11,6 +11,7 @@ use warren_raft::disk::SledDisk;
 use warren_raft::{ProxyId, RoutingStore, StoreConfig, Tuning};
 
 use super::admin::{Admin, AdminParts};
+use super::attempts::Attempts;
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
@@ -171,7 +172,8 @@ impl Wiring {
 
     fn agents(&self, cluster: watch::Receiver<ClusterView>) -> Agents {
         let (me, env, store, tunnels) = (self.me(), self.ground.env.clone(), self.store.clone(), self.tunnels.clone());
-        let registrar = Arc::new(Registrar { me, store: store.clone(), tunnels: tunnels.clone(), env: env.clone() });
+        let registrar =
+            Arc::new(Registrar { me, store: store.clone(), tunnels: tunnels.clone(), env: env.clone(), attempts: Attempts::default() });
         let (keeper, stopped) = (registrar.clone(), self.stopped.clone());
         self.tasks.spawn(async move { keeper.follow_lease(&stopped).await });
         Agents {

@@ -102,8 +102,8 @@ impl Profile {
     fn keep_alive(self) -> Option<Duration> {
         match self {
             Self::PeerControl | Self::PeerBulk => Some(Duration::from_secs(1)),
-            Self::Tunnel | Self::Client => Some(Duration::from_secs(3)),
-            Self::Enroll => None,
+            // An enrolment's answer may take as long as a commit does, and nothing else is said meanwhile.
+            Self::Tunnel | Self::Client | Self::Enroll => Some(Duration::from_secs(3)),
         }
     }
 

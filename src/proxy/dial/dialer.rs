@@ -77,6 +77,9 @@ impl Dialer {
         };
         // What this proxy knows may lag behind. The leader says up to where it must know before it may say no.
         let budget = wanted.budget.at_most(CONFIRM);
+        if budget.left().is_zero() {
+            return Err(stale);
+        }
         match self.store.confirm(budget.left()).await {
             Ok(newer) if !Arc::ptr_eq(&newer, &table) => self.dial_in(&newer, wanted).await.map_err(Failed::into_failure),
             Ok(_) => Err(stale),

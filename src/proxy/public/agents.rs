@@ -103,13 +103,17 @@ impl Agents {
                 }
                 Ok((tunnel, send, recv))
             }
-            Err(failure) => {
+            Err(NotAdmitted { failure, unsettled }) => {
                 let refused = ProxyMessage::Refused { failure: failure.clone().at(self.name.as_str()), retry_after_ms: RETRY_AFTER_MS };
                 let _ = frame::write(&mut send, &refused, frame::MAX_MESSAGE).await;
                 let _ = send.finish();
                 // The agent closes when it has read why; one that does not is not waited for.
                 let _ = Budget::new(HELLO).run(connection.closed()).await;
                 Close::REFUSED.close(connection);
+                // Later than the answer: without a quorum it takes until there is one.
+                if let Some(tunnel) = unsettled {
+                    self.registrar.withdraw(&tunnel, &self.stopped).await;
+                }
                 Err(NotWelcome::Refused(failure))
             }
         }
@@ -121,10 +125,10 @@ impl Agents {
         key: KeyHash,
         hello: AgentHello,
         connection: &quinn::Connection,
-    ) -> Result<(Arc<Tunnel>, Registered), Failure> {
+    ) -> Result<(Arc<Tunnel>, Registered), NotAdmitted> {
         let budget = Budget::new(COMMIT);
         if self.leaving.is_cancelled() {
-            return Err(Failure::new(Code::LimitReached, Stage::Ingress, "this proxy is going away"));
+            return Err(Failure::new(Code::LimitReached, Stage::Ingress, "this proxy is going away").into());
         }
         self.check(agent, key, budget).await?;
         self.publish(agent, &hello, budget).await?;
@@ -135,9 +139,7 @@ impl Agents {
             Ok(registered) => Ok((tunnel, registered)),
             Err(error) => {
                 self.tunnels.remove(&tunnel);
-                // An unknown outcome may have been committed.
-                self.registrar.withdraw(&tunnel, &self.stopped).await;
-                Err(not_committed(&error))
+                Err(NotAdmitted { failure: not_committed(&error), unsettled: Some(tunnel) })
             }
         }
     }
@@ -237,6 +239,19 @@ impl Agents {
 async fn push(send: &mut SendStream, message: &ProxyMessage) -> Ended {
     let written = Budget::new(PUSH).run(frame::write(send, message, frame::MAX_MESSAGE)).await;
     written.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
+
+/// Why an agent is not admitted.
+struct NotAdmitted {
+    failure: Failure,
+    /// A tunnel whose route may have been committed all the same.
+    unsettled: Option<Arc<Tunnel>>,
+}
+
+impl From<Failure> for NotAdmitted {
+    fn from(failure: Failure) -> Self {
+        Self { failure, unsettled: None }
+    }
 }
 
 /// Why a tunnel was not taken.

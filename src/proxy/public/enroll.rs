@@ -16,6 +16,8 @@ use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Hello, frame};
 
 /// Machines that enrol at the same time. Anybody can be one, so this bounds what strangers hold.
 const MAX_AT_ONCE: usize = 128;
+/// Longest name of anything.
+const MAX_NAME: usize = 63;
 /// How long the message may take to arrive.
 const REQUEST: Duration = Duration::from_secs(5);
 /// How long the leader may take to confirm that a token is unknown.
@@ -71,7 +73,9 @@ impl Enrollments {
                 EnrollReply::Enrolled(enrolled)
             }
             Err(failure) => {
-                tracing::warn!(role = %request.role, name = request.name, failure = failure.message(), "enrolment refused");
+                // Strangers choose what they call themselves, and must not fill the log.
+                let name: String = request.name.chars().take(MAX_NAME).collect();
+                tracing::warn!(role = %request.role, name, failure = failure.message(), "enrolment refused");
                 EnrollReply::Failed(failure.at(self.name.as_str()))
             }
         };
@@ -81,6 +85,9 @@ impl Enrollments {
     }
 
     async fn enroll(&self, request: &EnrollRequest) -> Result<Enrolled, Failure> {
+        if request.name.len() > MAX_NAME {
+            return Err(invalid(format!("a name has at most {MAX_NAME} bytes")));
+        }
         let secret = TokenSecret::from_bytes(request.secret);
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
         self.precheck(&secret).await?;
