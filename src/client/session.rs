@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use warren_raft::{AgentName, ProxyId};
 
 use crate::failure::{Code, Failure, Stage};
+use crate::identity::entrance::{self, Closed};
 use crate::identity::tls::{self, Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, renew_in};
 use crate::net::quic::{self, Profile};
@@ -124,48 +125,44 @@ impl Session {
             let (session, proxy) = (self.clone(), proxy.clone());
             tries.spawn(async move {
                 tokio::time::sleep(STAGGER * position).await;
-                session.connect_to(&proxy).await.map_err(|reason| format!("`{proxy}`: {reason}"))
+                session.connect_to(&proxy).await
             });
         }
-        let mut reasons = Vec::new();
+        let mut closed = Vec::new();
         let first = async {
             while let Some(tried) = tries.join_next().await {
                 match tried {
                     Ok(Ok(connection)) => return Some(connection),
-                    Ok(Err(reason)) => reasons.push(reason),
-                    Err(error) => reasons.push(error.to_string()),
+                    Ok(Err(error)) => closed.push(error),
+                    Err(error) => closed.push(Closed::silent("a try", error)),
                 }
             }
             None
         };
-        let connected = budget.run(first).await;
-        let failure = Failure::new(Code::PeerUnreachable, Stage::Local, "no proxy can be reached");
-        match connected {
+        match budget.run(first).await {
             Ok(Some(connection)) => Ok(connection),
-            Ok(None) => {
-                Err(reasons.into_iter().fold(failure, Failure::with_cause).with_hint("check the address and that UDP gets through"))
-            }
+            Ok(None) => Err(entrance::failure(closed, "no proxy can be reached", "the proxies are of another cluster")),
             Err(_) => {
-                let failure = Failure::new(Code::Timeout, Stage::Local, "no proxy answered in time");
-                let tried = self.shared.proxies.iter().map(|proxy| format!("`{proxy}` did not answer"));
-                let causes = if reasons.is_empty() { tried.collect() } else { reasons };
-                Err(causes.into_iter().fold(failure, Failure::with_cause).with_hint("check the address and that UDP gets through"))
+                if closed.is_empty() {
+                    closed.extend(self.shared.proxies.iter().map(|proxy| Closed::silent(proxy, "no answer in time")));
+                }
+                Err(entrance::failure(closed, "no proxy answered in time", "the proxies are of another cluster"))
             }
         }
     }
 
-    async fn connect_to(&self, proxy: &str) -> Result<quinn::Connection, String> {
+    async fn connect_to(&self, proxy: &str) -> Result<quinn::Connection, Closed> {
         let Shared { env, endpoint, credentials, .. } = &*self.shared;
-        let mut last = "its name stands for no address".to_owned();
-        for address in env.net.resolve(proxy).await.map_err(|error| error.to_string())? {
+        let mut last = Closed::silent(proxy, "its name stands for no address");
+        for address in env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))? {
             let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
-            let connecting = endpoint.connect_with(quic::client_config(tls, env, Profile::Client.dialling(address)), address, SERVER_NAME);
-            match connecting {
+            let config = quic::client_config(tls, env, Profile::Client.dialling(address));
+            match endpoint.connect_with(config, address, SERVER_NAME) {
                 Ok(connecting) => match connecting.await {
                     Ok(connection) => return Ok(connection),
-                    Err(error) => last = error.to_string(),
+                    Err(error) => last = Closed::by(proxy, &error),
                 },
-                Err(error) => last = error.to_string(),
+                Err(error) => last = Closed::silent(proxy, error),
             }
         }
         Err(last)

@@ -6,6 +6,7 @@ use rustls::pki_types::CertificateDer;
 use warren_raft::TokenRole;
 
 use super::credentials::{Credentials, CredentialsError};
+use super::entrance::{self, Closed};
 use super::key::MachineKey;
 use super::tls::{ClientTls, SERVER_NAME};
 use super::token::Token;
@@ -39,45 +40,39 @@ impl Enrolling<'_> {
     /// # Errors
     /// The cluster's [`Failure`], or why none of the addresses could be asked.
     pub async fn at(&self, addresses: &[String], endpoint: &quinn::Endpoint, env: &Env) -> Result<(Credentials, Enrolled), Failure> {
-        let mut causes = Vec::new();
+        let mut closed = Vec::new();
         for address in addresses {
-            let found = match Budget::new(HANDSHAKE).run(env.net.resolve(address)).await {
-                Ok(Ok(found)) => found,
-                Ok(Err(error)) => {
-                    causes.push(format!("`{address}`: {error}"));
-                    continue;
-                }
+            let found = Budget::new(HANDSHAKE).run(env.net.resolve(address)).await;
+            let found = match found.map_err(std::io::Error::other).flatten() {
+                Ok(found) => found,
                 Err(error) => {
-                    causes.push(format!("`{address}`: {error}"));
+                    closed.push(Closed::silent(address, error));
                     continue;
                 }
             };
             for ip in found {
-                match self.connect(ip, endpoint, env).await {
+                match self.connect(address, ip, endpoint, env).await {
                     Ok((connection, ca)) => return self.ask(&connection, ca).await,
-                    Err(reason) => causes.push(format!("`{address}`: {reason}")),
+                    Err(error) => closed.push(error),
                 }
             }
         }
-        let failure = Failure::new(Code::PeerUnreachable, Stage::Local, "no proxy could be asked to enrol this machine");
-        Err(causes
-            .into_iter()
-            .fold(failure, Failure::with_cause)
-            .with_hint("check the address, that UDP gets through, and that the token is this cluster's"))
+        Err(entrance::failure(closed, "no proxy could be asked to enrol this machine", "the token is of another cluster"))
     }
 
     async fn connect(
         &self,
+        name: &str,
         address: std::net::SocketAddr,
         endpoint: &quinn::Endpoint,
         env: &Env,
-    ) -> Result<(quinn::Connection, CertificateDer<'static>), String> {
+    ) -> Result<(quinn::Connection, CertificateDer<'static>), Closed> {
         let (tls, verified) = ClientTls::enroll(self.token.fingerprint(), env);
         let config = quic::client_config(tls, env, Profile::Enroll.dialling(address));
-        let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| error.to_string())?;
-        let connection =
-            Budget::new(HANDSHAKE).run(connecting).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        let ca = verified.ca().ok_or("its authority was not verified")?;
+        let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(name, error))?;
+        let connected = Budget::new(HANDSHAKE).run(connecting).await.map_err(|error| Closed::silent(name, error))?;
+        let connection = connected.map_err(|error| Closed::by(name, &error))?;
+        let ca = verified.ca().ok_or_else(|| Closed::silent(name, "its authority was not verified"))?;
         Ok((connection, ca))
     }
 

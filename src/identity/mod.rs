@@ -10,6 +10,7 @@
 pub mod authority;
 pub mod credentials;
 pub mod enroll;
+pub(crate) mod entrance;
 pub mod fingerprint;
 pub mod key;
 pub mod known;
