@@ -118,8 +118,11 @@ impl Drop for Remote {
 
 /// A local stream that is aborted when dropped, unless it was closed before.
 struct Local {
-    halves: Option<(ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>)>,
+    halves: Option<Halves>,
 }
+
+/// What is read from and what is written to a local stream.
+type Halves = (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>);
 
 impl Local {
     fn new(stream: Box<dyn Stream>) -> Self {
