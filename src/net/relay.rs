@@ -123,6 +123,9 @@ struct Local {
     halves: Option<Halves>,
 }
 
+/// What is read from and what is written to a local stream.
+type Halves = (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>);
+
 impl Local {
     fn new(stream: Box<dyn Stream>) -> Self {
         Self { halves: Some(tokio::io::split(stream)) }
