@@ -70,10 +70,9 @@ impl<'a> Seats<'a> {
 
     /// There are more voters than there should be, or an even number with nobody who could soon make it odd.
     fn shrink(&self) -> Option<Change> {
-        if self.gone().next().is_some() || self.voters.len() <= self.rules.seats(self.voters.len() + self.ripe.len() + self.unripe) {
-            return None;
-        }
-        self.dispensable(self.voters.iter()).map(Change::Demote).filter(|change| self.is_safe(change))
+        let count = self.voters.len();
+        let wanted = self.rules.seats(count + self.ripe.len() + self.unripe);
+        self.dispensable(self.voters.iter()).filter(|_| count > wanted).map(Change::Demote).filter(|change| self.is_safe(change))
     }
 
     /// A voter of a crowded zone is replaced by a learner of a sparse one. It can wait until nobody is down.
@@ -81,7 +80,7 @@ impl<'a> Seats<'a> {
         let by = self.candidate()?;
         let least = self.zones.voters_beside(by) + 2;
         let voter = self.dispensable(self.voters.iter().filter(|id| self.zones.voters_beside(**id) >= least))?;
-        let calm = self.voters.iter().all(|id| self.view.is_up(*id)) && self.gone().next().is_none();
+        let calm = self.voters.iter().all(|id| self.view.is_up(*id));
         Some(Change::Replace { voter, by }).filter(|change| calm && self.is_safe(change))
     }
 
