@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use warren_raft::command::ProxyStart;
 use warren_raft::{MemoryDisk, ProxyId, RoutingStore, StoreConfig, TokenRole};
 
-const PROMOTE_AFTER: Duration = Duration::from_millis(500);
-/// How long a voter must have been down to be replaced.
-const GRACE: Duration = Duration::from_millis(1_500);
+const PROMOTE_AFTER: Duration = Duration::from_secs(1);
+/// How long a voter must have been down to be replaced: three times that.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Slow enough that a busy machine takes nobody's vote by accident.
 fn patient(id: u64, seeds: &[u64]) -> StoreConfig {

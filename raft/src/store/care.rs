@@ -8,6 +8,7 @@ use openraft::ChangeMembers;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::config::StoreConfig;
 use super::core::Core;
 use super::lease_desk::is_in_office;
 use super::proposer::Proposer;
@@ -54,9 +55,8 @@ async fn expire(proposer: Proposer, proxy: ProxyId, epoch: Epoch, deadline: Dura
 
 /// Brings the group to what it should be, one change after the other.
 pub(crate) async fn change_members(core: Arc<Core>) {
-    let promote_after = core.config.promote_after;
-    let rules = Rules { max_voters: core.config.max_voters, promote_after, replace_after: promote_after * GRACE };
-    let tick = (promote_after / 4).clamp(LEAST_TICK, core.config.election_timeout);
+    let rules = rules(&core.config);
+    let tick = (rules.promote_after / 4).clamp(LEAST_TICK, core.config.election_timeout);
     let mut health = HealthWatch::default();
     let mut applied = core.published.applied();
     loop {
@@ -76,6 +76,12 @@ pub(crate) async fn change_members(core: Arc<Core>) {
             carry_out(&core, change, view.configurations.last().cloned().unwrap_or_default()).await;
         }
     }
+}
+
+fn rules(config: &StoreConfig) -> Rules {
+    // A new leader has heard of nobody yet, and may have to wait a lease for the first sign of life.
+    let replace_after = config.promote_after.saturating_mul(GRACE).max(config.lease);
+    Rules { max_voters: config.max_voters, promote_after: config.promote_after, replace_after }
 }
 
 fn view(core: &Core, metrics: &Metrics, health: &mut HealthWatch, now: Instant) -> View {
