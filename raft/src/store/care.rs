@@ -1,22 +1,27 @@
 //! What the leader takes care of: leases that have ended, and who is a member.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::{ChangeMembers, ServerState};
+use openraft::ChangeMembers;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::config::StoreConfig;
 use super::core::Core;
+use super::lease_desk::is_in_office;
 use super::proposer::Proposer;
-use super::types::{Member, Metrics};
+use super::types::{LogId, Member, Metrics};
 use crate::command::Command;
 use crate::ids::{Epoch, ProxyId};
-use crate::membership::{Change, HealthWatch, Rules, View, next_change};
+use crate::membership::{Change, HealthWatch, Listed, Rules, View, next_change};
+use crate::table::Proxy;
 
 /// A member that lacks no more entries than this has caught up.
 const CAUGHT_UP: u64 = 64;
+/// How many times as long as health a voter's absence must last to be believed: a machine that restarts keeps its vote.
+const GRACE: u32 = 3;
 /// The shortest time between two looks.
 const LEAST_TICK: Duration = Duration::from_millis(10);
 
@@ -50,8 +55,8 @@ async fn expire(proposer: Proposer, proxy: ProxyId, epoch: Epoch, deadline: Dura
 
 /// Brings the group to what it should be, one change after the other.
 pub(crate) async fn change_members(core: Arc<Core>) {
-    let rules = Rules { max_voters: core.config.max_voters, promote_after: core.config.promote_after };
-    let tick = (core.config.promote_after / 4).clamp(LEAST_TICK, core.config.election_timeout);
+    let rules = rules(&core.config);
+    let tick = (rules.promote_after / 4).clamp(LEAST_TICK, core.config.election_timeout);
     let mut health = HealthWatch::default();
     let mut applied = core.published.applied();
     loop {
@@ -61,30 +66,41 @@ pub(crate) async fn change_members(core: Arc<Core>) {
             return;
         }
         let metrics = core.raft.metrics().borrow().clone();
-        if metrics.state != ServerState::Leader {
+        if !is_in_office(&metrics) {
             health.reset();
             continue;
         }
         let now = Instant::now();
         let view = view(&core, &metrics, &mut health, now);
         if let Some(change) = next_change(&view, &rules, now) {
-            carry_out(&core, change).await;
+            carry_out(&core, change, view.configurations.last().cloned().unwrap_or_default()).await;
         }
     }
+}
+
+fn rules(config: &StoreConfig) -> Rules {
+    // A new leader has heard of nobody yet, and may have to wait a lease for the first sign of life.
+    let replace_after = config.promote_after.saturating_mul(GRACE).max(config.lease);
+    Rules { max_voters: config.max_voters, promote_after: config.promote_after, replace_after }
 }
 
 fn view(core: &Core, metrics: &Metrics, health: &mut HealthWatch, now: Instant) -> View {
     let table = core.published.table();
     let membership = metrics.membership_config.membership();
-    let started = table.proxies().filter(|(_, proxy)| !proxy.peer_address.is_empty());
-    let healthy = membership.nodes().map(|(id, _)| *id).filter(|id| is_healthy(core, metrics, *id, now));
+    let members: BTreeMap<_, _> = membership.nodes().map(|(id, node)| (*id, node.address.clone())).collect();
+    let up = members.keys().copied().filter(|id| is_healthy(core, metrics, *id, now)).collect();
     View {
-        started: started.map(|(id, proxy)| (id, proxy.peer_address.clone())).collect(),
-        members: membership.nodes().map(|(id, node)| (*id, node.address.clone())).collect(),
-        voters: membership.get_joint_config().last().cloned().unwrap_or_default(),
-        joint: membership.get_joint_config().len() > 1,
-        healthy_since: health.observe(healthy, now).clone(),
+        leader: metrics.id,
+        proxies: table.proxies().map(|(id, proxy)| (id, listed(proxy))).collect(),
+        health: health.observe(&members.keys().copied().collect(), &up, now).clone(),
+        members,
+        configurations: membership.get_joint_config().clone(),
     }
+}
+
+fn listed(proxy: &Proxy) -> Listed {
+    let address = Some(proxy.peer_address.clone()).filter(|address| !address.is_empty());
+    Listed { address, zone: proxy.zone.clone() }
 }
 
 fn is_healthy(core: &Core, metrics: &Metrics, id: ProxyId, now: Instant) -> bool {
@@ -96,19 +112,33 @@ fn is_healthy(core: &Core, metrics: &Metrics, id: ProxyId, now: Instant) -> bool
     lag.is_some_and(|lag| lag <= CAUGHT_UP) && core.leases.is_alive(id, now)
 }
 
-async fn carry_out(core: &Core, change: Change) {
+/// Carries out a change of these voters.
+async fn carry_out(core: &Core, change: Change, voters: BTreeSet<ProxyId>) {
     tracing::info!(?change, "the membership changes");
     let node = |id: ProxyId, address: String| BTreeMap::from([(id, Member { address })]);
+    let after = change.voters(voters);
     let members = match change {
-        Change::Settle(voters) => ChangeMembers::ReplaceAllVoters(voters),
+        Change::Settle(_) | Change::Replace { .. } => ChangeMembers::ReplaceAllVoters(after),
         Change::AddLearner(id, address) => ChangeMembers::AddNodes(node(id, address)),
         Change::Readdress(id, address) => ChangeMembers::SetNodes(node(id, address)),
         Change::Promote(id) => ChangeMembers::AddVoterIds([id].into()),
+        Change::Demote(id) => ChangeMembers::RemoveVoters([id].into()),
+        Change::Forget(id) => ChangeMembers::RemoveNodes([id].into()),
     };
-    // Out of time is no harm: what is left between two configurations is settled at a later look.
+    // Out of time is no harm: what is left between two configurations is settled at a later look. Who votes no more is kept
+    // as a learner.
     match timeout(core.attempt(), core.raft.change_membership(members, true)).await {
-        Ok(Ok(_)) => {}
+        Ok(Ok(written)) => shown(core, written.log_id).await,
         Ok(Err(error)) => tracing::warn!(%error, "the membership did not change"),
         Err(_) => tracing::warn!("the membership did not change in time"),
+    }
+}
+
+/// Waits until the change can be seen, so that the next look is not at what was before it.
+async fn shown(core: &Core, at: LogId) {
+    let mut metrics = core.raft.metrics();
+    let seen = metrics.wait_for(|metrics| *metrics.membership_config.log_id() >= Some(at));
+    if !matches!(timeout(core.attempt(), seen).await, Ok(Ok(_))) {
+        tracing::debug!("the membership has changed but is not shown yet");
     }
 }

@@ -32,10 +32,7 @@ impl LeaseDesk {
     /// Takes note of who leads, and of the epochs that are current.
     pub(crate) fn observe(&self, metrics: &Metrics, table: &Table, now: Instant) {
         let mut state = self.lock();
-        // Before it has applied an entry of its own term a leader's table may lack what its predecessor has committed.
-        let in_office = metrics.state == ServerState::Leader
-            && metrics.last_applied.is_some_and(|applied| applied.leader_id == *metrics.vote.leader_id());
-        if in_office {
+        if is_in_office(metrics) {
             state.quorum = metrics.millis_since_quorum_ack.and_then(|ago| now.checked_sub(Duration::from_millis(ago)));
             state.grantor.lead(epochs(table), now);
         } else {
@@ -66,6 +63,12 @@ impl LeaseDesk {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether this member leads and may decide by its table. Before it has applied an entry of its own term the table may lack what
+/// its predecessor has committed.
+pub(crate) fn is_in_office(metrics: &Metrics) -> bool {
+    metrics.state == ServerState::Leader && metrics.last_applied.is_some_and(|applied| applied.leader_id == *metrics.vote.leader_id())
 }
 
 fn epochs(table: &Table) -> impl Iterator<Item = (ProxyId, Epoch)> {
