@@ -134,7 +134,7 @@ fn another_clusters_token_and_identity_are_worth_nothing() {
     let file = save(other.home(), "agent", agent_token["token"].take().as_str().expect("a token"));
     let entry = [cluster.proxy(0).public_address()];
     let mut agent = Agent::start(other.home(), "lost", &entry, &file, &[("x", "127.0.0.1:9".to_owned())]);
-    assert_eq!(agent.process().wait().code(), Some(6), "{}", agent.process().log());
+    assert_eq!(agent.process().wait().code(), Some(5), "{}", agent.process().log());
     still_serves(&cluster, "after-others");
 }
 

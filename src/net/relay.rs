@@ -124,7 +124,6 @@ struct Local {
 }
 
 /// What is read from and what is written to a local stream.
-type Halves = (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>);
 
 impl Local {
     fn new(stream: Box<dyn Stream>) -> Self {
