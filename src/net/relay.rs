@@ -116,14 +116,13 @@ impl Drop for Remote {
     }
 }
 
+/// What is read from and what is written to a local stream.
 type Halves = (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>);
 
 /// A local stream that is aborted when dropped, unless it was closed before.
 struct Local {
     halves: Option<Halves>,
 }
-
-/// What is read from and what is written to a local stream.
 
 impl Local {
     fn new(stream: Box<dyn Stream>) -> Self {
