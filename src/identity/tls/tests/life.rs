@@ -132,8 +132,10 @@ fn a_restart_is_told_to_former_peers_at_once() {
     drop((server, far));
     peers.block_on(async {
         let _restarted = Endpoint::build(&world.env, addr, &SECRET, config()).expect("the port is free again");
-        let mut stream = near.open_uni().await.expect("a stream");
-        stream.write_all(b"anybody there?").await.expect("sent");
+        // A packet of the search for the path's size may have asked before this does.
+        if let Ok(mut stream) = near.open_uni().await {
+            let _ = stream.write_all(b"anybody there?").await;
+        }
         let end = tokio::time::timeout(Duration::from_secs(5), near.closed()).await.expect("an answer before the idle time-out");
         assert_eq!(end, quinn::ConnectionError::Reset);
     });
