@@ -8,10 +8,11 @@ use super::settings::{Agent, TokenFrom};
 use crate::failure::Failure;
 use crate::identity::credentials::CredentialsError;
 use crate::identity::enroll::Enrolling;
-use crate::identity::files::{self, Access};
+use crate::identity::files::{self, Access, LockError};
 use crate::identity::token::TokenReadError;
 use crate::identity::{CredentialStore, Credentials, KnownProxies, StoreError, Token};
 use crate::net::{Env, dialling_endpoint};
+use crate::wire::frame::FrameError;
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,12 @@ pub enum StartError {
         /// Whose it should be.
         wanted: String,
     },
+    /// Another agent has the directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// More is published than a proxy takes in.
+    #[error("the services do not fit into one message: {0}")]
+    Services(#[from] FrameError),
     /// The identity cannot be read, kept or used.
     #[error(transparent)]
     Identity(#[from] AgentError),

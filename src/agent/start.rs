@@ -6,13 +6,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use warren_raft::Sequence;
 
 use super::enrollment::{self, AgentError, StartError};
 use super::settings::Agent;
 use super::supervisor::{AgentStatus, Supervisor};
 use super::tunnel::Tunnels;
 use crate::identity::CredentialsHandle;
+use crate::identity::files::{self, DirLock};
 use crate::net::{Budget, Env};
+use crate::wire::{AgentHello, Hello, frame};
 
 /// Events that wait for the supervisor.
 const EVENTS: usize = 64;
@@ -26,6 +29,8 @@ pub struct RunningAgent {
     cancel: CancellationToken,
     tasks: TaskTracker,
     endpoint: quinn::Endpoint,
+    /// Held as long as the agent runs: two that share an identity would take each other's tunnels away.
+    _lock: DirLock,
 }
 
 impl Agent {
@@ -34,6 +39,12 @@ impl Agent {
     /// # Errors
     /// [`StartError`]: no identity and none to be had, or no socket. Once it runs, nothing ends it but [`RunningAgent::shutdown`].
     pub async fn start(self, env: Env) -> Result<RunningAgent, StartError> {
+        // A message that no proxy takes would be sent for ever.
+        frame::encode(
+            &AgentHello { hello: Hello::ours(), sequence: Sequence(u64::MAX), services: self.services.clone() },
+            frame::MAX_MESSAGE,
+        )?;
+        let lock = files::lock_dir(&self.data_dir)?;
         let endpoint = enrollment::endpoint(&env)?;
         let (store, credentials, sequence) = enrollment::identity(&self, &env, &endpoint).await?;
         let (events, received) = mpsc::channel(EVENTS);
@@ -52,7 +63,7 @@ impl Agent {
         let supervisor = Supervisor::new(self.proxies, sequence, tunnels, (credentials, store), tell);
         let stop = cancel.clone();
         tasks.spawn(async move { supervisor.run(received, env, stop).await });
-        Ok(RunningAgent { status, cancel, tasks, endpoint })
+        Ok(RunningAgent { status, cancel, tasks, endpoint, _lock: lock })
     }
 }
 

@@ -29,8 +29,8 @@ impl Show for StatusView {
         let strategy = &self.strategy;
         let mut text = format!("cluster {}: {}\n", Printable(&self.cluster), paint(verdict, tone, colour));
         text += &format!("  leader {leader}, term {}, commit index {}\n", self.term, self.committed_index);
-        text += &format!("  {} of {} voters up, tolerates {} more failures\n", self.voters_up, self.voters, self.tolerates);
-        text += &format!("  {} agents online, {} routes, ", self.agents, self.routes);
+        text += &format!("  {} of {} voters up, tolerates {}\n", self.voters_up, self.voters, count(self.tolerates, "more failure"));
+        text += &format!("  {} online, {}, ", count(self.agents, "agent"), count(self.routes, "route"));
         text += &format!("strategy {} with {} per agent\n\n", Printable(&strategy.kind), strategy.agent_connection_count);
         text += &proxies(&self.proxies, width, colour);
         for problem in &self.problems {
@@ -43,6 +43,11 @@ impl Show for StatusView {
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
         vec![serde_json::to_string(self)]
     }
+}
+
+/// A number with its noun.
+fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn proxies(rows: &[ProxyRow], width: Width, colour: Colour) -> String {

@@ -1,11 +1,12 @@
 //! A client's connection to the cluster, made when it is needed and made anew when it is lost.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use quinn::{ConnectionError, RecvStream, SendStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId};
 
 use crate::failure::{Code, Failure, Stage};
@@ -24,6 +25,8 @@ const STAGGER: Duration = Duration::from_millis(250);
 const MAX_ADDRESSES: usize = 32;
 /// How long a renewal may take.
 const RENEWAL: Duration = Duration::from_secs(5);
+/// How long after a renewal that failed the next one is tried.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
 /// What is added to a dial's budget while its answer is waited for: the proxy is to say why, not the client.
 const GRACE: Duration = Duration::from_millis(500);
 /// How long what was just sent is given at least before the connection is closed.
@@ -44,6 +47,7 @@ struct Shared {
     proxies: Vec<String>,
     /// Held while a connection is made, so that many dials at once make one.
     connection: Mutex<Option<quinn::Connection>>,
+    renewal_tried: std::sync::Mutex<Option<Instant>>,
 }
 
 /// A dial that has connected.
@@ -64,7 +68,17 @@ pub struct Dialled {
 impl Session {
     /// A session that connects to `proxies`, in this order, when it first needs to.
     pub fn new(env: Env, endpoint: quinn::Endpoint, store: CredentialStore, credentials: CredentialsHandle, proxies: Vec<String>) -> Self {
-        Self { shared: Arc::new(Shared { env, endpoint, credentials, store, proxies, connection: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                env,
+                endpoint,
+                credentials,
+                store,
+                proxies,
+                connection: Mutex::default(),
+                renewal_tried: std::sync::Mutex::default(),
+            }),
+        }
     }
 
     /// Reaches `target` within `timeout`.
@@ -96,12 +110,14 @@ impl Session {
     /// Closes the connection and sees that the proxy is told, for at most `grace`.
     pub async fn close(&self, grace: Duration) {
         let budget = Budget::new(grace);
-        if let Some(connection) = self.shared.connection.lock().await.take() {
-            // quinn-proto 0.11.19 never sends the close of a connection whose congestion window is full (quinn#2785), and a reset that was just asked
-            // for, or the search for the path's packet size, can fill it. A few round trips empty it.
-            tokio::time::sleep((connection.rtt() * 4).max(SETTLE).min(grace / 4)).await;
-            Close::DONE.close(&connection);
-        }
+        let Some(connection) = self.shared.connection.lock().await.take() else {
+            // There is nobody to be told.
+            return self.shared.endpoint.close(Close::DONE.code(), Close::DONE.reason().as_bytes());
+        };
+        // quinn-proto 0.11.19 never sends the close of a connection whose congestion window is full (quinn#2785), and a reset that was just asked
+        // for, or the search for the path's packet size, can fill it. A few round trips empty it.
+        tokio::time::sleep((connection.rtt() * 4).max(SETTLE).min(grace / 4)).await;
+        Close::DONE.close(&connection);
         // A proxy that does not answer is not waited for.
         let _ = budget.run(self.shared.endpoint.wait_idle()).await;
     }
@@ -109,7 +125,10 @@ impl Session {
     async fn connection(&self, budget: Budget) -> Result<quinn::Connection, Failure> {
         let mut held = self.shared.connection.lock().await;
         if let Some(connection) = held.as_ref().filter(|connection| connection.close_reason().is_none()) {
-            return Ok(connection.clone());
+            let connection = connection.clone();
+            drop(held);
+            self.renew_if_due(&connection).await;
+            return Ok(connection);
         }
         let connection = self.connect(budget).await?;
         *held = Some(connection.clone());
@@ -168,11 +187,21 @@ impl Session {
         Err(last)
     }
 
+    /// Whether the last try to renew is long enough ago.
+    fn may_renew(&self) -> bool {
+        let mut tried = self.shared.renewal_tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = tried.is_none_or(|tried| tried.elapsed() > RENEWAL_PAUSE);
+        if may {
+            *tried = Some(Instant::now());
+        }
+        may
+    }
+
     /// Gets a fresh certificate when the present one has lived two thirds of its life. A failure leaves the present one, which is still good.
     async fn renew_if_due(&self, connection: &quinn::Connection) {
         let Shared { env, credentials, store, .. } = &*self.shared;
         let current = credentials.current();
-        if !renew_in(&current, env).is_zero() {
+        if !renew_in(&current, env).is_zero() || !self.may_renew() {
             return;
         }
         let renewal = async {

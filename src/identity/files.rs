@@ -1,6 +1,6 @@
 //! Small files that are complete or absent, and secret ones that only their owner can read.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,35 @@ pub(crate) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Sto
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+}
+
+/// A directory that this process alone uses. The kernel lets go of it when the process dies.
+#[derive(Debug)]
+pub(crate) struct DirLock {
+    _file: File,
+}
+
+/// Why a directory could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// The file system's.
+    #[error(transparent)]
+    File(#[from] StoreError),
+    /// Another process has it.
+    #[error("the data directory `{0}` is in use by another process")]
+    InUse(PathBuf),
+}
+
+/// Takes the directory at `path`, made if it is not there, mode 0700, for this process alone.
+pub(crate) fn lock_dir(path: &Path) -> Result<DirLock, LockError> {
+    private_dir(path)?;
+    let lock = path.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(|error| StoreError::io(&lock, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(DirLock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(LockError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(StoreError::io(&lock, error).into()),
+    }
 }
 
 /// Makes a directory that only its owner can enter, with its parents.

@@ -1,12 +1,11 @@
 //! What a proxy keeps on disk, and the lock that keeps a second process away.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use warren_raft::{Incarnation, ProxyId};
 
-use crate::identity::files::{self, Access};
+use crate::identity::files::{self, Access, DirLock, LockError};
 use crate::identity::{CredentialStore, StoreError};
 use crate::net::Entropy;
 use crate::wire::Member;
@@ -15,8 +14,8 @@ use crate::wire::Member;
 #[derive(Debug)]
 pub(super) struct DataDir {
     path: PathBuf,
-    /// Held as long as the proxy runs; the kernel lets go of it when the process dies.
-    _lock: File,
+    /// Held as long as the proxy runs.
+    _lock: DirLock,
 }
 
 /// Why a data directory cannot be used.
@@ -30,9 +29,9 @@ pub enum DataDirError {
         "`{0}` is missing from a data directory that a member has used: restore it, or move the directory away and join as a new proxy"
     )]
     NoMember(PathBuf),
-    /// Another process has it.
-    #[error("the data directory `{0}` is in use by another process")]
-    InUse(PathBuf),
+    /// It cannot be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
 /// Which member of which group the directory belongs to. Written before the store, and never changed.
@@ -50,15 +49,7 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError`]
     pub(super) fn open(path: &Path) -> Result<Self, DataDirError> {
-        files::private_dir(path)?;
-        let lock = path.join("lock");
-        let failed = |error| DataDirError::File(StoreError::io(&lock, error));
-        let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: file }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
+        Ok(Self { path: path.to_owned(), _lock: files::lock_dir(path)? })
     }
 
     /// Where the identity is.
@@ -161,7 +152,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("proxy");
         let first = DataDir::open(&path).expect("it is free");
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::InUse(_))));
+        assert!(matches!(DataDir::open(&path), Err(DataDirError::Lock(LockError::InUse(_)))));
         let secret = first.secret(&Entropy::os()).expect("written");
         assert_eq!(first.secret(&Entropy::os()).expect("read"), secret);
         assert_eq!(first.member().expect("read"), None);

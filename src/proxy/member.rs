@@ -40,6 +40,9 @@ pub enum JoinError {
     /// There is none, and this machine has not joined before.
     #[error("this machine belongs to no cluster yet and has no token to join one")]
     NoToken,
+    /// It has enrolled in a cluster and was stopped before it could note that.
+    #[error("this machine has begun to join a cluster: give `warren join` the same token again, or empty the data directory")]
+    HalfJoined,
     /// The cluster did not take it.
     #[error("{}", .0.message())]
     Refused(Failure),
@@ -95,8 +98,11 @@ pub(super) fn resume(dir: &DataDir) -> Result<Option<Membership>, StartError> {
 pub(super) fn bootstrap(dir: &DataDir, new: NewCluster, env: &Env) -> Result<Membership, JoinError> {
     let cluster = ClusterId(env.entropy.split("cluster id").bytes());
     let authority = Authority::create(cluster, &new.name, env)?;
-    dir.put_store_aside(env.wall.now())?;
     let store = dir.credentials();
+    if store.is_enrolled() && store.load()?.identity().proxy_id() != Some(FIRST) {
+        return Err(JoinError::HalfJoined);
+    }
+    dir.put_store_aside(env.wall.now())?;
     let key = store.key_or_new(&env.entropy)?;
     let credentials = issue(&authority, &Identity::proxy(cluster, FIRST), key, env)?;
     store.save(&credentials)?;
