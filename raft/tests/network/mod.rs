@@ -19,6 +19,9 @@ const MAX_MESSAGE: usize = 1024 * 1024;
 /// Longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Longest time between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Carries requests between the members that are plugged in.
 #[derive(Clone, Default)]
 pub(crate) struct Network(Arc<Mutex<State>>);
@@ -199,12 +202,15 @@ pub(crate) async fn has_lease(store: &RoutingStore) {
     tokio::time::timeout(PATIENCE, held).await.expect("a lease in time").expect("a running store");
 }
 
-/// Waits until something is so; looked at whenever an entry was applied.
+/// Waits until something is so; looked at whenever an entry was applied, and now and then: what a member says of the group may be
+/// a moment younger than the entry that made it so.
 pub(crate) async fn until(store: &RoutingStore, so: impl Fn(&RoutingStore) -> bool) {
     let mut applied = store.applied();
     let wait = async {
         while !so(store) {
-            applied.changed().await.expect("a running store");
+            if let Ok(changed) = tokio::time::timeout(LOOK, applied.changed()).await {
+                changed.expect("a running store");
+            }
         }
     };
     let waited = tokio::time::timeout(PATIENCE, wait).await;
