@@ -63,7 +63,8 @@ impl Enrolling<'_> {
         Err(causes
             .into_iter()
             .fold(failure, Failure::with_cause)
-            .with_hint("check the address, that UDP gets through, and that the token is this cluster's"))
+            .with_hint("check the address, that its port is the one for agents and clients (3024 by default), that UDP gets through, and that the token \
+                 is this cluster's"))
     }
 
     async fn connect(
