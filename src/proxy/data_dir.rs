@@ -31,7 +31,7 @@ pub enum DataDirError {
     )]
     NoMember(PathBuf),
     /// Another process has it.
-    #[error("the data directory `{0}` is in use by another process")]
+    #[error("the data directory `{0}` is in use by another process: every proxy needs its own `proxy.data_dir`")]
     InUse(PathBuf),
 }
 
