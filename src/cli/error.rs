@@ -143,7 +143,11 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut text = format!("error: {}", Printable(&error.to_string()));
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     for cause in causes.take(crate::failure::MAX_CAUSES) {
-        text.push_str(&format!("\n  caused by: {}", Printable(&cause.to_string())));
+        let cause = Printable(&cause.to_string()).to_string();
+        // Many an error ends with its cause, since it may also stand alone.
+        if !text.ends_with(&cause) {
+            text.push_str(&format!("\n  caused by: {cause}"));
+        }
     }
     text
 }
@@ -180,7 +184,8 @@ mod tests {
         let path = || std::path::PathBuf::from("/run/x.sock");
         let refused = |status| ClientError::Refused { status, message: "no such token".to_owned() };
         let other = anyhow::Error::from(io::Error::other("disk on fire")).context("cannot open the store");
-        let table: [(CliError, u8, &str); 8] = [
+        let told = anyhow::Error::from(io::Error::other("disk on fire")).context("cannot open the store: disk on fire");
+        let table: [(CliError, u8, &str); 9] = [
             (Failure::new(Code::Denied, Stage::Ingress, "not allowed").into(), 5, "error: not allowed"),
             (
                 ClientError::NotRunning(path()).into(),
@@ -198,6 +203,7 @@ mod tests {
             (UsageError { message: "`x` is odd".to_owned(), hint: "`y`".to_owned() }.into(), 2, "error: `x` is odd\nhint: `y`"),
             (CliError::Output(io::ErrorKind::BrokenPipe.into()), 0, "error: cannot write the answer\n  caused by: broken pipe"),
             (other.into(), 1, "error: cannot open the store\n  caused by: disk on fire"),
+            (told.into(), 1, "error: cannot open the store: disk on fire"),
         ];
         for (error, status, text) in table {
             assert_eq!(error.to_terminal(), text);

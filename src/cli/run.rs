@@ -222,12 +222,35 @@ impl From<proxy::StartError> for CliError {
 
 impl From<agent::StartError> for CliError {
     fn from(error: agent::StartError) -> Self {
-        if let agent::StartError::Enroll(failure) = error { failure.into() } else { anyhow::Error::from(error).into() }
+        use agent::StartError;
+        match error {
+            StartError::Enroll(failure) => failure.into(),
+            StartError::NotEnrolled(_) => UsageError {
+                message: error.to_string(),
+                hint: "`--token-file FILE`, with what `warren token create --role agent` on a proxy's machine prints".to_owned(),
+            }
+            .into(),
+            StartError::Socket(_)
+            | StartError::Expired(_)
+            | StartError::Token(_)
+            | StartError::OtherName { .. }
+            | StartError::Lock(_)
+            | StartError::Services(_)
+            | StartError::Identity(_) => anyhow::Error::from(error).into(),
+        }
     }
 }
 
 impl From<EnrollError> for CliError {
     fn from(error: EnrollError) -> Self {
-        if let EnrollError::Refused(failure) = error { failure.into() } else { anyhow::Error::from(error).into() }
+        match error {
+            EnrollError::Refused(failure) => failure.into(),
+            EnrollError::Enrolled(..) => UsageError {
+                message: error.to_string(),
+                hint: "for other rights enrol another client: `--name NAME --identity DIR`, with a new token".to_owned(),
+            }
+            .into(),
+            EnrollError::Store(_) | EnrollError::Socket(_) => anyhow::Error::from(error).into(),
+        }
     }
 }

@@ -86,8 +86,15 @@ impl<'a> Reader<'a> {
             let known: Vec<_> = self.shown.iter().filter(|shown| shown.section == section).map(|shown| shown.key).collect();
             let Some(keys) = value.get_ref().as_table().filter(|_| !known.is_empty()) else {
                 let sections = self.shown.iter().map(|shown| shown.section);
-                let what = if known.is_empty() { "unknown table" } else { "this should be a table:" };
-                errors.push(unknown(document, what, name, "", sections));
+                let is_table = value.get_ref().as_table().is_some() || value.get_ref().as_array().is_some();
+                let mut error = match (known.is_empty(), is_table) {
+                    (true, true) => unknown(document, "unknown table", name, "", sections),
+                    (true, false) => unknown(document, "unknown key", name, " outside of any table", std::iter::empty()),
+                    (false, _) => unknown(document, "this should be a table:", name, "", sections),
+                };
+                let owner = self.shown.iter().find(|shown| shown.key == section).map(|shown| shown.section);
+                error.hint = error.hint.or_else(|| owner.map(|owner| format!("there is such a key in [{owner}]")));
+                errors.push(error);
                 continue;
             };
             let strangers = keys.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));

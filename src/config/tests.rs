@@ -73,6 +73,7 @@ fn wrong_values_are_refused() {
         ("[agent]\nservice = [{ name = \"a\", target = \"a:1\" }, { name = \"a\", target = \"b:1\" }]", &["two services called `a`"]),
         ("[proxy]\nname = \"x\"\nname = \"y\"", &["duplicate"]),
         ("[proxy\nzone = 1\nx", &["unclosed table", "key with no value"]),
+        ("drain_timeout = 30", &["unknown key `drain_timeout` outside of any table"]),
         ("[ingress.socks5]\nlisten = \"127.0.0.1:1080\"", &["unknown table `ingress`"]),
         (
             "[admin]\nsocket = \"/tmp/x\"\n\n[proxy]\nzone = 1\ndrain = \"1s\"\n[what]",

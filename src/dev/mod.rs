@@ -96,7 +96,7 @@ impl Dev {
         if let Some(public) = self.proxies.first().and_then(|proxy| proxy.public_addr().ok()) {
             let home = quote(&self.home.path.display().to_string());
             text.push_str(&format!(
-                "  WARREN_AGENT_DATA_DIR={home}/sshd-agent {program} agent --proxy {public} --token-file {home}/agent.token --name laptop --publish ssh=127.0.0.1:22 &\n"
+                "  {program} agent --proxy {public} --token-file {home}/agent.token --data-dir {home}/sshd-agent --name laptop --publish ssh=127.0.0.1:22 &\n"
             ));
         }
         text.push_str(&format!("  ssh -o ProxyCommand=\"{program} connect --identity {client} laptop/ssh\" laptop\n"));

@@ -36,7 +36,8 @@ pub(crate) fn failure(closed: impl IntoIterator<Item = Closed>, unreachable: &st
     let failure = if closed.iter().any(|closed| closed.is_refusal) {
         Failure::new(Code::Denied, Stage::Local, denied).with_hint("check that the address is of the cluster that this machine belongs to")
     } else {
-        Failure::new(Code::PeerUnreachable, Stage::Local, unreachable).with_hint("check the address and that UDP gets through")
+        Failure::new(Code::PeerUnreachable, Stage::Local, unreachable)
+            .with_hint("check the address, that its port is the one for agents and clients (3024 by default), and that UDP gets through")
     };
     closed.into_iter().fold(failure, |failure, closed| failure.with_cause(closed.reason))
 }

@@ -73,7 +73,7 @@ pub enum LockError {
     #[error(transparent)]
     File(#[from] StoreError),
     /// Another process has it.
-    #[error("the data directory `{0}` is in use by another process")]
+    #[error("the data directory `{0}` is in use by another process: every process needs its own")]
     InUse(PathBuf),
 }
 

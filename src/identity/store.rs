@@ -39,7 +39,8 @@ impl CredentialStore {
 
     /// Whether the machine has enrolled: its certificate is there. It is the last of the three files to be written.
     pub fn is_enrolled(&self) -> bool {
-        self.dir.join(CERTIFICATE).exists()
+        // What cannot be looked at may be there: reading it says what is wrong.
+        self.dir.join(CERTIFICATE).try_exists().unwrap_or(true)
     }
 
     /// Reads the credentials.

@@ -7,8 +7,11 @@ pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64
     let mut problems = Vec::new();
     let mut add =
         |code: &str, message: String, hint: String| problems.push(StatusProblem { code: code.to_owned(), message, hint: Some(hint) });
-    if !has_leader {
-        let message = format!("no leader: {} of {} voters are up, nothing can be registered", voters.1, voters.0);
+    let (all, up) = voters;
+    // A leader that is alone may not know yet that it leads nobody.
+    if !has_leader || up <= all / 2 {
+        let what = if has_leader { "no quorum" } else { "no leader" };
+        let message = format!("{what}: {up} of {all} voters are up, nothing can be registered");
         add("no_quorum", message, "start the proxies that are down; `warren raft status` on each shows what it knows".to_owned());
     }
     for row in proxies {
@@ -75,6 +78,8 @@ mod tests {
             (&[row(ProxyState::Isolated, "a:1")], true, &["proxy_isolated"]),
             (&[row(ProxyState::Draining, "a:1")], true, &["proxy_draining"]),
         ];
+        let alone = problems(&[row(ProxyState::Healthy, "a:1")], true, (3, 1));
+        assert_eq!(alone[0].message, "no quorum: 1 of 3 voters are up, nothing can be registered");
         for (proxies, has_leader, expected) in table {
             let found = problems(proxies, has_leader, (1, 1));
             assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), expected);

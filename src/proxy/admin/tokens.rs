@@ -105,5 +105,12 @@ fn not_recorded(error: &ProposeError) -> Failure {
         ProposeError::Rejected(_) => Code::Denied,
         ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => Code::NoQuorum,
     };
-    Failure::new(code, Stage::Store, "the change was not recorded").with_cause(error.to_string()).with_hint("`warren status`")
+    let (what, hint) = match error {
+        // It waits in a log, and a quorum that comes back may still commit it.
+        ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => {
+            ("the change is not confirmed", "`warren status`; it may still happen: `warren token ls` shows")
+        }
+        ProposeError::Rejected(_) | ProposeError::QueueFull(_) => ("the change was not recorded", "`warren status`"),
+    };
+    Failure::new(code, Stage::Store, what).with_cause(error.to_string()).with_hint(hint)
 }

@@ -8,21 +8,24 @@ use crate::failure::{Code, Failure, Stage};
 use crate::target::Target;
 use crate::wire::DialAnswer;
 
+/// Where to look; a client has no agents to list.
+const AGENTS: &str = "`warren agents ls` on a proxy's machine shows what there is";
+
 /// The target means nothing.
 pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
     match why {
         Unresolved::AgentUnknown(agent) => Failure::new(Code::ServiceUnknown, Stage::Route, format!("there is no service `{target}`"))
             .with_cause(format!("no agent `{agent}` has enrolled"))
-            .with_hint("`warren agents ls`"),
+            .with_hint(AGENTS),
         Unresolved::ServiceUnknown => Failure::new(Code::ServiceUnknown, Stage::Route, format!("there is no service `{target}`"))
             .with_cause(match target {
                 Target::Service(agent, service) => format!("agent `{agent}` does not publish `{service}`"),
                 Target::Port(agent, port) => format!("no service of agent `{agent}` has port {port}"),
                 Target::Any(service) => format!("no agent publishes `{service}`"),
             })
-            .with_hint("`warren agents ls`"),
+            .with_hint(AGENTS),
         Unresolved::Denied => Failure::new(Code::Denied, Stage::Ingress, format!("`{target}` is not allowed"))
-            .with_hint("ask for a token made by `warren token create --role client --allow AGENT/SERVICE`"),
+            .with_hint("check the spelling, or ask for a token made by `warren token create --role client --allow AGENT/SERVICE`"),
     }
 }
 
@@ -34,7 +37,7 @@ pub(super) fn offline(table: &Table, choice: &Choice, now_ms: u64) -> Failure {
         Some(cause) => failure.with_cause(cause),
         None => failure.with_cause(format!("agent `{}` has enrolled and never connected", choice.agent)),
     };
-    failure.with_hint("`warren agents ls`")
+    failure.with_hint(AGENTS)
 }
 
 fn last_seen(table: &Table, agent: &AgentName, now_ms: u64) -> Option<String> {
@@ -58,7 +61,7 @@ pub(super) fn missed(table: &Table, choice: &Choice, owner: ProxyId, miss: &Miss
         .with_hint("`warren status`"),
         Miss::Deadline => Failure::new(Code::Timeout, Stage::Tunnel, format!("no answer from `{what}` in time"))
             .with_cause(format!("the dial through proxy `{owner}` was not answered"))
-            .with_hint("`warren agents ls`"),
+            .with_hint(AGENTS),
         Miss::Answered(answer) => answered(&what, choice, answer).at(owner),
     }
 }

@@ -90,7 +90,7 @@ impl Enrollments {
         }
         let secret = TokenSecret::from_bytes(request.secret);
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
-        self.precheck(&secret).await?;
+        self.precheck(request.role, &secret).await?;
         let command = Command::Enroll(warren_raft::command::Enrollment {
             token: secret.id(),
             secret: secret.hash(),
@@ -98,7 +98,7 @@ impl Enrollments {
             name: request.name.clone(),
             key,
         });
-        let committed = self.store.propose(command, COMMIT).await.map_err(|error| refused(&error))?;
+        let committed = self.store.propose(command, COMMIT).await.map_err(|error| refused(request.role, &error))?;
         let Accepted::Enrolled { proxy } = committed.answer else {
             return Err(invalid("the store gave another answer".to_owned()));
         };
@@ -106,15 +106,15 @@ impl Enrollments {
     }
 
     /// Turns away whoever has no token at all, without a write: a stranger's guesses must not fill the log.
-    async fn precheck(&self, secret: &TokenSecret) -> Result<(), Failure> {
+    async fn precheck(&self, role: TokenRole, secret: &TokenSecret) -> Result<(), Failure> {
         let is_known = |table: &Table| table.token(secret.id()).is_some_and(|token| token.secret == secret.hash());
         if is_known(&self.store.table()) {
             return Ok(());
         }
         match self.store.confirm(CONFIRM).await {
             Ok(table) if is_known(&table) => Ok(()),
-            Ok(_) => Err(refused(&ProposeError::Rejected(Rejection::TokenUnknown))),
-            Err(_) => Err(refused(&ProposeError::NoQuorum(CONFIRM))),
+            Ok(_) => Err(refused(role, &ProposeError::Rejected(Rejection::TokenUnknown))),
+            Err(_) => Err(refused(role, &ProposeError::NoQuorum(CONFIRM))),
         }
     }
 
@@ -164,12 +164,13 @@ fn invalid(reason: String) -> Failure {
     Failure::new(Code::Denied, Stage::Ingress, "the enrolment is not valid").with_cause(reason)
 }
 
-fn refused(error: &ProposeError) -> Failure {
+fn refused(role: TokenRole, error: &ProposeError) -> Failure {
     match error {
         ProposeError::Rejected(rejection) => {
             let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").with_cause(rejection.to_string());
             let is_name = matches!(rejection, Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_));
-            failure.with_hint(if is_name { "choose another name" } else { "make a new token with `warren token create`" })
+            let token = || format!("`warren token create --role {}` on a proxy's machine makes a new token", role.as_str());
+            failure.with_hint(if is_name { "choose another name".to_owned() } else { token() })
         }
         ProposeError::NoQuorum(_) => Failure::new(Code::NoQuorum, Stage::Store, "the cluster could not record the enrolment")
             .with_cause(error.to_string())
