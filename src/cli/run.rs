@@ -229,7 +229,11 @@ impl From<agent::StartError> for CliError {
                 hint: "`--token-file FILE`, with what `warren token create --role agent` on a proxy's machine prints".to_owned(),
             }
             .into(),
-            error => anyhow::Error::from(error).into(),
+            error @ (agent::StartError::Socket(_)
+            | agent::StartError::Expired(_)
+            | agent::StartError::Token(_)
+            | agent::StartError::OtherName { .. }
+            | agent::StartError::Identity(_)) => anyhow::Error::from(error).into(),
         }
     }
 }
@@ -243,7 +247,7 @@ impl From<EnrollError> for CliError {
                 hint: "for other rights enrol another client: `--name NAME --identity DIR`, with a new token".to_owned(),
             }
             .into(),
-            error => anyhow::Error::from(error).into(),
+            error @ (EnrollError::Store(_) | EnrollError::Socket(_)) => anyhow::Error::from(error).into(),
         }
     }
 }
