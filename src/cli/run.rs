@@ -41,7 +41,7 @@ pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     let running = tokio::select! {
         started = proxy_of(&config)?.start(Env::real()) => started?,
-        () = signals.stop() => return Ok(()),
+        () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(
         proxy = %running.id(), name = %config.proxy.name, public = running.public_addr().ok().map(display),
@@ -49,6 +49,11 @@ pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
         admin = %config.admin.socket.display(), "proxy runs"
     );
     serve(running, &mut signals).await
+}
+
+/// A supervisor must not take a start that was broken off for a success.
+fn interrupted() -> CliError {
+    anyhow::anyhow!("interrupted before it had started").into()
 }
 
 async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliError> {
@@ -83,7 +88,7 @@ pub(super) async fn agent(settings: AgentSettings) -> Result<(), CliError> {
     };
     let running = tokio::select! {
         started = agent.start(Env::real()) => started?,
-        () = signals.stop() => return Ok(()),
+        () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(agent = %settings.name, "agent runs");
     signals.stop().await;

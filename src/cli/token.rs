@@ -90,7 +90,7 @@ async fn create(context: &Context, request: &TokenRequest) -> Result<Exit, CliEr
 /// What to do with a new token.
 fn explain(created: &TokenCreated) -> String {
     let uses = if created.uses == 1 { "once".to_owned() } else { format!("{} times", created.uses) };
-    let config = if created.role == TokenRole::Proxy { ", with its `--config FILE`," } else { "" };
+    let config = if created.role == TokenRole::Proxy { ", with the `--config FILE` it has" } else { "" };
     format!(
         "token {} admits one {} {uses}, until {}; it is shown only now\n\
          save it on the new machine as `warren.token`, mode 0600, and run there{config}:\n  {}\n",

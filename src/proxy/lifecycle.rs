@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{Command, LeaseState, ProxyId, RoutingStore, Table};
+use warren_raft::{LeaseState, ProxyId, RoutingStore, Table};
 
 use super::data_dir::DataDir;
 use super::mesh::Links;
@@ -118,13 +118,13 @@ impl RunningProxy {
 
     /// Stops at once; whatever runs through it is cut.
     pub async fn stop(self) {
-        let Parts { id, store, links, peer, public, tasks, leaving, stopped, dir, .. } = self.0;
+        let Parts { store, links, peer, public, tasks, leaving, stopped, dir, .. } = self.0;
         leaving.cancel();
         stopped.cancel();
         public.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
         tasks.close();
         tasks.wait().await;
-        give_up_epoch(&store, id).await;
+        store.leave(FAREWELL).await;
         links.shutdown().await;
         store.shutdown().await;
         peer.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
@@ -153,13 +153,5 @@ impl RunningProxy {
             }
             tokio::time::sleep(DRAIN_STEP).await;
         }
-    }
-}
-
-/// Ends this proxy's epoch, and with it its routes, in one entry, so that nobody dials here while the lease runs out.
-async fn give_up_epoch(store: &RoutingStore, proxy: ProxyId) {
-    let LeaseState::Held(epoch) = *store.lease().borrow() else { return };
-    if let Err(error) = store.propose(Command::ExpireProxy { proxy, epoch }, FAREWELL).await {
-        tracing::debug!(%error, "the cluster was not told");
     }
 }

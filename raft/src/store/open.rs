@@ -91,22 +91,25 @@ fn run(core: Arc<Core>, writer: Writer, tasks: TaskTracker) -> Inner {
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core)));
     inner.spawn(7, mind_the_majority(Arc::clone(core)));
-    inner.spawn(5, watch_for_failure(Arc::clone(core), writer.clone()));
+    inner.spawn(5, watch_for_failure(Arc::clone(core), writer.clone(), inner.stop.clone()));
     inner.tasks.spawn(close_when_stopped(inner.stop.clone(), core.raft.clone(), writer));
     inner
 }
 
 /// Reports it when the store stops by itself.
-async fn watch_for_failure(core: Arc<Core>, writer: Writer) {
+async fn watch_for_failure(core: Arc<Core>, writer: Writer, stop: CancellationToken) {
     let mut metrics = core.raft.metrics();
-    tokio::select! {
+    let reason = tokio::select! {
         biased;
+        // Whoever stops it knows.
+        () = stop.cancelled() => return,
         stopped = metrics.wait_for(|metrics| metrics.running_state.is_err()) => {
             let reason = stopped.ok().and_then(|metrics| metrics.running_state.clone().err());
-            core.failure.report(reason.map_or_else(|| "openraft has ended".to_owned(), |fatal| fatal.to_string()));
+            reason.map_or_else(|| "openraft has ended".to_owned(), |fatal| fatal.to_string())
         }
-        reason = writer.hung() => core.failure.report(reason),
-    }
+        reason = writer.hung() => reason,
+    };
+    core.failure.report(reason);
 }
 
 /// The end of every member, whether it was shut down or dropped.

@@ -142,6 +142,21 @@ impl RoutingStore {
         inner.spawn_until(&life, 6, living.run());
     }
 
+    /// Ends this proxy's life in the table: asks for no further epoch, and ends the one it has, with all of its routes, in one entry. When the
+    /// leader cannot be told within `deadline`, the lease ends by itself.
+    pub async fn leave(&self, deadline: Duration) {
+        let held = *self.inner.lease.borrow();
+        if let Some(life) = self.inner.life.send_replace(None) {
+            life.cancel();
+        }
+        let LeaseState::Held(epoch) = held else { return };
+        let proxy = self.inner.core.config.id;
+        if let Err(error) = self.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
+            tracing::debug!(%error, "the group was not told that this proxy leaves");
+        }
+        self.inner.lease.send_replace(LeaseState::Lost);
+    }
+
     /// Whether this proxy holds its lease.
     pub fn lease(&self) -> watch::Receiver<LeaseState> {
         self.inner.lease.subscribe()
