@@ -110,6 +110,26 @@ async fn large_packets_are_found_and_streams_allowed() {
     }
 }
 
+/// Strangers get through the handshake of the public port: what they send must not fill memory that nobody reads.
+#[tokio::test]
+async fn little_is_taken_until_it_is_settled_who_sends() {
+    const MUCH: usize = 1 << 20;
+    let world = World::new();
+    let (proxy, agent) = (world.credentials(&identity(Role::Proxy)), world.credentials(&identity(Role::Agent)));
+    let server = world.endpoint(Some(public(&world, &proxy, Arc::new(AdmitAll))));
+    let client = world.endpoint(None);
+    let address = server.local_addr().expect("an address");
+    let dialling = client.connect_with(tunnel(&world, &agent, &server), address, SERVER_NAME).expect("started");
+    let (near, far) = tokio::join!(dialling, async { server.accept().await.expect("open").await });
+    let (near, far) = (near.expect("connected"), far.expect("accepted"));
+    let (mut send, _recv) = near.open_bi().await.expect("a stream");
+    let taken = send.write(&vec![0; MUCH]).await.expect("some of it");
+    assert!(taken <= 256 << 10, "{taken} bytes of a stranger");
+    Profile::Tunnel.settle(&far);
+    let rest = vec![0; MUCH - taken];
+    tokio::time::timeout(Duration::from_secs(5), send.write_all(&rest)).await.expect("the window is open").expect("written");
+}
+
 /// A restarted process has the secret of the one before, and so the right to say that the connections of that one are gone.
 #[test]
 fn a_restart_is_told_to_former_peers_at_once() {
