@@ -9,18 +9,19 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quinn::{ReadError, ReadExactError};
+use quinn::{ConnectionError, ReadError, ReadExactError};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use support::{Agent, Client, Cluster, SharedCluster, Target, random_bytes, wait_for, warren};
 use warren::identity::tls::{Expected, SERVER_NAME};
-use warren::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle};
+use warren::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, Token};
 use warren::net::quic::{self, Profile};
 use warren::net::{Env, dialling_endpoint};
 use warren::wire::close::Close;
 use warren::wire::{ClientRequest, DialReply, DialRequest, frame};
+use warren_raft::ProxyId;
 
 static CLUSTER: SharedCluster = SharedCluster::of(2);
 
@@ -229,4 +230,38 @@ async fn a_message_of_any_announced_length_costs_only_its_stream() {
     assert_eq!(recv.read_to_end(100).await.expect("a whole stream"), b"hello");
     connection.close(Close::DONE.code(), b"");
     endpoint.wait_idle().await;
+}
+
+#[tokio::test]
+async fn a_first_message_that_is_none_costs_only_its_connection() {
+    let cluster = CLUSTER.get();
+    let _agent = cluster.agent("garbled", &[0], &[("x", "127.0.0.1:9".to_owned())]);
+    let env = Env::real();
+    let of = |dir: PathBuf| CredentialsHandle::new(CredentialStore::new(dir).load().expect("an identity")).expect("a usable one");
+    let (agent, peer) = (of(cluster.home().join("agent-garbled")), of(cluster.proxy(0).data_dir().join("identity")));
+    let token: Token = cluster.create_token("client", &[])["token"].as_str().expect("a token").parse().expect("a whole one");
+    let second = ProxyId(cluster.proxy(1).status().expect("it runs")["proxies"][1]["id"].as_u64().expect("a number"));
+    let (public, mesh) = (cluster.proxy(1).public_address(), cluster.proxy(1).peer_address());
+    let cases = [
+        (ClientTls::proxy(&agent, Alpn::Agent, Expected::AnyProxy, &env), Profile::Tunnel, public),
+        (ClientTls::peer(&peer, second, &env), Profile::PeerControl, mesh),
+        (ClientTls::enroll(token.fingerprint(), &env).0, Profile::Enroll, public),
+    ];
+    for (tls, profile, address) in cases {
+        for garbage in [&[0xff, 0xff, 0xff, 0xff][..], &[0, 0, 0, 3, 0xff, 0xff, 0xff]] {
+            let endpoint = dialling_endpoint(&env).expect("a socket");
+            let config = quic::client_config(tls.clone(), &env, profile.dialling(address));
+            let connection = endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects");
+            let (mut send, _recv) = connection.open_bi().await.expect("a stream");
+            send.write_all(garbage).await.expect("written");
+            // At once, not when a deadline has passed: nobody keeps a place by saying nothing that can be understood.
+            let end = tokio::time::timeout(Duration::from_secs(4), connection.closed()).await.expect("closed at once");
+            // The close itself is lost while the search for the path's packet size fills the congestion window (quinn#2785).
+            if end != ConnectionError::Reset {
+                let ConnectionError::ApplicationClosed(closed) = end else { panic!("{profile:?} {end:?}") };
+                assert_eq!(closed.error_code, Close::PROTOCOL.code(), "{profile:?} {garbage:?}");
+            }
+        }
+    }
+    still_serves(&cluster, "after-garbled");
 }
