@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Client, Cluster, Dialling, Ports, Target, wait_for, wait_up_to};
+use support::{Agent, Client, Cluster, Dialling, Ports, Target, wait_for, wait_up_to};
 
 /// How long a new leader may take: the machine is busy, and two candidates may meet more than once.
 const ELECTION: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ fn an_agent_outlives_all_proxies() {
     let echo = Target::echo();
     let mut agent = cluster.agent("lab", &[0, 1, 2], &[("echo", echo.address().to_string())]);
     let client = cluster.client("laptop", "*/*");
-    let lost = |agent: &mut support::Agent| agent.process().log().matches("tunnel lost").count();
+    let lost = |agent: &mut Agent| agent.process().log().matches("tunnel lost").count();
     let before = lost(&mut agent);
     cluster.stop_all();
     wait_for("the agent has tried in vain", || {
@@ -114,4 +114,21 @@ fn an_agent_outlives_all_proxies() {
     for proxy in cluster.proxies() {
         assert_eq!(client.connect("lab/echo", proxy, b"hello").must_succeed(), b"hello");
     }
+}
+
+#[test]
+fn an_agent_that_starts_anew_needs_no_proxy_of_its_configuration() {
+    let mut cluster = Cluster::start(3);
+    let echo = Target::echo();
+    let services = [("echo", echo.address().to_string())];
+    let agent = cluster.agent("lab", &[0], &services);
+    let (client, token) = (cluster.client("laptop", "*/*"), cluster.token("agent", &[]));
+    let entry = [cluster.proxy(0).public_address()];
+    drop(agent);
+    cluster.proxy_mut(0).stop();
+    let _again = Agent::start(cluster.home(), "lab", &entry, &token, &services);
+    wait_up_to(MOVE, "the agent has found the others", || {
+        let ended = client.connect("lab/echo", cluster.proxy(1), b"hello");
+        (ended.status == Some(0) && ended.stdout == b"hello").then_some(())
+    });
 }

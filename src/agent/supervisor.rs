@@ -115,7 +115,21 @@ impl Supervisor {
         self.knowledge.entering = true;
         let mut addresses = self.entry.clone();
         addresses.shuffle(rng);
+        // The proxies of the configuration may be gone for good, while others of which it was told are there.
+        for known in self.remembered() {
+            if !addresses.contains(&known) {
+                addresses.push(known);
+            }
+        }
         self.begin(Way::Entry, addresses);
+    }
+
+    /// The addresses of the proxies that were there when the agent last heard of them, perhaps in an earlier life of its process.
+    fn remembered(&self) -> Vec<String> {
+        self.known.load().map(|proxies| KnownProxies::addresses(&proxies)).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the list of proxies cannot be read");
+            Vec::new()
+        })
     }
 
     fn begin(&mut self, way: Way, addresses: Vec<String>) -> Sequence {
