@@ -96,7 +96,7 @@ impl Agents {
         match self.admit(agent, key, hello, connection).await {
             Ok((tunnel, registered)) => {
                 let welcome = ProxyMessage::Welcome(self.greet(registered));
-                if let Err(error) = frame::write(&mut send, &welcome, frame::MAX_MESSAGE).await {
+                if let Err(error) = push(&mut send, &welcome).await {
                     self.tunnels.remove(&tunnel);
                     self.registrar.withdraw(&tunnel, &self.stopped).await;
                     return Err(error.into());
@@ -105,7 +105,7 @@ impl Agents {
             }
             Err(NotAdmitted { failure, unsettled }) => {
                 let refused = ProxyMessage::Refused { failure: failure.clone().at(self.name.as_str()), retry_after_ms: RETRY_AFTER_MS };
-                let _ = frame::write(&mut send, &refused, frame::MAX_MESSAGE).await;
+                let _ = push(&mut send, &refused).await;
                 let _ = send.finish();
                 // The agent closes when it has read why; one that does not is not waited for.
                 let _ = Budget::new(HELLO).run(connection.closed()).await;

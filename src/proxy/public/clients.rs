@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
+use serde::Serialize;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use warren_raft::{ClientName, KeyHash, RoutingStore, TokenRole};
@@ -19,7 +20,7 @@ use crate::proxy::metrics::Metrics;
 use crate::wire::close::Close;
 use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Hello, TraceId, frame};
 
-/// How long a request may take to arrive once its stream is open.
+/// How long a request may take to arrive once its stream is open, and its answer to be taken.
 const HEADER: Duration = Duration::from_secs(5);
 /// Streams of one client connection at the same time.
 const MAX_STREAMS: u32 = 1024;
@@ -88,7 +89,7 @@ impl Clients {
             Ok(Ok(ClientRequest::Dial(request))) => self.dial(client, connection, request, (send, recv)).await,
             Ok(Ok(ClientRequest::Renew { request })) => {
                 let reply = self.renewed(client, key, &request);
-                if frame::write(&mut send, &reply, frame::MAX_MESSAGE).await.is_ok() {
+                if said(&mut send, &reply).await {
                     // It fails only when the client has gone.
                     let _ = send.finish();
                 }
@@ -124,7 +125,7 @@ impl Clients {
             Err(failure) => {
                 let failure = failure.at(self.name.as_str()).with_trace(trace.to_string());
                 span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
-                if frame::write(&mut send, &DialReply::Failed(failure), frame::MAX_MESSAGE).await.is_ok() {
+                if said(&mut send, &DialReply::Failed(failure)).await {
                     // It fails only when the client has gone.
                     let _ = send.finish();
                 }
@@ -137,7 +138,7 @@ impl Clients {
     async fn relay(&self, connection: Connection, trace: TraceId, (mut send, recv): (SendStream, RecvStream)) {
         let Connection { open, agent, path } = connection;
         tracing::debug!(%agent, hops = path.len(), "dial connected");
-        if frame::write(&mut send, &DialReply::Connected { agent, path, trace }, frame::MAX_MESSAGE).await.is_err() {
+        if !said(&mut send, &DialReply::Connected { agent, path, trace }).await {
             let (mut send, mut recv) = (open.send, open.recv);
             return Close::CANCELLED.abort(&mut send, &mut recv);
         }
@@ -173,4 +174,9 @@ impl Clients {
             ),
         }
     }
+}
+
+/// Whether the client took the message in time: one that gives no room for it is not waited for.
+async fn said(send: &mut SendStream, message: &impl Serialize) -> bool {
+    matches!(Budget::new(HEADER).run(frame::write(send, message, frame::MAX_MESSAGE)).await, Ok(Ok(())))
 }
