@@ -18,8 +18,9 @@ use crate::membership::is_majority;
 
 /// Allows and forbids this member to stand for election, as its peers come and go.
 pub(crate) async fn mind_the_majority(core: Arc<Core>) {
-    // Twice within the shortest election time-out, so that a loss is seen before it is acted upon.
-    let pace = core.config.election_timeout / 4;
+    // A loss must be seen before it is acted upon. That is an election time-out after the last heartbeat, which may itself be one and a
+    // half heartbeats old: with three of them to a time-out, half of it is left for this pause and the signs of life.
+    let pace = core.config.election_timeout / 5;
     let mut allowed = true;
     loop {
         sleep(pace).await;
@@ -42,7 +43,7 @@ async fn may_campaign(core: &Core, metrics: &Metrics) -> bool {
     }
     let mut signs = JoinSet::new();
     for (id, node) in membership.nodes().filter(|(id, _)| **id != me && voters.contains(id)) {
-        let (network, id, address, deadline) = (core.network.clone(), *id, node.address.clone(), core.config.election_timeout / 2);
+        let (network, id, address, deadline) = (core.network.clone(), *id, node.address.clone(), core.config.election_timeout / 4);
         signs.spawn(async move { (id, network.call(id, &address, &Request::Ping, deadline).await) });
     }
     let mut reached = BTreeSet::from([me]);

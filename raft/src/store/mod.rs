@@ -38,6 +38,7 @@ mod runtime;
 mod serve;
 mod state;
 mod status;
+mod timing;
 mod types;
 
 pub use crate::disk::OpenError;

@@ -23,6 +23,7 @@ use super::routing_store::{Inner, RoutingStore};
 use super::runtime::scope;
 use super::state::{Published, StateMachine};
 use super::status::LeaseState;
+use super::timing::ElectionTimes;
 use super::types::{Entry, LogId, Raft, Vote};
 use crate::disk::writer::{Durability, Writer};
 use crate::disk::{Disk, DiskError, OpenError, Space};
@@ -57,7 +58,8 @@ impl RoutingStore {
 }
 
 async fn start(config: StoreConfig, writer: Writer, transport: Arc<dyn Transport>, tasks: TaskTracker) -> Result<RoutingStore, OpenError> {
-    let raft_config = Arc::new(raft_config(&config)?);
+    let times = ElectionTimes::of(&config).map_err(|error| OpenError::Settings(error.to_string()))?;
+    let raft_config = Arc::new(raft_config(&config, times)?);
     let incarnation = identify(&writer, &config).await?;
     let published = Arc::new(Published::default());
     let machine = StateMachine::load(writer.clone(), Arc::clone(&published)).await?;
@@ -66,7 +68,7 @@ async fn start(config: StoreConfig, writer: Writer, transport: Arc<dyn Transport
     let core = Arc::new(Core {
         incarnation,
         committed: log.committed(),
-        leases: LeaseDesk::new(config.lease, config.election_timeout),
+        leases: LeaseDesk::new(config.lease, times.lease),
         failure: Failure::default(),
         failed_ways: AtomicUsize::new(0),
         raft: scope(config.seed, Raft::new(config.id, raft_config, network.clone(), log, machine))
@@ -121,15 +123,14 @@ async fn close_when_stopped(stop: CancellationToken, raft: Raft, writer: Writer)
     writer.close().await;
 }
 
-fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
+fn raft_config(config: &StoreConfig, times: ElectionTimes) -> Result<Config, OpenError> {
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let election = millis(config.election_timeout);
     let raft = Config {
         cluster_name: "warren".to_owned(),
         heartbeat_interval: millis(config.heartbeat),
-        election_timeout_min: election,
-        election_timeout_max: election.saturating_mul(2),
-        install_snapshot_timeout: election.saturating_mul(4).max(1_000),
+        election_timeout_min: millis(times.least),
+        election_timeout_max: millis(times.lease),
+        install_snapshot_timeout: millis(config.election_timeout).saturating_mul(4).max(1_000),
         max_payload_entries: MAX_ENTRIES,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(config.tuning.snapshot_after),
         snapshot_max_chunk_size: CHUNK_BYTES,

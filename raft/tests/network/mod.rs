@@ -96,7 +96,7 @@ pub(crate) fn config(id: u64, seeds: &[u64]) -> StoreConfig {
         peer_address: address(id),
         seeds: seeds.iter().map(|seed| (ProxyId(*seed), address(*seed))).collect(),
         heartbeat: Duration::from_millis(30),
-        election_timeout: Duration::from_millis(150),
+        election_timeout: Duration::from_millis(300),
         max_voters: 5,
         promote_after: Duration::from_millis(100),
         lease: Duration::from_millis(600),
