@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::RwLock;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::config::StoreConfig;
@@ -27,6 +28,10 @@ pub(crate) struct Core {
     pub(crate) committed: Arc<AtomicU64>,
     pub(crate) leases: LeaseDesk,
     pub(crate) failure: Failure,
+    /// Whether this member may stand for election.
+    pub(crate) may_campaign: AtomicBool,
+    /// Shared by everything that this member appends to the log as the leader, and had alone while leadership is handed over.
+    pub(crate) gate: RwLock<()>,
     /// How many ways to the leader have failed in a row.
     pub(crate) failed_ways: AtomicUsize,
 }
@@ -93,7 +98,9 @@ impl Core {
         match self.network.call(target, address, request, deadline).await {
             Ok(Response::Leader(answer)) => Ok(answer),
             Ok(Response::Refused(refusal)) => Err(refusal),
-            Ok(Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Pong) => Err(Refusal::NotLeader),
+            Ok(Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Pong | Response::Campaigning) => {
+                Err(Refusal::NotLeader)
+            }
             Err(error) => {
                 tracing::debug!(%target, %error, "the way to the leader is blocked");
                 Err(Refusal::NotLeader)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::hand_over::NotHandedOver;
 use crate::command::Rejection;
 
 /// Why a command is not known to be committed.
@@ -16,6 +17,20 @@ pub enum ProposeError {
     /// Too many commands wait already; this one was not taken.
     #[error("{0} changes are waiting already")]
     QueueFull(usize),
+    /// The store has stopped.
+    #[error("the store has stopped: {0}")]
+    Stopped(String),
+}
+
+/// Why leadership was not transferred.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    /// The leader did not hand it over.
+    #[error(transparent)]
+    Refused(#[from] NotHandedOver),
+    /// No leader answered in time.
+    #[error("no leader answered within {0:?}")]
+    NoLeader(Duration),
     /// The store has stopped.
     #[error("the store has stopped: {0}")]
     Stopped(String),

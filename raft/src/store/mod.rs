@@ -20,6 +20,7 @@ mod core;
 mod crash;
 mod error;
 mod failure;
+mod hand_over;
 mod lease_desk;
 mod living;
 mod log;
@@ -43,6 +44,7 @@ mod types;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
-pub use error::{Garbled, ProposeError, ReadError};
+pub use error::{Garbled, ProposeError, ReadError, TransferError};
+pub use hand_over::NotHandedOver;
 pub use routing_store::RoutingStore;
 pub use status::{Committed, LeaseState, StoreStatus};

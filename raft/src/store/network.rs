@@ -1,6 +1,7 @@
 //! openraft's way to its peers, over the [`Transport`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) published: Arc<Published>,
     pub(crate) heartbeat: Duration,
+    /// The term in which this member was called upon to succeed the leader.
+    pub(crate) succeeding: Arc<AtomicU64>,
 }
 
 impl Network {
@@ -87,9 +90,12 @@ impl Link {
         match response {
             Response::Refused(Refusal::Stopped) => RemoteError::new(self.target, RaftError::Fatal(Fatal::Stopped)).into(),
             Response::Refused(refusal) => RPCError::Network(NetworkError::new(&refusal)),
-            Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) | Response::Pong => {
-                RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request")))
-            }
+            Response::Append(_)
+            | Response::Vote(_)
+            | Response::InstallSnapshot(_)
+            | Response::Leader(_)
+            | Response::Pong
+            | Response::Campaigning => RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request"))),
         }
     }
 }
@@ -112,7 +118,9 @@ impl RaftNetwork<TypeConfig> for Link {
         rpc: VoteRequest<ProxyId>,
         option: RPCOption,
     ) -> Result<VoteResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
-        let response = self.call(RPCTypes::Vote, Request::Vote(rpc), option).await?;
+        let succeeds = self.network.succeeding.load(Ordering::Relaxed) == rpc.vote.leader_id().term;
+        let request = if succeeds { Request::Succeed(rpc) } else { Request::Vote(rpc) };
+        let response = self.call(RPCTypes::Vote, request, option).await?;
         if let Response::Vote(answer) = response {
             return Ok(answer);
         }

@@ -1,14 +1,14 @@
 //! Opens a member: checks what is on the disk, starts openraft on it and the tasks around it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use openraft::{Config, SnapshotPolicy};
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::campaign::mind_the_majority;
+use super::campaign::{mind_the_majority, part_candidates};
 use super::care::{change_members, expire_leases};
 use super::config::StoreConfig;
 use super::core::Core;
@@ -64,12 +64,15 @@ async fn start(config: StoreConfig, writer: Writer, transport: Arc<dyn Transport
     let published = Arc::new(Published::default());
     let machine = StateMachine::load(writer.clone(), Arc::clone(&published)).await?;
     let log = LogStore::new(writer.clone());
-    let network = Network { me: config.id, transport, published: Arc::clone(&published), heartbeat: config.heartbeat };
+    let succeeding = Arc::new(AtomicU64::new(0));
+    let network = Network { me: config.id, transport, published: Arc::clone(&published), heartbeat: config.heartbeat, succeeding };
     let core = Arc::new(Core {
         incarnation,
         committed: log.committed(),
         leases: LeaseDesk::new(config.lease, times.lease),
         failure: Failure::default(),
+        gate: RwLock::default(),
+        may_campaign: AtomicBool::new(true),
         failed_ways: AtomicUsize::new(0),
         raft: scope(config.seed, Raft::new(config.id, raft_config, network.clone(), log, machine))
             .await
@@ -93,6 +96,7 @@ fn run(core: Arc<Core>, writer: Writer, tasks: TaskTracker) -> Inner {
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core)));
     inner.spawn(7, mind_the_majority(Arc::clone(core)));
+    inner.spawn(8, part_candidates(Arc::clone(core)));
     inner.spawn(5, watch_for_failure(Arc::clone(core), writer.clone(), inner.stop.clone()));
     inner.tasks.spawn(close_when_stopped(inner.stop.clone(), core.raft.clone(), writer));
     inner

@@ -24,6 +24,11 @@ impl Core {
                 spoken_by(from, &rpc.vote)?;
                 Ok(self.raft.vote(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Vote))
             }
+            Request::Campaign(last) => Ok(self.campaign(from, last).await),
+            Request::Succeed(rpc) => {
+                spoken_by(from, &rpc.vote)?;
+                Ok(self.vote_for_successor(rpc).await)
+            }
             Request::InstallSnapshot(rpc) => {
                 spoken_by(from, &rpc.vote)?;
                 self.receive(rpc).await
@@ -67,6 +72,7 @@ impl Core {
     pub(crate) async fn answer_as_leader(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
         match request {
             LeaderRequest::Propose(proposal) => {
+                let _shared = self.gate.read().await;
                 let written = self.raft.client_write(proposal).await.map_err(|error| match error {
                     RaftError::APIError(ClientWriteError::ForwardToLeader(_) | ClientWriteError::ChangeMembershipError(_)) => {
                         Refusal::NotLeader
@@ -83,11 +89,14 @@ impl Core {
                 })?;
                 Ok(LeaderAnswer::ReadIndex(read.map_or(0, |id| id.index)))
             }
+            // A successor may lead before this member knows, and what it grants then the successor would not know of.
+            LeaderRequest::Renew(_) if self.gate.try_read().is_err() => Err(Refusal::NotLeader),
             LeaderRequest::Renew(epoch) => match self.leases.renew(origin, epoch, &self.published.table(), Instant::now()) {
                 Some(Renewal::Granted) => Ok(LeaderAnswer::Renewed),
                 Some(Renewal::Over) => Ok(LeaderAnswer::EpochOver),
                 None => Err(Refusal::NotLeader),
             },
+            LeaderRequest::HandOver { from, to } => self.hand_over_from(from, to).await,
         }
     }
 }
@@ -101,6 +110,6 @@ fn spoken_by(from: ProxyId, vote: &Vote) -> Result<(), Garbled> {
 fn states(origin: ProxyId, request: &LeaderRequest) -> Result<(), Garbled> {
     match request {
         LeaderRequest::Propose(proposal) if proposal.proposer != origin => Err(Garbled),
-        LeaderRequest::Propose(_) | LeaderRequest::ReadIndex | LeaderRequest::Renew(_) => Ok(()),
+        LeaderRequest::Propose(_) | LeaderRequest::ReadIndex | LeaderRequest::Renew(_) | LeaderRequest::HandOver { .. } => Ok(()),
     }
 }

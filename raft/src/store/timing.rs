@@ -47,8 +47,8 @@ impl ElectionTimes {
 
 #[cfg(test)]
 mod tests {
-    use crate::store::refusals::config;
     use super::*;
+    use crate::store::refusals::config;
 
     fn times(heartbeat_ms: u64, election_timeout_ms: u64) -> Result<ElectionTimes, TooShort> {
         let (heartbeat, election_timeout) = (Duration::from_millis(heartbeat_ms), Duration::from_millis(election_timeout_ms));
