@@ -1,5 +1,7 @@
 //! How long the group is without a leader, in election time-outs, and that load alone costs it none.
 
+#![expect(clippy::print_stdout, reason = "the figures are what these tests measure")]
+
 mod network;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Leadership is handed over: to whom, what it costs the writes that go on meanwhile, and what becomes of a try that fails.
 
+#![expect(clippy::print_stdout, reason = "the figures are what these tests measure")]
+
 mod network;
 
 use std::sync::Arc;
@@ -99,8 +101,6 @@ async fn writes_wait_for_less_than_an_election_and_none_is_lost() {
 async fn who_cannot_lead_is_named_with_the_reason() {
     let (network, disks) = (Network::default(), disks());
     let all = three_with(&network, &disks, |config| StoreConfig { max_voters: 3, ..config }).await;
-    let proxies = token(&all[0], TokenRole::Agent, 1).await;
-    let _ = proxies;
     let one = leader(&all);
     assert_eq!(refused(&all[1], Some(one.0)).await, NotHandedOver::Leads);
     assert_eq!(refused(&all[1], Some(77)).await, NotHandedOver::NoMember);
