@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use openraft::ServerState;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::core::Core;
+use super::engine::Elections;
 use super::message::{Request, Response};
 use super::runtime::jitter;
 use super::types::Metrics;
@@ -25,11 +25,11 @@ pub(crate) async fn mind_the_majority(core: Arc<Core>) {
     let pace = core.config.election_timeout / 5;
     loop {
         sleep(pace).await;
-        let metrics = core.raft.metrics().borrow().clone();
+        let metrics = core.engine.metrics().borrow().clone();
         let now = may_campaign(&core, &metrics).await;
-        if now != core.may_campaign.swap(now, Ordering::Relaxed) {
+        if now != core.engine.may_campaign() {
             tracing::info!(allowed = now, "whether this member may stand for election has changed");
-            core.raft.runtime_config().elect(now);
+            core.engine.elect(if now { Elections::Allowed } else { Elections::Forbidden });
         }
     }
 }
@@ -40,15 +40,19 @@ pub(crate) async fn mind_the_majority(core: Arc<Core>) {
 /// and whose times lie between the same two would always stand together. A candidate therefore draws a further time for each try.
 pub(crate) async fn part_candidates(core: Arc<Core>) {
     let least = core.config.election_timeout / 20;
-    let mut metrics = core.raft.metrics();
+    let mut metrics = core.engine.metrics();
     while let Ok(candidate) = metrics.wait_for(|metrics| metrics.state == ServerState::Candidate).await.map(|metrics| metrics.clone()) {
         sleep(least + jitter(core.config.election_timeout / 4)).await;
         let is_undecided = {
             let now = metrics.borrow();
             now.state == ServerState::Candidate && now.current_term == candidate.current_term
         };
-        if is_undecided && core.may_campaign.load(Ordering::Relaxed) && core.raft.trigger().elect().await.is_err() {
-            return;
+        if is_undecided
+            && core.engine.may_campaign()
+            && let Ok(raft) = core.engine.raft()
+        {
+            // It fails when it has stopped, and then there is no candidate.
+            let _ = raft.trigger().elect().await;
         }
     }
 }

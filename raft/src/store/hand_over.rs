@@ -18,12 +18,13 @@ use std::sync::atomic::Ordering;
 use openraft::CommittedLeaderId;
 use openraft::raft::{AppendEntriesRequest, VoteRequest};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::care::CAUGHT_UP;
 use super::core::Core;
 use super::lease_desk::is_in_office;
 use super::message::{LeaderAnswer, Refusal, Request, Response};
+use super::serve::STOPPED;
 use super::types::{LogId, Metrics};
 use crate::ids::ProxyId;
 
@@ -63,7 +64,7 @@ impl Core {
     /// Does as a member asks that takes `from` for the leader.
     pub(crate) async fn hand_over_from(&self, from: ProxyId, to: Option<ProxyId>) -> Result<LeaderAnswer, Refusal> {
         let me = self.config.id;
-        if !is_in_office(&self.raft.metrics().borrow()) {
+        if !is_in_office(&self.engine.metrics().borrow()) {
             return Err(Refusal::NotLeader);
         }
         // The answer to an earlier try of the same request was lost.
@@ -76,7 +77,7 @@ impl Core {
     /// Hands leadership over to this voter, or to the one that is best prepared, and returns it once it leads. Takes no longer than
     /// [`attempt`](Self::attempt); proposals wait meanwhile, and are then refused here and tried again there.
     pub(crate) async fn hand_over(&self, to: Option<ProxyId>) -> Result<ProxyId, NotHandedOver> {
-        let metrics = self.raft.metrics().borrow().clone();
+        let metrics = self.engine.metrics().borrow().clone();
         let to = self.successor(&metrics, to).await?;
         let begun = Instant::now();
         let prepared = begun + self.config.election_timeout / 2;
@@ -116,7 +117,8 @@ impl Core {
         }
         // Leases tell less: a member that has only just begun to lead has been asked for none.
         let alive = self.signs_of_life(metrics, asked).await;
-        let best = alive.into_iter().filter_map(|id| Some((lag(metrics, id)?, id))).min();
+        // Nor does a leader of a moment ago know yet how far the others are: `caught_up` finds out.
+        let best = alive.into_iter().map(|id| (lag(metrics, id).unwrap_or(CAUGHT_UP), id)).min();
         match best {
             Some((lag, id)) if lag <= CAUGHT_UP => Ok(id),
             Some((lag, _)) if wanted.is_some() => Err(NotHandedOver::Lagging(lag)),
@@ -127,7 +129,8 @@ impl Core {
 
     /// Waits until the voter has every entry, and returns the last of them.
     async fn caught_up(&self, to: ProxyId, until: Instant) -> Result<LogId, NotHandedOver> {
-        let mut metrics = self.raft.metrics();
+        // First hand: what was committed before the last proposal was answered must be in it.
+        let mut metrics = self.engine.raft().map_err(|_| NotHandedOver::Late)?.metrics();
         let matched = |metrics: &Metrics| metrics.replication.as_ref().and_then(|replication| *replication.get(&to)?);
         let all = metrics.wait_for(|metrics| !is_in_office(metrics) || lag(metrics, to) == Some(0));
         let seen = timeout_at(until, all).await.ok().and_then(Result::ok).map(|metrics| metrics.clone());
@@ -140,7 +143,7 @@ impl Core {
 
     /// Waits until the successor leads.
     async fn succeeded(&self, to: ProxyId, until: Instant) -> Result<(), NotHandedOver> {
-        let mut metrics = self.raft.metrics();
+        let mut metrics = self.engine.metrics();
         let elected = metrics.wait_for(|metrics| metrics.current_leader.is_some_and(|leader| leader != metrics.id));
         match timeout_at(until, elected).await {
             Ok(Ok(metrics)) if metrics.current_leader == Some(to) => Ok(()),
@@ -164,7 +167,12 @@ impl Core {
     /// A request that comes late finds another leader, or entries that followed, and is refused: what the leader held back for its
     /// sake it then holds back no more.
     pub(crate) async fn campaign(&self, from: ProxyId, last: LogId) -> Response {
-        let metrics = self.raft.metrics().borrow().clone();
+        let Ok(raft) = self.engine.raft() else { return STOPPED };
+        // It has acknowledged that entry, but may not have said so of itself yet.
+        let mut own = raft.metrics();
+        let seen = own.wait_for(|metrics| metrics.last_log_index >= Some(last.index));
+        let seen = timeout(self.config.election_timeout / 4, seen).await.ok().and_then(Result::ok).map(|metrics| metrics.clone());
+        let Some(metrics) = seen else { return Response::Refused(Refusal::NotLeader) };
         let voters = metrics.membership_config.membership().get_joint_config().last().cloned().unwrap_or_default();
         let is_due = metrics.current_leader == Some(from) && metrics.last_log_index == Some(last.index) && voters.contains(&metrics.id);
         if !is_due {
@@ -173,7 +181,7 @@ impl Core {
         // The term that it will stand in, so that its requests for votes tell why they come before the leader's lease is over.
         self.network.succeeding.store(metrics.vote.leader_id().term + 1, Ordering::Relaxed);
         tracing::info!(%from, "this member succeeds the leader");
-        self.raft.trigger().elect().await.map_or(Response::Refused(Refusal::Stopped), |()| Response::Campaigning)
+        raft.trigger().elect().await.map_or(STOPPED, |()| Response::Campaigning)
     }
 
     /// A successor asks for this member's vote, with the leader's consent: the leader's lease does not stand in its way.
@@ -182,15 +190,16 @@ impl Core {
     /// is what it is told first, by an `AppendEntries` that matches no log: it raises the vote and changes nothing else. Raft
     /// allows that at any time; only a candidate whose log is shorter could depose the leader to no avail, and is not served.
     pub(crate) async fn vote_for_successor(&self, rpc: VoteRequest<ProxyId>) -> Response {
-        let own = self.raft.metrics().borrow().last_log_index;
+        let Ok(raft) = self.engine.raft() else { return STOPPED };
+        let own = self.engine.metrics().borrow().last_log_index;
         if rpc.last_log_id.map(|last| last.index) >= own {
             let nowhere = LogId::new(CommittedLeaderId::new(0, ProxyId(0)), u64::MAX);
             let later = AppendEntriesRequest { vote: rpc.vote, prev_log_id: Some(nowhere), entries: Vec::new(), leader_commit: None };
-            if self.raft.append_entries(later).await.is_err() {
-                return Response::Refused(Refusal::Stopped);
+            if raft.append_entries(later).await.is_err() {
+                return STOPPED;
             }
         }
-        self.raft.vote(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Vote)
+        raft.vote(rpc).await.map_or(STOPPED, Response::Vote)
     }
 }
 

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::error::{
-    Fatal, InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, SnapshotMismatch, Timeout, Unreachable,
-};
+use openraft::error::{InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, SnapshotMismatch, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse,
@@ -34,6 +32,11 @@ pub(crate) struct Network {
 }
 
 impl Network {
+    /// The way of the member `me` to its peers.
+    pub(crate) fn new(me: ProxyId, heartbeat: Duration, transport: Arc<dyn Transport>, published: Arc<Published>) -> Self {
+        Self { me, transport, published, heartbeat, succeeding: Arc::default() }
+    }
+
     /// Where a member is reached: what it said last of itself, or what the log says of it.
     pub(crate) fn address(&self, target: ProxyId, logged: &str) -> String {
         let table = self.published.table();
@@ -88,7 +91,8 @@ impl Link {
     /// The error for an answer that is none to what was asked.
     fn unexpected<E: std::error::Error>(&self, response: Response) -> RpcError<E> {
         match response {
-            Response::Refused(Refusal::Stopped) => RemoteError::new(self.target, RaftError::Fatal(Fatal::Stopped)).into(),
+            // Its disk is full, or it is about to end: openraft waits before it tries such a member again.
+            Response::Refused(Refusal::Stopped) => RPCError::Unreachable(Unreachable::new(&Refusal::Stopped)),
             Response::Refused(refusal) => RPCError::Network(NetworkError::new(&refusal)),
             Response::Append(_)
             | Response::Vote(_)
