@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{Command, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
+use warren_raft::{Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
 
 use super::attempts::Attempts;
 use super::tunnels::{Standing, Tunnel};
@@ -58,7 +58,7 @@ impl Registrar {
     /// Keeps the route of `tunnel` in the table for as long as it is polled, in each epoch of this proxy, and notes in the tunnel how it stands. Without a
     /// quorum it waits for one, however long that takes.
     ///
-    /// Returns only why that can never be: the table rejects it, no place was left for the first try, or the store has stopped.
+    /// Returns only why that can never be: the table rejects it, no place or no disk was left for the first try, or the store has stopped.
     pub(super) async fn keep(&self, tunnel: &Tunnel) -> ProposeError {
         self.attempts.begin(&tunnel.agent, tunnel.sequence);
         let mut lease = self.store.lease();
@@ -81,8 +81,8 @@ impl Registrar {
                     }
                     // The lease ended in between; the next one brings the next epoch.
                     Err(ProposeError::Rejected(Rejection::EpochOver { .. })) => turn = Turn::Again,
-                    Err(error @ ProposeError::QueueFull(_)) if turn == Turn::First => return error,
-                    Err(error @ (ProposeError::NoQuorum(_) | ProposeError::QueueFull(_))) => {
+                    Err(error @ (ProposeError::QueueFull(_) | ProposeError::Disk(_))) if turn == Turn::First => return error,
+                    Err(error @ (ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::QueueFull(_))) => {
                         tracing::debug!(%error, "route not committed yet");
                         turn = Turn::Again;
                         tunnel.stands(Standing::Waiting);
@@ -149,9 +149,13 @@ impl Registrar {
             let (epoch, sequence) = self.visible(tunnel).unwrap_or((held, tunnel.sequence));
             let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
-                Ok(_) if self.visible(tunnel).is_some() => continue,
+                Ok(_) if self.visible(tunnel).is_some() => {
+                    // A table that does not follow shows it for as long as that.
+                    let _ = self.store.disk().wait_for(|disk| *disk == DiskState::Writable).await;
+                    continue;
+                }
                 Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::Stopped(_)) => return,
-                Err(error @ (ProposeError::NoQuorum(_) | ProposeError::QueueFull(_))) => {
+                Err(error @ (ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::QueueFull(_))) => {
                     tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
                 }
             }

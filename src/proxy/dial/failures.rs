@@ -73,8 +73,12 @@ pub(super) fn unconfirmed(stale: Failure, error: &ReadError, answered: usize) ->
         1 => "the one other proxy that could be asked has no tunnel of it".to_owned(),
         _ => format!("none of the {answered} other proxies that could be asked has a tunnel of it"),
     };
+    let why = match error {
+        ReadError::NoQuorum(_) => format!("this could not be confirmed, there is no quorum: {error}"),
+        ReadError::Disk(_) | ReadError::Stopped(_) => format!("this could not be confirmed: {error}"),
+    };
     stale
-        .with_cause(format!("this could not be confirmed, there is no quorum: {error}"))
+        .with_cause(why)
         .with_cause(peers)
         .with_hint("`warren status` on a proxy's machine shows which proxies are missing; it may be reached through another proxy")
 }

@@ -143,7 +143,7 @@ pub(super) async fn push(send: &mut SendStream, message: &ProxyMessage) -> Ended
 fn not_committed(error: &ProposeError) -> Failure {
     let code = match error {
         ProposeError::Rejected(_) => Code::Denied,
-        ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => Code::NoQuorum,
+        ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => Code::NoQuorum,
         ProposeError::QueueFull(_) => Code::LimitReached,
     };
     Failure::new(code, Stage::Store, "the route could not be registered").with_cause(error.to_string())

@@ -1,10 +1,12 @@
 //! The applied state: the table in memory, and its snapshots on the disk.
 
+pub(crate) mod codec;
 mod image;
 mod machine;
 mod published;
 mod snapshots;
 
+pub use codec::SnapshotError;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
 pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;
