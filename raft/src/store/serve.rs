@@ -73,6 +73,7 @@ impl Core {
     /// Does what only the leader can; openraft says so if this member is not.
     pub(crate) async fn answer_as_leader(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
         match request {
+            LeaderRequest::Propose(_) if self.leases.is_deserted(Instant::now()) => Err(Refusal::NoQuorum),
             LeaderRequest::Propose(proposal) => {
                 let written = self.engine.raft()?.client_write(proposal).await.map_err(|error| match error {
                     RaftError::APIError(ClientWriteError::ForwardToLeader(_) | ClientWriteError::ChangeMembershipError(_)) => {
