@@ -27,6 +27,7 @@ mod message;
 #[cfg(test)]
 mod message_golden;
 mod network;
+pub mod offline;
 mod open;
 mod proposer;
 mod reader;

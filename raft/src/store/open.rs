@@ -142,21 +142,26 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
 
 /// Checks whose store it is and that its records can be read, and counts this opening.
 async fn identify(writer: &Writer, StoreConfig { id, opened, .. }: &StoreConfig) -> Result<Incarnation, OpenError> {
+    let incarnation = Incarnation(identity_of(writer, *id, *opened).await?.0 + 1);
+    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, id), put_meta(INCARNATION, &incarnation)];
+    writer.write(batch, Durability::Flushed).await?;
+    Ok(incarnation)
+}
+
+/// Checks whose store it is and that its records can be read, and says how often it was opened.
+pub(crate) async fn identity_of(writer: &Writer, id: ProxyId, opened: Incarnation) -> Result<Incarnation, OpenError> {
     let found = writer.read(Identity::read).await?;
     let location = writer.location();
     if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
         return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
     }
-    if let Some(found) = found.id.filter(|found| found != id) {
-        return Err(OpenError::OtherProxy { location, found, expected: *id });
+    if let Some(found) = found.id.filter(|found| *found != id) {
+        return Err(OpenError::OtherProxy { location, found, expected: id });
     }
-    if found.incarnation < *opened {
-        return Err(OpenError::Reverted { location, found: found.incarnation, known: *opened });
+    if found.incarnation < opened {
+        return Err(OpenError::Reverted { location, found: found.incarnation, known: opened });
     }
-    let incarnation = Incarnation(found.incarnation.0 + 1);
-    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, id), put_meta(INCARNATION, &incarnation)];
-    writer.write(batch, Durability::Flushed).await?;
-    Ok(incarnation)
+    Ok(found.incarnation)
 }
 
 struct Identity {

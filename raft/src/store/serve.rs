@@ -15,7 +15,12 @@ use crate::lease::Renewal;
 impl Core {
     /// Answers one request of the member `from`.
     pub(crate) async fn serve(&self, from: ProxyId, request: &[u8]) -> Result<Response, Garbled> {
-        match postcard::from_bytes(request).map_err(|_| Garbled)? {
+        let request = postcard::from_bytes(request).map_err(|_| Garbled)?;
+        // A group that was given up must not be heard: its leader may be of a higher term than ours.
+        if self.published.table().has_removed(from) {
+            return Ok(Response::Refused(Refusal::Removed));
+        }
+        match request {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
                 Ok(self.raft.append_entries(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Append))

@@ -3,8 +3,9 @@
 mod image;
 mod machine;
 mod published;
-mod snapshots;
+pub(crate) mod snapshots;
 
+pub(crate) use image::Image;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
 pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;
