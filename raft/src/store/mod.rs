@@ -45,4 +45,5 @@ pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
 pub use error::{Garbled, ProposeError, ReadError};
 pub use routing_store::RoutingStore;
+pub use state::SnapshotError;
 pub use status::{Committed, LeaseState, StoreStatus};

@@ -8,6 +8,7 @@ mod apply;
 mod proxies;
 mod records;
 mod routes;
+mod sections;
 mod succession;
 mod tokens;
 
@@ -17,6 +18,8 @@ mod tests;
 pub use records::{
     Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Strategy, StrategyKind, Token, TokenRole,
 };
+pub use sections::SectionError;
+pub(crate) use sections::SectionRecord;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};

@@ -11,7 +11,6 @@ use super::published::Published;
 use super::snapshots;
 use crate::disk::writer::Writer;
 use crate::disk::{DiskError, OpenError};
-use crate::store::records::encode;
 use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
 
 /// The applied state of this member.
@@ -96,7 +95,7 @@ pub(crate) struct Builder {
 
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
-        let bytes = encode(&self.image);
+        let bytes = snapshots::encode(&self.image);
         let meta = self.image.meta();
         snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(&meta, &error))?;
         Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) })
