@@ -19,9 +19,7 @@ use warren_raft::{
 const AT: Timestamp = Timestamp(5_000_000);
 
 async fn examine(disk: &Arc<MemoryDisk>, id: u64) -> Result<Survivor, RecoverError> {
-    disk.reopen();
-    let disk: Arc<dyn Disk> = disk.clone();
-    Survivor::examine(disk, DiskDrive::Task, (ProxyId(id), Incarnation(1))).await
+    Survivor::examine(disk.clone(), DiskDrive::Task, (ProxyId(id), Incarnation(1))).await
 }
 
 async fn outlook(disk: &Arc<MemoryDisk>, id: u64) -> Result<Recovery, RecoverError> {
@@ -93,7 +91,6 @@ async fn a_survivor_goes_on_alone_and_a_new_member_joins() {
     assert!(recovered.begins.term > recovered.log_end.term && recovered.begins.index == recovered.log_end.index + 1);
 
     let network = Network::default();
-    disks[1].reopen();
     let two = open(&network, StoreConfig { opened: Incarnation(1), ..config(2, &[]) }, disks[1].clone()).await;
     two.live(start(2));
     has_lease(&two).await;
@@ -133,7 +130,6 @@ async fn old_members_that_come_back_are_refused() {
     lost(&disks).await;
     recover(&disks[0], 1).await;
     let network = Network::default();
-    disks.iter().for_each(|disk| disk.reopen());
     let recovered = open(&network, config(1, &[]), disks[0].clone()).await;
     recovered.live(start(1));
     has_lease(&recovered).await;
@@ -186,7 +182,6 @@ async fn the_whole_log_counts() {
 async fn a_crash_on_the_way_leaves_the_one_or_the_other() {
     let disks = disks();
     let before = lost(&disks).await;
-    disks[2].reopen();
     let mut events = disks[2].take_events();
     let beginning = events.len();
     let planned = outlook(&disks[2], 3).await.expect("a survivor");
@@ -216,7 +211,6 @@ async fn a_crash_on_the_way_leaves_the_one_or_the_other() {
 
 async fn starts_alone(disk: &Arc<MemoryDisk>, id: u64, before: &Table) {
     let network = Network::default();
-    disk.reopen();
     let store = open(&network, config(id, &[]), disk.clone()).await;
     store.live(start(id));
     has_lease(&store).await;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use warren_raft::offline::{RecoverError, Recovery, Survivor};
-use warren_raft::{DiskDrive, OpenError, SledDisk};
+use warren_raft::{DiskDrive, OpenError, SledVolume};
 
 use super::data_dir::{DataDir, DataDirError, MemberFile};
 use crate::identity::StoreError;
@@ -55,9 +55,7 @@ impl StoppedProxy {
             let location = dir.store().display().to_string();
             return Err(RecoverError::Empty { location }.into());
         }
-        // Nobody else runs in this process whom the disk could hold up.
-        let disk = SledDisk::open(&dir.store()).map_err(RecoverError::from)?;
-        let survivor = Survivor::examine(Arc::new(disk), DiskDrive::Thread, (member.id, opened)).await?;
+        let survivor = Survivor::examine(Arc::new(SledVolume::new(dir.store())), DiskDrive::Thread, (member.id, opened)).await?;
         Ok(Self { dir, member, survivor })
     }
 

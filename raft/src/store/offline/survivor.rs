@@ -8,9 +8,9 @@ use super::error::RecoverError;
 use super::recovery::{Dropped, LogEnd, Recovery, Vote as Voting};
 use super::rewrite::{beginning, group_of_one, rewrite};
 use crate::disk::writer::Writer;
-use crate::disk::{Disk, DiskDrive, DiskError, OpenError, Space};
+use crate::disk::{Disk, DiskDrive, DiskError, Space, Volume};
 use crate::ids::{Incarnation, ProxyId, Timestamp};
-use crate::store::open::identity_of;
+use crate::store::opening::identity_of;
 use crate::store::records::{VOTE, damaged, decode, get_meta, log_range};
 use crate::store::state::{Image, Published, StateMachine};
 use crate::store::types::{Entry, LogId, Vote};
@@ -36,10 +36,8 @@ impl Survivor {
     ///
     /// # Errors
     /// [`RecoverError`]
-    pub async fn examine(disk: Arc<dyn Disk>, drive: DiskDrive, (id, opened): (ProxyId, Incarnation)) -> Result<Self, RecoverError> {
-        let location = disk.location();
-        let writer = Writer::start(disk, drive, &TaskTracker::new())
-            .map_err(|error| OpenError::Settings(format!("no thread for the store in `{location}`: {error}")))?;
+    pub async fn examine(volume: Arc<dyn Volume>, drive: DiskDrive, (id, opened): (ProxyId, Incarnation)) -> Result<Self, RecoverError> {
+        let writer = Writer::open(volume, drive, &TaskTracker::new()).await?;
         let read = Self::read(writer.clone(), (id, opened)).await;
         if read.is_err() {
             writer.close().await;
@@ -48,7 +46,7 @@ impl Survivor {
     }
 
     async fn read(writer: Writer, (me, opened): (ProxyId, Incarnation)) -> Result<Self, RecoverError> {
-        identity_of(&writer, me, opened).await?;
+        identity_of(&writer, (me, opened)).await?;
         let mut image = StateMachine::load(writer.clone(), Arc::new(Published::default())).await?.into_image();
         apply_log(&writer, &mut image).await?;
         let vote: Option<Vote> = writer.read(|disk| get_meta(disk, VOTE)).await?;
