@@ -32,6 +32,7 @@ mod message;
 #[cfg(test)]
 mod message_golden;
 mod network;
+pub mod offline;
 mod open;
 mod opening;
 mod proposer;

@@ -86,23 +86,29 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
 
 /// Checks whose store it is and that its records can be read, and counts this opening.
 async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError> {
+    let id = core.config.id;
+    let found = identity_of(writer, (id, core.config.opened.max(core.incarnation()))).await?;
+    let incarnation = Incarnation(found.0 + 1);
+    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
+    writer.write(batch, Durability::Flushed).await?;
+    core.openings.send_replace(incarnation);
+    Ok(incarnation)
+}
+
+/// Checks that it is the store of proxy `id`, opened no less often than is `known`, and that its records can be read. Says how often it was opened.
+pub(crate) async fn identity_of(writer: &Writer, (id, known): (ProxyId, Incarnation)) -> Result<Incarnation, OpenError> {
     let found = writer.read(Identity::read).await?;
-    let (location, id) = (writer.location(), core.config.id);
+    let location = writer.location();
     if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
         return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
     }
     if let Some(found) = found.id.filter(|found| *found != id) {
         return Err(OpenError::OtherProxy { location, found, expected: id });
     }
-    let known = core.config.opened.max(core.incarnation());
     if found.incarnation < known {
         return Err(OpenError::Reverted { location, found: found.incarnation, known });
     }
-    let incarnation = Incarnation(found.incarnation.0 + 1);
-    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
-    writer.write(batch, Durability::Flushed).await?;
-    core.openings.send_replace(incarnation);
-    Ok(incarnation)
+    Ok(found.incarnation)
 }
 
 struct Identity {

@@ -18,7 +18,12 @@ pub(crate) const STOPPED: Response = Response::Refused(Refusal::Stopped);
 impl Core {
     /// Answers one request of the member `from`.
     pub(crate) async fn serve(&self, from: ProxyId, request: &[u8]) -> Result<Response, Garbled> {
-        match postcard::from_bytes(request).map_err(|_| Garbled)? {
+        let request = postcard::from_bytes(request).map_err(|_| Garbled)?;
+        // A group that was given up must not be heard: its leader may be of a higher term than ours.
+        if self.published.table().has_removed(from) {
+            return Ok(Response::Refused(Refusal::Removed));
+        }
+        match request {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
                 let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
@@ -78,6 +83,7 @@ impl Core {
     /// Does what only the leader can; openraft says so if this member is not.
     pub(crate) async fn answer_as_leader(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
         match request {
+            LeaderRequest::Propose(_) if self.leases.is_deserted(Instant::now()) => Err(Refusal::NoQuorum),
             LeaderRequest::Propose(proposal) => {
                 let _shared = self.gate.read().await;
                 let written = self.engine.raft()?.client_write(proposal).await.map_err(|error| match error {

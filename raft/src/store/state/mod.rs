@@ -4,9 +4,10 @@ pub(crate) mod codec;
 mod image;
 mod machine;
 mod published;
-mod snapshots;
+pub(crate) mod snapshots;
 
 pub use codec::SnapshotError;
+pub(crate) use image::Image;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
 pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;
