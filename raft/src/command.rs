@@ -81,6 +81,17 @@ pub enum Command {
     Enroll(Enrollment),
     /// 9: how agents hold their tunnels.
     SetStrategy(Strategy),
+    /// 10: a proxy is to leave the cluster for good: it gets no epoch any more, and the leader sees to it that it votes no more and is
+    /// a member no more. The last proxy cannot.
+    RemoveProxy {
+        /// The proxy.
+        proxy: ProxyId,
+    },
+    /// 11: a proxy that was removed is no member any more: its record goes, its name is free, its id is refused for good.
+    ForgetProxy {
+        /// The proxy.
+        proxy: ProxyId,
+    },
 }
 
 /// What creates a cluster.
@@ -236,6 +247,15 @@ pub enum Rejection {
     /// 16: a token with this id exists.
     #[error("a token with this id exists")]
     TokenExists,
+    /// 17: it was removed and is about to be forgotten.
+    #[error("proxy {0} was removed from the cluster")]
+    ProxyRemoved(ProxyId),
+    /// 18: it is the only proxy there is.
+    #[error("it is the only proxy of the cluster")]
+    LastProxy,
+    /// 19: to be forgotten it must first be removed.
+    #[error("proxy {0} was not removed")]
+    NotRemoved(ProxyId),
 }
 
 /// The answers to a proposal, one per command, in its order.

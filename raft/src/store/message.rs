@@ -9,6 +9,7 @@ use super::hand_over::NotHandedOver;
 use super::types::{LogId, TypeConfig};
 use crate::command::{Answers, Proposal};
 use crate::ids::{Epoch, ProxyId};
+use crate::membership::NotRemovable;
 
 /// A request to another member.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub(crate) enum LeaderRequest {
         /// Who is to lead; whoever is best prepared if that is left open.
         to: Option<ProxyId>,
     },
+    /// 4: may this proxy be removed?
+    Remove(ProxyId),
 }
 
 /// The answer to a request.
@@ -91,6 +94,8 @@ pub(crate) enum LeaderAnswer {
     EpochOver,
     /// 4: who leads now, or why leadership was not handed over.
     HandedOver(Result<ProxyId, NotHandedOver>),
+    /// 5: whether the proxy may be removed.
+    Removable(Result<(), NotRemovable>),
 }
 
 /// Why a request was not carried out. It may be later.

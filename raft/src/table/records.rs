@@ -84,6 +84,8 @@ pub struct Proxy {
     pub joined_at: Timestamp,
     /// When the current or the last epoch began or ended.
     pub changed_at: Timestamp,
+    /// It was removed, and its record goes as soon as it is no member any more.
+    pub removed: bool,
 }
 
 impl Proxy {
