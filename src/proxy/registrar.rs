@@ -85,7 +85,7 @@ impl Registrar {
             let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
                 Ok(_) if self.visible(tunnel).is_some() => continue,
-                Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::Stopped(_)) => return,
+                Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } | ProposeError::Stopped(_)) => return,
                 Err(error @ (ProposeError::NoQuorum(_) | ProposeError::QueueFull(_))) => {
                     tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
                 }

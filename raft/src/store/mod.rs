@@ -21,6 +21,9 @@ mod crash;
 mod error;
 mod failure;
 mod lease_desk;
+mod levels;
+#[cfg(test)]
+mod levels_tests;
 mod living;
 mod log;
 mod message;

@@ -10,23 +10,24 @@ use tokio_util::task::TaskTracker;
 
 use super::campaign::mind_the_majority;
 use super::care::{change_members, expire_leases};
-use super::config::StoreConfig;
+use super::config::{StoreConfig, Tuning};
 use super::core::Core;
 use super::failure::Failure;
 use super::lease_desk::LeaseDesk;
+use super::levels::raise_level;
 use super::log::LogStore;
 use super::network::Network;
 use super::proposer::Proposer;
 use super::reader::Reader;
-use super::records::{COMMITTED, FORMAT, ID, INCARNATION, PURGED, VOTE, decode, get_meta, put_meta};
+use super::records::{COMMITTED, FORMAT, ID, INCARNATION, LEVEL, PURGED, VOTE, decode, get_meta, put_meta};
 use super::routing_store::{Inner, RoutingStore};
 use super::runtime::scope;
-use super::state::{Published, StateMachine};
+use super::state::{KnownLevel, Published, StateMachine};
 use super::status::LeaseState;
 use super::types::{Entry, LogId, Raft, Vote};
 use crate::disk::writer::{Durability, Writer};
 use crate::disk::{Disk, DiskError, OpenError, Space};
-use crate::ids::{Incarnation, ProxyId};
+use crate::ids::{Incarnation, Level, ProxyId};
 use crate::transport::Transport;
 
 /// The format of the store's records that this version writes.
@@ -60,14 +61,16 @@ async fn start(config: StoreConfig, writer: Writer, transport: Arc<dyn Transport
     let raft_config = Arc::new(raft_config(&config)?);
     let incarnation = identify(&writer, &config).await?;
     let published = Arc::new(Published::default());
-    let machine = StateMachine::load(writer.clone(), Arc::clone(&published)).await?;
+    let failure = Failure::default();
+    let known = KnownLevel { level: config.tuning.level, failure: failure.clone() };
+    let machine = StateMachine::load(writer.clone(), Arc::clone(&published)).await?.minding(known)?;
     let log = LogStore::new(writer.clone());
     let network = Network { me: config.id, transport, published: Arc::clone(&published), heartbeat: config.heartbeat };
     let core = Arc::new(Core {
         incarnation,
         committed: log.committed(),
         leases: LeaseDesk::new(config.lease, config.election_timeout),
-        failure: Failure::default(),
+        failure,
         failed_ways: AtomicUsize::new(0),
         raft: scope(config.seed, Raft::new(config.id, raft_config, network.clone(), log, machine))
             .await
@@ -91,6 +94,7 @@ fn run(core: Arc<Core>, writer: Writer, tasks: TaskTracker) -> Inner {
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core)));
     inner.spawn(7, mind_the_majority(Arc::clone(core)));
+    inner.spawn(8, raise_level(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(5, watch_for_failure(Arc::clone(core), writer.clone(), inner.stop.clone()));
     inner.tasks.spawn(close_when_stopped(inner.stop.clone(), core.raft.clone(), writer));
     inner
@@ -141,11 +145,17 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
 }
 
 /// Checks whose store it is and that its records can be read, and counts this opening.
-async fn identify(writer: &Writer, StoreConfig { id, opened, .. }: &StoreConfig) -> Result<Incarnation, OpenError> {
+async fn identify(
+    writer: &Writer,
+    StoreConfig { id, opened, tuning: Tuning { level: known, .. }, .. }: &StoreConfig,
+) -> Result<Incarnation, OpenError> {
     let found = writer.read(Identity::read).await?;
     let location = writer.location();
     if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
         return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
+    }
+    if let Some(found) = found.level.filter(|found| *found > *known) {
+        return Err(OpenError::Outdated { location, found, known: *known });
     }
     if let Some(found) = found.id.filter(|found| found != id) {
         return Err(OpenError::OtherProxy { location, found, expected: *id });
@@ -161,13 +171,14 @@ async fn identify(writer: &Writer, StoreConfig { id, opened, .. }: &StoreConfig)
 
 struct Identity {
     format: Option<u32>,
+    level: Option<Level>,
     id: Option<ProxyId>,
     incarnation: Incarnation,
 }
 
 impl Identity {
     fn read(disk: &dyn Disk) -> Result<Self, DiskError> {
-        let format = get_meta(disk, FORMAT)?;
+        let (format, level) = (get_meta(disk, FORMAT)?, get_meta(disk, LEVEL)?);
         // What openraft reads itself is read here first, where damage still has a name.
         get_meta::<Vote>(disk, VOTE)?;
         get_meta::<Option<LogId>>(disk, COMMITTED)?;
@@ -175,6 +186,6 @@ impl Identity {
         if let Some((_, record)) = disk.last(Space::Log)? {
             decode::<Entry>(disk, &record)?;
         }
-        Ok(Self { format, id: get_meta(disk, ID)?, incarnation: get_meta(disk, INCARNATION)?.unwrap_or_default() })
+        Ok(Self { format, level, id: get_meta(disk, ID)?, incarnation: get_meta(disk, INCARNATION)?.unwrap_or_default() })
     }
 }

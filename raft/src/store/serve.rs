@@ -15,7 +15,10 @@ use crate::lease::Renewal;
 impl Core {
     /// Answers one request of the member `from`.
     pub(crate) async fn serve(&self, from: ProxyId, request: &[u8]) -> Result<Response, Garbled> {
-        match postcard::from_bytes(request).map_err(|_| Garbled)? {
+        let Ok(request) = postcard::from_bytes(request) else {
+            return self.misread(from, request).map(Response::Refused).ok_or(Garbled);
+        };
+        match request {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
                 Ok(self.raft.append_entries(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Append))
@@ -67,6 +70,7 @@ impl Core {
     pub(crate) async fn answer_as_leader(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
         match request {
             LeaderRequest::Propose(proposal) => {
+                self.may_write(&proposal)?;
                 let written = self.raft.client_write(proposal).await.map_err(|error| match error {
                     RaftError::APIError(ClientWriteError::ForwardToLeader(_) | ClientWriteError::ChangeMembershipError(_)) => {
                         Refusal::NotLeader

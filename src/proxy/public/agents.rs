@@ -275,7 +275,7 @@ async fn greeting(connection: &quinn::Connection) -> Result<(SendStream, RecvStr
 
 fn not_committed(error: &ProposeError) -> Failure {
     let code = match error {
-        ProposeError::Rejected(_) => Code::Denied,
+        ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } => Code::Denied,
         ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => Code::NoQuorum,
         ProposeError::QueueFull(_) => Code::LimitReached,
     };

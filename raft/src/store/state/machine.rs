@@ -7,6 +7,7 @@ use openraft::storage::RaftStateMachine;
 use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
 
 use super::image::Image;
+use super::known_level::KnownLevel;
 use super::published::Published;
 use super::snapshots;
 use crate::disk::writer::Writer;
@@ -19,6 +20,7 @@ pub(crate) struct StateMachine {
     image: Image,
     published: Arc<Published>,
     writer: Writer,
+    known: KnownLevel,
 }
 
 impl StateMachine {
@@ -31,9 +33,18 @@ impl StateMachine {
             })?,
             None => Image::default(),
         };
-        let machine = Self { image, published, writer };
+        let machine = Self { image, published, writer, known: KnownLevel::default() };
         machine.publish();
         Ok(machine)
+    }
+
+    /// Minds from now on what this member knows.
+    pub(crate) fn minding(self, known: KnownLevel) -> Result<Self, OpenError> {
+        let found = self.image.table.level();
+        if found > known.level {
+            return Err(OpenError::Outdated { location: self.writer.location(), found, known: known.level });
+        }
+        Ok(Self { known, ..self })
     }
 
     fn publish(&self) {
@@ -65,7 +76,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let answers = entries.into_iter().map(|entry| self.apply_one(entry)).collect();
+        let mut answers = Vec::new();
+        for entry in entries {
+            answers.push(self.apply_one(entry));
+            self.known.check(self.image.table.level())?;
+        }
         self.publish();
         Ok(answers)
     }
@@ -82,6 +97,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let bytes = snapshot.into_inner();
         let image =
             snapshots::decode(&bytes).map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), AnyError::new(&error)))?;
+        self.known.check(image.table.level())?;
         snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(meta, &error))?;
         self.image = Image { last_applied: meta.last_log_id, membership: meta.last_membership.clone(), ..image };
         self.publish();

@@ -1,10 +1,12 @@
 //! The applied state: the table in memory, and its snapshots on the disk.
 
 mod image;
+mod known_level;
 mod machine;
 mod published;
 mod snapshots;
 
+pub(crate) use known_level::KnownLevel;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
 pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;
