@@ -49,7 +49,7 @@ pub(crate) async fn raise_level(core: Arc<Core>, proposer: Proposer) {
             return;
         }
         let next = core.published.table().next_level();
-        if let Some(level) = next.filter(|_| is_in_office(&core.raft.metrics().borrow())) {
+        if let Some(level) = next.filter(|_| is_in_office(&core.engine.metrics().borrow())) {
             match proposer.propose(Command::RaiseLevel { level }, core.config.lease).await {
                 Ok(_) => tracing::info!(%level, "every proxy knows the feature level: the cluster is raised to it"),
                 Err(error) => tracing::debug!(%level, %error, "the feature level was not raised yet"),
@@ -83,7 +83,7 @@ impl Core {
         match kind {
             Request::APPEND => {
                 let (vote, _) = postcard::take_from_bytes(rest).ok()?;
-                if !is_leaders(vote) || self.raft.metrics().borrow().current_leader != Some(from) {
+                if !is_leaders(vote) || self.engine.metrics().borrow().current_leader != Some(from) {
                     return None;
                 }
                 self.failure.report(format!(

@@ -29,7 +29,6 @@ impl Transport for Nowhere {
 }
 
 async fn open(level: u64, disk: &Arc<MemoryDisk>) -> Result<RoutingStore, OpenError> {
-    disk.reopen();
     let config = StoreConfig {
         id: ProxyId(1),
         opened: Incarnation(0),
@@ -44,8 +43,7 @@ async fn open(level: u64, disk: &Arc<MemoryDisk>) -> Result<RoutingStore, OpenEr
         wall: Arc::new(|| Timestamp(1)),
         tuning: Tuning { drive: DiskDrive::Task, level: Level(level), ..Tuning::default() },
     };
-    let disk: Arc<dyn Disk> = disk.clone();
-    RoutingStore::open(config, disk, Arc::new(Nowhere)).await
+    RoutingStore::open(config, disk.clone(), Arc::new(Nowhere)).await
 }
 
 /// A group of one at the highest level that it knows.

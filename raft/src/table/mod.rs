@@ -9,6 +9,7 @@ mod levels;
 mod proxies;
 mod records;
 mod routes;
+mod sections;
 mod tokens;
 
 #[cfg(test)]
@@ -17,6 +18,8 @@ mod tests;
 pub use records::{
     Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Strategy, StrategyKind, Token, TokenRole,
 };
+pub use sections::SectionError;
+pub(crate) use sections::SectionRecord;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use crate::store::types::{LogId, Membership, SnapshotMeta};
 use crate::table::Table;
 
 /// The whole applied state. Copies share the table's structure.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Image {
     /// The last entry that was applied.
     pub(crate) last_applied: Option<LogId>,

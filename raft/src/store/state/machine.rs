@@ -12,7 +12,6 @@ use super::published::Published;
 use super::snapshots;
 use crate::disk::writer::Writer;
 use crate::disk::{DiskError, OpenError};
-use crate::store::records::encode;
 use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
 
 /// The applied state of this member.
@@ -119,7 +118,7 @@ pub(crate) struct Builder {
 
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
-        let bytes = encode(&self.image);
+        let bytes = snapshots::encode(&self.image);
         let meta = SnapshotMeta {
             last_log_id: self.image.last_applied,
             last_membership: self.image.membership.clone(),

@@ -1,11 +1,13 @@
 //! The applied state: the table in memory, and its snapshots on the disk.
 
+pub(crate) mod codec;
 mod image;
 mod known_level;
 mod machine;
 mod published;
 mod snapshots;
 
+pub use codec::SnapshotError;
 pub(crate) use known_level::KnownLevel;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;

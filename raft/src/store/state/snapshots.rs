@@ -3,12 +3,11 @@
 use crate::disk::writer::{Durability, Writer};
 use crate::disk::{Change, Disk, DiskError, Space};
 
+use super::codec::{Decoder, Encoder, PIECE_BYTES, SnapshotError};
 use super::image::{Description, Image};
 use crate::store::records::{SNAPSHOT, damaged, get_meta, piece_key, piece_range, put_meta};
 use crate::store::types::SnapshotMeta;
 
-/// A piece of a snapshot; sled keeps records of up to half a segment (256 KiB) in its log.
-const PIECE_BYTES: usize = 128 * 1024;
 /// Pieces per batch: what waits behind it is an append at worst.
 const PIECES_PER_BATCH: usize = 4;
 /// The largest snapshot that is accepted from a peer.
@@ -52,7 +51,14 @@ fn read(disk: &dyn Disk) -> Result<Option<(SnapshotMeta, Vec<u8>)>, DiskError> {
     Ok(Some((description.meta, bytes)))
 }
 
+/// The bytes of a snapshot.
+pub(crate) fn encode(image: &Image) -> Vec<u8> {
+    Encoder::new(image).flatten().collect()
+}
+
 /// Decodes a snapshot's bytes.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Image, postcard::Error> {
-    postcard::from_bytes(bytes)
+pub(crate) fn decode(bytes: &[u8]) -> Result<Image, SnapshotError> {
+    let mut decoder = Decoder::default();
+    bytes.chunks(PIECE_BYTES).try_for_each(|piece| decoder.push(piece))?;
+    decoder.finish()
 }
