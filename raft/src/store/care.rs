@@ -23,7 +23,7 @@ const CAUGHT_UP: u64 = 64;
 /// How many times as long as health a voter's absence must last to be believed: a machine that restarts keeps its vote.
 const GRACE: u32 = 3;
 /// The shortest time between two looks.
-const LEAST_TICK: Duration = Duration::from_millis(10);
+pub(crate) const LEAST_TICK: Duration = Duration::from_millis(10);
 
 /// Expires the leases of proxies that have stopped to renew them.
 pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::types::TypeConfig;
 use crate::command::{Answers, Proposal};
-use crate::ids::{Epoch, ProxyId};
+use crate::ids::{Epoch, Level, ProxyId};
 
 /// A request to another member.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +29,19 @@ pub(crate) enum Request {
     },
     /// 5: a sign of life is asked for.
     Ping,
+}
+
+impl Request {
+    /// The number of `Append`.
+    pub(crate) const APPEND: u32 = 0;
+    /// The number of `Leader`.
+    pub(crate) const LEADER: u32 = 3;
+    /// The number of `Relayed`.
+    pub(crate) const RELAYED: u32 = 4;
+    /// How many kinds this version knows; the golden bytes hold it to the declaration.
+    pub(crate) const KINDS: u32 = 6;
+    /// How many kinds of [`LeaderRequest`].
+    pub(crate) const LEADER_KINDS: u32 = 3;
 }
 
 /// A request that only the leader can answer.
@@ -100,4 +113,13 @@ pub(crate) enum Refusal {
     /// 4: whoever asks was removed from the cluster.
     #[error("removed from the cluster")]
     Removed,
+    /// 5: a change that a proxy of the cluster does not know; the leader does not write it.
+    #[error("the cluster is at feature level {cluster}, below that of the change")]
+    AboveLevel {
+        /// The level that the leader knows of.
+        cluster: Level,
+    },
+    /// 6: a kind of request that this member's version does not know.
+    #[error("an unknown request")]
+    Unknown,
 }

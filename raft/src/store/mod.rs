@@ -25,6 +25,9 @@ mod error;
 mod failure;
 mod health;
 mod lease_desk;
+mod levels;
+#[cfg(test)]
+mod levels_tests;
 mod living;
 mod log;
 mod message;
