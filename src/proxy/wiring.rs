@@ -7,11 +7,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::ProxyStart;
-use warren_raft::disk::SledDisk;
-use warren_raft::{ProxyId, RoutingStore, StoreConfig, Tuning};
+use warren_raft::{ProxyId, RoutingStore, SledVolume, StoreConfig, Tuning};
 
 use super::admin::{Admin, AdminParts};
-use super::attempts::Attempts;
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
@@ -47,7 +45,6 @@ pub(super) struct Ground {
 impl Ground {
     /// Opens the routing store, and writes the first entries of a new cluster.
     pub(super) async fn open_store(&self) -> Result<RoutingStore, StartError> {
-        let disk = SledDisk::open(&self.dir.store())?;
         let (raft, member, wall) = (&self.proxy.raft, &self.membership.member, self.env.wall.clone());
         let config = StoreConfig {
             id: member.id,
@@ -63,7 +60,7 @@ impl Ground {
             wall: Arc::new(move || wall.now()),
             tuning: Tuning::default(),
         };
-        let store = RoutingStore::open(config, Arc::new(disk), Arc::new(self.links.clone())).await?;
+        let store = RoutingStore::open(config, Arc::new(SledVolume::new(self.dir.store())), Arc::new(self.links.clone())).await?;
         if let Some(bootstrap) = self.membership.bootstrap.clone() {
             store.bootstrap(bootstrap).await?;
             self.dir.save_member(member)?;
@@ -171,18 +168,14 @@ impl Wiring {
     }
 
     fn agents(&self, cluster: watch::Receiver<ClusterView>) -> Agents {
-        let (me, env, store, tunnels) = (self.me(), self.ground.env.clone(), self.store.clone(), self.tunnels.clone());
-        let registrar =
-            Arc::new(Registrar { me, store: store.clone(), tunnels: tunnels.clone(), env: env.clone(), attempts: Attempts::default() });
-        let (keeper, stopped) = (registrar.clone(), self.stopped.clone());
-        self.tasks.spawn(async move { keeper.follow_lease(&stopped).await });
+        let (me, env, store) = (self.me(), self.ground.env.clone(), self.store.clone());
         Agents {
             me,
             name: self.ground.proxy.name.to_string(),
+            registrar: Registrar::new(me, store.clone(), env.clone()),
             env,
             store,
-            tunnels,
-            registrar,
+            tunnels: self.tunnels.clone(),
             streams_per_agent: self.ground.proxy.streams_per_agent,
             cluster,
             leaving: self.leaving.clone(),
@@ -197,7 +190,7 @@ impl Wiring {
             name: self.ground.proxy.name.to_string(),
             env: env.clone(),
             store: store.clone(),
-            dialer: Dialer { me: self.me(), env, store, links, tunnels },
+            dialer: Dialer::new(self.me(), env, store, (links, tunnels)),
             dial_timeout: self.ground.proxy.dial_timeout,
             metrics: self.metrics.clone(),
             tasks: self.tasks.clone(),

@@ -52,6 +52,14 @@ impl Proxy {
         self.start();
     }
 
+    /// Starts it by a line of the README's, `warren WORDS..`.
+    pub(crate) fn start_by(&mut self, line: &str) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(words.first(), Some(&"warren"), "{line}");
+        fs::write(self.config(), self.configuration()).expect("its configuration");
+        self.process = Some(Process::start(&self.name, &self.home, &words[1..], &[]));
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process().kill();

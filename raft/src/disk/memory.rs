@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Change, Disk, DiskError, KeyRange, Operation, Record, Space};
+use super::{Change, Disk, DiskError, Fault, KeyRange, Operation, Record, Space};
 
 type Contents = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 
@@ -27,7 +27,7 @@ struct State {
     written: Contents,
     durable: Contents,
     events: Vec<DiskEvent>,
-    failure: Option<&'static str>,
+    failure: Option<(Fault, &'static str)>,
     closed: bool,
 }
 
@@ -37,9 +37,19 @@ impl MemoryDisk {
         std::mem::take(&mut self.lock().events)
     }
 
-    /// From now on every write and flush fails with this reason.
+    /// From now on every write and flush fails for good, with this reason.
     pub fn fail(&self, reason: &'static str) {
-        self.lock().failure = Some(reason);
+        self.lock().failure = Some((Fault::Broken, reason));
+    }
+
+    /// From now on there is no room for any write, until [`make_room`](Self::make_room).
+    pub fn fill(&self) {
+        self.lock().failure = Some((Fault::Full, "no space left"));
+    }
+
+    /// There is room again. What was written and not flushed before it was full is lost, as far as `self` is concerned.
+    pub fn make_room(&self) {
+        self.lock().failure = None;
     }
 
     /// The disk as a loss of power would leave it: without what was not flushed, and open.
@@ -73,9 +83,10 @@ impl MemoryDisk {
 
     fn usable(&self, operation: Operation) -> Result<MutexGuard<'_, State>, DiskError> {
         let state = self.lock();
-        let reason = if state.closed { Some("the store is closed") } else { state.failure.filter(|_| operation != Operation::Read) };
-        match reason {
-            Some(reason) => Err(DiskError { location: self.location(), operation, reason: reason.to_owned() }),
+        let closed = (Fault::Broken, "the store is closed");
+        let failure = if state.closed { Some(closed) } else { state.failure.filter(|_| operation != Operation::Read) };
+        match failure {
+            Some((fault, reason)) => Err(DiskError { location: Disk::location(self), operation, fault, reason: reason.to_owned() }),
             None => Ok(state),
         }
     }

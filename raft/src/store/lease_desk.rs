@@ -11,6 +11,9 @@ use crate::ids::{Epoch, ProxyId};
 use crate::lease::{Grantor, Renewal};
 use crate::table::Table;
 
+/// After how many election time-outs a leader without a quorum appends nothing more.
+const DESERTED: u32 = 2;
+
 /// The grantor of this member, and since when a quorum has not confirmed that it leads.
 pub(crate) struct LeaseDesk {
     state: Mutex<State>,
@@ -48,6 +51,12 @@ impl LeaseDesk {
         // The epoch may be a moment old.
         state.grantor.lead(epochs(table), now);
         state.grantor.renew(proxy, epoch, now)
+    }
+
+    /// Whether this member leads and no quorum has followed it for a while: what it appended now would only lengthen a log that its successor cuts
+    /// off, once for each time it is asked.
+    pub(crate) fn is_deserted(&self, now: Instant) -> bool {
+        self.lock().quorum.is_some_and(|quorum| now.saturating_duration_since(quorum) > self.quorum_patience * DESERTED)
     }
 
     /// The epochs whose leases have ended.

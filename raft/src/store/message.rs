@@ -97,4 +97,7 @@ pub(crate) enum Refusal {
         /// Where the next piece begins.
         expected_offset: u64,
     },
+    /// 4: whoever asks was removed from the cluster.
+    #[error("removed from the cluster")]
+    Removed,
 }

@@ -86,6 +86,7 @@ fn the_bytes_of_responses() {
         Response::Refused(Refusal::NoQuorum),
         Response::Refused(Refusal::Stopped),
         Response::Refused(Refusal::SnapshotMismatch { expected_id: "s".to_owned(), expected_offset: 300 }),
+        Response::Refused(Refusal::Removed),
         Response::Pong,
     ];
     check(&responses, RESPONSES);
@@ -119,5 +120,6 @@ const RESPONSES: &[&str] = &[
     "0401",
     "0402",
     "04030173ac02",
+    "0404",
     "05",
 ];

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::error::{
-    Fatal, InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, SnapshotMismatch, Timeout, Unreachable,
-};
+use openraft::error::{InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, SnapshotMismatch, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse,
@@ -85,7 +83,8 @@ impl Link {
     /// The error for an answer that is none to what was asked.
     fn unexpected<E: std::error::Error>(&self, response: Response) -> RpcError<E> {
         match response {
-            Response::Refused(Refusal::Stopped) => RemoteError::new(self.target, RaftError::Fatal(Fatal::Stopped)).into(),
+            // Its disk is full, or it is about to end: openraft waits before it tries such a member again.
+            Response::Refused(Refusal::Stopped) => RPCError::Unreachable(Unreachable::new(&Refusal::Stopped)),
             Response::Refused(refusal) => RPCError::Network(NetworkError::new(&refusal)),
             Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) | Response::Pong => {
                 RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request")))

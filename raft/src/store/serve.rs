@@ -12,17 +12,27 @@ use super::types::{TypeConfig, Vote};
 use crate::ids::ProxyId;
 use crate::lease::Renewal;
 
+/// The answer of a member without an instance of openraft, or with one that is about to be taken out.
+const STOPPED: Response = Response::Refused(Refusal::Stopped);
+
 impl Core {
     /// Answers one request of the member `from`.
     pub(crate) async fn serve(&self, from: ProxyId, request: &[u8]) -> Result<Response, Garbled> {
-        match postcard::from_bytes(request).map_err(|_| Garbled)? {
+        let request = postcard::from_bytes(request).map_err(|_| Garbled)?;
+        // A group that was given up must not be heard: its leader may be of a higher term than ours.
+        if self.published.table().has_removed(from) {
+            return Ok(Response::Refused(Refusal::Removed));
+        }
+        match request {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
-                Ok(self.raft.append_entries(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Append))
+                let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
+                Ok(raft.append_entries(rpc).await.map_or(STOPPED, Response::Append))
             }
             Request::Vote(rpc) => {
                 spoken_by(from, &rpc.vote)?;
-                Ok(self.raft.vote(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Vote))
+                let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
+                Ok(raft.vote(rpc).await.map_or(STOPPED, Response::Vote))
             }
             Request::InstallSnapshot(rpc) => {
                 spoken_by(from, &rpc.vote)?;
@@ -33,7 +43,8 @@ impl Core {
                 let answer = if self.leads() { self.answer_in_time(from, request).await } else { self.relay(from, request).await };
                 Ok(answer.map_or_else(Response::Refused, Response::Leader))
             }
-            Request::Ping => Ok(Response::Pong),
+            // Who cannot vote gives no sign of life: whoever asks counts votes to come.
+            Request::Ping => Ok(self.engine.raft().map_or_else(Response::Refused, |_| Response::Pong)),
             Request::Relayed { origin, request } => {
                 states(origin, &request)?;
                 Ok(self.answer_in_time(origin, request).await.map_or_else(Response::Refused, Response::Leader))
@@ -42,7 +53,7 @@ impl Core {
     }
 
     fn leads(&self) -> bool {
-        self.raft.metrics().borrow().current_leader == Some(self.config.id)
+        self.engine.metrics().borrow().current_leader == Some(self.config.id)
     }
 
     async fn receive(&self, rpc: InstallSnapshotRequest<TypeConfig>) -> Result<Response, Garbled> {
@@ -50,12 +61,13 @@ impl Core {
         if end > MAX_SNAPSHOT_BYTES as u64 {
             return Err(Garbled);
         }
-        Ok(match self.raft.install_snapshot(rpc).await {
+        let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
+        Ok(match raft.install_snapshot(rpc).await {
             Ok(answer) => Response::InstallSnapshot(answer),
             Err(RaftError::APIError(InstallSnapshotError::SnapshotMismatch(mismatch))) => {
                 Response::Refused(Refusal::SnapshotMismatch { expected_id: mismatch.expect.id, expected_offset: mismatch.expect.offset })
             }
-            Err(RaftError::Fatal(_)) => Response::Refused(Refusal::Stopped),
+            Err(RaftError::Fatal(_)) => STOPPED,
         })
     }
 
@@ -66,8 +78,9 @@ impl Core {
     /// Does what only the leader can; openraft says so if this member is not.
     pub(crate) async fn answer_as_leader(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
         match request {
+            LeaderRequest::Propose(_) if self.leases.is_deserted(Instant::now()) => Err(Refusal::NoQuorum),
             LeaderRequest::Propose(proposal) => {
-                let written = self.raft.client_write(proposal).await.map_err(|error| match error {
+                let written = self.engine.raft()?.client_write(proposal).await.map_err(|error| match error {
                     RaftError::APIError(ClientWriteError::ForwardToLeader(_) | ClientWriteError::ChangeMembershipError(_)) => {
                         Refusal::NotLeader
                     }
@@ -76,7 +89,7 @@ impl Core {
                 Ok(LeaderAnswer::Proposed { index: written.log_id.index, answers: written.data.0 })
             }
             LeaderRequest::ReadIndex => {
-                let (read, _) = self.raft.get_read_log_id().await.map_err(|error| match error {
+                let (read, _) = self.engine.raft()?.get_read_log_id().await.map_err(|error| match error {
                     RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)) => Refusal::NotLeader,
                     RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_)) => Refusal::NoQuorum,
                     RaftError::Fatal(_) => Refusal::Stopped,

@@ -8,6 +8,8 @@ mod apply;
 mod proxies;
 mod records;
 mod routes;
+mod sections;
+mod succession;
 mod tokens;
 
 #[cfg(test)]
@@ -16,6 +18,8 @@ mod tests;
 pub use records::{
     Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Strategy, StrategyKind, Token, TokenRole,
 };
+pub use sections::SectionError;
+pub(crate) use sections::SectionRecord;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
@@ -89,6 +93,11 @@ impl Table {
     /// A client's record.
     pub fn client(&self, name: &ClientName) -> Option<&Client> {
         self.clients.get(name)
+    }
+
+    /// Every client that enrolled, by name.
+    pub fn clients(&self) -> impl Iterator<Item = (&ClientName, &Client)> {
+        self.clients.iter()
     }
 
     /// A token's record.

@@ -29,13 +29,14 @@ pub(crate) struct LogStore {
 }
 
 impl LogStore {
+    #[cfg(test)]
     pub(crate) fn new(writer: Writer) -> Self {
-        Self { writer, tail: Tail::default(), committed: Arc::default() }
+        Self::sharing(writer, Arc::default())
     }
 
-    /// The last committed entry that this member knows of.
-    pub(crate) fn committed(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.committed)
+    /// The same, noting in `committed` the last committed entry that this member knows of.
+    pub(crate) fn sharing(writer: Writer, committed: Arc<AtomicU64>) -> Self {
+        Self { writer, tail: Tail::default(), committed }
     }
 
     /// The entries of the range with at most `max_bytes` together, but at least one if there is any.

@@ -4,14 +4,13 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
-use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
+use openraft::{AnyError, OptionalSend, RaftSnapshotBuilder, StorageIOError};
 
 use super::image::Image;
 use super::published::Published;
 use super::snapshots;
 use crate::disk::writer::Writer;
 use crate::disk::{DiskError, OpenError};
-use crate::store::records::encode;
 use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
 
 /// The applied state of this member.
@@ -36,20 +35,13 @@ impl StateMachine {
         Ok(machine)
     }
 
-    fn publish(&self) {
-        self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
+    /// The state alone, for who does not run a member.
+    pub(crate) fn into_image(self) -> Image {
+        self.image
     }
 
-    fn apply_one(&mut self, entry: Entry) -> Applied {
-        self.image.last_applied = Some(entry.log_id);
-        match entry.payload {
-            EntryPayload::Blank => Applied::default(),
-            EntryPayload::Normal(proposal) => Applied(self.image.table.apply(&proposal)),
-            EntryPayload::Membership(membership) => {
-                self.image.membership = Membership::new(Some(entry.log_id), membership);
-                Applied::default()
-            }
-        }
+    fn publish(&self) {
+        self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
     }
 }
 
@@ -65,7 +57,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let answers = entries.into_iter().map(|entry| self.apply_one(entry)).collect();
+        let answers = entries.into_iter().map(|entry| self.image.apply(entry)).collect();
         self.publish();
         Ok(answers)
     }
@@ -103,13 +95,8 @@ pub(crate) struct Builder {
 
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
-        let bytes = encode(&self.image);
-        let meta = SnapshotMeta {
-            last_log_id: self.image.last_applied,
-            last_membership: self.image.membership.clone(),
-            // The state at one index is the same everywhere, and so is its snapshot.
-            snapshot_id: self.image.last_applied.map_or_else(|| "empty".to_owned(), |id| id.to_string()),
-        };
+        let bytes = snapshots::encode(&self.image);
+        let meta = self.image.meta();
         snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(&meta, &error))?;
         Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) })
     }

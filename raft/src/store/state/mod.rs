@@ -1,10 +1,13 @@
 //! The applied state: the table in memory, and its snapshots on the disk.
 
+pub(crate) mod codec;
 mod image;
 mod machine;
 mod published;
-mod snapshots;
+pub(crate) mod snapshots;
 
+pub use codec::SnapshotError;
+pub(crate) use image::Image;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
 pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;

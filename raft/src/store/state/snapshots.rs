@@ -3,12 +3,11 @@
 use crate::disk::writer::{Durability, Writer};
 use crate::disk::{Change, Disk, DiskError, Space};
 
+use super::codec::{Decoder, Encoder, PIECE_BYTES, SnapshotError};
 use super::image::{Description, Image};
 use crate::store::records::{SNAPSHOT, damaged, get_meta, piece_key, piece_range, put_meta};
 use crate::store::types::SnapshotMeta;
 
-/// A piece of a snapshot; sled keeps records of up to half a segment (256 KiB) in its log.
-const PIECE_BYTES: usize = 128 * 1024;
 /// Pieces per batch: what waits behind it is an append at worst.
 const PIECES_PER_BATCH: usize = 4;
 /// The largest snapshot that is accepted from a peer.
@@ -16,6 +15,15 @@ pub(crate) const MAX_SNAPSHOT_BYTES: usize = 256 * 1024 * 1024;
 
 /// Replaces the current snapshot: durable when this returns, and either the old or the new one whatever happens on the way.
 pub(crate) async fn save(writer: &Writer, meta: SnapshotMeta, bytes: &[u8]) -> Result<(), DiskError> {
+    replace(writer, meta, bytes, Vec::new()).await
+}
+
+/// Makes a snapshot of the state current, and in the same batch all of `also` true.
+pub(crate) async fn save_with(writer: &Writer, image: &Image, also: Vec<Change>) -> Result<(), DiskError> {
+    replace(writer, image.meta(), &encode(image), also).await
+}
+
+async fn replace(writer: &Writer, meta: SnapshotMeta, bytes: &[u8], also: Vec<Change>) -> Result<(), DiskError> {
     let current = writer.read(|disk| get_meta::<Description>(disk, SNAPSHOT)).await?;
     let generation = current.map_or(0, |current| current.generation + 1);
     // What an interrupted attempt may have left.
@@ -31,6 +39,7 @@ pub(crate) async fn save(writer: &Writer, meta: SnapshotMeta, bytes: &[u8]) -> R
     let description = Description { meta, generation, pieces, checksum: crc32fast::hash(bytes) };
     batch.push(put_meta(SNAPSHOT, &description));
     batch.push(Change::Remove(Space::Snapshot, piece_range(0, Some(generation))));
+    batch.extend(also);
     writer.write(batch, Durability::Flushed).await
 }
 
@@ -52,7 +61,14 @@ fn read(disk: &dyn Disk) -> Result<Option<(SnapshotMeta, Vec<u8>)>, DiskError> {
     Ok(Some((description.meta, bytes)))
 }
 
+/// The bytes of a snapshot.
+pub(crate) fn encode(image: &Image) -> Vec<u8> {
+    Encoder::new(image).flatten().collect()
+}
+
 /// Decodes a snapshot's bytes.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Image, postcard::Error> {
-    postcard::from_bytes(bytes)
+pub(crate) fn decode(bytes: &[u8]) -> Result<Image, SnapshotError> {
+    let mut decoder = Decoder::default();
+    bytes.chunks(PIECE_BYTES).try_for_each(|piece| decoder.push(piece))?;
+    decoder.finish()
 }

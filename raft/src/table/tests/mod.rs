@@ -5,6 +5,7 @@ mod enrolling;
 mod golden;
 mod repetition;
 mod routes_model;
+mod succession;
 
 use super::*;
 use crate::command::{Answers, Bootstrap, Command, Enrollment, NewToken, Proposal, ProxyStart};

@@ -1,0 +1,139 @@
+//! The table in sections of records: how a snapshot holds it, whatever the maps in memory look like.
+//!
+//! A section's number is for good. What is added to the table gets a new section, and so does a record whose shape changes; an old
+//! snapshot lacks the new section, and the table then has its default there. A section that is not known is refused: what is in
+//! it would be lost.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Agent, Client, Cluster, LastProposal, Proxy, Route, Table, Token};
+use crate::ids::{ProxyId, TokenId};
+use crate::names::{AgentName, ClientName};
+
+/// One record of a section.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SectionRecord<'a> {
+    /// 2: the cluster itself, at most once.
+    Cluster(&'a Cluster),
+    /// 3: the next proxy's id and the next epoch, once.
+    Counters(u64, u64),
+    /// 4: a proxy.
+    Proxy(&'a ProxyId, &'a Proxy),
+    /// 5: an agent.
+    Agent(&'a AgentName, &'a Agent),
+    /// 6: an agent's routes, ordered by proxy.
+    Routes(&'a AgentName, &'a Vec<Route>),
+    /// 7: a client.
+    Client(&'a ClientName, &'a Client),
+    /// 8: a token.
+    Token(&'a TokenId, &'a Token),
+    /// 9: the last proposal of a proxy.
+    Proposer(&'a ProxyId, &'a LastProposal),
+}
+
+impl SectionRecord<'_> {
+    /// The section's number.
+    pub(crate) fn section(self) -> u16 {
+        match self {
+            Self::Cluster(_) => 2,
+            Self::Counters(..) => 3,
+            Self::Proxy(..) => 4,
+            Self::Agent(..) => 5,
+            Self::Routes(..) => 6,
+            Self::Client(..) => 7,
+            Self::Token(..) => 8,
+            Self::Proposer(..) => 9,
+        }
+    }
+
+    /// Appends the record's bytes.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Cluster(cluster) => append(&cluster, out),
+            Self::Counters(proxy, epoch) => append(&(proxy, epoch), out),
+            Self::Proxy(key, record) => append(&(key, record), out),
+            Self::Agent(key, record) => append(&(key, record), out),
+            Self::Routes(key, record) => append(&(key, record), out),
+            Self::Client(key, record) => append(&(key, record), out),
+            Self::Token(key, record) => append(&(key, record), out),
+            Self::Proposer(key, record) => append(&(key, record), out),
+        }
+    }
+}
+
+/// Why a record is not one of the table's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SectionError {
+    /// A later version wrote it.
+    #[error("section {0} is not known to this version of warren")]
+    Unknown(u16),
+    /// Its bytes are no such record.
+    #[error("a record of section {section} does not decode: {reason}")]
+    Garbled {
+        /// Which section.
+        section: u16,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The same key, or what there is only one of, a second time.
+    #[error("a record of section {0} is there twice")]
+    Twice(u16),
+}
+
+impl Table {
+    /// Every record, section by section; the same table gives the same records in the same order.
+    pub(crate) fn section_records(&self) -> impl Iterator<Item = SectionRecord<'_>> + Send {
+        // Without `..`: what is added to the table is added here.
+        let Self { cluster, proxies, routes, agents, clients, tokens, proposers, next_proxy, next_epoch } = self;
+        let single = cluster.iter().map(SectionRecord::Cluster).chain([SectionRecord::Counters(*next_proxy, *next_epoch)]);
+        single
+            .chain(proxies.iter().map(|(key, record)| SectionRecord::Proxy(key, record)))
+            .chain(agents.iter().map(|(key, record)| SectionRecord::Agent(key, record)))
+            .chain(routes.iter().map(|(key, record)| SectionRecord::Routes(key, record)))
+            .chain(clients.iter().map(|(key, record)| SectionRecord::Client(key, record)))
+            .chain(tokens.iter().map(|(key, record)| SectionRecord::Token(key, record)))
+            .chain(proposers.iter().map(|(key, record)| SectionRecord::Proposer(key, record)))
+    }
+
+    /// Puts one record of a section into a table that is being read.
+    ///
+    /// # Errors
+    /// [`SectionError`]
+    pub(crate) fn put_section_record(&mut self, section: u16, bytes: &[u8]) -> Result<(), SectionError> {
+        let replaced = match section {
+            2 => self.cluster.replace(read(section, bytes)?).is_some(),
+            3 => {
+                let earlier = (self.next_proxy, self.next_epoch);
+                (self.next_proxy, self.next_epoch) = read(section, bytes)?;
+                earlier != (0, 0)
+            }
+            4 => put(read(section, bytes)?, |key, record| self.proxies.insert(key, record)),
+            5 => put(read(section, bytes)?, |key, record| self.agents.insert(key, record)),
+            6 => put(read(section, bytes)?, |key, record| self.routes.insert(key, record)),
+            7 => put(read(section, bytes)?, |key, record| self.clients.insert(key, record)),
+            8 => put(read(section, bytes)?, |key, record| self.tokens.insert(key, record)),
+            9 => put(read(section, bytes)?, |key, record| self.proposers.insert(key, record)),
+            unknown => return Err(SectionError::Unknown(unknown)),
+        };
+        if replaced { Err(SectionError::Twice(section)) } else { Ok(()) }
+    }
+}
+
+fn append(record: &impl Serialize, out: &mut Vec<u8>) {
+    let taken = std::mem::take(out);
+    *out = postcard::to_extend(record, taken).expect("our records have no type that postcard refuses, and a vector grows");
+}
+
+fn read<T: DeserializeOwned>(section: u16, bytes: &[u8]) -> Result<T, SectionError> {
+    let garbled = |reason: String| SectionError::Garbled { section, reason };
+    match postcard::take_from_bytes(bytes) {
+        Ok((record, [])) => Ok(record),
+        Ok((_, rest)) => Err(garbled(format!("{} bytes are left over", rest.len()))),
+        Err(error) => Err(garbled(error.to_string())),
+    }
+}
+
+fn put<K, V>((key, record): (K, V), insert: impl FnOnce(K, V) -> Option<V>) -> bool {
+    insert(key, record).is_some()
+}
