@@ -17,7 +17,7 @@ use std::time::Duration;
 use network::{Network, config, first, has_lease, open, start, three, until};
 use power::{Image, Notes, Stopped, Writing, not_run};
 use warren_raft::disk::Space;
-use warren_raft::{AgentName, Disk, RoutingStore, SledDisk};
+use warren_raft::{AgentName, Disk, RoutingStore, SledDisk, SledVolume};
 
 /// How often the power fails, for each size of group.
 const ROUNDS: u64 = 6;
@@ -119,8 +119,8 @@ fn voted_in(store: &Path) -> u64 {
 async fn open_group(stores: &[PathBuf]) -> (Network, Vec<RoutingStore>) {
     let network = Network::default();
     let is_new = !stores[0].exists();
-    let disks: Vec<_> = stores.iter().map(|path| Arc::new(SledDisk::open(path).expect("a store that opens"))).collect();
-    let all = match <[Arc<SledDisk>; 3]>::try_from(disks.clone()) {
+    let disks: Vec<_> = stores.iter().map(|path| Arc::new(SledVolume::new(path))).collect();
+    let all = match <[Arc<SledVolume>; 3]>::try_from(disks.clone()) {
         Ok(disks) if is_new => three(&network, &disks).await,
         Err(disks) if is_new => vec![first(&network, config(1, &[]), disks[0].clone()).await],
         Ok(_) | Err(_) => {

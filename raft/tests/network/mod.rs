@@ -164,12 +164,12 @@ pub(crate) async fn enroll(store: &RoutingStore, role: TokenRole, token: TokenId
 }
 
 /// Three members that all vote, all with an epoch.
-pub(crate) async fn three<D: Disk>(network: &Network, disks: &[Arc<D>; 3]) -> Vec<RoutingStore> {
+pub(crate) async fn three<D: Volume>(network: &Network, disks: &[Arc<D>; 3]) -> Vec<RoutingStore> {
     three_with(network, disks, |config| config).await
 }
 
 /// The same with other settings; member 3 finds the leader through member 2.
-pub(crate) async fn three_with<D: Disk>(
+pub(crate) async fn three_with<D: Volume>(
     network: &Network,
     disks: &[Arc<D>; 3],
     adapt: fn(StoreConfig) -> StoreConfig,
