@@ -170,14 +170,14 @@ pub(crate) async fn enroll(store: &RoutingStore, role: TokenRole, token: TokenId
 }
 
 /// Three members that all vote, all with an epoch.
-pub(crate) async fn three(network: &Network, disks: &[Arc<MemoryDisk>; 3]) -> Vec<RoutingStore> {
+pub(crate) async fn three<D: Volume>(network: &Network, disks: &[Arc<D>; 3]) -> Vec<RoutingStore> {
     three_with(network, disks, |config| config).await
 }
 
 /// The same with other settings; member 3 finds the leader through member 2.
-pub(crate) async fn three_with(
+pub(crate) async fn three_with<D: Volume>(
     network: &Network,
-    disks: &[Arc<MemoryDisk>; 3],
+    disks: &[Arc<D>; 3],
     adapt: fn(StoreConfig) -> StoreConfig,
 ) -> Vec<RoutingStore> {
     let one = first(network, adapt(config(1, &[])), disks[0].clone()).await;
