@@ -26,8 +26,8 @@ pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, 
 pub use names::{AgentName, ClientName, NameError, Pattern, ProxyName, ServiceName};
 pub use store::offline;
 pub use store::{
-    Committed, DiskState, LeaseState, OpenError, Outage, ProposeError, ReadError, RoutingStore, SnapshotError, StoreConfig, StoreStatus,
-    Tuning,
+    Committed, DiskState, LeaseState, NotHandedOver, OpenError, Outage, ProposeError, ReadError, RoutingStore, SnapshotError, StoreConfig,
+    StoreStatus, TransferError, Tuning,
 };
 pub use table::{
     Agent, Client, Cluster, Proxy, ProxyState, Route, SectionError, Service, ServiceKind, Strategy, StrategyKind, Table, Token, TokenRole,

@@ -13,6 +13,7 @@ use super::log::LogStore;
 use super::records::{COMMITTED, FORMAT, ID, INCARNATION, LEVEL, PURGED, VOTE, decode, get_meta, put_meta};
 use super::runtime::scope;
 use super::state::{KnownLevel, StateMachine};
+use super::timing::ElectionTimes;
 use super::types::{Entry, LogId, Raft, Vote};
 use crate::disk::writer::{Durability, HANG, Writer};
 use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
@@ -67,13 +68,13 @@ async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft
 
 fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let election = millis(config.election_timeout);
+    let times = ElectionTimes::of(config).map_err(|error| OpenError::Settings(error.to_string()))?;
     let raft = Config {
         cluster_name: "warren".to_owned(),
         heartbeat_interval: millis(config.heartbeat),
-        election_timeout_min: election,
-        election_timeout_max: election.saturating_mul(2),
-        install_snapshot_timeout: election.saturating_mul(4).max(1_000),
+        election_timeout_min: millis(times.least),
+        election_timeout_max: millis(times.lease),
+        install_snapshot_timeout: millis(config.election_timeout).saturating_mul(4).max(1_000),
         max_payload_entries: MAX_ENTRIES,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(config.tuning.snapshot_after),
         snapshot_max_chunk_size: CHUNK_BYTES,
