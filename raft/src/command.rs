@@ -1,11 +1,11 @@
 //! What can change: the commands of the log, and what the table answers to each.
 //!
 //! A command is written once and read by every later version, so each variant has its number for good: postcard stores a
-//! variant as its position in the declaration. New ones go at the end; none is ever removed or moved.
+//! variant as its position in the declaration. New ones go at the end, with the next [`Level`]; none is ever removed or moved.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, ProxyId, Sequence, Timestamp, TokenId};
+use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
 use crate::names::{AgentName, Glob, Pattern, ProxyName};
 use crate::table::{Service, Strategy, TokenRole};
 
@@ -81,17 +81,42 @@ pub enum Command {
     Enroll(Enrollment),
     /// 9: how agents hold their tunnels.
     SetStrategy(Strategy),
-    /// 10: a proxy is to leave the cluster for good: it gets no epoch any more, and the leader sees to it that it votes no more and is
+    /// 10: every proxy knows this feature level: the commands of it may be written from now on. Applied only if that is so.
+    RaiseLevel {
+        /// The cluster's new level.
+        level: Level,
+    },
+    /// 11: a proxy is to leave the cluster for good: it gets no epoch any more, and the leader sees to it that it votes no more and is
     /// a member no more. The last proxy cannot.
     RemoveProxy {
         /// The proxy.
         proxy: ProxyId,
     },
-    /// 11: a proxy that was removed is no member any more: its record goes, its name is free, its id is refused for good.
+    /// 12: a proxy that was removed is no member any more: its record goes, its name is free, its id is refused for good.
     ForgetProxy {
         /// The proxy.
         proxy: ProxyId,
     },
+}
+
+impl Command {
+    /// Since which level the command exists. The leader writes it only when the cluster is there.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Bootstrap(_)
+            | Self::StartProxy(_)
+            | Self::ExpireProxy { .. }
+            | Self::RegisterRoute { .. }
+            | Self::WithdrawRoute { .. }
+            | Self::PublishServices { .. }
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. }
+            | Self::Enroll(_)
+            | Self::SetStrategy(_)
+            | Self::RaiseLevel { .. } => Level(1),
+            Self::RemoveProxy { .. } | Self::ForgetProxy { .. } => Level(2),
+        }
+    }
 }
 
 /// What creates a cluster.
@@ -132,6 +157,8 @@ pub struct ProxyStart {
     pub zone: String,
     /// Its version of warren.
     pub version: String,
+    /// The highest feature level that it knows; [`RoutingStore::live`](crate::RoutingStore::live) says it.
+    pub level: Level,
 }
 
 /// A token as it is created: the secret itself never enters the log.
@@ -247,13 +274,24 @@ pub enum Rejection {
     /// 16: a token with this id exists.
     #[error("a token with this id exists")]
     TokenExists,
-    /// 17: it was removed and is about to be forgotten.
+    /// 17: a proxy that does not know what the others write already.
+    #[error("this version of warren knows feature level {known} and the cluster is at {cluster}: update warren on this machine")]
+    LevelTooLow {
+        /// The highest that the proxy knows.
+        known: Level,
+        /// The cluster's.
+        cluster: Level,
+    },
+    /// 18: a level that a proxy of the cluster does not know.
+    #[error("proxy `{0}` does not know the feature level")]
+    LevelHeldBack(ProxyName),
+    /// 19: it was removed and is about to be forgotten.
     #[error("proxy {0} was removed from the cluster")]
     ProxyRemoved(ProxyId),
-    /// 18: it is the only proxy there is.
+    /// 20: it is the only proxy there is.
     #[error("it is the only proxy of the cluster")]
     LastProxy,
-    /// 19: to be forgotten it must first be removed.
+    /// 21: to be forgotten it must first be removed.
     #[error("proxy {0} was not removed")]
     NotRemoved(ProxyId),
 }

@@ -22,7 +22,7 @@ pub mod transport;
 
 pub use command::{Accepted, Command, Proposal, Rejection};
 pub use disk::{Disk, DiskDrive, MemoryDisk, SledDisk, SledVolume, Volume};
-pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, ProxyId, Sequence, Timestamp, TokenId};
+pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
 pub use names::{AgentName, ClientName, NameError, Pattern, ProxyName, ServiceName};
 pub use store::offline;
 pub use store::{

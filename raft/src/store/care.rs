@@ -26,7 +26,7 @@ const GRACE: u32 = 3;
 /// For so many tries to reach a leader nobody is handed over to again after that has failed.
 const RESPITE: u32 = 10;
 /// The shortest time between two looks.
-const LEAST_TICK: Duration = Duration::from_millis(10);
+pub(crate) const LEAST_TICK: Duration = Duration::from_millis(10);
 
 /// Expires the leases of proxies that have stopped to renew them.
 pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {

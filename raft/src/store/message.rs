@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::hand_over::NotHandedOver;
 use super::types::{LogId, TypeConfig};
 use crate::command::{Answers, Proposal};
-use crate::ids::{Epoch, ProxyId};
+use crate::ids::{Epoch, Level, ProxyId};
 use crate::membership::NotRemovable;
 
 /// A request to another member.
@@ -35,6 +35,19 @@ pub(crate) enum Request {
     Campaign(LogId),
     /// 7: `RequestVote` with the leader's consent: its lease is no reason to refuse.
     Succeed(VoteRequest<ProxyId>),
+}
+
+impl Request {
+    /// The number of `Append`.
+    pub(crate) const APPEND: u32 = 0;
+    /// The number of `Leader`.
+    pub(crate) const LEADER: u32 = 3;
+    /// The number of `Relayed`.
+    pub(crate) const RELAYED: u32 = 4;
+    /// How many kinds this version knows; the golden bytes hold it to the declaration.
+    pub(crate) const KINDS: u32 = 8;
+    /// How many kinds of [`LeaderRequest`].
+    pub(crate) const LEADER_KINDS: u32 = 5;
 }
 
 /// A request that only the leader can answer.
@@ -121,4 +134,13 @@ pub(crate) enum Refusal {
     /// 4: whoever asks was removed from the cluster.
     #[error("removed from the cluster")]
     Removed,
+    /// 5: a change that a proxy of the cluster does not know; the leader does not write it.
+    #[error("the cluster is at feature level {cluster}, below that of the change")]
+    AboveLevel {
+        /// The level that the leader knows of.
+        cluster: Level,
+    },
+    /// 6: a kind of request that this member's version does not know.
+    #[error("an unknown request")]
+    Unknown,
 }

@@ -10,7 +10,7 @@ use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
 use super::types::{Entry, LogId, Member, Membership, SnapshotMeta, Vote};
 use crate::command::{Accepted, Command, Proposal};
 use crate::golden::check;
-use crate::ids::{Epoch, Incarnation, ProxyId, Timestamp, TokenId};
+use crate::ids::{Epoch, Incarnation, Level, ProxyId, Timestamp, TokenId};
 use crate::membership::NotRemovable;
 
 fn log_id(index: u64) -> LogId {
@@ -94,6 +94,8 @@ fn the_bytes_of_responses() {
         Response::Refused(Refusal::Stopped),
         Response::Refused(Refusal::SnapshotMismatch { expected_id: "s".to_owned(), expected_offset: 300 }),
         Response::Refused(Refusal::Removed),
+        Response::Refused(Refusal::AboveLevel { cluster: Level(2) }),
+        Response::Refused(Refusal::Unknown),
         Response::Pong,
         Response::Campaigning,
         Response::Leader(LeaderAnswer::HandedOver(Ok(ProxyId(2)))),
@@ -146,6 +148,8 @@ const RESPONSES: &[&str] = &[
     "0402",
     "04030173ac02",
     "0404",
+    "040502",
+    "0406",
     "05",
     "06",
     "03040002",

@@ -26,6 +26,9 @@ mod failure;
 mod hand_over;
 mod health;
 mod lease_desk;
+mod levels;
+#[cfg(test)]
+mod levels_tests;
 mod living;
 mod log;
 mod message;

@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
+use super::levels::raise_level;
 use super::network::Network;
 use super::opening::Instance;
 use super::proposer::Proposer;
@@ -73,6 +74,7 @@ fn run(core: Arc<Core>, tasks: TaskTracker, stop: CancellationToken) -> Inner {
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(7, mind_the_majority(Arc::clone(core)));
-    inner.spawn(8, part_candidates(Arc::clone(core)));
+    inner.spawn(8, raise_level(Arc::clone(core), inner.proposer.clone()));
+    inner.spawn(9, part_candidates(Arc::clone(core)));
     inner
 }

@@ -26,7 +26,7 @@ use super::runtime::scope;
 use super::status::{Committed, LeaseState, StoreStatus};
 use super::types::Member;
 use crate::command::{Bootstrap, Command, ProxyStart};
-use crate::ids::{Incarnation, ProxyId};
+use crate::ids::{Incarnation, Level, ProxyId};
 use crate::table::Table;
 
 /// How long the first command of a group of one is waited for: it depends on nobody but the own disk.
@@ -117,6 +117,11 @@ impl RoutingStore {
         self.inner.core.disk.subscribe()
     }
 
+    /// The highest feature level that this member knows.
+    pub fn known_level(&self) -> Level {
+        self.inner.core.config.tuning.level
+    }
+
     /// The newest version of the table on this member. Never waits.
     pub fn table(&self) -> Arc<Table> {
         self.inner.core.published.table()
@@ -138,7 +143,10 @@ impl RoutingStore {
             biased;
             reason = self.stopped() => Err(ProposeError::Stopped(reason)),
             reason = self.unwritable(), if needs_disk => Err(ProposeError::Disk(reason)),
-            outcome = self.inner.proposer.propose(command, deadline) => outcome,
+            outcome = async {
+                self.inner.core.may_propose(&command)?;
+                self.inner.proposer.propose(command, deadline).await
+            } => outcome,
         }
     }
 
@@ -157,9 +165,10 @@ impl RoutingStore {
     }
 
     /// Starts this proxy's life in the table: proposes `StartProxy` with these particulars, keeps the lease renewed, and asks for a new epoch
-    /// whenever it was lost. Called again it begins a new life with the new particulars.
+    /// whenever it was lost. Called again it begins a new life with the new particulars. The feature level is the store's own.
     pub fn live(&self, start: ProxyStart) {
         let inner = &self.inner;
+        let start = ProxyStart { level: inner.core.config.tuning.level, ..start };
         let living = Living::new(Arc::clone(&inner.core), inner.proposer.clone(), start, inner.lease.clone());
         let life = inner.stop.child_token();
         if let Some(earlier) = inner.life.send_replace(Some(life.clone())) {

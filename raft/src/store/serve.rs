@@ -18,11 +18,13 @@ pub(crate) const STOPPED: Response = Response::Refused(Refusal::Stopped);
 impl Core {
     /// Answers one request of the member `from`.
     pub(crate) async fn serve(&self, from: ProxyId, request: &[u8]) -> Result<Response, Garbled> {
-        let request = postcard::from_bytes(request).map_err(|_| Garbled)?;
         // A group that was given up must not be heard: its leader may be of a higher term than ours.
         if self.published.table().has_removed(from) {
             return Ok(Response::Refused(Refusal::Removed));
         }
+        let Ok(request) = postcard::from_bytes(request) else {
+            return self.misread(from, request).map(Response::Refused).ok_or(Garbled);
+        };
         match request {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
@@ -85,6 +87,7 @@ impl Core {
         match request {
             LeaderRequest::Propose(_) if self.leases.is_deserted(Instant::now()) => Err(Refusal::NoQuorum),
             LeaderRequest::Propose(proposal) => {
+                self.may_write(&proposal)?;
                 let _shared = self.gate.read().await;
                 let written = self.engine.raft()?.client_write(proposal).await.map_err(|error| match error {
                     RaftError::APIError(ClientWriteError::ForwardToLeader(_) | ClientWriteError::ChangeMembershipError(_)) => {

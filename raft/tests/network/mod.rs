@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use warren_raft::command::{Bootstrap, Enrollment, NewToken, ProxyStart};
 use warren_raft::{
-    Accepted, ClusterId, Command, Incarnation, KeyHash, LeaseState, MemoryDisk, OpenError, ProxyId, RoutingStore, StoreConfig, Strategy,
-    StrategyKind, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning, Volume,
+    Accepted, ClusterId, Command, Incarnation, KeyHash, LeaseState, Level, MemoryDisk, OpenError, ProxyId, RoutingStore, StoreConfig,
+    Strategy, StrategyKind, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning, Volume,
 };
 
 /// Longest message that a member may send.
@@ -41,6 +41,11 @@ impl Network {
 
     pub(crate) fn unplug(&self, id: u64) {
         self.lock().members.remove(&ProxyId(id));
+    }
+
+    /// The way of a member to the others.
+    pub(crate) fn transport(&self, me: u64) -> Arc<dyn Transport> {
+        Arc::new(Plug { me: ProxyId(me), network: self.clone() })
     }
 
     /// Cuts a member off, both ways.
@@ -127,6 +132,7 @@ pub(crate) fn start(id: u64) -> ProxyStart {
         public_addresses: vec![format!("host-{id}:3024")],
         zone: String::new(),
         version: "0.1.0".to_owned(),
+        level: Level::CURRENT,
     }
 }
 
@@ -184,18 +190,19 @@ pub(crate) async fn enroll(store: &RoutingStore, role: TokenRole, token: TokenId
 }
 
 /// Three members that all vote, all with an epoch.
-pub(crate) async fn three(network: &Network, disks: &[Arc<MemoryDisk>; 3]) -> Vec<RoutingStore> {
+pub(crate) async fn three<D: Volume>(network: &Network, disks: &[Arc<D>; 3]) -> Vec<RoutingStore> {
     three_with(network, disks, |config| config).await
 }
 
 /// The same with other settings; member 3 finds the leader through member 2.
-pub(crate) async fn three_with(
+pub(crate) async fn three_with<D: Volume>(
     network: &Network,
-    disks: &[Arc<MemoryDisk>; 3],
+    disks: &[Arc<D>; 3],
     adapt: impl Fn(StoreConfig) -> StoreConfig,
 ) -> Vec<RoutingStore> {
     let one = first(network, adapt(config(1, &[])), disks[0].clone()).await;
-    let token = token(&one, TokenRole::Proxy, 2).await;
+    // One more than it takes, for tests that go on.
+    let token = token(&one, TokenRole::Proxy, 3).await;
     assert_eq!(enroll(&one, TokenRole::Proxy, token, "proxy-2", 2).await, Some(ProxyId(2)));
     let two = open(network, adapt(config(2, &[1])), disks[1].clone()).await;
     two.live(start(2));
