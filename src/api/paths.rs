@@ -20,6 +20,10 @@ pub enum Path {
     Tokens,
     /// POST: [`RevokeView`](super::RevokeView); on the admin socket only.
     Revoke(TokenId),
+    /// POST of a [`TransferRequest`](super::TransferRequest): [`TransferView`](super::TransferView); on the admin socket only.
+    Transfer,
+    /// POST of a [`RemovalRequest`](super::RemovalRequest): [`RemovalView`](super::RemovalView); on the admin socket only.
+    Removal,
 }
 
 impl Path {
@@ -31,6 +35,8 @@ impl Path {
             "/v1/routes" => Some(Self::Routes),
             "/v1/raft" => Some(Self::Raft),
             "/v1/tokens" => Some(Self::Tokens),
+            "/v1/raft/transfer" => Some(Self::Transfer),
+            "/v1/proxies/remove" => Some(Self::Removal),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
         }
     }
@@ -44,6 +50,8 @@ impl fmt::Display for Path {
             Self::Routes => f.pad("/v1/routes"),
             Self::Raft => f.pad("/v1/raft"),
             Self::Tokens => f.pad("/v1/tokens"),
+            Self::Transfer => f.pad("/v1/raft/transfer"),
+            Self::Removal => f.pad("/v1/proxies/remove"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
         }
     }

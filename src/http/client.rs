@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::api::{self, ErrorView};
+use crate::api::{self, Declined, DeclinedView, ErrorView};
 use crate::failure::Failure;
 
 /// How long a request may take, all in all.
@@ -43,6 +43,16 @@ pub enum ClientError {
     /// The proxy answered with a failure.
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// The proxy declined: it cannot be done as things are.
+    #[error("{message}")]
+    Declined {
+        /// The HTTP status.
+        status: StatusCode,
+        /// Why.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
     /// The proxy refused the request itself.
     #[error("the proxy refused: {message}")]
     Refused {
@@ -108,6 +118,9 @@ impl AdminClient {
         let (status, body) = timeout(self.deadline, self.send(method, path, body)).await.map_err(late)??;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| self.garbled(&error));
+        }
+        if let Ok(DeclinedView { declined: Declined { message, hint }, .. }) = serde_json::from_slice(&body) {
+            return Err(ClientError::Declined { status, message, hint });
         }
         Err(match serde_json::from_slice::<ErrorView>(&body) {
             Ok(view) => ClientError::Failed(view.error),

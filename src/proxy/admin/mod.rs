@@ -6,8 +6,10 @@
 mod health;
 mod parts;
 mod problems;
+mod removal;
 mod server;
 mod tokens;
+mod transfer;
 mod views;
 
 pub(super) use parts::AdminParts;
