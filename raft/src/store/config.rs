@@ -22,7 +22,7 @@ pub struct StoreConfig {
     pub seeds: Vec<(ProxyId, String)>,
     /// How often a leader shows itself.
     pub heartbeat: Duration,
-    /// How long a follower waits for it; the actual time is drawn between once and twice this.
+    /// How long a follower waits for it, more than three heartbeats; the actual time is drawn between once and 1.4 times this.
     pub election_timeout: Duration,
     /// Most voters.
     pub max_voters: usize,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::hand_over::NotHandedOver;
 use crate::command::Rejection;
 use crate::ids::Level;
 use crate::names::ProxyName;
@@ -43,6 +44,20 @@ fn names(held_back_by: &[ProxyName]) -> String {
     }
     let names: Vec<_> = held_back_by.iter().map(|name| format!("`{name}`")).collect();
     format!("update warren on {}", names.join(", "))
+}
+
+/// Why leadership was not transferred.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    /// The leader did not hand it over.
+    #[error(transparent)]
+    Refused(#[from] NotHandedOver),
+    /// No leader answered in time.
+    #[error("no leader answered within {0:?}")]
+    NoLeader(Duration),
+    /// The store has stopped.
+    #[error("the store has stopped: {0}")]
+    Stopped(String),
 }
 
 /// Why a read could not be confirmed.

@@ -13,6 +13,7 @@ use super::log::LogStore;
 use super::records::{COMMITTED, FORMAT, ID, INCARNATION, LEVEL, PURGED, VOTE, decode, get_meta, put_meta};
 use super::runtime::scope;
 use super::state::{KnownLevel, StateMachine};
+use super::timing::ElectionTimes;
 use super::types::{Entry, LogId, Raft, Vote};
 use crate::disk::writer::{Durability, HANG, Writer};
 use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
@@ -67,13 +68,13 @@ async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft
 
 fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let election = millis(config.election_timeout);
+    let times = ElectionTimes::of(config).map_err(|error| OpenError::Settings(error.to_string()))?;
     let raft = Config {
         cluster_name: "warren".to_owned(),
         heartbeat_interval: millis(config.heartbeat),
-        election_timeout_min: election,
-        election_timeout_max: election.saturating_mul(2),
-        install_snapshot_timeout: election.saturating_mul(4).max(1_000),
+        election_timeout_min: millis(times.least),
+        election_timeout_max: millis(times.lease),
+        install_snapshot_timeout: millis(config.election_timeout).saturating_mul(4).max(1_000),
         max_payload_entries: MAX_ENTRIES,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(config.tuning.snapshot_after),
         snapshot_max_chunk_size: CHUNK_BYTES,
@@ -86,26 +87,33 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
 
 /// Checks whose store it is and that its records can be read, and counts this opening.
 async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError> {
-    let found = writer.read(Identity::read).await?;
-    let (location, id) = (writer.location(), core.config.id);
-    if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
-        return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
-    }
-    if let Some(found) = found.level.filter(|found| *found > core.config.tuning.level) {
-        return Err(OpenError::Outdated { location, found, known: core.config.tuning.level });
-    }
-    if let Some(found) = found.id.filter(|found| *found != id) {
-        return Err(OpenError::OtherProxy { location, found, expected: id });
-    }
-    let known = core.config.opened.max(core.incarnation());
-    if found.incarnation < known {
-        return Err(OpenError::Reverted { location, found: found.incarnation, known });
-    }
-    let incarnation = Incarnation(found.incarnation.0 + 1);
+    let id = core.config.id;
+    let found = identity_of(writer, (id, core.config.opened.max(core.incarnation())), core.config.tuning.level).await?;
+    let incarnation = Incarnation(found.0 + 1);
     let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
     writer.write(batch, Durability::Flushed).await?;
     core.openings.send_replace(incarnation);
     Ok(incarnation)
+}
+
+/// Checks that it is the store of proxy `id`, opened no less often than is `known`, with nothing above `level` in it, and that its records can be
+/// read. Says how often it was opened.
+pub(crate) async fn identity_of(writer: &Writer, (id, known): (ProxyId, Incarnation), level: Level) -> Result<Incarnation, OpenError> {
+    let found = writer.read(Identity::read).await?;
+    let location = writer.location();
+    if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
+        return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
+    }
+    if let Some(found) = found.level.filter(|found| *found > level) {
+        return Err(OpenError::Outdated { location, found, known: level });
+    }
+    if let Some(found) = found.id.filter(|found| *found != id) {
+        return Err(OpenError::OtherProxy { location, found, expected: id });
+    }
+    if found.incarnation < known {
+        return Err(OpenError::Reverted { location, found: found.incarnation, known });
+    }
+    Ok(found.incarnation)
 }
 
 struct Identity {

@@ -10,13 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft::error::{InitializeError, RaftError};
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::core::Core;
-use super::error::{Garbled, ProposeError, ReadError};
+use super::error::{Garbled, ProposeError, ReadError, TransferError};
 use super::health::DiskState;
 use super::living::Living;
+use super::message::{LeaderAnswer, LeaderRequest};
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::records::encode;
@@ -188,6 +190,31 @@ impl RoutingStore {
             tracing::debug!(%error, "the group was not told that this proxy leaves");
         }
         self.inner.lease.send_replace(LeaseState::Lost);
+    }
+
+    /// Hands leadership over to this voter, or to whoever is best prepared, and returns who led before and who leads now. Writes wait
+    /// for as long as that takes; none is lost.
+    ///
+    /// # Errors
+    /// [`TransferError`]
+    pub async fn transfer_leadership(&self, to: Option<ProxyId>, deadline: Duration) -> Result<(ProxyId, ProxyId), TransferError> {
+        let core = &self.inner.core;
+        let until = Instant::now() + deadline;
+        let mut metrics = core.engine.metrics();
+        let transfer = async {
+            let known = timeout_at(until, metrics.wait_for(|metrics| metrics.current_leader.is_some())).await;
+            let from = known.ok().and_then(Result::ok).and_then(|metrics| metrics.current_leader);
+            let from = from.ok_or(TransferError::NoLeader(deadline))?;
+            match core.insist(&LeaderRequest::HandOver { from, to }, until).await {
+                Some(LeaderAnswer::HandedOver(outcome)) => Ok((from, outcome?)),
+                Some(_) | None => Err(TransferError::NoLeader(deadline)),
+            }
+        };
+        tokio::select! {
+            biased;
+            reason = self.stopped() => Err(TransferError::Stopped(reason)),
+            outcome = transfer => outcome,
+        }
     }
 
     /// Whether this proxy holds its lease.

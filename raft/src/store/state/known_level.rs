@@ -21,6 +21,7 @@ impl Default for KnownLevel {
 
 impl KnownLevel {
     /// Whether the member may go on with a cluster at this level; openraft stops if not.
+    #[expect(clippy::result_large_err, reason = "the type is openraft's")]
     pub(super) fn check(&self, cluster: Level) -> Result<(), StorageError> {
         Outdated::check(cluster, self.level).map_err(|outdated| {
             // openraft would say it in its own words.

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
-use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
+use openraft::{AnyError, OptionalSend, RaftSnapshotBuilder, StorageIOError};
 
 use super::image::Image;
 use super::known_level::KnownLevel;
@@ -37,6 +37,11 @@ impl StateMachine {
         Ok(machine)
     }
 
+    /// The state alone, for who does not run a member.
+    pub(crate) fn into_image(self) -> Image {
+        self.image
+    }
+
     /// Minds from now on what this member knows.
     pub(crate) fn minding(self, known: KnownLevel) -> Result<Self, OpenError> {
         let found = self.image.table.level();
@@ -48,18 +53,6 @@ impl StateMachine {
 
     fn publish(&self) {
         self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
-    }
-
-    fn apply_one(&mut self, entry: Entry) -> Applied {
-        self.image.last_applied = Some(entry.log_id);
-        match entry.payload {
-            EntryPayload::Blank => Applied::default(),
-            EntryPayload::Normal(proposal) => Applied(self.image.table.apply(&proposal)),
-            EntryPayload::Membership(membership) => {
-                self.image.membership = Membership::new(Some(entry.log_id), membership);
-                Applied::default()
-            }
-        }
     }
 }
 
@@ -77,7 +70,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     {
         let mut answers = Vec::new();
         for entry in entries {
-            answers.push(self.apply_one(entry));
+            answers.push(self.image.apply(entry));
             self.known.check(self.image.table.level())?;
         }
         self.publish();
@@ -119,12 +112,7 @@ pub(crate) struct Builder {
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
         let bytes = snapshots::encode(&self.image);
-        let meta = SnapshotMeta {
-            last_log_id: self.image.last_applied,
-            last_membership: self.image.membership.clone(),
-            // The state at one index is the same everywhere, and so is its snapshot.
-            snapshot_id: self.image.last_applied.map_or_else(|| "empty".to_owned(), |id| id.to_string()),
-        };
+        let meta = self.image.meta();
         snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(&meta, &error))?;
         Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) })
     }

@@ -6,6 +6,7 @@ mod golden;
 mod levels;
 mod repetition;
 mod routes_model;
+mod succession;
 
 use super::*;
 use crate::command::{Answers, Bootstrap, Command, Enrollment, NewToken, Proposal, ProxyStart};
