@@ -85,6 +85,13 @@ impl Table {
         }
     }
 
+    /// Forgets every route; when and where an agent was last seen stays.
+    pub(super) fn withdraw_all_routes(&mut self) {
+        for (agent, presence) in self.presences.clone().iter() {
+            self.put_presence(agent, Vec::new(), presence.seen);
+        }
+    }
+
     /// Puts what is known of an agent into a table that is being read, and returns what was there.
     pub(super) fn read_presence(&mut self, agent: AgentName, presence: Presence) -> Option<Presence> {
         self.census.moved(self.presences.get(&agent).map_or(&[], |known| known.routes.as_slice()), presence.routes.as_slice());

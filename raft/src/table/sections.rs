@@ -99,6 +99,17 @@ impl Table {
             .chain(proposers.iter().map(|(key, record)| SectionRecord::Proposer(key, record)))
     }
 
+    /// The bytes of all records as they are stored, without what frames them.
+    pub fn stored_bytes(&self) -> u64 {
+        let mut bytes = Vec::new();
+        let sizes = self.section_records().map(|record| {
+            bytes.clear();
+            record.write(&mut bytes);
+            bytes.len() as u64
+        });
+        sizes.sum()
+    }
+
     /// Puts one record of a section into a table that is being read.
     ///
     /// # Errors
