@@ -61,7 +61,12 @@ async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft
     // Another seed for each instance: two that draw the same time-outs would not learn from a tie.
     let seed = core.config.seed.wrapping_add(incarnation.0);
     let raft = scope(seed, Raft::new(core.config.id, config, core.network.clone(), log, machine)).await;
-    raft.map_err(|error| OpenError::Damaged { location: writer.location(), reason: error.to_string() })
+    let raft = raft.map_err(|error| OpenError::Damaged { location: writer.location(), reason: error.to_string() })?;
+    if raft.metrics().borrow().membership_config.membership().voter_ids().eq([core.config.id]) {
+        // Nobody else can lead, so there is nobody to wait for. An instance that has stopped says so by itself.
+        let _ = raft.trigger().elect().await;
+    }
+    Ok(raft)
 }
 
 fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
@@ -98,13 +103,25 @@ async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError
         return Err(OpenError::Reverted { location, found: found.incarnation, known });
     }
     let incarnation = Incarnation(found.incarnation.0 + 1);
-    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
+    let mut batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
+    batch.extend(found.vote.and_then(|vote| resigned(vote, id)).map(|vote| put_meta(VOTE, &vote)));
     writer.write(batch, Durability::Flushed).await?;
     core.openings.send_replace(incarnation);
     Ok(incarnation)
 }
 
+/// The vote of a member that led when its store was closed: it has the same term, and is elected anew if it is to lead.
+///
+/// openraft makes a member whose own vote was accepted the leader again at once, in the same term. But a leader's entry may be committed by its
+/// followers before it is on its own disk. After a loss of power it would lead without that entry, confirm reads without it, and write
+/// another one in its place under the same log id.
+fn resigned(vote: Vote, me: ProxyId) -> Option<Vote> {
+    let led = vote.committed && vote.leader_id().voted_for() == Some(me);
+    led.then(|| Vote { committed: false, ..vote })
+}
+
 struct Identity {
+    vote: Option<Vote>,
     format: Option<u32>,
     id: Option<ProxyId>,
     incarnation: Incarnation,
@@ -114,12 +131,12 @@ impl Identity {
     fn read(disk: &dyn Disk) -> Result<Self, DiskError> {
         let format = get_meta(disk, FORMAT)?;
         // What openraft reads itself is read here first, where damage still has a name.
-        get_meta::<Vote>(disk, VOTE)?;
+        let vote = get_meta(disk, VOTE)?;
         get_meta::<Option<LogId>>(disk, COMMITTED)?;
         get_meta::<LogId>(disk, PURGED)?;
         if let Some((_, record)) = disk.last(Space::Log)? {
             decode::<Entry>(disk, &record)?;
         }
-        Ok(Self { format, id: get_meta(disk, ID)?, incarnation: get_meta(disk, INCARNATION)?.unwrap_or_default() })
+        Ok(Self { vote, format, id: get_meta(disk, ID)?, incarnation: get_meta(disk, INCARNATION)?.unwrap_or_default() })
     }
 }
