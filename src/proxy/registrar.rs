@@ -154,7 +154,7 @@ impl Registrar {
                     let _ = self.store.disk().wait_for(|disk| *disk == DiskState::Writable).await;
                     continue;
                 }
-                Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::Stopped(_)) => return,
+                Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } | ProposeError::Stopped(_)) => return,
                 Err(error @ (ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::QueueFull(_))) => {
                     tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
                 }

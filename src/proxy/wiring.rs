@@ -215,6 +215,7 @@ impl Wiring {
             public_addresses: self.ground.sockets.public_addresses.clone(),
             zone: self.ground.proxy.zone.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            level: self.store.known_level(),
         }
     }
 }

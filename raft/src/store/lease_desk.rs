@@ -17,7 +17,8 @@ const DESERTED: u32 = 2;
 /// The grantor of this member, and since when a quorum has not confirmed that it leads.
 pub(crate) struct LeaseDesk {
     state: Mutex<State>,
-    /// An isolated leader grants nothing after this: its successor counts from when it was elected, which is no earlier.
+    /// An isolated leader grants nothing after this: its successor counts from when it was elected, which is no earlier, since for so long
+    /// nobody votes against a leader that was heard of.
     quorum_patience: Duration,
 }
 
@@ -27,9 +28,9 @@ struct State {
 }
 
 impl LeaseDesk {
-    pub(crate) fn new(lease: Duration, election_timeout: Duration) -> Self {
+    pub(crate) fn new(lease: Duration, leader_lease: Duration) -> Self {
         let state = Mutex::new(State { grantor: Grantor::new(lease), quorum: None });
-        Self { state, quorum_patience: election_timeout }
+        Self { state, quorum_patience: leader_lease }
     }
 
     /// Takes note of who leads, and of the epochs that are current.

@@ -160,7 +160,8 @@ fn is_urgent(command: &Command) -> bool {
         | Command::PublishServices { .. }
         | Command::CreateToken(_)
         | Command::Enroll(_)
-        | Command::SetStrategy(_) => false,
+        | Command::SetStrategy(_)
+        | Command::RaiseLevel { .. } => false,
     }
 }
 
@@ -170,12 +171,18 @@ async fn propose(core: &Core, number: u64, batch: Vec<Pending>) {
     let (commands, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|pending| (pending.command, pending.reply)).unzip();
     let proposal = Proposal { proposer: core.config.id, incarnation: core.incarnation(), number, at: (core.config.wall)(), commands };
     let Some(LeaderAnswer::Proposed { index, answers }) = core.insist(&LeaderRequest::Propose(proposal), until).await else { return };
-    if !core.applied_if_writable(index, until).await {
-        return;
-    }
+    let mut accepted = Vec::new();
     for (reply, answer) in replies.into_iter().zip(answers) {
-        // A caller may have given up.
-        let _ = reply.send(answer.map(|accepted| (index, accepted)));
+        match answer {
+            Ok(answer) => accepted.push((reply, answer)),
+            // There is nothing to wait for, and a proxy that is not taken in never applies anything. A caller may have given up.
+            Err(rejection) => drop(reply.send(Err(rejection))),
+        }
+    }
+    if !accepted.is_empty() && core.applied_if_writable(index, until).await {
+        for (reply, answer) in accepted {
+            let _ = reply.send(Ok((index, answer)));
+        }
     }
 }
 

@@ -142,7 +142,7 @@ pub(super) async fn push(send: &mut SendStream, message: &ProxyMessage) -> Ended
 
 fn not_committed(error: &ProposeError) -> Failure {
     let code = match error {
-        ProposeError::Rejected(_) => Code::Denied,
+        ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } => Code::Denied,
         ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => Code::NoQuorum,
         ProposeError::QueueFull(_) => Code::LimitReached,
     };
