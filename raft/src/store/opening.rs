@@ -99,7 +99,7 @@ async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError
     }
     let incarnation = Incarnation(found.incarnation.0 + 1);
     let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
-    writer.write(batch, Durability::Flushed).await?;
+    writer.write(batch, Durability::Sealed).await?;
     core.openings.send_replace(incarnation);
     Ok(incarnation)
 }
