@@ -140,6 +140,7 @@ impl Supervisor {
             | OpenError::Reverted { .. }
             | OpenError::Behind { .. }
             | OpenError::Format { .. }
+            | OpenError::Outdated { .. }
             | OpenError::Settings(_) => false,
         };
         if may_pass {

@@ -4,9 +4,10 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
-use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
+use openraft::{AnyError, OptionalSend, RaftSnapshotBuilder, StorageIOError};
 
 use super::image::Image;
+use super::known_level::KnownLevel;
 use super::published::Published;
 use super::snapshots;
 use crate::disk::writer::Writer;
@@ -18,6 +19,7 @@ pub(crate) struct StateMachine {
     image: Image,
     published: Arc<Published>,
     writer: Writer,
+    known: KnownLevel,
 }
 
 impl StateMachine {
@@ -30,25 +32,27 @@ impl StateMachine {
             })?,
             None => Image::default(),
         };
-        let machine = Self { image, published, writer };
+        let machine = Self { image, published, writer, known: KnownLevel::default() };
         machine.publish();
         Ok(machine)
     }
 
-    fn publish(&self) {
-        self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
+    /// The state alone, for who does not run a member.
+    pub(crate) fn into_image(self) -> Image {
+        self.image
     }
 
-    fn apply_one(&mut self, entry: Entry) -> Applied {
-        self.image.last_applied = Some(entry.log_id);
-        match entry.payload {
-            EntryPayload::Blank => Applied::default(),
-            EntryPayload::Normal(proposal) => Applied(self.image.table.apply(&proposal)),
-            EntryPayload::Membership(membership) => {
-                self.image.membership = Membership::new(Some(entry.log_id), membership);
-                Applied::default()
-            }
+    /// Minds from now on what this member knows.
+    pub(crate) fn minding(self, known: KnownLevel) -> Result<Self, OpenError> {
+        let found = self.image.table.level();
+        if found > known.level {
+            return Err(OpenError::Outdated { location: self.writer.location(), found, known: known.level });
         }
+        Ok(Self { known, ..self })
+    }
+
+    fn publish(&self) {
+        self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
     }
 }
 
@@ -64,7 +68,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let answers = entries.into_iter().map(|entry| self.apply_one(entry)).collect();
+        let mut answers = Vec::new();
+        for entry in entries {
+            answers.push(self.image.apply(entry));
+            self.known.check(self.image.table.level())?;
+        }
         self.publish();
         Ok(answers)
     }
@@ -81,6 +89,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let bytes = snapshot.into_inner();
         let image =
             snapshots::decode(&bytes).map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), AnyError::new(&error)))?;
+        self.known.check(image.table.level())?;
         snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(meta, &error))?;
         self.image = Image { last_applied: meta.last_log_id, membership: meta.last_membership.clone(), ..image };
         self.publish();
@@ -103,12 +112,7 @@ pub(crate) struct Builder {
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
         let bytes = snapshots::encode(&self.image);
-        let meta = SnapshotMeta {
-            last_log_id: self.image.last_applied,
-            last_membership: self.image.membership.clone(),
-            // The state at one index is the same everywhere, and so is its snapshot.
-            snapshot_id: self.image.last_applied.map_or_else(|| "empty".to_owned(), |id| id.to_string()),
-        };
+        let meta = self.image.meta();
         snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(&meta, &error))?;
         Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) })
     }

@@ -15,6 +15,15 @@ pub(crate) const MAX_SNAPSHOT_BYTES: usize = 256 * 1024 * 1024;
 
 /// Replaces the current snapshot: durable when this returns, and either the old or the new one whatever happens on the way.
 pub(crate) async fn save(writer: &Writer, meta: SnapshotMeta, bytes: &[u8]) -> Result<(), DiskError> {
+    replace(writer, meta, bytes, Vec::new()).await
+}
+
+/// Makes a snapshot of the state current, and in the same batch all of `also` true.
+pub(crate) async fn save_with(writer: &Writer, image: &Image, also: Vec<Change>) -> Result<(), DiskError> {
+    replace(writer, image.meta(), &encode(image), also).await
+}
+
+async fn replace(writer: &Writer, meta: SnapshotMeta, bytes: &[u8], also: Vec<Change>) -> Result<(), DiskError> {
     let current = writer.read(|disk| get_meta::<Description>(disk, SNAPSHOT)).await?;
     let generation = current.map_or(0, |current| current.generation + 1);
     // What an interrupted attempt may have left.
@@ -30,6 +39,7 @@ pub(crate) async fn save(writer: &Writer, meta: SnapshotMeta, bytes: &[u8]) -> R
     let description = Description { meta, generation, pieces, checksum: crc32fast::hash(bytes) };
     batch.push(put_meta(SNAPSHOT, &description));
     batch.push(Change::Remove(Space::Snapshot, piece_range(0, Some(generation))));
+    batch.extend(also);
     writer.write(batch, Durability::Flushed).await
 }
 
