@@ -98,7 +98,7 @@ async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError
     let vote = writer.read(|disk| get_meta::<Vote>(disk, VOTE)).await?;
     let mut batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
     batch.extend(vote.and_then(|vote| resigned(vote, id)).map(|vote| put_meta(VOTE, &vote)));
-    writer.write(batch, Durability::Flushed).await?;
+    writer.write(batch, Durability::Sealed).await?;
     core.openings.send_replace(incarnation);
     Ok(incarnation)
 }
