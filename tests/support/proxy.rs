@@ -189,7 +189,7 @@ impl Proxy {
         format!(
             "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = \"2s\"\n\
              [peer]\nlisten = {peer:?}\n[public]\nlisten = {public:?}\n\
-             [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"500ms\"\npromote_after = \"200ms\"\n\
+             [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
              [liveness]\nlease = \"2s\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
              [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n"
         )

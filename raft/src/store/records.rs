@@ -2,7 +2,7 @@
 //!
 //! | space | key | value |
 //! |---|---|---|
-//! | meta | `format`, `id`, `incarnation` | a number |
+//! | meta | `format`, `id`, `incarnation`, `level` | a number |
 //! | meta | `vote`, `committed`, `purged` | openraft's own |
 //! | meta | `snapshot` | the description of the current snapshot |
 //! | log | index, 8 bytes big-endian | the entry |
@@ -16,6 +16,8 @@ use crate::disk::{Change, Disk, DiskError, KeyRange, Operation, Space};
 pub(crate) const FORMAT: &[u8] = b"format";
 pub(crate) const ID: &[u8] = b"id";
 pub(crate) const INCARNATION: &[u8] = b"incarnation";
+/// The highest feature level that the log may need.
+pub(crate) const LEVEL: &[u8] = b"level";
 pub(crate) const VOTE: &[u8] = b"vote";
 pub(crate) const COMMITTED: &[u8] = b"committed";
 pub(crate) const PURGED: &[u8] = b"purged";

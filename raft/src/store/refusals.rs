@@ -26,7 +26,7 @@ impl Transport for Nowhere {
     }
 }
 
-fn config(id: u64) -> StoreConfig {
+pub(super) fn config(id: u64) -> StoreConfig {
     StoreConfig {
         id: ProxyId(id),
         opened: Incarnation(0),

@@ -5,6 +5,7 @@
 //! are made, and a snapshot costs nothing.
 
 mod apply;
+mod levels;
 mod proxies;
 mod records;
 mod routes;

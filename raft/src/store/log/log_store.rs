@@ -12,7 +12,8 @@ use openraft::{AnyError, LogState, OptionalSend, RaftLogReader, StorageIOError};
 use super::tail::Tail;
 use crate::disk::writer::{Durability, Writer};
 use crate::disk::{Change, DiskError, Space};
-use crate::store::records::{COMMITTED, PURGED, VOTE, decode, encode, get_meta, log_key, log_range, put_meta};
+use crate::store::levels::raised_by;
+use crate::store::records::{COMMITTED, LEVEL, PURGED, VOTE, decode, encode, get_meta, log_key, log_range, put_meta};
 use crate::store::types::{Entry, LogId, StorageError, TypeConfig, Vote};
 
 /// Most bytes of entries in one answer to openraft, and so in one message to a peer, unless a single entry has more.
@@ -132,6 +133,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     {
         let mut batch = Vec::new();
         for entry in entries {
+            if let Some(level) = raised_by(&entry) {
+                // With the entry itself: what comes behind it may be of that level, and a member that does not know it must not begin to read.
+                batch.push(put_meta(LEVEL, &level));
+            }
             let record = encode(&entry);
             let (key, bytes) = (log_key(entry.log_id.index), record.len());
             batch.push(Change::Put(Space::Log, key, record));

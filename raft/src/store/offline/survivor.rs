@@ -9,7 +9,7 @@ use super::recovery::{Dropped, LogEnd, Recovery, Vote as Voting};
 use super::rewrite::{beginning, group_of_one, rewrite};
 use crate::disk::writer::Writer;
 use crate::disk::{Disk, DiskDrive, DiskError, Space, Volume};
-use crate::ids::{Incarnation, ProxyId, Timestamp};
+use crate::ids::{Incarnation, Level, ProxyId, Timestamp};
 use crate::store::opening::identity_of;
 use crate::store::records::{VOTE, damaged, decode, get_meta, log_range};
 use crate::store::state::{Image, Published, StateMachine};
@@ -46,7 +46,7 @@ impl Survivor {
     }
 
     async fn read(writer: Writer, (me, opened): (ProxyId, Incarnation)) -> Result<Self, RecoverError> {
-        identity_of(&writer, (me, opened)).await?;
+        identity_of(&writer, (me, opened), Level::CURRENT).await?;
         let mut image = StateMachine::load(writer.clone(), Arc::new(Published::default())).await?.into_image();
         apply_log(&writer, &mut image).await?;
         let vote: Option<Vote> = writer.read(|disk| get_meta(disk, VOTE)).await?;

@@ -7,6 +7,7 @@ use openraft::storage::RaftStateMachine;
 use openraft::{AnyError, OptionalSend, RaftSnapshotBuilder, StorageIOError};
 
 use super::image::Image;
+use super::known_level::KnownLevel;
 use super::published::Published;
 use super::snapshots;
 use crate::disk::writer::Writer;
@@ -18,6 +19,7 @@ pub(crate) struct StateMachine {
     image: Image,
     published: Arc<Published>,
     writer: Writer,
+    known: KnownLevel,
 }
 
 impl StateMachine {
@@ -30,7 +32,7 @@ impl StateMachine {
             })?,
             None => Image::default(),
         };
-        let machine = Self { image, published, writer };
+        let machine = Self { image, published, writer, known: KnownLevel::default() };
         machine.publish();
         Ok(machine)
     }
@@ -38,6 +40,15 @@ impl StateMachine {
     /// The state alone, for who does not run a member.
     pub(crate) fn into_image(self) -> Image {
         self.image
+    }
+
+    /// Minds from now on what this member knows.
+    pub(crate) fn minding(self, known: KnownLevel) -> Result<Self, OpenError> {
+        let found = self.image.table.level();
+        if found > known.level {
+            return Err(OpenError::Outdated { location: self.writer.location(), found, known: known.level });
+        }
+        Ok(Self { known, ..self })
     }
 
     fn publish(&self) {
@@ -57,7 +68,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let answers = entries.into_iter().map(|entry| self.image.apply(entry)).collect();
+        let mut answers = Vec::new();
+        for entry in entries {
+            answers.push(self.image.apply(entry));
+            self.known.check(self.image.table.level())?;
+        }
         self.publish();
         Ok(answers)
     }
@@ -74,6 +89,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let bytes = snapshot.into_inner();
         let image =
             snapshots::decode(&bytes).map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), AnyError::new(&error)))?;
+        self.known.check(image.table.level())?;
         snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(meta, &error))?;
         self.image = Image { last_applied: meta.last_log_id, membership: meta.last_membership.clone(), ..image };
         self.publish();

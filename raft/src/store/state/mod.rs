@@ -2,12 +2,14 @@
 
 pub(crate) mod codec;
 mod image;
+mod known_level;
 mod machine;
 mod published;
 pub(crate) mod snapshots;
 
 pub use codec::SnapshotError;
 pub(crate) use image::Image;
+pub(crate) use known_level::KnownLevel;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
 pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;
