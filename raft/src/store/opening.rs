@@ -20,7 +20,7 @@ use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
 use crate::ids::{Incarnation, Level, ProxyId};
 
 /// The format of the store's records that this version writes.
-const CURRENT_FORMAT: u32 = 1;
+pub(crate) const CURRENT_FORMAT: u32 = 1;
 /// Bytes per piece of a snapshot on its way to a peer.
 const CHUNK_BYTES: u64 = 48 * 1024;
 /// Most entries in one message to a peer; their bytes are bounded by the log's reader.
