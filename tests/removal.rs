@@ -37,7 +37,8 @@ fn on(home: &Path, proxy: &Proxy, name: &str, line: &str) -> Ended {
 
 fn ours(proxy: &Proxy, name: &str, line: &str) -> String {
     let (config, data_dir) = (proxy.config(), proxy.data_dir());
-    let own = [("config.toml", config.to_str().expect("text")), ("/var/lib/warren", data_dir.to_str().expect("text")), ("proxy-3", name)];
+    // The name first: it may be part of the paths.
+    let own = [("proxy-3", name), ("config.toml", config.to_str().expect("text")), ("/var/lib/warren", data_dir.to_str().expect("text"))];
     adapted(line, &own)
 }
 

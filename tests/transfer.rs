@@ -14,7 +14,7 @@ const HEADING: &str = "## Moving leadership";
 /// Runs a line of the README's on the machine of `proxy`, about the proxy `name`.
 fn on(cluster: &Cluster, proxy: &Proxy, name: &str, line: &str) -> Ended {
     let config = proxy.config();
-    shell(cluster.home(), &adapted(line, &[("config.toml", config.to_str().expect("text")), ("proxy-2", name)]))
+    shell(cluster.home(), &adapted(line, &[("proxy-2", name), ("config.toml", config.to_str().expect("text"))]))
 }
 
 #[test]

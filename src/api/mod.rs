@@ -10,6 +10,7 @@ mod proxies;
 mod raft;
 mod recovery;
 mod routes;
+mod saved;
 mod schema;
 mod status;
 #[cfg(test)]
@@ -20,11 +21,12 @@ mod transfer;
 
 pub use agents::{AgentRow, AgentsView, ServiceRow};
 pub use error::{Declined, DeclinedView, ErrorView};
-pub use paths::Path;
+pub use paths::{Freshness, Path};
 pub use proxies::{ProxiesView, ProxyView, RemovalRequest, RemovalView};
 pub use raft::{RaftState, RaftView};
 pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};
+pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
 pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use time::Time;

@@ -15,6 +15,8 @@ pub enum Path {
     Routes,
     /// GET: [`RaftView`](super::RaftView); on the admin socket only.
     Raft,
+    /// GET: a snapshot, bytes that [`warren_raft::saved::Reader`] reads; it holds the authority's key, so on the admin socket only.
+    Snapshot(Freshness),
     /// GET: [`TokensView`](super::TokensView); POST of a [`TokenRequest`](super::TokenRequest):
     /// [`TokenCreated`](super::TokenCreated). On the admin socket only.
     Tokens,
@@ -26,6 +28,15 @@ pub enum Path {
     Removal,
 }
 
+/// How new a snapshot must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// It has everything that was acknowledged before it was asked for.
+    Confirmed,
+    /// What the asked proxy happens to know.
+    Stale,
+}
+
 impl Path {
     /// What a request's path means; `None` when it means nothing.
     pub fn parse(path: &str) -> Option<Self> {
@@ -34,6 +45,8 @@ impl Path {
             "/v1/agents" => Some(Self::Agents),
             "/v1/routes" => Some(Self::Routes),
             "/v1/raft" => Some(Self::Raft),
+            "/v1/raft/snapshot/confirmed" => Some(Self::Snapshot(Freshness::Confirmed)),
+            "/v1/raft/snapshot/stale" => Some(Self::Snapshot(Freshness::Stale)),
             "/v1/tokens" => Some(Self::Tokens),
             "/v1/raft/transfer" => Some(Self::Transfer),
             "/v1/proxies/remove" => Some(Self::Removal),
@@ -49,6 +62,8 @@ impl fmt::Display for Path {
             Self::Agents => f.pad("/v1/agents"),
             Self::Routes => f.pad("/v1/routes"),
             Self::Raft => f.pad("/v1/raft"),
+            Self::Snapshot(Freshness::Confirmed) => f.pad("/v1/raft/snapshot/confirmed"),
+            Self::Snapshot(Freshness::Stale) => f.pad("/v1/raft/snapshot/stale"),
             Self::Tokens => f.pad("/v1/tokens"),
             Self::Transfer => f.pad("/v1/raft/transfer"),
             Self::Removal => f.pad("/v1/proxies/remove"),

@@ -46,6 +46,7 @@ mod refusals;
 mod removal;
 mod routing_store;
 mod runtime;
+pub mod saved;
 mod serve;
 mod state;
 mod status;

@@ -12,7 +12,7 @@ use super::message::{LeaderAnswer, LeaderRequest, Refusal};
 use super::routing_store::RoutingStore;
 use crate::command::Command;
 use crate::ids::ProxyId;
-use crate::membership::{NotRemovable, may_remove};
+use crate::membership::{NotRemovable, is_majority, may_remove};
 
 impl Core {
     /// Whether the group, as this leader sees it now, can do without a proxy.
@@ -27,6 +27,9 @@ impl Core {
         let mut up = self.signs_of_life(&metrics, others.collect()).await;
         up.retain(|id| super::hand_over::lag(&metrics, *id).is_none_or(|lag| lag <= CAUGHT_UP));
         up.insert(metrics.id);
+        if !is_majority(membership.get_joint_config(), &up) {
+            return Err(Refusal::NoQuorum);
+        }
         Ok(may_remove(proxy, &membership.voter_ids().collect(), &up))
     }
 }
