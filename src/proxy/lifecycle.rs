@@ -112,21 +112,22 @@ impl RunningProxy {
         self.0.store.failed().await
     }
 
-    /// Goes away in good order: unready first, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`. Returns how
+    /// Goes away in good order: unready first, another voter leads, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`. Returns how
     /// many streams were cut.
     pub async fn drain(self, hurry: impl Future<Output = ()>) -> u64 {
         self.0.leaving.cancel();
-        let mut hurry = std::pin::pin!(hurry);
-        tokio::select! {
-            () = self.hand_over() => {}
-            () = &mut hurry => return self.cut().await,
-        }
         tracing::info!(streams = self.0.metrics.streams(), tunnels = self.0.tunnels.all().len(), "draining");
+        let in_order = async {
+            self.hand_over().await;
+            self.drained().await;
+        };
         tokio::select! {
-            () = self.drained() => {}
-            () = hurry => {}
+            () = in_order => {}
+            () = hurry => tracing::info!("stopping at once"),
         }
-        self.cut().await
+        let cut = self.0.metrics.streams();
+        self.stop().await;
+        cut
     }
 
     /// Resolves when the proxy belongs to the cluster no more.
@@ -143,12 +144,6 @@ impl RunningProxy {
         let (path, noted) = (self.0.dir.path().to_owned(), self.0.dir.mark_removed());
         self.drain(hurry).await;
         noted.map(|()| path)
-    }
-
-    async fn cut(self) -> u64 {
-        let cut = self.0.metrics.streams();
-        self.stop().await;
-        cut
     }
 
     /// Has another voter lead before this one goes: that costs writes milliseconds, where its loss would cost an election.
