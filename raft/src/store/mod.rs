@@ -49,6 +49,8 @@ mod serve;
 mod state;
 mod status;
 mod supervisor;
+#[cfg(test)]
+mod synced;
 mod timing;
 mod types;
 
