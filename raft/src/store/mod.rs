@@ -45,6 +45,7 @@ mod records;
 mod refusals;
 mod routing_store;
 mod runtime;
+pub mod saved;
 mod serve;
 mod state;
 mod status;

@@ -23,6 +23,8 @@ use super::proposer::Proposer;
 use super::reader::Reader;
 use super::records::encode;
 use super::runtime::scope;
+use super::saved::Export;
+use super::state::Image;
 use super::status::{Committed, LeaseState, StoreStatus};
 use super::types::Member;
 use crate::command::{Bootstrap, Command, ProxyStart};
@@ -162,6 +164,14 @@ impl RoutingStore {
             reason = self.unwritable() => Err(ReadError::Disk(reason)),
             outcome = self.inner.reader.confirm(deadline) => outcome,
         }
+    }
+
+    /// The newest state of this member, to be kept outside of it. What must be in it is to be [confirmed](Self::confirm) before.
+    pub fn export(&self) -> Export {
+        let core = &self.inner.core;
+        let membership = core.engine.metrics().borrow().membership_config.as_ref().clone();
+        let (table, last_applied) = core.published.newest();
+        Export::new(Image { last_applied, membership, table: Table::clone(&table) })
     }
 
     /// Starts this proxy's life in the table: proposes `StartProxy` with these particulars, keeps the lease renewed, and asks for a new epoch
