@@ -5,6 +5,7 @@
 
 mod error;
 mod memory;
+mod pieces;
 mod sled;
 #[cfg(test)]
 mod tests;
