@@ -2,6 +2,9 @@
 
 use crate::api::{ProxyRow, ProxyState, StatusProblem};
 
+/// A proxy that keeps the cluster from a higher feature level.
+const HELD_BACK: &str = "feature_level_held_back";
+
 /// The problems that these proxies show. `voters` is how many there are and how many of them are up.
 pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64)) -> Vec<StatusProblem> {
     let mut problems = Vec::new();
@@ -41,7 +44,18 @@ pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64
             }
         }
     }
+    let newest = proxies.iter().filter_map(|row| row.feature_level).max();
+    for row in proxies.iter().filter(|row| row.feature_level.is_some() && row.feature_level < newest) {
+        let message = format!("proxy `{}` is of an older version: what the newer ones can do more waits for it", row.name);
+        add(HELD_BACK, message, format!("update warren on the machine of `{}`; until then nothing is lost", row.name));
+    }
     problems
+}
+
+/// Whether nothing is wrong. An update under way is nothing wrong: whoever waits for a healthy cluster between two proxies must not wait for the
+/// last of them.
+pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
+    problems.iter().all(|problem| problem.code == HELD_BACK)
 }
 
 /// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.
@@ -76,7 +90,21 @@ mod tests {
             agents: 0,
             streams: None,
             version: String::new(),
+            feature_level: Some(2),
         }
+    }
+
+    #[test]
+    fn an_older_proxy_is_named_and_nothing_is_wrong() {
+        let (newer, mut older, mut new) =
+            (row(ProxyState::Healthy, "a:1"), row(ProxyState::Healthy, "a:2"), row(ProxyState::Healthy, "a:3"));
+        (older.feature_level, older.name, new.feature_level) = (Some(1), "old".parse().expect("a name"), None);
+        let found = problems(&[newer.clone(), older.clone(), new], true, (3, 3));
+        assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["feature_level_held_back"]);
+        assert!(found[0].message.contains("`old`"), "{found:?}");
+        assert!(is_healthy(&found));
+        older.state = ProxyState::Down;
+        assert!(!is_healthy(&problems(&[newer, older], true, (3, 3))));
     }
 
     #[test]
