@@ -44,9 +44,9 @@ impl Request {
     /// The number of `Relayed`.
     pub(crate) const RELAYED: u32 = 4;
     /// How many kinds this version knows; the golden bytes hold it to the declaration.
-    pub(crate) const KINDS: u32 = 6;
+    pub(crate) const KINDS: u32 = 8;
     /// How many kinds of [`LeaderRequest`].
-    pub(crate) const LEADER_KINDS: u32 = 3;
+    pub(crate) const LEADER_KINDS: u32 = 4;
 }
 
 /// A request that only the leader can answer.
