@@ -50,6 +50,8 @@ mod serve;
 mod state;
 mod status;
 mod supervisor;
+#[cfg(test)]
+mod synced;
 mod timing;
 mod types;
 
