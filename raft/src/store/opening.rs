@@ -110,7 +110,7 @@ async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError
 /// another one in its place under the same log id.
 fn resigned(vote: Vote, me: ProxyId) -> Option<Vote> {
     let led = vote.committed && vote.leader_id().voted_for() == Some(me);
-    led.then(|| Vote { committed: false, ..vote })
+    led.then_some(Vote { committed: false, ..vote })
 }
 
 /// Checks that it is the store of proxy `id`, opened no less often than is `known`, with nothing above `level` in it, and that its records can be
