@@ -20,7 +20,7 @@ use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
 use crate::ids::{Incarnation, Level, ProxyId};
 
 /// The format of the store's records that this version writes.
-const CURRENT_FORMAT: u32 = 1;
+pub(crate) const CURRENT_FORMAT: u32 = 1;
 /// Bytes per piece of a snapshot on its way to a peer.
 const CHUNK_BYTES: u64 = 48 * 1024;
 /// Most entries in one message to a peer; their bytes are bounded by the log's reader.
@@ -98,7 +98,7 @@ async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError
     let vote = writer.read(|disk| get_meta::<Vote>(disk, VOTE)).await?;
     let mut batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
     batch.extend(vote.and_then(|vote| resigned(vote, id)).map(|vote| put_meta(VOTE, &vote)));
-    writer.write(batch, Durability::Flushed).await?;
+    writer.write(batch, Durability::Sealed).await?;
     core.openings.send_replace(incarnation);
     Ok(incarnation)
 }
