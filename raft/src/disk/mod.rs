@@ -8,6 +8,7 @@ mod error;
 mod fence;
 mod guard;
 mod memory;
+mod pieces;
 mod room;
 mod sled;
 #[cfg(test)]

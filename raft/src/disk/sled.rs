@@ -1,9 +1,9 @@
 //! The production disk: one sled tree, and the fdatasync that sled does not do.
 //!
 //! sled 0.34 writes into three places. Its log is the file `db`, made "stable" with `sync_file_range`, which leaves the drive's cache
-//! and the file's metadata behind; so each flush is followed by `fdatasync` of that file. Records larger than its segments become
-//! files in `blobs/`, which it never syncs; each is synced once here. Snapshots of its page table, `snap.*`, are synced by sled but
-//! their names are not; the directory is synced whenever its listing changed.
+//! and the file's metadata behind; so each flush is followed by `fdatasync` of that file. Nodes larger than a quarter of its
+//! segments become files in `blobs/`, which it never syncs: none becomes that large, for large values are [cut](super::pieces). Snapshots of its
+//! page table, `snap.*`, are synced by sled but their names are not; the directory is synced whenever its listing changed.
 //!
 //! Beside the database lies its [fence](super::fence). Before each write the [room](super::room) is looked at, a panic of sled stays
 //! [inside](super::guard), and what an opening reads comes [from the disk](super::cold).
@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, mpsc};
@@ -21,6 +20,7 @@ use std::time::Duration;
 use super::cold::forget_cached;
 use super::fence::{self, Fence, Noted};
 use super::guard::contain;
+use super::pieces;
 use super::room::{LEAST, Room, is_full};
 use super::{Change, Disk, DiskError, Fault, KeyRange, OpenError, Operation, Record, Space};
 
@@ -39,20 +39,14 @@ const FLUSHES: &[u8] = b"\xffflushes";
 pub struct SledDisk {
     path: PathBuf,
     open: RwLock<Option<sled::Db>>,
-    synced: Mutex<Synced>,
+    /// The names in the directory that are known to be on the platter.
+    synced: Mutex<BTreeSet<OsString>>,
     fence: Mutex<Fence>,
     flushes: AtomicU64,
     /// Whether sled has given an error: then it may not be waited for.
     failed: AtomicBool,
     /// Whether it did not close, and holds its files as long as this process runs.
     abandoned: AtomicBool,
-}
-
-/// What is known to be on the platter besides the records.
-#[derive(Default)]
-struct Synced {
-    top: BTreeSet<OsString>,
-    blobs: BTreeSet<OsString>,
 }
 
 impl SledDisk {
@@ -105,28 +99,14 @@ impl SledDisk {
         }
     }
 
-    /// Syncs sled's log, its new blobs, and the directories in which names have appeared.
+    /// Syncs sled's log, and the directory when names have appeared in it.
     fn sync_files(&self) -> io::Result<()> {
         File::open(self.path.join("db"))?.sync_data()?;
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
-        let blob_directory = self.path.join("blobs");
-        let blobs = listing(&blob_directory)?;
-        for blob in blobs.difference(&synced.blobs) {
-            match File::open(blob_directory.join(blob)) {
-                Ok(file) => file.sync_all()?,
-                // sled's collector has removed it meanwhile: nothing refers to it.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if blobs != synced.blobs {
-            File::open(&blob_directory)?.sync_all()?;
-            synced.blobs = blobs;
-        }
         let top = listing(&self.path)?;
-        if top != synced.top {
+        if top != *synced {
             File::open(&self.path)?.sync_all()?;
-            synced.top = top;
+            *synced = top;
         }
         Ok(())
     }
@@ -181,16 +161,15 @@ impl Disk for SledDisk {
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
-        self.with(Operation::Read, |db| Ok(db.get(full_key(space, key))?.map(|value| value.to_vec())))
+        self.with(Operation::Read, |db| pieces::get(db, space, key))
     }
 
     fn range(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Record>, DiskError> {
-        self.with(Operation::Read, |db| db.range(full_range(space, range)).take(limit).map(|record| Ok(plain(record?))).collect())
+        self.with(Operation::Read, |db| pieces::range(db, space, range, limit))
     }
 
     fn last(&self, space: Space) -> Result<Option<Record>, DiskError> {
-        let whole = KeyRange { start: Vec::new(), end: None };
-        self.with(Operation::Read, |db| Ok(db.range(full_range(space, &whole)).next_back().transpose()?.map(plain)))
+        self.with(Operation::Read, |db| pieces::last(db, space))
     }
 
     fn write(&self, batch: &[Change]) -> Result<(), DiskError> {
@@ -199,12 +178,8 @@ impl Disk for SledDisk {
             let mut whole = sled::Batch::default();
             for change in batch {
                 match change {
-                    Change::Put(space, key, value) => whole.insert(full_key(*space, key), value.as_slice()),
-                    Change::Remove(space, range) => {
-                        for key in db.range(full_range(*space, range)).keys() {
-                            whole.remove(key?);
-                        }
-                    }
+                    Change::Put(space, key, value) => pieces::put(db, &mut whole, (*space, key), value)?,
+                    Change::Remove(space, range) => pieces::remove(db, &mut whole, *space, range)?,
                 }
             }
             db.apply_batch(whole)
@@ -315,23 +290,4 @@ fn open_once(path: &Path) -> Result<sled::Db, OpenError> {
 
 fn listing(directory: &Path) -> io::Result<BTreeSet<OsString>> {
     std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
-}
-
-fn full_key(space: Space, key: &[u8]) -> Vec<u8> {
-    let mut full = Vec::with_capacity(1 + key.len());
-    full.push(space.number());
-    full.extend_from_slice(key);
-    full
-}
-
-fn full_range(space: Space, range: &KeyRange) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
-    let start = full_key(space, &range.start);
-    let end = range.end.as_ref().map_or_else(|| vec![space.number() + 1], |end| full_key(space, end));
-    // An empty range the wrong way round is no range at all; sled would panic on it.
-    let end = end.max(start.clone());
-    (Bound::Included(start), Bound::Excluded(end))
-}
-
-fn plain((key, value): (sled::IVec, sled::IVec)) -> Record {
-    (key[1..].to_vec(), value.to_vec())
 }

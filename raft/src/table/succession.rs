@@ -33,6 +33,6 @@ impl Table {
         self.next_proxy = (self.next_proxy / STRIDE + 1) * STRIDE + 1;
         self.proxies.clear();
         self.proposers.clear();
-        self.routes.clear();
+        self.withdraw_all_routes();
     }
 }
