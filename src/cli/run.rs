@@ -63,7 +63,7 @@ async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliEr
     };
     if let Some(reason) = failed {
         running.stop().await;
-        return Err(anyhow::anyhow!("the routing store failed: {reason}").into());
+        return Err(CliError::Store(reason));
     }
     let cut_streams = running.drain(signals.stop()).await;
     tracing::info!(cut_streams, "proxy stopped");

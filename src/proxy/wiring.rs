@@ -109,6 +109,7 @@ impl Wiring {
         self.store.live(self.particulars());
         let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
+        tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
         Ok(RunningProxy::new(Parts {
             id: ground.membership.member.id,
             store,

@@ -67,12 +67,12 @@ impl Supervisor {
                 }
                 End::Disk(error) => {
                     self.fail(error.to_string());
-                    instance.close().await;
+                    instance.abandon().await;
                     return;
                 }
                 End::Failed(reason) => {
                     self.fail(reason);
-                    instance.close().await;
+                    instance.abandon().await;
                     return;
                 }
             };
