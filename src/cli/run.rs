@@ -83,7 +83,7 @@ async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliEr
     match end {
         End::Failed(reason) => {
             running.stop().await;
-            return Err(anyhow::anyhow!("the routing store failed: {reason}").into());
+            return Err(CliError::Store(reason));
         }
         End::Removed => {
             tracing::warn!("this proxy was removed from the cluster");

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use warren_raft::{Incarnation, ProxyId};
 
 use crate::identity::files::{self, Access, DirLock, LockError};
@@ -147,7 +149,12 @@ impl DataDir {
 
     /// Notes how often the store was opened.
     pub(super) fn save_opened(&self, opened: Incarnation) -> Result<(), StoreError> {
-        files::write(&self.opened_path(), opened.to_string().as_bytes(), Access::Public)
+        self.opened_note().save(opened)
+    }
+
+    /// Where that is noted.
+    pub(super) fn opened_note(&self) -> OpenedNote {
+        OpenedNote(self.opened_path())
     }
 
     /// Notes which member this is.
@@ -167,6 +174,28 @@ impl DataDir {
 
     fn member_path(&self) -> PathBuf {
         self.path.join("member.json")
+    }
+}
+
+/// Where it is noted how often the store was opened.
+#[derive(Clone, Debug)]
+pub(super) struct OpenedNote(PathBuf);
+
+impl OpenedNote {
+    fn save(&self, opened: Incarnation) -> Result<(), StoreError> {
+        files::write(&self.0, opened.to_string().as_bytes(), Access::Public)
+    }
+
+    /// Notes every opening to come, until `cancel`: a disk that was full is opened anew.
+    pub(super) async fn follow(self, mut openings: watch::Receiver<Incarnation>, cancel: CancellationToken) {
+        openings.mark_unchanged();
+        while let Some(Ok(())) = cancel.run_until_cancelled(openings.changed()).await {
+            let opened = *openings.borrow_and_update();
+            if let Err(error) = self.save(opened) {
+                // The note stays lower than it might be, and the store is checked a little less strictly.
+                tracing::warn!(%error, "it was not noted that the store was opened");
+            }
+        }
     }
 }
 
