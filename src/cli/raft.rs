@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::context::Context;
 use super::output::{Show, Width};
 use super::recover::RecoverArgs;
+use super::snapshot::SnapshotArgs;
 use super::table::{Cell, Table};
 use super::{CliError, Exit};
 use crate::api::{Path, RaftView};
@@ -21,6 +22,7 @@ pub(super) struct RaftArgs {
 enum RaftVerb {
     /// Show this proxy's state, its log and who votes
     Status,
+    Snapshot(SnapshotArgs),
     Recover(RecoverArgs),
 }
 
@@ -31,6 +33,7 @@ impl RaftArgs {
                 let raft: RaftView = context.admin()?.get_json(Path::Raft).await?;
                 context.output().show(&raft).map(|()| Exit::Success)
             }
+            RaftVerb::Snapshot(args) => args.run(context).await,
             RaftVerb::Recover(args) => args.run(context).await,
         }
     }

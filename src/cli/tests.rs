@@ -62,6 +62,8 @@ fn answers_are_as_before() {
     check_answer("raft-status", &samples::raft());
     check_answer("raft-recover", &samples::recovery());
     check_answer("raft-recovered", &crate::api::RecoveryView { done: true, ..samples::recovery() });
+    check_answer("raft-snapshot-save", &samples::saved());
+    check_answer("raft-snapshot-restore", &samples::restored());
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
 }
@@ -110,6 +112,11 @@ fn command_lines() {
         ("dev --proxies 5 --dir /tmp/x", true),
         ("raft status", true),
         ("raft recover", true),
+        ("raft snapshot", false),
+        ("raft snapshot save", false),
+        ("raft snapshot save x --stale", true),
+        ("raft snapshot restore x --stale", false),
+        ("raft snapshot restore x -o json", true),
         ("raft recover --yes -o json", true),
         ("raft recover proxy-1", false),
         ("config show --config x", true),
