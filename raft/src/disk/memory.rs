@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Change, Disk, DiskError, Fault, KeyRange, Operation, Record, Space};
+use super::{Change, Disk, DiskError, Fault, KeyRange, OpenError, Operation, Record, Space};
 
 type Contents = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 
@@ -29,6 +29,10 @@ struct State {
     events: Vec<DiskEvent>,
     failure: Option<(Fault, &'static str)>,
     closed: bool,
+    /// How many flushes the durable records have seen.
+    flushes: u64,
+    /// How many were noted beside them.
+    fence: u64,
 }
 
 impl MemoryDisk {
@@ -55,8 +59,24 @@ impl MemoryDisk {
     /// The disk as a loss of power would leave it: without what was not flushed, and open.
     #[must_use]
     pub fn after_crash(&self) -> Self {
-        let durable = self.lock().durable.clone();
-        Self { state: Mutex::new(State { written: durable.clone(), durable, ..State::default() }) }
+        let before = self.lock();
+        let (durable, flushes, fence) = (before.durable.clone(), before.flushes, before.fence);
+        Self { state: Mutex::new(State { written: durable.clone(), durable, flushes, fence, ..State::default() }) }
+    }
+
+    /// The disk as damage would leave it that takes away all but the outcome of these events: what was noted beside the records stays.
+    #[must_use]
+    pub fn reverted_to(&self, events: &[DiskEvent]) -> Self {
+        let disk = Self::replayed(events);
+        disk.lock().fence = self.lock().fence;
+        disk
+    }
+
+    /// Whether the records are as new as what was noted beside them.
+    pub(super) fn check_fence(&self) -> Result<(), OpenError> {
+        let state = self.lock();
+        let (found, noted) = (state.flushes, state.fence);
+        if found < noted { Err(OpenError::Behind { path: "memory".into(), found, noted }) } else { Ok(()) }
     }
 
     /// A disk that holds the outcome of these events: what was written before the last flush among them.
@@ -107,6 +127,8 @@ impl State {
 
     fn settle(&mut self) {
         self.durable = self.written.clone();
+        self.flushes += 1;
+        self.fence = self.flushes;
         self.events.push(DiskEvent::Flush);
     }
 }

@@ -3,8 +3,13 @@
 //! A disk is synchronous and slow: it must *never* be called from a task of the async runtime in production. The store
 //! drives it from one place, its writer, which is a thread or, in a simulation, a task.
 
+mod cold;
 mod error;
+mod fence;
+mod guard;
 mod memory;
+mod pieces;
+mod room;
 mod sled;
 #[cfg(test)]
 mod tests;
@@ -13,6 +18,7 @@ pub(crate) mod writer;
 
 pub use self::sled::SledDisk;
 pub use error::{DiskError, Fault, OpenError, Operation};
+pub use guard::contains_panic;
 pub use memory::{DiskEvent, MemoryDisk};
 pub use volume::{SledVolume, Volume};
 pub use writer::DiskDrive;
@@ -62,6 +68,16 @@ pub enum Change {
     Remove(Space, KeyRange),
 }
 
+impl Change {
+    /// How many bytes it brings.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Put(_, key, value) => key.len() + value.len(),
+            Self::Remove(_, range) => range.start.len(),
+        }
+    }
+}
+
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -108,6 +124,14 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// [`DiskError`]; after one nothing may be taken for durable any more.
     fn flush(&self) -> Result<(), DiskError>;
+
+    /// Flushes, and makes durable too that this was done: a store that has lost it is known by that, however soon power is lost.
+    ///
+    /// # Errors
+    /// [`DiskError`], as of [`flush`](Self::flush).
+    fn seal(&self) -> Result<(), DiskError> {
+        self.flush()
+    }
 
     /// Lets go of the files, so that they can be opened again. Everything but this fails afterwards.
     fn close(&self);

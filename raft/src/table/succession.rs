@@ -45,6 +45,6 @@ impl Table {
         self.next_proxy = self.next_succession().0;
         self.proxies.clear();
         self.proposers.clear();
-        self.routes.clear();
+        self.withdraw_all_routes();
     }
 }

@@ -143,7 +143,7 @@ fn metrics(parts: &AdminParts) -> Response {
     parts.metrics.sample(&Sample {
         tunnels: parts.tunnels.all().len() as u64,
         peers_connected: peers as u64,
-        routes: table.routes().count() as u64,
+        routes: table.counts().routes,
         applied_index: status.applied_index,
         lease_held: u64::from(matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
         is_leader: u64::from(status.leader == Some(parts.me)),
