@@ -20,7 +20,7 @@ fn keep(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { keep(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target).expect("copied")) }
+        if entry.path().is_dir() { keep(&entry.path(), &target) } else { fs::copy(entry.path(), target).map(|_| ()).expect("copied") }
     }
 }
 

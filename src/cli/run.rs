@@ -195,7 +195,7 @@ fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session
 }
 
 /// The proxy that a configuration describes.
-fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
+pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
     let join = match (config.cluster.join.as_slice(), &config.cluster.token_file) {
         ([], _) => None,
         (addresses, Some(token)) => Some(Joining { addresses: texts(addresses), token: Some(path(token)) }),
