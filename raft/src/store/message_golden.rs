@@ -12,6 +12,7 @@ use super::types::{Entry, LogId, Member, Membership, SnapshotMeta, TypeConfig, V
 use crate::command::{Accepted, Command, Proposal};
 use crate::golden::{Variants, check, check_variants, variants};
 use crate::ids::{Epoch, Incarnation, Level, ProxyId, Timestamp, TokenId};
+use crate::membership::NotRemovable;
 
 fn log_id(index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(3, ProxyId(1)), index)
@@ -81,6 +82,7 @@ fn the_bytes_of_requests() {
         Request::Succeed(VoteRequest { vote: Vote::new(4, ProxyId(2)), last_log_id: Some(log_id(2)) }),
         Request::Leader(LeaderRequest::HandOver { from: ProxyId(1), to: None }),
         Request::Leader(LeaderRequest::HandOver { from: ProxyId(1), to: Some(ProxyId(2)) }),
+        Request::Leader(LeaderRequest::Remove(ProxyId(2))),
     ];
     check(&requests, REQUESTS);
     let all = variants!(Request {
@@ -100,6 +102,7 @@ fn the_bytes_of_requests() {
         1 => LeaderRequest::ReadIndex,
         2 => LeaderRequest::Renew(_),
         3 => LeaderRequest::HandOver { .. },
+        4 => LeaderRequest::Remove(_),
     });
     check_variants(
         &of_leader,
@@ -140,6 +143,8 @@ fn the_bytes_of_responses() {
         Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Nobody))),
         Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Busy))),
         Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Late))),
+        Response::Leader(LeaderAnswer::Removable(Ok(()))),
+        Response::Leader(LeaderAnswer::Removable(Err(NotRemovable::NoMajority { up: 1, voters: 2 }))),
     ];
     check(&responses, RESPONSES);
     let all = variants!(Response {
@@ -158,6 +163,9 @@ fn the_bytes_of_responses() {
     );
     let of_leader = responses.iter().filter_map(|response| if let Response::Leader(answer) = response { Some(answer) } else { None });
     check_variants(&leader_answers(), of_leader.clone());
+    let not_removable =
+        of_leader.clone().filter_map(|answer| if let LeaderAnswer::Removable(Err(why)) = answer { Some(why) } else { None });
+    check_variants(&variants!(NotRemovable { 0 => NotRemovable::NoMajority { .. } }), not_removable);
     let not_handed_over = of_leader.filter_map(|answer| if let LeaderAnswer::HandedOver(Err(why)) = answer { Some(why) } else { None });
     check_variants(&not_handed_over_numbers(), not_handed_over);
     check_variants(
@@ -182,6 +190,7 @@ fn leader_answers() -> Variants<LeaderAnswer> {
         2 => LeaderAnswer::Renewed,
         3 => LeaderAnswer::EpochOver,
         4 => LeaderAnswer::HandedOver(_),
+        5 => LeaderAnswer::Removable(_),
     })
 }
 
@@ -229,6 +238,7 @@ const REQUESTS: &[&str] = &[
     "0704020001030102",
     "03030100",
     "0303010102",
+    "030402",
 ];
 const RESPONSES: &[&str] = &[
     "0000",
@@ -260,4 +270,6 @@ const RESPONSES: &[&str] = &[
     "03040106",
     "03040107",
     "03040108",
+    "030500",
+    "030501000102",
 ];
