@@ -6,7 +6,12 @@ use crate::api::{ProxyRow, ProxyState, StatusProblem};
 const HELD_BACK: &str = "feature_level_held_back";
 
 /// The problems that these proxies show. `voters` is how many there are and how many of them are up.
-pub(super) fn problems<'a>(proxies: impl IntoIterator<Item = &'a ProxyRow>, has_leader: bool, voters: (u64, u64)) -> Vec<StatusProblem> {
+pub(super) fn problems<'a>(
+    proxies: impl IntoIterator<Item = &'a ProxyRow, IntoIter: Clone>,
+    has_leader: bool,
+    voters: (u64, u64),
+) -> Vec<StatusProblem> {
+    let proxies = proxies.into_iter();
     let mut problems = Vec::new();
     let mut add =
         |code: &str, message: String, hint: String| problems.push(StatusProblem { code: code.to_owned(), message, hint: Some(hint) });
@@ -17,7 +22,7 @@ pub(super) fn problems<'a>(proxies: impl IntoIterator<Item = &'a ProxyRow>, has_
         let message = format!("{what}: {up} of {all} voters are up, nothing can be registered");
         add("no_quorum", message, no_quorum_hint(voters));
     }
-    for row in proxies {
+    for row in proxies.clone() {
         match row.state {
             ProxyState::Healthy => {}
             ProxyState::Draining => {
@@ -44,8 +49,8 @@ pub(super) fn problems<'a>(proxies: impl IntoIterator<Item = &'a ProxyRow>, has_
             }
         }
     }
-    let newest = proxies.iter().filter_map(|row| row.feature_level).max();
-    for row in proxies.iter().filter(|row| row.feature_level.is_some() && row.feature_level < newest) {
+    let newest = proxies.clone().filter_map(|row| row.feature_level).max();
+    for row in proxies.filter(|row| row.feature_level.is_some() && row.feature_level < newest) {
         let message = format!("proxy `{}` is of an older version: what the newer ones can do more waits for it", row.name);
         add(HELD_BACK, message, format!("update warren on the machine of `{}`; until then nothing is lost", row.name));
     }
