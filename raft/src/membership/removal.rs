@@ -45,7 +45,8 @@ mod tests {
     #[test]
     fn what_is_left_must_be_able_to_commit() {
         let set = |ids: &[u64]| ids.iter().copied().map(ProxyId).collect::<BTreeSet<_>>();
-        let table: [(u64, &[u64], &[u64], Option<(u64, u64)>); 11] = [
+        type Row<'a> = (u64, &'a [u64], &'a [u64], Option<(u64, u64)>);
+        let table: [Row<'_>; 11] = [
             (3, &[1, 2, 3], &[1, 2, 3], None),
             (3, &[1, 2, 3], &[1, 2], None),
             (2, &[1, 2, 3], &[1, 2], Some((1, 2))),

@@ -133,7 +133,7 @@ impl State {
     /// A member has sent a request.
     fn asked(&mut self, from: ProxyId, request: &Request) {
         match request {
-            Request::Vote(rpc) => {
+            Request::Vote(rpc) | Request::Succeed(rpc) => {
                 self.seen.own_votes += 1;
                 self.must_have_voted(from, &rpc.vote, "the candidate itself has voted");
             }
@@ -145,15 +145,15 @@ impl State {
                     self.seen.wrong.push(format!("the leader said that {committed} is committed, which {holders} members have synced"));
                 }
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "no other request rests on what is on a disk")]
-            _ => {}
+            // No other request rests on what is on a disk.
+            Request::InstallSnapshot(_) | Request::Leader(_) | Request::Relayed { .. } | Request::Ping | Request::Campaign(_) => {}
         }
     }
 
     /// A member's answer leaves it.
     fn answers(&mut self, from: ProxyId, request: &Request, response: &Response) {
         match (request, response) {
-            (Request::Vote(rpc), Response::Vote(answer)) if answer.vote_granted => {
+            (Request::Vote(rpc) | Request::Succeed(rpc), Response::Vote(answer)) if answer.vote_granted => {
                 self.seen.votes += 1;
                 self.must_have_voted(from, &rpc.vote, "a vote was granted");
                 self.promise(from, Promise::Vote(rpc.vote));
