@@ -133,7 +133,7 @@ impl State {
     /// A member has sent a request.
     fn asked(&mut self, from: ProxyId, request: &Request) {
         match request {
-            Request::Vote(rpc) => {
+            Request::Vote(rpc) | Request::Succeed(rpc) => {
                 self.seen.own_votes += 1;
                 self.must_have_voted(from, &rpc.vote, "the candidate itself has voted");
             }
@@ -146,19 +146,14 @@ impl State {
                 }
             }
             // No other request rests on what is on a disk.
-            Request::InstallSnapshot(_)
-            | Request::Leader(_)
-            | Request::Relayed { .. }
-            | Request::Ping
-            | Request::Campaign(_)
-            | Request::Succeed(_) => {}
+            Request::InstallSnapshot(_) | Request::Leader(_) | Request::Relayed { .. } | Request::Ping | Request::Campaign(_) => {}
         }
     }
 
     /// A member's answer leaves it.
     fn answers(&mut self, from: ProxyId, request: &Request, response: &Response) {
         match (request, response) {
-            (Request::Vote(rpc), Response::Vote(answer)) if answer.vote_granted => {
+            (Request::Vote(rpc) | Request::Succeed(rpc), Response::Vote(answer)) if answer.vote_granted => {
                 self.seen.votes += 1;
                 self.must_have_voted(from, &rpc.vote, "a vote was granted");
                 self.promise(from, Promise::Vote(rpc.vote));
