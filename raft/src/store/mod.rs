@@ -43,6 +43,7 @@ mod reader;
 mod records;
 #[cfg(test)]
 mod refusals;
+mod removal;
 mod routing_store;
 mod runtime;
 pub mod saved;
@@ -57,7 +58,7 @@ mod types;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
-pub use error::{Garbled, ProposeError, ReadError, TransferError};
+pub use error::{Garbled, ProposeError, ReadError, RemoveError, TransferError};
 pub use hand_over::NotHandedOver;
 pub use health::{DiskState, Outage};
 pub use routing_store::RoutingStore;

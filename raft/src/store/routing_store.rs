@@ -275,8 +275,13 @@ impl RoutingStore {
         }
     }
 
+    /// The parts that its tasks share.
+    pub(crate) fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
     /// Resolves when the store cannot go on, by itself or because it was shut down.
-    async fn stopped(&self) -> String {
+    pub(crate) async fn stopped(&self) -> String {
         tokio::select! {
             biased;
             reason = self.inner.core.failure.wait() => reason,

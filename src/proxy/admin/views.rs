@@ -26,7 +26,11 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let is_up = |id: &ProxyId| proxies.iter().any(|row| row.id == *id && matches!(row.state, ProxyState::Healthy | ProxyState::Draining));
     let (voters, voters_up) = (store.voters.len() as u64, store.voters.iter().filter(|id| is_up(id)).count() as u64);
     let leader = store.leader.and_then(|id| table.proxy(id)).map(|proxy| proxy.name.clone());
-    let problems = problems::problems(&proxies, leader.is_some(), (voters, voters_up));
+    // What a proxy that is to leave lacks is no problem; that it has not left yet is.
+    let is_removed = |row: &&ProxyRow| table.proxy(row.id).is_some_and(|proxy| proxy.removed);
+    let (removed, staying): (Vec<_>, Vec<_>) = proxies.iter().partition(is_removed);
+    let mut problems = problems::problems(staying, leader.is_some(), (voters, voters_up));
+    problems.extend(removed.into_iter().map(problems::removed));
     StatusView {
         schema: Schema,
         cluster: table.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),
