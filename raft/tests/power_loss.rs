@@ -17,7 +17,7 @@ use std::time::Duration;
 use network::{Network, config, first, has_lease, open, start, three, until};
 use power::{Image, Notes, Stopped, Writing};
 use warren_raft::disk::Space;
-use warren_raft::{AgentName, Disk, RoutingStore, SledDisk, SledVolume};
+use warren_raft::{AgentName, Disk, RoutingStore, SledDisk, SledVolume, StoreConfig};
 
 /// How often the power fails, for each size of group.
 const ROUNDS: u64 = 6;
@@ -138,7 +138,7 @@ async fn open_group(stores: &[PathBuf]) -> (Network, Vec<RoutingStore>) {
         Ok(_) | Err(_) => {
             let mut all = Vec::new();
             for (disk, id) in disks.into_iter().zip(1..) {
-                all.push(open(&network, config(id, &[]), disk).await);
+                all.push(open(&network, purging(id), disk).await);
             }
             for (store, id) in all.iter().zip(1..) {
                 store.live(start(id));
@@ -150,6 +150,14 @@ async fn open_group(stores: &[PathBuf]) -> (Network, Vec<RoutingStore>) {
         has_lease(store).await;
     }
     (network, all)
+}
+
+/// Snapshots often enough that the log is purged within a round or two, and sled's segments are used again.
+fn purging(id: u64) -> StoreConfig {
+    let mut config = config(id, &[]);
+    config.tuning.snapshot_after = 40;
+    config.tuning.keep_behind_snapshot = 10;
+    config
 }
 
 async fn close_group(network: &Network, all: Vec<RoutingStore>) {
