@@ -64,6 +64,8 @@ impl Group {
             self.members.push(member);
             let voting = usize::try_from(id).expect("small");
             self.until(|store| store.status().voters.len() == voting && store.status().learners.is_empty()).await;
+            // What was committed before it had a vote may be on its disk a little later: by the end of this write that is over.
+            self.write(1).await;
             self.recorder.votes(ProxyId(id));
         }
     }
