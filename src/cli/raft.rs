@@ -49,7 +49,7 @@ impl RaftArgs {
 
 impl Show for RaftView {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
-        let headings = ["ID", "STATE", "TERM", "LAST", "COMMITTED", "APPLIED", "SNAPSHOT", "VOTERS", "LEARNERS"];
+        let headings = ["ID", "STATE", "TERM", "LAST", "COMMITTED", "APPLIED", "SNAPSHOT", "VOTERS", "LEARNERS", "LEVEL"];
         let mut table = Table::new(&headings);
         table.row(vec![
             Cell::plain(&self.id),
@@ -61,8 +61,16 @@ impl Show for RaftView {
             Cell::optional(self.snapshot_index.as_ref()),
             Cell::list(&self.voters),
             Cell::list(&self.learners),
+            Cell::plain(&self.feature_level),
         ]);
-        table.render(colour)
+        let held_back = match &self.held_back_by[..] {
+            [] => String::new(),
+            names => {
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                format!("\nfeature level {} waits for {}: update warren there\n", self.known_feature_level, names.join(", "))
+            }
+        };
+        table.render(colour) + &held_back
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {

@@ -251,7 +251,13 @@ impl From<proxy::StartError> for CliError {
         match error {
             proxy::StartError::Join(JoinError::Refused(failure)) => failure.into(),
             proxy::StartError::DataDir(DataDirError::Removed(dir)) => removed(&dir).into(),
-            error => anyhow::Error::from(error).into(),
+            error @ (proxy::StartError::DataDir(_)
+            | proxy::StartError::Join(_)
+            | proxy::StartError::Listen { .. }
+            | proxy::StartError::Admin(_)
+            | proxy::StartError::Store(_)
+            | proxy::StartError::Bootstrap(_)
+            | proxy::StartError::Credentials(_)) => anyhow::Error::from(error).into(),
         }
     }
 }

@@ -34,13 +34,14 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     StatusView {
         schema: Schema,
         cluster: table.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),
-        healthy: problems.is_empty(),
+        healthy: problems::is_healthy(&problems),
         leader,
         term: store.term,
         committed_index: store.committed_index,
         voters,
         voters_up,
         tolerates: voters_up.saturating_sub(voters / 2 + 1),
+        feature_level: table.level().0,
         agents: counts.agents_online,
         routes: counts.routes,
         strategy: table.cluster().map(|cluster| cluster.strategy).unwrap_or_default().into(),
@@ -64,6 +65,7 @@ fn row(parts: &AdminParts, store: &StoreStatus, (id, proxy): (ProxyId, &Proxy), 
         agents,
         streams: report.map(|report| report.streams),
         version: proxy.version.clone(),
+        feature_level: Some(proxy.level.0).filter(|level| *level > 0),
     }
 }
 
@@ -133,7 +135,7 @@ pub(super) fn routes(store: &RoutingStore) -> RoutesView {
 
 /// `raft status`.
 pub(super) fn raft(store: &RoutingStore) -> RaftView {
-    let status = store.status();
+    let (status, table, known) = (store.status(), store.table(), store.known_level());
     RaftView {
         schema: Schema,
         id: status.id,
@@ -151,5 +153,8 @@ pub(super) fn raft(store: &RoutingStore) -> RaftView {
         snapshot_index: (status.snapshot_index > 0).then_some(status.snapshot_index),
         voters: status.voters,
         learners: status.learners,
+        feature_level: table.level().0,
+        known_feature_level: known.0,
+        held_back_by: table.holding_back(known).map(|(_, proxy)| proxy.name.clone()).collect(),
     }
 }
