@@ -162,6 +162,26 @@ pub(crate) fn recovery() -> RecoveryView {
     }
 }
 
+fn snapshot_content() -> SnapshotContent {
+    let cluster_id = "07".repeat(16);
+    SnapshotContent { cluster: "warren".to_owned(), cluster_id, term: 3, index: 41, agents: 3, clients: 1, tokens: 2 }
+}
+
+pub(crate) fn saved() -> SavedView {
+    SavedView { schema: Schema, file: "warren.snapshot".to_owned(), size_bytes: 4_242, content: snapshot_content() }
+}
+
+pub(crate) fn restored() -> RestoredView {
+    RestoredView {
+        schema: Schema,
+        file: "warren.snapshot".to_owned(),
+        id: ProxyId(1_001),
+        name: name("proxy-1"),
+        data_dir: "/var/lib/warren".to_owned(),
+        content: snapshot_content(),
+    }
+}
+
 pub(crate) fn token_created() -> TokenCreated {
     TokenCreated {
         schema: Schema,
@@ -237,6 +257,20 @@ fn recovery_keys() {
         r#"{"schema":1,"done":false,"cluster":"warren","cluster_id":"07070707070707070707070707070707","id":2,"name":"proxy-2",
 "role":"learner","last_log_term":3,"last_log_index":41,"term":5,"index":42,"voters":[1,3],
 "dropped":[{"id":1,"name":"proxy-1"},{"id":3,"name":"proxy-3"}],"routes":2,"agents":3,"clients":1,"tokens":0}"#,
+    );
+}
+
+#[test]
+fn snapshot_keys() {
+    check(
+        &saved(),
+        r#"{"schema":1,"file":"warren.snapshot","size_bytes":4242,"cluster":"warren","cluster_id":"07070707070707070707070707070707",
+"term":3,"index":41,"agents":3,"clients":1,"tokens":2}"#,
+    );
+    check(
+        &restored(),
+        r#"{"schema":1,"file":"warren.snapshot","id":1001,"name":"proxy-1","data_dir":"/var/lib/warren","cluster":"warren",
+"cluster_id":"07070707070707070707070707070707","term":3,"index":41,"agents":3,"clients":1,"tokens":2}"#,
     );
 }
 

@@ -6,6 +6,7 @@ use warren_raft::ProxyName;
 use super::context::Context;
 use super::output::{Show, Width};
 use super::recover::RecoverArgs;
+use super::snapshot::SnapshotArgs;
 use super::table::{Cell, Table};
 use super::{CliError, Exit};
 use crate::api::{Path, RaftView, TransferRequest, TransferView};
@@ -28,6 +29,7 @@ enum RaftVerb {
         #[arg(value_name = "NAME")]
         name: Option<ProxyName>,
     },
+    Snapshot(SnapshotArgs),
     Recover(RecoverArgs),
 }
 
@@ -42,6 +44,7 @@ impl RaftArgs {
                 let handed_over: TransferView = context.admin()?.post_json(Path::Transfer, &TransferRequest { to: name }).await?;
                 context.output().show(&handed_over).map(|()| Exit::Success)
             }
+            RaftVerb::Snapshot(args) => args.run(context).await,
             RaftVerb::Recover(args) => args.run(context).await,
         }
     }
