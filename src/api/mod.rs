@@ -6,25 +6,31 @@
 mod agents;
 mod error;
 mod paths;
+mod proxies;
 mod raft;
 mod recovery;
 mod routes;
+mod saved;
 mod schema;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 mod time;
 mod tokens;
+mod transfer;
 
 pub use agents::{AgentRow, AgentsView, ServiceRow};
-pub use error::ErrorView;
-pub use paths::Path;
+pub use error::{Declined, DeclinedView, ErrorView};
+pub use paths::{Freshness, Path};
+pub use proxies::{ProxiesView, ProxyView, RemovalRequest, RemovalView};
 pub use raft::{RaftState, RaftView};
 pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};
+pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
 pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use time::Time;
 pub use tokens::{
     MAX_TTL, MAX_USES, RevokeView, TokenCreated, TokenRequest, TokenRequestError, TokenRow, TokenState, TokenText, TokensView, command_for,
 };
+pub use transfer::{TransferRequest, TransferView};

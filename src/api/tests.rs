@@ -17,6 +17,32 @@ pub(crate) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T 
     text.parse().expect("a name")
 }
 
+pub(crate) fn transfer() -> TransferView {
+    TransferView { schema: Schema, from: name("proxy-1"), to: name("proxy-2"), took_ms: 12 }
+}
+
+pub(crate) fn proxies() -> ProxiesView {
+    ProxiesView { schema: Schema, proxies: status().proxies }
+}
+
+pub(crate) fn proxy() -> ProxyView {
+    ProxyView { schema: Schema, proxy: status().proxies.remove(0) }
+}
+
+pub(crate) fn removal() -> RemovalView {
+    RemovalView { schema: Schema, id: ProxyId(3), name: name("proxy-3"), gone: true }
+}
+
+#[test]
+fn leadership_and_removals() {
+    check(&transfer(), r#"{"schema":1,"from":"proxy-1","to":"proxy-2","took_ms":12}"#);
+    check(&removal(), r#"{"schema":1,"id":3,"name":"proxy-3","gone":true}"#);
+    check(&TransferRequest { to: None }, r#"{"to":null}"#);
+    check(&RemovalRequest { name: name("proxy-3") }, r#"{"name":"proxy-3"}"#);
+    let declined = DeclinedView { schema: Schema, declined: Declined::new("it leads already", "`warren status`") };
+    check(&declined, r#"{"schema":1,"declined":{"message":"it leads already","hint":"`warren status`"}}"#);
+}
+
 pub(crate) fn status() -> StatusView {
     let first = ProxyRow {
         id: ProxyId(1),

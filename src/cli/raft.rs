@@ -1,13 +1,14 @@
 //! `warren raft`.
 
 use clap::{Args, Subcommand};
+use warren_raft::ProxyName;
 
 use super::context::Context;
 use super::output::{Show, Width};
 use super::recover::RecoverArgs;
 use super::table::{Cell, Table};
 use super::{CliError, Exit};
-use crate::api::{Path, RaftView};
+use crate::api::{Path, RaftView, TransferRequest, TransferView};
 use crate::telemetry::Colour;
 
 /// Show the Raft group as this proxy sees it, and care for it
@@ -21,6 +22,12 @@ pub(super) struct RaftArgs {
 enum RaftVerb {
     /// Show this proxy's state, its log and who votes
     Status,
+    /// Hand leadership over to another voter, so that the leader's machine can be taken down without an election
+    TransferLeader {
+        /// The proxy that is to lead; otherwise whichever voter is best prepared
+        #[arg(value_name = "NAME")]
+        name: Option<ProxyName>,
+    },
     Recover(RecoverArgs),
 }
 
@@ -30,6 +37,10 @@ impl RaftArgs {
             RaftVerb::Status => {
                 let raft: RaftView = context.admin()?.get_json(Path::Raft).await?;
                 context.output().show(&raft).map(|()| Exit::Success)
+            }
+            RaftVerb::TransferLeader { name } => {
+                let handed_over: TransferView = context.admin()?.post_json(Path::Transfer, &TransferRequest { to: name }).await?;
+                context.output().show(&handed_over).map(|()| Exit::Success)
             }
             RaftVerb::Recover(args) => args.run(context).await,
         }
@@ -52,6 +63,16 @@ impl Show for RaftView {
             Cell::list(&self.learners),
         ]);
         table.render(colour)
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl Show for TransferView {
+    fn to_text(&self, _width: Width, _colour: Colour) -> String {
+        format!("proxy {} leads, after {}; it took {} ms\n", self.to, self.from, self.took_ms)
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
-use crate::api::ErrorView;
+use super::body::{Body, Poured};
+use crate::api::{Declined, DeclinedView, ErrorView, Schema};
 use crate::failure::Failure;
 
 /// A whole request.
@@ -20,15 +21,15 @@ pub struct Request {
     pub body: Bytes,
 }
 
-/// A whole response.
-#[derive(Clone, Debug)]
+/// A response.
+#[derive(Debug)]
 pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The media type of the body.
     pub content_type: &'static str,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 impl Request {
@@ -46,7 +47,12 @@ impl Request {
 impl Response {
     /// A body of any media type.
     pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type, body: body.into() }
+        Self { status, content_type, body: Body::Whole(body.into()) }
+    }
+
+    /// A 200 with bytes that are made while they are sent.
+    pub fn poured(poured: Poured) -> Self {
+        Self { status: StatusCode::OK, content_type: "application/octet-stream", body: Body::Poured(poured) }
     }
 
     /// A line for people; a line break is added.
@@ -63,6 +69,11 @@ impl Response {
     pub fn failure(failure: Failure) -> Self {
         let status = StatusCode::from_u16(failure.code().http_status()).expect("the table of failures has valid statuses");
         Self::json_with(status, &ErrorView::from(failure))
+    }
+
+    /// A request that is declined, and what to do next.
+    pub fn declined(status: StatusCode, declined: Declined) -> Self {
+        Self::json_with(status, &DeclinedView { schema: Schema, declined })
     }
 
     fn json_with(status: StatusCode, value: &impl Serialize) -> Self {

@@ -24,6 +24,7 @@ mod metrics;
 mod policy;
 mod public;
 mod registrar;
+mod removal;
 mod renewal;
 mod service;
 mod settings;

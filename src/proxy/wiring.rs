@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::ProxyStart;
 use warren_raft::{ProxyId, RoutingStore, SledVolume, StoreConfig, Tuning};
 
-use super::admin::{Admin, AdminParts};
+use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::policy::TablePolicy;
 use super::public::{Agents, Clients, ClusterView, Enrollments, PublicAcceptor};
 use super::registrar::Registrar;
+use super::removal::Removal;
 use super::renewal::keep_renewed;
 use super::service::Service;
 use super::settings::Proxy;
@@ -80,6 +81,7 @@ pub(super) struct Wiring {
     tasks: TaskTracker,
     leaving: CancellationToken,
     stopped: CancellationToken,
+    removed: CancellationToken,
 }
 
 impl Wiring {
@@ -95,6 +97,7 @@ impl Wiring {
             tasks: TaskTracker::new(),
             leaving: CancellationToken::new(),
             stopped: CancellationToken::new(),
+            removed: CancellationToken::new(),
         }
     }
 
@@ -107,7 +110,8 @@ impl Wiring {
         self.serve_public();
         self.open_ports();
         self.store.live(self.particulars());
-        let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, .. } = self;
+        self.tasks.spawn(self.removal().watch(self.stopped.clone()));
+        let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
         Ok(RunningProxy::new(Parts {
@@ -123,8 +127,19 @@ impl Wiring {
             tasks,
             leaving,
             stopped,
+            removed,
             dir: ground.dir,
         }))
+    }
+
+    fn removal(&self) -> Removal {
+        Removal {
+            me: self.me(),
+            store: self.store.clone(),
+            links: self.ground.links.clone(),
+            leaving: self.leaving.clone(),
+            removed: self.removed.clone(),
+        }
     }
 
     fn me(&self) -> ProxyId {
@@ -142,6 +157,7 @@ impl Wiring {
             registry: Arc::new(std::mem::take(&mut self.registry)),
             credentials: self.ground.credentials.clone(),
             leaving: self.leaving.clone(),
+            saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
         Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
     }

@@ -62,6 +62,16 @@ impl Cluster {
         &self.proxies
     }
 
+    /// Gives the proxies away, to be stopped and looked at by two at a time; they are to be given back.
+    pub(crate) fn take_proxies(&mut self) -> Vec<Proxy> {
+        std::mem::take(&mut self.proxies)
+    }
+
+    /// Takes the proxies back.
+    pub(crate) fn give_proxies(&mut self, proxies: Vec<Proxy>) {
+        self.proxies = proxies;
+    }
+
     /// Ends all of them as `kill -9` does.
     pub(crate) fn kill_all(&mut self) {
         self.proxies.iter_mut().for_each(Proxy::kill);

@@ -84,6 +84,14 @@ impl Proxy {
         self.process = None;
     }
 
+    /// Waits until it has ended by itself, and gives its status and what it and those before it have logged.
+    pub(crate) fn wait_ended(&mut self) -> (Option<i32>, String) {
+        let ended = self.process().wait();
+        let log = self.log();
+        self.process = None;
+        (ended.code(), log)
+    }
+
     /// Waits until it has its lease, and notes its ports.
     pub(crate) fn wait_ready(&mut self) {
         wait_for(&format!("`{}` is ready", self.name.clone()), || {

@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_panic_inside_is_an_error_and_outside_is_not_contained() {
         assert!(!contains_panic());
-        assert_eq!(contain(|| contains_panic()), Ok(true));
+        assert_eq!(contain(contains_panic), Ok(true));
         let panicking = contain(|| -> () { panic!("disk on fire") });
         assert_eq!(panicking, Err("sled has panicked: disk on fire".to_owned()));
         assert!(!contains_panic(), "it ends with the work");

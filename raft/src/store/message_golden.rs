@@ -11,6 +11,7 @@ use super::types::{Entry, LogId, Member, Membership, SnapshotMeta, Vote};
 use crate::command::{Accepted, Command, Proposal};
 use crate::golden::check;
 use crate::ids::{Epoch, Incarnation, Level, ProxyId, Timestamp, TokenId};
+use crate::membership::NotRemovable;
 
 fn log_id(index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(3, ProxyId(1)), index)
@@ -70,6 +71,7 @@ fn the_bytes_of_requests() {
         Request::Succeed(VoteRequest { vote: Vote::new(4, ProxyId(2)), last_log_id: Some(log_id(2)) }),
         Request::Leader(LeaderRequest::HandOver { from: ProxyId(1), to: None }),
         Request::Leader(LeaderRequest::HandOver { from: ProxyId(1), to: Some(ProxyId(2)) }),
+        Request::Leader(LeaderRequest::Remove(ProxyId(2))),
     ];
     check(&requests, REQUESTS);
 }
@@ -106,6 +108,8 @@ fn the_bytes_of_responses() {
         Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Nobody))),
         Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Busy))),
         Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Late))),
+        Response::Leader(LeaderAnswer::Removable(Ok(()))),
+        Response::Leader(LeaderAnswer::Removable(Err(NotRemovable::NoMajority { up: 1, voters: 2 }))),
     ];
     check(&responses, RESPONSES);
 }
@@ -126,6 +130,7 @@ const REQUESTS: &[&str] = &[
     "0704020001030102",
     "03030100",
     "0303010102",
+    "030402",
 ];
 const RESPONSES: &[&str] = &[
     "0000",
@@ -157,4 +162,6 @@ const RESPONSES: &[&str] = &[
     "03040106",
     "03040107",
     "03040108",
+    "030500",
+    "030501000102",
 ];

@@ -20,7 +20,7 @@ use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
 use crate::ids::{Incarnation, Level, ProxyId};
 
 /// The format of the store's records that this version writes.
-const CURRENT_FORMAT: u32 = 1;
+pub(crate) const CURRENT_FORMAT: u32 = 1;
 /// Bytes per piece of a snapshot on its way to a peer.
 const CHUNK_BYTES: u64 = 48 * 1024;
 /// How long openraft, and then a disk, may take to end once the disk has failed.
@@ -121,7 +121,7 @@ async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError
 /// another one in its place under the same log id.
 fn resigned(vote: Vote, me: ProxyId) -> Option<Vote> {
     let led = vote.committed && vote.leader_id().voted_for() == Some(me);
-    led.then(|| Vote { committed: false, ..vote })
+    led.then_some(Vote { committed: false, ..vote })
 }
 
 /// Checks that it is the store of proxy `id`, opened no less often than is `known`, with nothing above `level` in it, and that its records can be

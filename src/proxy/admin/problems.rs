@@ -3,7 +3,7 @@
 use crate::api::{ProxyRow, ProxyState, StatusProblem};
 
 /// The problems that these proxies show. `voters` is how many there are and how many of them are up.
-pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64)) -> Vec<StatusProblem> {
+pub(super) fn problems<'a>(proxies: impl IntoIterator<Item = &'a ProxyRow>, has_leader: bool, voters: (u64, u64)) -> Vec<StatusProblem> {
     let mut problems = Vec::new();
     let mut add =
         |code: &str, message: String, hint: String| problems.push(StatusProblem { code: code.to_owned(), message, hint: Some(hint) });
@@ -54,6 +54,15 @@ fn no_quorum_hint((all, up): (u64, u64)) -> String {
     }
 }
 
+/// A proxy that was removed and has not left yet.
+pub(super) fn removed(row: &ProxyRow) -> StatusProblem {
+    StatusProblem {
+        code: "proxy_removed".to_owned(),
+        message: format!("proxy `{}` was removed and has not left yet", row.name),
+        hint: Some("it leaves as soon as a majority of the voters is up".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use warren_raft::ProxyId;
@@ -91,6 +100,7 @@ mod tests {
         let alone = problems(&[row(ProxyState::Healthy, "a:1")], true, (3, 1));
         assert_eq!(alone[0].message, "no quorum: 1 of 3 voters are up, nothing can be registered");
         assert!(alone[0].hint.as_ref().is_some_and(|hint| hint.contains("`warren raft recover`")), "{alone:?}");
+        assert_eq!(removed(&row(ProxyState::Down, "a:1")).code, "proxy_removed");
         let electing = problems(&[row(ProxyState::Healthy, "a:1")], false, (3, 2));
         assert!(electing[0].hint.as_ref().is_some_and(|hint| !hint.contains("recover")), "{electing:?}");
         for (proxies, has_leader, expected) in table {

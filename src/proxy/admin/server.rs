@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{health, tokens, views};
+use super::{health, removal, snapshot, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
 use crate::net::{Listener, Stream};
@@ -123,10 +123,13 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Agents, _) => Response::json(&views::agents(&parts.store.table())),
             (&Method::GET | &Method::HEAD, Path::Routes, _) => Response::json(&views::routes(&parts.store)),
             (&Method::GET | &Method::HEAD, Path::Raft, _) => Response::json(&views::raft(&parts.store)),
+            (&Method::GET, Path::Snapshot(freshness), Audience::Operator) => snapshot::save(parts, freshness).await,
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
             (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,
             (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id).await,
-            (_, Path::Tokens | Path::Revoke(_), Audience::Anybody) => not_found(),
+            (&Method::POST, Path::Transfer, Audience::Operator) => transfer::transfer(parts, &request.body).await,
+            (&Method::POST, Path::Removal, Audience::Operator) => removal::remove(parts, &request.body).await,
+            (_, Path::Tokens | Path::Revoke(_) | Path::Snapshot(_) | Path::Transfer | Path::Removal, Audience::Anybody) => not_found(),
             (_, _, _) => Response::text(StatusCode::METHOD_NOT_ALLOWED, "not that way"),
         }
     }

@@ -32,8 +32,12 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let leader = store.leader.and_then(|id| table.proxy(id)).map(|proxy| proxy.name.clone());
     // Such a proxy does not hear who leads either.
     let has_leader = leader.is_some() || (!votes(&parts.me) && voters_up > voters / 2);
+    // What a proxy that is to leave lacks is no problem; that it has not left yet is.
+    let is_removed = |row: &&ProxyRow| table.proxy(row.id).is_some_and(|proxy| proxy.removed);
+    let (removed, staying): (Vec<_>, Vec<_>) = proxies.iter().partition(is_removed);
     let mut problems = disks::problems(&table, &reports);
-    problems.extend(problems::problems(&proxies, has_leader, (voters, voters_up)));
+    problems.extend(problems::problems(staying, has_leader, (voters, voters_up)));
+    problems.extend(removed.into_iter().map(problems::removed));
     StatusView {
         schema: Schema,
         cluster: table.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),

@@ -17,6 +17,8 @@ fn commands() -> Vec<Command> {
         Command::Enroll(enrollment(7, TokenRole::Proxy, "p", 8)),
         Command::SetStrategy(Strategy { kind: StrategyKind::AgentMesh, agent_connection_count: 2 }),
         Command::RaiseLevel { level: Level(2) },
+        Command::RemoveProxy { proxy: ProxyId(2) },
+        Command::ForgetProxy { proxy: ProxyId(2) },
     ]
 }
 
@@ -59,6 +61,9 @@ fn the_bytes_of_answers() {
             Rejection::TokenExists,
             Rejection::LevelTooLow { known: Level(1), cluster: Level(2) },
             Rejection::LevelHeldBack("p".parse().expect("a name")),
+            Rejection::ProxyRemoved(ProxyId(2)),
+            Rejection::LastProxy,
+            Rejection::NotRemoved(ProxyId(2)),
         ],
         REJECTIONS,
     );
@@ -99,6 +104,8 @@ const COMMANDS: &[&str] = &[
      080808080808080808080808080808080808080808080808",
     "090002",
     "0a02",
+    "0b02",
+    "0c02",
 ];
 const PROPOSAL: &[&str] = &["020304c0843d0104066c61622d7069010304"];
 const ACCEPTED: &[&str] = &["00", "0105", "0200", "020103"];
@@ -122,6 +129,9 @@ const REJECTIONS: &[&str] = &[
     "10",
     "110102",
     "120170",
+    "1302",
+    "14",
+    "1502",
 ];
 const RECORDS: &[(u16, &str)] = &[
     (2, "070707070707070707070707070707070677617272656e020102020304010101"),
@@ -129,7 +139,7 @@ const RECORDS: &[(u16, &str)] = &[
     (
         4,
         "010770726f78792d3101010101010101010101010101010101010101010101010101010101010101010b686f73742d313a33\
-         303231010b686f73742d313a33303234016105302e312e300101c0843dc0843d01",
+         303231010b686f73742d313a33303234016105302e312e300101c0843dc0843d0100",
     ),
     (
         5,
