@@ -267,10 +267,10 @@ impl RoutingStore {
         self.inner.tasks.wait().await;
     }
 
-    /// Resolves while the disk takes no writes.
+    /// Resolves while the disk is full. One that has failed stops the store.
     async fn unwritable(&self) -> String {
         let mut disk = self.disk();
-        match disk.wait_for(|disk| *disk != DiskState::Writable).await {
+        match disk.wait_for(|disk| matches!(disk, DiskState::Full(_))).await {
             Ok(disk) => disk.to_string(),
             Err(_) => unreachable!("the sender is in `self`"),
         }
