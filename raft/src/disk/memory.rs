@@ -1,9 +1,9 @@
 //! A disk in memory that remembers what happened to it: for tests and simulations.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Change, Disk, DiskError, KeyRange, Operation, Record, Space};
+use super::{Change, Disk, DiskError, Files, KeptFile, KeyRange, NewFile, Operation, Record, Space};
 
 type Contents = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 
@@ -14,18 +14,21 @@ pub enum DiskEvent {
     Write(Vec<Change>),
     /// Everything so far became durable.
     Flush,
+    /// A file with these bytes took this name; durable at once.
+    Keep(String, Arc<Vec<u8>>),
 }
 
 /// Keeps everything in memory, tells what was flushed from what was not, and fails on demand.
 #[derive(Default)]
 pub struct MemoryDisk {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     written: Contents,
     durable: Contents,
+    files: BTreeMap<String, Arc<Vec<u8>>>,
     events: Vec<DiskEvent>,
     failure: Option<&'static str>,
     closed: bool,
@@ -45,8 +48,11 @@ impl MemoryDisk {
     /// The disk as a loss of power would leave it: without what was not flushed, and open.
     #[must_use]
     pub fn after_crash(&self) -> Self {
-        let durable = self.lock().durable.clone();
-        Self { state: Mutex::new(State { written: durable.clone(), durable, ..State::default() }) }
+        let (durable, files) = {
+            let state = self.lock();
+            (state.durable.clone(), state.files.clone())
+        };
+        Self { state: Arc::new(Mutex::new(State { written: durable.clone(), durable, files, ..State::default() })) }
     }
 
     /// A disk that holds the outcome of these events: what was written before the last flush among them.
@@ -57,6 +63,7 @@ impl MemoryDisk {
             match event {
                 DiskEvent::Write(batch) => disk.lock().change(batch),
                 DiskEvent::Flush => disk.lock().settle(),
+                DiskEvent::Keep(name, bytes) => disk.lock().keep(name, bytes),
             }
         }
         disk.after_crash()
@@ -72,12 +79,7 @@ impl MemoryDisk {
     }
 
     fn usable(&self, operation: Operation) -> Result<MutexGuard<'_, State>, DiskError> {
-        let state = self.lock();
-        let reason = if state.closed { Some("the store is closed") } else { state.failure.filter(|_| operation != Operation::Read) };
-        match reason {
-            Some(reason) => Err(DiskError { location: self.location(), operation, reason: reason.to_owned() }),
-            None => Ok(state),
-        }
+        usable(&self.state, operation)
     }
 }
 
@@ -92,6 +94,11 @@ impl State {
             }
         }
         self.events.push(DiskEvent::Write(batch.to_vec()));
+    }
+
+    fn keep(&mut self, name: &str, bytes: &Arc<Vec<u8>>) {
+        self.files.insert(name.to_owned(), Arc::clone(bytes));
+        self.events.push(DiskEvent::Keep(name.to_owned(), Arc::clone(bytes)));
     }
 
     fn settle(&mut self) {
@@ -131,8 +138,73 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn bytes(&self) -> u64 {
+        let state = self.lock();
+        let records: usize = state.written.iter().map(|((_, key), value)| key.len() + value.len()).sum();
+        let files: usize = state.files.values().map(|bytes| bytes.len()).sum();
+        (records + files) as u64
+    }
+
     fn close(&self) {
         self.lock().closed = true;
+    }
+}
+
+impl Files for MemoryDisk {
+    fn create(&self, name: &str) -> Result<Box<dyn NewFile>, DiskError> {
+        drop(self.usable(Operation::Write)?);
+        Ok(Box::new(Unfinished { state: Arc::clone(&self.state), name: name.to_owned(), bytes: Vec::new() }))
+    }
+
+    fn open(&self, name: &str) -> Result<Option<Arc<dyn KeptFile>>, DiskError> {
+        let kept = self.usable(Operation::Read)?.files.get(name).cloned();
+        Ok(kept.map(|bytes| Arc::new(Kept(bytes)) as Arc<dyn KeptFile>))
+    }
+}
+
+struct Unfinished {
+    state: Arc<Mutex<State>>,
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl NewFile for Unfinished {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        drop(usable(&self.state, Operation::Write)?);
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn keep(self: Box<Self>) -> Result<Arc<dyn KeptFile>, DiskError> {
+        let bytes = Arc::new(self.bytes);
+        usable(&self.state, Operation::Flush)?.keep(&self.name, &bytes);
+        Ok(Arc::new(Kept(bytes)))
+    }
+}
+
+struct Kept(Arc<Vec<u8>>);
+
+impl KeptFile for Kept {
+    fn bytes(&self) -> Result<u64, DiskError> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, DiskError> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or_default();
+        Ok(rest[..rest.len().min(length)].to_vec())
+    }
+}
+
+fn usable(state: &Mutex<State>, operation: Operation) -> Result<MutexGuard<'_, State>, DiskError> {
+    let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let reason = if state.closed { Some("the store is closed") } else { state.failure.filter(|_| operation != Operation::Read) };
+    match reason {
+        Some(reason) => Err(DiskError { location: "memory".to_owned(), operation, reason: reason.to_owned() }),
+        None => Ok(state),
     }
 }
 

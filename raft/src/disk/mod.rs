@@ -3,7 +3,9 @@
 //! A disk is synchronous and slow: it must *never* be called from a task of the async runtime in production. The store
 //! drives it from one place, its writer, which is a thread or, in a simulation, a task.
 
+mod directory;
 mod error;
+mod files;
 mod memory;
 mod sled;
 #[cfg(test)]
@@ -12,6 +14,7 @@ pub(crate) mod writer;
 
 pub use self::sled::SledDisk;
 pub use error::{DiskError, OpenError, Operation};
+pub use files::{Files, KeptFile, NewFile};
 pub use memory::{DiskEvent, MemoryDisk};
 pub use writer::DiskDrive;
 
@@ -20,12 +23,10 @@ use std::fmt;
 /// A room of keys of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Space {
-    /// 0: single records: identity, incarnation, vote, committed, purged, the current snapshot's description.
+    /// 0: single records: identity, incarnation, vote, committed, purged.
     Meta,
     /// 1: log entries.
     Log,
-    /// 2: pieces of snapshots.
-    Snapshot,
 }
 
 impl Space {
@@ -34,7 +35,6 @@ impl Space {
         match self {
             Self::Meta => 0,
             Self::Log => 1,
-            Self::Snapshot => 2,
         }
     }
 }
@@ -67,6 +67,15 @@ impl fmt::Debug for Change {
             Self::Remove(space, range) => write!(f, "remove {space:?} {range:02x?}"),
         }
     }
+}
+
+/// Whether a disk is tidy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tidied {
+    /// It is as small as it gets.
+    All,
+    /// There is more to do.
+    Part,
 }
 
 /// Where records are kept.
@@ -106,6 +115,18 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// [`DiskError`]; after one nothing may be taken for durable any more.
     fn flush(&self) -> Result<(), DiskError>;
+
+    /// The files beside the records.
+    fn files(&self) -> &dyn Files;
+
+    /// Does a bounded part of what keeps the disk small, and says whether there is more to do. Called between other work; what goes
+    /// wrong costs space and nothing else.
+    fn tidy(&self) -> Tidied {
+        Tidied::All
+    }
+
+    /// The bytes that it takes.
+    fn bytes(&self) -> u64;
 
     /// Lets go of the files, so that they can be opened again. Everything but this fails afterwards.
     fn close(&self);

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::{Change, Disk, DiskError, KeyRange, OpenError, Operation, Record, Space};
+use super::directory::Directory;
+use super::{Change, Disk, DiskError, Files, KeyRange, OpenError, Operation, Record, Space};
 
 /// sled's page cache; it holds on to what it has read up to here.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -29,6 +30,7 @@ pub struct SledDisk {
     path: PathBuf,
     open: RwLock<Option<sled::Db>>,
     synced: Mutex<Synced>,
+    files: Directory,
 }
 
 /// What is known to be on the platter besides the records.
@@ -47,8 +49,10 @@ impl SledDisk {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         std::fs::create_dir_all(path).map_err(|error| OpenError::Io { path: path.to_owned(), reason: error.to_string() })?;
         let db = open_patiently(path)?;
-        let disk = Self { path: path.to_owned(), open: RwLock::new(Some(db)), synced: Mutex::default() };
-        disk.sync_new_store().map_err(|error| OpenError::Io { path: path.to_owned(), reason: error.to_string() })?;
+        let io = |error: io::Error| OpenError::Io { path: path.to_owned(), reason: error.to_string() };
+        let files = Directory::open(path).map_err(io)?;
+        let disk = Self { path: path.to_owned(), open: RwLock::new(Some(db)), synced: Mutex::default(), files };
+        disk.sync_new_store().map_err(io)?;
         Ok(disk)
     }
 
@@ -137,6 +141,14 @@ impl Disk for SledDisk {
     fn flush(&self) -> Result<(), DiskError> {
         self.with(Operation::Flush, |db| db.flush())?;
         self.sync_files().map_err(|error| self.error(Operation::Flush, &error))
+    }
+
+    fn files(&self) -> &dyn Files {
+        &self.files
+    }
+
+    fn bytes(&self) -> u64 {
+        super::directory::bytes_below(&self.path)
     }
 
     fn close(&self) {

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::{Change, Disk, DiskError, Operation};
+use super::{Change, Disk, DiskError, NewFile, Operation};
 
 /// A turn that takes longer is a failed disk: one of sled's flushes was seen to hang for good.
 pub(crate) const HANG: Duration = Duration::from_secs(30);
@@ -85,6 +85,12 @@ impl Writer {
         outcome.await.map_err(|_| self.gone(Operation::Read))?
     }
 
+    /// Gives up a file that is being written; it is removed on the disk's thread, or here when that is gone or busy.
+    pub(crate) fn discard(&self, file: Box<dyn NewFile>) {
+        // What cannot be sent comes back and is dropped.
+        let _ = self.jobs.try_send(Job::Read(Box::new(move |_| drop(file))));
+    }
+
     /// Writes a batch and waits until it is as durable as asked.
     pub(crate) async fn write(&self, batch: Vec<Change>, durability: Durability) -> Result<(), DiskError> {
         let (done, outcome) = oneshot::channel();
@@ -132,6 +138,11 @@ impl Writer {
     /// Where the disk is, for messages to people.
     pub(crate) fn location(&self) -> String {
         self.location.to_string()
+    }
+
+    /// Where a file of the disk is, for messages to people.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.location)
     }
 
     fn gone(&self, operation: Operation) -> DiskError {

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::lease_desk::LeaseDesk;
 use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
 use super::network::Network;
+use super::receiver::Receiver;
 use super::runtime::jitter;
 use super::state::Published;
 use super::types::{Metrics, Raft};
@@ -25,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) network: Network,
     pub(crate) published: Arc<Published>,
     pub(crate) committed: Arc<AtomicU64>,
+    /// Takes snapshots from leaders.
+    pub(crate) receiver: Receiver,
     pub(crate) leases: LeaseDesk,
     pub(crate) failure: Failure,
     /// How many ways to the leader have failed in a row.

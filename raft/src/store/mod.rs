@@ -30,11 +30,13 @@ mod network;
 mod open;
 mod proposer;
 mod reader;
+mod receiver;
 mod records;
 #[cfg(test)]
 mod refusals;
 mod routing_store;
 mod runtime;
+mod sender;
 mod serve;
 mod state;
 mod status;

@@ -18,10 +18,11 @@ use super::log::LogStore;
 use super::network::Network;
 use super::proposer::Proposer;
 use super::reader::Reader;
+use super::receiver::Receiver;
 use super::records::{COMMITTED, FORMAT, ID, INCARNATION, PURGED, VOTE, decode, get_meta, put_meta};
 use super::routing_store::{Inner, RoutingStore};
 use super::runtime::scope;
-use super::state::{Published, StateMachine};
+use super::state::{Published, Shelf, StateMachine};
 use super::status::LeaseState;
 use super::types::{Entry, LogId, Raft, Vote};
 use crate::disk::writer::{Durability, Writer};
@@ -30,9 +31,7 @@ use crate::ids::{Incarnation, ProxyId};
 use crate::transport::Transport;
 
 /// The format of the store's records that this version writes.
-const CURRENT_FORMAT: u32 = 1;
-/// Bytes per piece of a snapshot on its way to a peer.
-const CHUNK_BYTES: u64 = 48 * 1024;
+const CURRENT_FORMAT: u32 = 2;
 /// Most entries in one message to a peer; their bytes are bounded by the log's reader.
 const MAX_ENTRIES: u64 = 256;
 
@@ -60,12 +59,14 @@ async fn start(config: StoreConfig, writer: Writer, transport: Arc<dyn Transport
     let raft_config = Arc::new(raft_config(&config)?);
     let incarnation = identify(&writer, &config).await?;
     let published = Arc::new(Published::default());
-    let machine = StateMachine::load(writer.clone(), Arc::clone(&published)).await?;
-    let log = LogStore::new(writer.clone());
+    let (shelf, image) = Shelf::open(writer.clone()).await?;
+    let machine = StateMachine::new(shelf.clone(), image, Arc::clone(&published));
+    let log = LogStore::new(writer.clone(), shelf.clone());
     let network = Network { me: config.id, transport, published: Arc::clone(&published), heartbeat: config.heartbeat };
     let core = Arc::new(Core {
         incarnation,
         committed: log.committed(),
+        receiver: Receiver::new(shelf),
         leases: LeaseDesk::new(config.lease, config.election_timeout),
         failure: Failure::default(),
         failed_ways: AtomicUsize::new(0),
@@ -132,7 +133,6 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
         install_snapshot_timeout: election.saturating_mul(4).max(1_000),
         max_payload_entries: MAX_ENTRIES,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(config.tuning.snapshot_after),
-        snapshot_max_chunk_size: CHUNK_BYTES,
         max_in_snapshot_log_to_keep: config.tuning.keep_behind_snapshot,
         replication_lag_threshold: config.tuning.snapshot_after.saturating_add(config.tuning.keep_behind_snapshot),
         ..Config::default()

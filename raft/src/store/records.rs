@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | meta | `format`, `id`, `incarnation` | a number |
 //! | meta | `vote`, `committed`, `purged` | openraft's own |
-//! | meta | `snapshot` | the description of the current snapshot |
 //! | log | index, 8 bytes big-endian | the entry |
-//! | snapshot | generation and piece, 8 and 4 bytes big-endian | a piece |
+//!
+//! The current snapshot is a file beside them, `snapshot`, in the form that [`codec`](super::state::codec) describes.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,6 @@ pub(crate) const INCARNATION: &[u8] = b"incarnation";
 pub(crate) const VOTE: &[u8] = b"vote";
 pub(crate) const COMMITTED: &[u8] = b"committed";
 pub(crate) const PURGED: &[u8] = b"purged";
-pub(crate) const SNAPSHOT: &[u8] = b"snapshot";
 
 /// The bytes of a value of ours.
 pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
@@ -54,16 +53,4 @@ pub(crate) fn log_key(index: u64) -> Vec<u8> {
 /// The log from `start`, inclusive, to `end`, exclusive.
 pub(crate) fn log_range(start: u64, end: Option<u64>) -> KeyRange {
     KeyRange { start: log_key(start), end: end.map(log_key) }
-}
-
-/// The key of a piece of a snapshot.
-pub(crate) fn piece_key(generation: u64, piece: u32) -> Vec<u8> {
-    let mut key = generation.to_be_bytes().to_vec();
-    key.extend_from_slice(&piece.to_be_bytes());
-    key
-}
-
-/// The pieces of the generations from `start`, inclusive, to `end`, exclusive.
-pub(crate) fn piece_range(start: u64, end: Option<u64>) -> KeyRange {
-    KeyRange { start: start.to_be_bytes().to_vec(), end: end.map(|end| end.to_be_bytes().to_vec()) }
 }

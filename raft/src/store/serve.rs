@@ -1,14 +1,12 @@
 //! Answers what other members ask.
 
-use openraft::error::{CheckIsLeaderError, ClientWriteError, InstallSnapshotError, RaftError};
-use openraft::raft::InstallSnapshotRequest;
+use openraft::error::{CheckIsLeaderError, ClientWriteError, RaftError};
 use tokio::time::{Instant, timeout};
 
 use super::core::Core;
 use super::error::Garbled;
 use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
-use super::state::MAX_SNAPSHOT_BYTES;
-use super::types::{TypeConfig, Vote};
+use super::types::Vote;
 use crate::ids::ProxyId;
 use crate::lease::Renewal;
 
@@ -24,9 +22,9 @@ impl Core {
                 spoken_by(from, &rpc.vote)?;
                 Ok(self.raft.vote(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Vote))
             }
-            Request::InstallSnapshot(rpc) => {
-                spoken_by(from, &rpc.vote)?;
-                self.receive(rpc).await
+            Request::InstallSnapshot(piece) => {
+                spoken_by(from, &piece.vote)?;
+                Ok(self.receiver.take(&self.raft, piece).await.map_or_else(Response::Refused, Response::InstallSnapshot))
             }
             Request::Leader(request) => {
                 states(from, &request)?;
@@ -43,20 +41,6 @@ impl Core {
 
     fn leads(&self) -> bool {
         self.raft.metrics().borrow().current_leader == Some(self.config.id)
-    }
-
-    async fn receive(&self, rpc: InstallSnapshotRequest<TypeConfig>) -> Result<Response, Garbled> {
-        let end = rpc.offset.saturating_add(rpc.data.len() as u64);
-        if end > MAX_SNAPSHOT_BYTES as u64 {
-            return Err(Garbled);
-        }
-        Ok(match self.raft.install_snapshot(rpc).await {
-            Ok(answer) => Response::InstallSnapshot(answer),
-            Err(RaftError::APIError(InstallSnapshotError::SnapshotMismatch(mismatch))) => {
-                Response::Refused(Refusal::SnapshotMismatch { expected_id: mismatch.expect.id, expected_offset: mismatch.expect.offset })
-            }
-            Err(RaftError::Fatal(_)) => Response::Refused(Refusal::Stopped),
-        })
     }
 
     async fn answer_in_time(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {

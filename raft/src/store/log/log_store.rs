@@ -13,6 +13,7 @@ use super::tail::Tail;
 use crate::disk::writer::{Durability, Writer};
 use crate::disk::{Change, DiskError, Space};
 use crate::store::records::{COMMITTED, PURGED, VOTE, decode, encode, get_meta, log_key, log_range, put_meta};
+use crate::store::state::Shelf;
 use crate::store::types::{Entry, LogId, StorageError, TypeConfig, Vote};
 
 /// Most bytes of entries in one answer to openraft, and so in one message to a peer, unless a single entry has more.
@@ -26,11 +27,13 @@ pub(crate) struct LogStore {
     writer: Writer,
     tail: Tail,
     committed: Arc<AtomicU64>,
+    shelf: Shelf,
 }
 
 impl LogStore {
-    pub(crate) fn new(writer: Writer) -> Self {
-        Self { writer, tail: Tail::default(), committed: Arc::default() }
+    /// The log whose beginning the snapshots on this shelf replace.
+    pub(crate) fn new(writer: Writer, shelf: Shelf) -> Self {
+        Self { writer, tail: Tail::default(), committed: Arc::default(), shelf }
     }
 
     /// The last committed entry that this member knows of.
@@ -129,6 +132,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        self.shelf.purged().await.map_err(write_failed)?;
         let mut batch = Vec::new();
         for entry in entries {
             let record = encode(&entry);
@@ -148,10 +152,17 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
         self.tail.purge(log_id.index);
+        if !self.shelf.may_purge(log_id) {
+            return Ok(());
+        }
         // Not flushed: what comes back after a crash is purged again. The snapshot that covers it is flushed.
-        let batch = vec![put_meta(PURGED, &log_id), Change::Remove(Space::Log, log_range(0, Some(log_id.index + 1)))];
-        self.writer.write(batch, Durability::Written).await.map_err(write_failed)
+        self.writer.write(purge_changes(log_id), Durability::Written).await.map_err(write_failed)
     }
+}
+
+/// What removes the log up to and including `upto`.
+pub(crate) fn purge_changes(upto: LogId) -> Vec<Change> {
+    vec![put_meta(PURGED, &upto), Change::Remove(Space::Log, log_range(0, Some(upto.index + 1)))]
 }
 
 fn write_failed(error: DiskError) -> StorageError {

@@ -3,4 +3,4 @@
 mod log_store;
 mod tail;
 
-pub(crate) use log_store::LogStore;
+pub(crate) use log_store::{LogStore, purge_changes};

@@ -1,7 +1,5 @@
 //! What a snapshot holds.
 
-use serde::{Deserialize, Serialize};
-
 use crate::store::types::{LogId, Membership, SnapshotMeta};
 use crate::table::Table;
 
@@ -16,15 +14,14 @@ pub(crate) struct Image {
     pub(crate) table: Table,
 }
 
-/// How a snapshot lies on the disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Description {
-    /// openraft's words for it.
-    pub(crate) meta: SnapshotMeta,
-    /// Which pieces are its own.
-    pub(crate) generation: u64,
-    /// How many there are.
-    pub(crate) pieces: u32,
-    /// CRC-32 of all of them together.
-    pub(crate) checksum: u32,
+impl Image {
+    /// openraft's words for a snapshot of this.
+    pub(crate) fn meta(&self) -> SnapshotMeta {
+        SnapshotMeta {
+            last_log_id: self.last_applied,
+            last_membership: self.membership.clone(),
+            // The state at one index is the same everywhere, and so is its snapshot.
+            snapshot_id: self.last_applied.map_or_else(|| "empty".to_owned(), |id| id.to_string()),
+        }
+    }
 }

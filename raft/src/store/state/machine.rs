@@ -1,38 +1,31 @@
 //! openraft's `RaftStateMachine`: applies entries to the table, and makes and installs snapshots of it.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
-use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
+use openraft::{AnyError, EntryPayload, OptionalSend, StorageIOError};
 
+use super::builder::Builder;
 use super::image::Image;
 use super::published::Published;
-use super::snapshots;
-use crate::disk::writer::Writer;
-use crate::disk::{DiskError, OpenError};
+use super::shelf::{Shelf, decode};
+use super::snapshot_data::SnapshotData;
+use crate::disk::DiskError;
 use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
 
 /// The applied state of this member.
 pub(crate) struct StateMachine {
     image: Image,
     published: Arc<Published>,
-    writer: Writer,
+    shelf: Shelf,
 }
 
 impl StateMachine {
-    /// Starts from the current snapshot; openraft applies the rest of the log to it.
-    pub(crate) async fn load(writer: Writer, published: Arc<Published>) -> Result<Self, OpenError> {
-        let image = match snapshots::load(&writer).await? {
-            Some((_, bytes)) => snapshots::decode(&bytes).map_err(|error| OpenError::Damaged {
-                location: writer.location(),
-                reason: format!("the snapshot does not decode: {error}"),
-            })?,
-            None => Image::default(),
-        };
-        let machine = Self { image, published, writer };
+    /// Starts from what the current snapshot holds; openraft applies the rest of the log to it.
+    pub(crate) fn new(shelf: Shelf, image: Option<Image>, published: Arc<Published>) -> Self {
+        let machine = Self { image: image.unwrap_or_default(), published, shelf };
         machine.publish();
-        Ok(machine)
+        machine
     }
 
     fn publish(&self) {
@@ -48,6 +41,26 @@ impl StateMachine {
                 self.image.membership = Membership::new(Some(entry.log_id), membership);
                 Applied::default()
             }
+        }
+    }
+
+    /// What is to be the state, and on the disk as the current snapshot when this returns.
+    async fn take_in(&self, meta: &SnapshotMeta, data: SnapshotData) -> Result<Image, StorageError> {
+        let unreadable = |error: AnyError| StorageError::from(StorageIOError::read_snapshot(Some(meta.signature()), error));
+        let not_written =
+            |error: DiskError| StorageError::from(StorageIOError::write_snapshot(Some(meta.signature()), AnyError::new(&error)));
+        match data {
+            SnapshotData::Received(image, draft) => {
+                self.shelf.replace(draft, &image).await.map_err(not_written)?;
+                Ok(*image)
+            }
+            SnapshotData::Stored(stored) => {
+                let read = decode(&stored).await.map_err(|error| unreadable(AnyError::new(&error)))?;
+                let image = read.map_err(|error| unreadable(AnyError::new(&error)))?;
+                self.shelf.store(&image).await.map_err(not_written)?;
+                Ok(image)
+            }
+            SnapshotData::Awaited => Err(unreadable(AnyError::error("nothing was received"))),
         }
     }
 }
@@ -70,50 +83,22 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        Builder { image: self.image.clone(), writer: self.writer.clone() }
+        Builder { image: self.image.clone(), shelf: self.shelf.clone() }
     }
 
-    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError> {
-        Ok(Box::default())
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotData>, StorageError> {
+        Ok(Box::new(SnapshotData::Awaited))
     }
 
-    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<Cursor<Vec<u8>>>) -> Result<(), StorageError> {
-        let bytes = snapshot.into_inner();
-        let image =
-            snapshots::decode(&bytes).map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), AnyError::new(&error)))?;
-        snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(meta, &error))?;
-        self.image = Image { last_applied: meta.last_log_id, membership: meta.last_membership.clone(), ..image };
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<SnapshotData>) -> Result<(), StorageError> {
+        let image = self.take_in(meta, *snapshot).await?;
+        self.image = image;
         self.publish();
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
-        let current = snapshots::load(&self.writer).await;
-        let current = current.map_err(|error| StorageIOError::read_snapshot(None, AnyError::new(&error)))?;
-        Ok(current.map(|(meta, bytes)| Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) }))
+        let current = self.shelf.current();
+        Ok(current.map(|stored| Snapshot { meta: stored.meta().clone(), snapshot: Box::new(SnapshotData::Stored(stored)) }))
     }
-}
-
-/// Makes a snapshot of the state as it was when the builder was asked for.
-pub(crate) struct Builder {
-    image: Image,
-    writer: Writer,
-}
-
-impl RaftSnapshotBuilder<TypeConfig> for Builder {
-    async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
-        let bytes = snapshots::encode(&self.image);
-        let meta = SnapshotMeta {
-            last_log_id: self.image.last_applied,
-            last_membership: self.image.membership.clone(),
-            // The state at one index is the same everywhere, and so is its snapshot.
-            snapshot_id: self.image.last_applied.map_or_else(|| "empty".to_owned(), |id| id.to_string()),
-        };
-        snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(&meta, &error))?;
-        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) })
-    }
-}
-
-fn write_failed(meta: &SnapshotMeta, error: &DiskError) -> StorageError {
-    StorageIOError::write_snapshot(Some(meta.signature()), AnyError::new(error)).into()
 }

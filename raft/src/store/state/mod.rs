@@ -1,12 +1,19 @@
 //! The applied state: the table in memory, and its snapshots on the disk.
 
+mod builder;
 pub(crate) mod codec;
-mod image;
+mod draft;
+pub(crate) mod image;
 mod machine;
 mod published;
-mod snapshots;
+mod shelf;
+mod snapshot_data;
+mod stored;
 
 pub use codec::SnapshotError;
+pub(crate) use draft::Draft;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
-pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;
+pub(crate) use shelf::Shelf;
+pub(crate) use snapshot_data::SnapshotData;
+pub(crate) use stored::Stored;
