@@ -13,8 +13,8 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use warren_raft::command::{Bootstrap, Enrollment, NewToken, ProxyStart};
 use warren_raft::{
-    AgentName, ClusterId, Command, Epoch, Incarnation, KeyHash, LeaseState, ProxyId, RoutingStore, Sequence, SledDisk, StoreConfig,
-    Strategy, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning,
+    AgentName, ClusterId, Command, Epoch, Incarnation, KeyHash, LeaseState, ProxyId, RoutingStore, Sequence, SledDisk, SledVolume,
+    StoreConfig, Strategy, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning,
 };
 
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -36,8 +36,8 @@ async fn main() {
     let agents = numbers.next().unwrap_or(1_000);
     let at_once = numbers.next().unwrap_or(256);
     let directory = tempfile::tempdir_in(".").expect("a directory");
-    let disk = SledDisk::open(directory.path()).expect("an empty store");
-    let store = RoutingStore::open(config(), Arc::new(disk), Arc::new(Nowhere)).await.expect("it opens");
+    let volume = SledVolume::new(directory.path());
+    let store = RoutingStore::open(config(), Arc::new(volume), Arc::new(Nowhere)).await.expect("it opens");
     populate(&store, agents, at_once).await;
     let epoch = store.table().epoch(ProxyId(1)).expect("an epoch");
     println!("{:>10} {:>10} {:>12} {:>12}", "changes", "entries", "directory", "snapshot at");

@@ -9,7 +9,7 @@ use network::{Network, PATIENCE, config, disks, enroll, first, has_lease, hash, 
 use warren_raft::command::Enrollment;
 use warren_raft::{
     AgentName, Command, Epoch, KeyHash, LeaseState, MemoryDisk, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Sequence,
-    Service, ServiceKind, SledDisk, StoreConfig, TokenRole,
+    Service, ServiceKind, SledVolume, StoreConfig, TokenRole,
 };
 
 fn agent(name: &str) -> AgentName {
@@ -95,7 +95,7 @@ async fn a_restart_keeps_everything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sled_keeps_a_group_of_one() {
     let directory = tempfile::tempdir().expect("a directory");
-    let disk = || Arc::new(SledDisk::open(directory.path()).expect("it opens"));
+    let disk = || Arc::new(SledVolume::new(directory.path()));
     let network = Network::default();
     let store = first(&network, config(1, &[]), disk()).await;
     let machines = token(&store, TokenRole::Agent, 3).await;

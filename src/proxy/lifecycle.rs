@@ -91,6 +91,11 @@ impl RunningProxy {
         &self.0.store
     }
 
+    /// How long a question to a peer takes, there and back, where Raft's own messages travel; `None` when it is not answered within the budget.
+    pub async fn round_trip(&self, peer: ProxyId, budget: Budget) -> Option<Duration> {
+        self.0.links.ping(peer, budget).await
+    }
+
     /// Resolves once this proxy may act for the cluster.
     pub async fn ready(&self) {
         // The sender lives as long as the store.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{AgentName, Command, Committed, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
+use warren_raft::{AgentName, Command, Committed, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
 
 use super::attempts::Attempts;
 use super::tunnels::{Tunnel, Tunnels};
@@ -84,9 +84,13 @@ impl Registrar {
             let (epoch, sequence) = self.visible(tunnel).unwrap_or((held, tunnel.sequence));
             let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
-                Ok(_) if self.visible(tunnel).is_some() => continue,
+                Ok(_) if self.visible(tunnel).is_some() => {
+                    // A table that does not follow shows it for as long as that.
+                    let _ = self.store.disk().wait_for(|disk| *disk == DiskState::Writable).await;
+                    continue;
+                }
                 Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::Stopped(_)) => return,
-                Err(error @ (ProposeError::NoQuorum(_) | ProposeError::QueueFull(_))) => {
+                Err(error @ (ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::QueueFull(_))) => {
                     tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
                 }
             }

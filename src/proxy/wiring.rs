@@ -7,8 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::ProxyStart;
-use warren_raft::disk::SledDisk;
-use warren_raft::{ProxyId, RoutingStore, StoreConfig, Tuning};
+use warren_raft::{ProxyId, RoutingStore, SledVolume, StoreConfig, Tuning};
 
 use super::admin::{Admin, AdminParts};
 use super::attempts::Attempts;
@@ -47,7 +46,6 @@ pub(super) struct Ground {
 impl Ground {
     /// Opens the routing store, and writes the first entries of a new cluster.
     pub(super) async fn open_store(&self) -> Result<RoutingStore, StartError> {
-        let disk = SledDisk::open(&self.dir.store())?;
         let (raft, member, wall) = (&self.proxy.raft, &self.membership.member, self.env.wall.clone());
         let config = StoreConfig {
             id: member.id,
@@ -63,7 +61,7 @@ impl Ground {
             wall: Arc::new(move || wall.now()),
             tuning: Tuning::default(),
         };
-        let store = RoutingStore::open(config, Arc::new(disk), Arc::new(self.links.clone())).await?;
+        let store = RoutingStore::open(config, Arc::new(SledVolume::new(self.dir.store())), Arc::new(self.links.clone())).await?;
         if let Some(bootstrap) = self.membership.bootstrap.clone() {
             store.bootstrap(bootstrap).await?;
             self.dir.save_member(member)?;

@@ -154,5 +154,9 @@ pub(crate) fn bytes_below(path: &Path) -> u64 {
 }
 
 fn failed(path: &Path, operation: Operation, error: &io::Error) -> DiskError {
-    DiskError { location: path.display().to_string(), operation, reason: error.to_string() }
+    let (location, reason) = (path.display().to_string(), error.to_string());
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskError::full(location, operation, reason),
+        _ => DiskError::broken(location, operation, reason),
+    }
 }

@@ -13,8 +13,31 @@ pub struct DiskError {
     pub location: String,
     /// What was tried.
     pub operation: Operation,
+    /// Whether it may pass.
+    pub fault: Fault,
     /// What went wrong, as a fragment.
     pub reason: String,
+}
+
+impl DiskError {
+    /// An error that does not pass: nothing is known of the disk any more.
+    pub fn broken(location: String, operation: Operation, reason: impl Into<String>) -> Self {
+        Self { location, operation, fault: Fault::Broken, reason: reason.into() }
+    }
+
+    /// There is no room.
+    pub fn full(location: String, operation: Operation, reason: impl Into<String>) -> Self {
+        Self { location, operation, fault: Fault::Full, reason: reason.into() }
+    }
+}
+
+/// Whether the error of a disk may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no room (`ENOSPC`, `EDQUOT`): the store can be opened again once there is.
+    Full,
+    /// Anything else: what the disk holds, and whether it keeps it, is not known any more.
+    Broken,
 }
 
 /// What a disk was doing when it failed.

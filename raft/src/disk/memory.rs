@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Change, Disk, DiskError, Files, KeptFile, KeyRange, NewFile, Operation, Record, Space};
+use super::{Change, Disk, DiskError, Fault, Files, KeptFile, KeyRange, NewFile, Operation, Record, Space};
+
+/// What people are told where it is.
+const LOCATION: &str = "memory";
 
 type Contents = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 
@@ -30,7 +33,7 @@ struct State {
     durable: Contents,
     files: BTreeMap<String, Arc<Vec<u8>>>,
     events: Vec<DiskEvent>,
-    failure: Option<&'static str>,
+    failure: Option<(Fault, &'static str)>,
     closed: bool,
 }
 
@@ -40,9 +43,19 @@ impl MemoryDisk {
         std::mem::take(&mut self.lock().events)
     }
 
-    /// From now on every write and flush fails with this reason.
+    /// From now on every write and flush fails for good, with this reason.
     pub fn fail(&self, reason: &'static str) {
-        self.lock().failure = Some(reason);
+        self.lock().failure = Some((Fault::Broken, reason));
+    }
+
+    /// From now on there is no room for any write, until [`make_room`](Self::make_room).
+    pub fn fill(&self) {
+        self.lock().failure = Some((Fault::Full, "no space left"));
+    }
+
+    /// There is room again. What was written and not flushed before it was full is lost, as far as `self` is concerned.
+    pub fn make_room(&self) {
+        self.lock().failure = None;
     }
 
     /// The disk as a loss of power would leave it: without what was not flushed, and open.
@@ -109,7 +122,7 @@ impl State {
 
 impl Disk for MemoryDisk {
     fn location(&self) -> String {
-        "memory".to_owned()
+        LOCATION.to_owned()
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
@@ -201,9 +214,10 @@ impl KeptFile for Kept {
 
 fn usable(state: &Mutex<State>, operation: Operation) -> Result<MutexGuard<'_, State>, DiskError> {
     let state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let reason = if state.closed { Some("the store is closed") } else { state.failure.filter(|_| operation != Operation::Read) };
-    match reason {
-        Some(reason) => Err(DiskError { location: "memory".to_owned(), operation, reason: reason.to_owned() }),
+    let closed = (Fault::Broken, "the store is closed");
+    let failure = if state.closed { Some(closed) } else { state.failure.filter(|_| operation != Operation::Read) };
+    match failure {
+        Some((fault, reason)) => Err(DiskError { location: LOCATION.to_owned(), operation, fault, reason: reason.to_owned() }),
         None => Ok(state),
     }
 }

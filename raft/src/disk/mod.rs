@@ -10,12 +10,14 @@ mod memory;
 mod sled;
 #[cfg(test)]
 mod tests;
+mod volume;
 pub(crate) mod writer;
 
 pub use self::sled::SledDisk;
-pub use error::{DiskError, OpenError, Operation};
+pub use error::{DiskError, Fault, OpenError, Operation};
 pub use files::{Files, KeptFile, NewFile};
 pub use memory::{DiskEvent, MemoryDisk};
+pub use volume::{SledVolume, Volume};
 pub use writer::DiskDrive;
 
 use std::fmt;

@@ -99,7 +99,7 @@ impl SledDisk {
     }
 
     fn error(&self, operation: Operation, reason: &dyn std::fmt::Display) -> DiskError {
-        DiskError { location: self.location(), operation, reason: reason.to_string() }
+        DiskError::broken(self.location(), operation, reason.to_string())
     }
 }
 

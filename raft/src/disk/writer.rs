@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::{Change, Disk, DiskError, NewFile, Operation};
+use super::{Change, Disk, DiskError, Fault, NewFile, OpenError, Operation, Volume};
 
 /// A turn that takes longer is a failed disk: one of sled's flushes was seen to hang for good.
 pub(crate) const HANG: Duration = Duration::from_secs(30);
@@ -16,6 +16,9 @@ pub(crate) const HANG: Duration = Duration::from_secs(30);
 const QUEUE: usize = 1024;
 /// Most jobs that share one flush.
 const GROUP: usize = 256;
+
+/// The name of the thread that drives the disk.
+const THREAD: &str = "raft-disk";
 
 /// What drives the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +44,21 @@ pub(crate) type Done = Box<dyn FnOnce(Result<(), DiskError>) + Send>;
 /// What is called with the disk to read from it.
 type Work = Box<dyn FnOnce(&dyn Disk) + Send>;
 
+/// What is called with the disk, or with the error that it has had already, to write a file; with the error that ends the disk's work.
+type FileWork = Box<dyn FnOnce(Result<&dyn Disk, DiskError>) -> Option<DiskError> + Send>;
+
+/// Whether the store can go on without room for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It cannot.
+    Essential,
+    /// It can.
+    Optional,
+}
+
 enum Job {
     Read(Work),
+    File(FileWork),
     Write { batch: Vec<Change>, durability: Durability, done: Done },
     Close(oneshot::Sender<()>),
 }
@@ -53,24 +69,70 @@ pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
     location: Arc<str>,
     pulse: watch::Receiver<Option<Instant>>,
+    broken: watch::Receiver<Option<DiskError>>,
 }
 
 impl Writer {
-    /// Starts to drive `disk`.
-    pub(crate) fn start(disk: Arc<dyn Disk>, drive: DiskDrive, tasks: &TaskTracker) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        let (beat, pulse) = watch::channel(None);
-        let location = disk.location().into();
-        let driver = Driver { disk, queue, beat, broken: None };
+    /// Opens the disk, where it is driven from, and starts to drive it.
+    pub(crate) async fn open(volume: Arc<dyn Volume>, drive: DiskDrive, tasks: &TaskTracker) -> Result<Self, OpenError> {
+        let location = volume.location();
+        let (writer, strings) = Self::strings(&location);
         match drive {
             DiskDrive::Thread => {
-                std::thread::Builder::new().name("raft-disk".to_owned()).spawn(move || driver.run_thread())?;
+                let (tell, opened) = oneshot::channel();
+                let run = move || match volume.open() {
+                    // Whoever asked may have stopped waiting: then the driver finds nobody, and closes the disk.
+                    Ok(disk) => {
+                        let _ = tell.send(Ok(()));
+                        strings.drive(disk).run_thread();
+                    }
+                    Err(error) => drop(tell.send(Err(error))),
+                };
+                std::thread::Builder::new()
+                    .name(THREAD.to_owned())
+                    .spawn(run)
+                    .map_err(|error| OpenError::Settings(format!("no thread for the store in `{location}`: {error}")))?;
+                opened.await.unwrap_or_else(|_| Err(writer.gone(Operation::Read).into()))?;
             }
-            DiskDrive::Task => {
-                tasks.spawn(driver.run_task());
+            DiskDrive::Task => drop(tasks.spawn(strings.drive(volume.open()?).run_task())),
+        }
+        Ok(writer)
+    }
+
+    /// Starts to drive a disk that is open.
+    #[cfg(test)]
+    pub(crate) fn start(disk: Arc<dyn Disk>, drive: DiskDrive, tasks: &TaskTracker) -> std::io::Result<Self> {
+        let (writer, strings) = Self::strings(&disk.location());
+        let driver = strings.drive(disk);
+        match drive {
+            DiskDrive::Thread => {
+                std::thread::Builder::new().name(THREAD.to_owned()).spawn(move || driver.run_thread())?;
+            }
+            DiskDrive::Task => drop(tasks.spawn(driver.run_task())),
+        }
+        Ok(writer)
+    }
+
+    /// A handle, and what moves at its other end.
+    fn strings(location: &str) -> (Self, Strings) {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (beat, pulse) = watch::channel(None);
+        let (fail, broken) = watch::channel(None);
+        (Self { jobs, location: location.into(), pulse, broken }, Strings { queue, beat, broken: fail })
+    }
+
+    /// Returns when a write or a flush has failed, with the first error.
+    pub(crate) async fn broken(&self) -> DiskError {
+        let mut broken = self.broken.clone();
+        loop {
+            if let Some(error) = broken.borrow_and_update().clone() {
+                return error;
+            }
+            if broken.changed().await.is_err() {
+                // The driver has ended without one: `hung` tells.
+                return std::future::pending().await;
             }
         }
-        Ok(Self { jobs, location, pulse })
     }
 
     /// Runs `work` on the disk after everything that was asked for before.
@@ -83,6 +145,24 @@ impl Writer {
         let job = Job::Read(Box::new(move |disk| drop(done.send(work(disk)))));
         self.jobs.send(job).await.map_err(|_| self.gone(Operation::Read))?;
         outcome.await.map_err(|_| self.gone(Operation::Read))?
+    }
+
+    /// Runs `work`, which writes a file, after everything that was asked for before. An error of it ends the work of the disk, but for a full
+    /// one while `room` is not essential: the file is given up then, and that is all.
+    pub(crate) async fn file<T: Send + 'static>(
+        &self,
+        room: Room,
+        work: impl FnOnce(&dyn Disk) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, DiskError> {
+        let (done, outcome) = oneshot::channel();
+        let job = Job::File(Box::new(move |disk| {
+            let written = disk.and_then(work);
+            let ends = written.as_ref().err().filter(|error| room == Room::Essential || error.fault == Fault::Broken).cloned();
+            drop(done.send(written));
+            ends
+        }));
+        self.jobs.send(job).await.map_err(|_| self.gone(Operation::Write))?;
+        outcome.await.map_err(|_| self.gone(Operation::Write))?
     }
 
     /// Gives up a file that is being written; it is removed on the disk's thread, or here when that is gone or busy.
@@ -146,21 +226,32 @@ impl Writer {
     }
 
     fn gone(&self, operation: Operation) -> DiskError {
-        DiskError { location: self.location.to_string(), operation, reason: "the store is closed".to_owned() }
+        DiskError::broken(self.location.to_string(), operation, "the store is closed")
+    }
+}
+
+/// What a handle moves.
+struct Strings {
+    queue: mpsc::Receiver<Job>,
+    beat: watch::Sender<Option<Instant>>,
+    /// After a failed write or flush nothing is known of what is durable, so nothing is acknowledged any more.
+    broken: watch::Sender<Option<DiskError>>,
+}
+
+impl Strings {
+    fn drive(self, disk: Arc<dyn Disk>) -> Driver {
+        Driver { disk, strings: self }
     }
 }
 
 struct Driver {
     disk: Arc<dyn Disk>,
-    queue: mpsc::Receiver<Job>,
-    beat: watch::Sender<Option<Instant>>,
-    /// After a failed write or flush nothing is known of what is durable, so nothing is acknowledged any more.
-    broken: Option<DiskError>,
+    strings: Strings,
 }
 
 impl Driver {
     fn run_thread(mut self) {
-        while let Some(job) = self.queue.blocking_recv() {
+        while let Some(job) = self.strings.queue.blocking_recv() {
             if self.turn(job).is_break() {
                 return;
             }
@@ -169,7 +260,7 @@ impl Driver {
     }
 
     async fn run_task(mut self) {
-        while let Some(job) = self.queue.recv().await {
+        while let Some(job) = self.strings.queue.recv().await {
             if self.turn(job).is_break() {
                 return;
             }
@@ -179,13 +270,14 @@ impl Driver {
 
     /// Does one job and those that wait behind it, flushes once, and reports to all that waited for the flush.
     fn turn(&mut self, first: Job) -> ControlFlow<()> {
-        self.beat.send_replace(Some(Instant::now()));
+        self.strings.beat.send_replace(Some(Instant::now()));
         let mut waiting = Vec::new();
         let mut closing = None;
         let mut next = Some(first);
         for place in 1..=GROUP {
             match next.take() {
                 Some(Job::Read(work)) => work(&*self.disk),
+                Some(Job::File(work)) => self.file(work),
                 Some(Job::Write { batch, durability, done }) => match (self.write(&batch), durability) {
                     (Ok(()), Durability::Flushed) => waiting.push(done),
                     (outcome, _) => done(outcome),
@@ -196,25 +288,36 @@ impl Driver {
             if closing.is_some() || place == GROUP {
                 break;
             }
-            next = self.queue.try_recv().ok();
+            next = self.strings.queue.try_recv().ok();
         }
         if !waiting.is_empty() {
             let outcome = self.flush();
             waiting.into_iter().for_each(|done| done(outcome.clone()));
         }
         let verdict = closing.map_or(ControlFlow::Continue(()), |done| self.close(done));
-        self.beat.send_replace(None);
+        self.strings.beat.send_replace(None);
         verdict
     }
 
     fn write(&mut self, batch: &[Change]) -> Result<(), DiskError> {
-        self.broken.clone().map_or(Ok(()), Err)?;
-        self.disk.write(batch).inspect_err(|error| self.broken = Some(error.clone()))
+        self.strings.broken.borrow().clone().map_or(Ok(()), Err)?;
+        self.disk.write(batch).inspect_err(|error| self.note(error))
     }
 
     fn flush(&mut self) -> Result<(), DiskError> {
-        self.broken.clone().map_or(Ok(()), Err)?;
-        self.disk.flush().inspect_err(|error| self.broken = Some(error.clone()))
+        self.strings.broken.borrow().clone().map_or(Ok(()), Err)?;
+        self.disk.flush().inspect_err(|error| self.note(error))
+    }
+
+    fn file(&mut self, work: FileWork) {
+        let broken = self.strings.broken.borrow().clone();
+        if let Some(error) = work(broken.map_or(Ok(&*self.disk), Err)) {
+            self.note(&error);
+        }
+    }
+
+    fn note(&self, error: &DiskError) {
+        self.strings.broken.send_replace(Some(error.clone()));
     }
 
     fn close(&mut self, done: oneshot::Sender<()>) -> ControlFlow<()> {

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::core::Core;
+use super::engine::Elections;
 use super::message::{Request, Response};
 use super::types::Metrics;
 use crate::ids::ProxyId;
@@ -23,11 +24,11 @@ pub(crate) async fn mind_the_majority(core: Arc<Core>) {
     let mut allowed = true;
     loop {
         sleep(pace).await;
-        let metrics = core.raft.metrics().borrow().clone();
+        let metrics = core.engine.metrics().borrow().clone();
         let now = may_campaign(&core, &metrics).await;
         if now != allowed {
             tracing::info!(allowed = now, "whether this member may stand for election has changed");
-            core.raft.runtime_config().elect(now);
+            core.engine.elect(if now { Elections::Allowed } else { Elections::Forbidden });
             allowed = now;
         }
     }

@@ -28,7 +28,7 @@ const LEAST_TICK: Duration = Duration::from_millis(10);
 /// Expires the leases of proxies that have stopped to renew them.
 pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {
     let tick = (core.config.lease / 8).max(LEAST_TICK);
-    let mut metrics = core.raft.metrics();
+    let mut metrics = core.engine.metrics();
     let mut proposals = JoinSet::new();
     loop {
         let newest = metrics.borrow_and_update().clone();
@@ -65,7 +65,7 @@ pub(crate) async fn change_members(core: Arc<Core>) {
         if let Ok(Err(_)) = timeout(tick, applied.changed()).await {
             return;
         }
-        let metrics = core.raft.metrics().borrow().clone();
+        let metrics = core.engine.metrics().borrow().clone();
         if !is_in_office(&metrics) {
             health.reset();
             continue;
@@ -127,7 +127,8 @@ async fn carry_out(core: &Core, change: Change, voters: BTreeSet<ProxyId>) {
     };
     // Out of time is no harm: what is left between two configurations is settled at a later look. Who votes no more is kept
     // as a learner.
-    match timeout(core.attempt(), core.raft.change_membership(members, true)).await {
+    let Ok(raft) = core.engine.raft() else { return };
+    match timeout(core.attempt(), raft.change_membership(members, true)).await {
         Ok(Ok(written)) => shown(core, written.log_id).await,
         Ok(Err(error)) => tracing::warn!(%error, "the membership did not change"),
         Err(_) => tracing::warn!("the membership did not change in time"),
@@ -136,7 +137,7 @@ async fn carry_out(core: &Core, change: Change, voters: BTreeSet<ProxyId>) {
 
 /// Waits until the change can be seen, so that the next look is not at what was before it.
 async fn shown(core: &Core, at: LogId) {
-    let mut metrics = core.raft.metrics();
+    let mut metrics = core.engine.metrics();
     let seen = metrics.wait_for(|metrics| *metrics.membership_config.log_id() >= Some(at));
     if !matches!(timeout(core.attempt(), seen).await, Ok(Ok(_))) {
         tracing::debug!("the membership has changed but is not shown yet");

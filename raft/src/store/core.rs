@@ -5,36 +5,49 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::config::StoreConfig;
+use super::engine::Engine;
 use super::failure::Failure;
+use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
 use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
 use super::network::Network;
 use super::receiver::Receiver;
 use super::runtime::jitter;
-use super::state::Published;
-use super::types::{Metrics, Raft};
+use super::state::{Published, Shelf};
+use super::types::Metrics;
 use crate::ids::{Incarnation, ProxyId};
 
 /// What the parts of a running member share.
 pub(crate) struct Core {
     pub(crate) config: StoreConfig,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) raft: Raft,
+    /// How often the disk was opened, all lives of this member together.
+    pub(crate) openings: watch::Sender<Incarnation>,
+    pub(crate) engine: Engine,
     pub(crate) network: Network,
     pub(crate) published: Arc<Published>,
     pub(crate) committed: Arc<AtomicU64>,
+    /// Where the snapshots of the current instance of openraft are.
+    pub(crate) shelf: ArcSwapOption<Shelf>,
     /// Takes snapshots from leaders.
     pub(crate) receiver: Receiver,
     pub(crate) leases: LeaseDesk,
     pub(crate) failure: Failure,
+    pub(crate) disk: watch::Sender<DiskState>,
     /// How many ways to the leader have failed in a row.
     pub(crate) failed_ways: AtomicUsize,
 }
 
 impl Core {
+    /// How often the disk was opened, the last time included.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        *self.openings.borrow()
+    }
+
     /// How long one try to reach the leader takes at most: as long as it takes to have a new one.
     pub(crate) fn attempt(&self) -> Duration {
         self.config.election_timeout * 2
@@ -44,7 +57,7 @@ impl Core {
     pub(crate) async fn insist(&self, request: &LeaderRequest, until: Instant) -> Option<LeaderAnswer> {
         loop {
             let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-            let asked_under = self.raft.metrics().borrow().current_leader;
+            let asked_under = self.engine.metrics().borrow().current_leader;
             match self.ask_leader(request, left.min(self.attempt())).await {
                 Ok(answer) => return Some(answer),
                 Err(refusal) => tracing::debug!(%refusal, "the leader did not answer"),
@@ -56,7 +69,7 @@ impl Core {
     /// Waits a little, or for another leader, before the next try.
     async fn pause(&self, asked_under: Option<ProxyId>, until: Instant) {
         let pause = self.config.heartbeat / 4 + jitter(self.config.heartbeat / 4);
-        let mut metrics = self.raft.metrics();
+        let mut metrics = self.engine.metrics();
         let changed = metrics.wait_for(|metrics| metrics.current_leader.is_some() && metrics.current_leader != asked_under);
         // Either way the next try follows; a closed channel means that the member stops, which ends the whole task.
         let _ = timeout_at(until.min(Instant::now() + pause), changed).await;
@@ -64,7 +77,7 @@ impl Core {
 
     /// Asks the leader once, wherever it is.
     pub(crate) async fn ask_leader(&self, request: &LeaderRequest, deadline: Duration) -> Result<LeaderAnswer, Refusal> {
-        let metrics = self.raft.metrics().borrow().clone();
+        let metrics = self.engine.metrics().borrow().clone();
         if metrics.current_leader == Some(self.config.id) {
             let answer = timeout(deadline, self.answer_as_leader(self.config.id, request.clone()));
             return answer.await.unwrap_or(Err(Refusal::NoQuorum));
@@ -72,15 +85,18 @@ impl Core {
         let (target, address) = self.way_to_leader(&metrics).ok_or(Refusal::NotLeader)?;
         let answer = self.call_for_leader(target, &address, &Request::Leader(request.clone()), deadline).await;
         match &answer {
-            Ok(_) => self.failed_ways.store(0, Ordering::Relaxed),
-            Err(_) => drop(self.failed_ways.fetch_add(1, Ordering::Relaxed)),
+            Ok(_) if metrics.current_leader.is_some() => self.failed_ways.store(0, Ordering::Relaxed),
+            // Whoever has relayed it is asked again the next time.
+            Ok(_) => drop(self.failed_ways.fetch_and(!1, Ordering::Relaxed)),
+            // Without a known leader each way is tried once.
+            Err(_) => drop(self.failed_ways.fetch_add(1 + usize::from(metrics.current_leader.is_none()), Ordering::Relaxed)),
         }
         answer
     }
 
     /// Passes a request on to the leader, if this member knows one that is not itself.
     pub(crate) async fn relay(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
-        let metrics = self.raft.metrics().borrow().clone();
+        let metrics = self.engine.metrics().borrow().clone();
         let leader = metrics.current_leader.filter(|leader| *leader != self.config.id).ok_or(Refusal::NotLeader)?;
         let address = metrics.membership_config.membership().get_node(&leader).map(|node| node.address.clone()).unwrap_or_default();
         self.call_for_leader(leader, &address, &Request::Relayed { origin, request }, self.attempt()).await
@@ -121,5 +137,15 @@ impl Core {
     pub(crate) async fn applied(&self, index: u64, until: Instant) -> bool {
         let mut applied = self.published.applied();
         matches!(timeout_at(until, applied.wait_for(|applied| *applied >= index)).await, Ok(Ok(_)))
+    }
+
+    /// The same, but for as long as this member applies anything: false when it was waited for in vain.
+    pub(crate) async fn applied_if_writable(&self, index: u64, until: Instant) -> bool {
+        let mut disk = self.disk.subscribe();
+        tokio::select! {
+            biased;
+            applied = self.applied(index, until) => applied,
+            _ = disk.wait_for(|disk| *disk != DiskState::Writable) => true,
+        }
     }
 }

@@ -16,6 +16,9 @@ pub enum ProposeError {
     /// Too many commands wait already; this one was not taken.
     #[error("{0} changes are waiting already")]
     QueueFull(usize),
+    /// The disk of this member takes no writes. What was on its way when that began may still be committed.
+    #[error("this proxy records nothing: {0}")]
+    Disk(String),
     /// The store has stopped.
     #[error("the store has stopped: {0}")]
     Stopped(String),
@@ -27,6 +30,9 @@ pub enum ReadError {
     /// No leader confirmed in time.
     #[error("no quorum confirmed the read within {0:?}")]
     NoQuorum(Duration),
+    /// The disk of this member takes no writes, so its table does not follow.
+    #[error("this proxy's table does not follow: {0}")]
+    Disk(String),
     /// The store has stopped.
     #[error("the store has stopped: {0}")]
     Stopped(String),

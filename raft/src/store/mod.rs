@@ -6,6 +6,8 @@
 //!   live ------> living ----+     (local or    |   +--> state-+
 //!                                  by network) |          |
 //!   handle <-------- serve <-------------------+          +--> published table
+//!
+//!   supervisor: opens the disk, puts openraft into the engine, takes it out when the disk refuses
 //! ```
 //!
 //! It must *never* acknowledge what is not on disk, and never wait without a deadline.
@@ -18,8 +20,10 @@ mod conformance;
 mod core;
 #[cfg(test)]
 mod crash;
+mod engine;
 mod error;
 mod failure;
+mod health;
 mod lease_desk;
 mod living;
 mod log;
@@ -28,6 +32,7 @@ mod message;
 mod message_golden;
 mod network;
 mod open;
+mod opening;
 mod proposer;
 mod reader;
 mod receiver;
@@ -40,11 +45,13 @@ mod sender;
 mod serve;
 mod state;
 mod status;
+mod supervisor;
 mod types;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
 pub use error::{Garbled, ProposeError, ReadError};
+pub use health::{DiskState, Outage};
 pub use routing_store::RoutingStore;
 pub use state::SnapshotError;
 pub use status::{Committed, LeaseState, StoreStatus};

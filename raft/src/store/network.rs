@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::error::{Fatal, NetworkError, RPCError, RaftError, RemoteError, ReplicationClosed, Timeout, Unreachable};
+use openraft::error::{NetworkError, RPCError, RaftError, ReplicationClosed, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
 use openraft::{AnyError, OptionalSend, RPCTypes, RaftNetwork, RaftNetworkFactory};
@@ -105,7 +105,8 @@ impl Link {
     /// The error for an answer that is none to what was asked.
     fn unexpected<E: std::error::Error>(&self, response: Response) -> RpcError<E> {
         match response {
-            Response::Refused(Refusal::Stopped) => RemoteError::new(self.target, RaftError::Fatal(Fatal::Stopped)).into(),
+            // Its disk is full, or it is about to end: openraft waits before it tries such a member again.
+            Response::Refused(Refusal::Stopped) => RPCError::Unreachable(Unreachable::new(&Refusal::Stopped)),
             Response::Refused(refusal) => RPCError::Network(NetworkError::new(&refusal)),
             Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) | Response::Pong => {
                 RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request")))

@@ -106,9 +106,9 @@ impl Queue {
 async fn propose(core: &Core, number: u64, batch: Vec<Pending>) {
     let Some(until) = batch.iter().map(|pending| pending.until).max() else { return };
     let (commands, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|pending| (pending.command, pending.reply)).unzip();
-    let proposal = Proposal { proposer: core.config.id, incarnation: core.incarnation, number, at: (core.config.wall)(), commands };
+    let proposal = Proposal { proposer: core.config.id, incarnation: core.incarnation(), number, at: (core.config.wall)(), commands };
     let Some(LeaderAnswer::Proposed { index, answers }) = core.insist(&LeaderRequest::Propose(proposal), until).await else { return };
-    if !core.applied(index, until).await {
+    if !core.applied_if_writable(index, until).await {
         return;
     }
     for (reply, answer) in replies.into_iter().zip(answers) {

@@ -22,8 +22,8 @@ use super::types::{LogId, Raft, Snapshot, Vote};
 pub(crate) const WINDOW: u32 = 4;
 
 /// Takes snapshots from leaders.
+#[derive(Default)]
 pub(crate) struct Receiver {
-    shelf: Shelf,
     /// Held while a piece is taken in: there is one snapshot at a time, and its pieces follow each other.
     begun: Mutex<Option<Receiving>>,
 }
@@ -40,21 +40,15 @@ struct Receiving {
 }
 
 impl Receiver {
-    /// Receives onto this shelf.
-    pub(crate) fn new(shelf: Shelf) -> Self {
-        shelf.guard();
-        Self { shelf, begun: Mutex::default() }
-    }
-
-    /// Takes one piece, and says how far the snapshot has come.
-    pub(crate) async fn take(&self, raft: &Raft, sent: SnapshotPiece) -> Result<SnapshotProgress, Refusal> {
+    /// Takes one piece for this shelf, and says how far the snapshot has come.
+    pub(crate) async fn take(&self, raft: &Raft, shelf: &Shelf, sent: SnapshotPiece) -> Result<SnapshotProgress, Refusal> {
         let vote = raft.with_raft_state(|state| *state.vote_ref()).await.map_err(|_| Refusal::Stopped)?;
         let so_far = |received| Ok(SnapshotProgress { vote, received });
         if sent.vote < vote {
             return so_far(Received::Before(0));
         }
         let mut begun = self.begun.lock().await;
-        if self.shelf.current().is_some_and(|current| current.meta().last_log_id >= sent.last) {
+        if shelf.current().is_some_and(|current| current.meta().last_log_id >= sent.last) {
             return so_far(Received::All);
         }
         // Taken out until it is whole again: whoever stops waiting here leaves nothing half done.
@@ -67,7 +61,7 @@ impl Receiver {
             }
             other => {
                 drop(other);
-                Receiving::begin(&self.shelf, sent.vote, sent.last).await?
+                Receiving::begin(shelf, sent.vote, sent.last).await?
             }
         };
         receiving.push(sent).await?;

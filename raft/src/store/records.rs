@@ -42,7 +42,7 @@ pub(crate) fn decode<T: DeserializeOwned>(disk: &dyn Disk, bytes: &[u8]) -> Resu
 
 /// The error for a store that holds something else than what was written.
 pub(crate) fn damaged(disk: &dyn Disk, reason: String) -> DiskError {
-    DiskError { location: disk.location(), operation: Operation::Decode, reason }
+    DiskError::broken(disk.location(), Operation::Decode, reason)
 }
 
 /// The key of a log entry.

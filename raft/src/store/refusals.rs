@@ -44,9 +44,7 @@ fn config(id: u64) -> StoreConfig {
 }
 
 async fn open(config: StoreConfig, disk: &Arc<MemoryDisk>) -> Result<RoutingStore, OpenError> {
-    disk.reopen();
-    let disk: Arc<dyn Disk> = disk.clone();
-    RoutingStore::open(config, disk, Arc::new(Nowhere)).await
+    RoutingStore::open(config, disk.clone(), Arc::new(Nowhere)).await
 }
 
 async fn refused(config: StoreConfig, disk: &Arc<MemoryDisk>) -> OpenError {

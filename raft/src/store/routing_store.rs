@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::core::Core;
 use super::error::{Garbled, ProposeError, ReadError};
+use super::health::DiskState;
 use super::living::Living;
 use super::proposer::Proposer;
 use super::reader::Reader;
@@ -59,9 +60,17 @@ impl Inner {
         self.spawn_until(&self.stop, label, task);
     }
 
+    /// Runs a task that ends by itself when the member stops, with randomness of its own.
+    pub(crate) fn spawn_to_its_end(&self, label: u64, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(scope(self.seed(label), task));
+    }
+
     fn spawn_until(&self, stop: &CancellationToken, label: u64, task: impl Future<Output = ()> + Send + 'static) {
-        let seed = self.core.config.seed.rotate_left(17).wrapping_add(label);
-        self.tasks.spawn(scope(seed, stop.clone().run_until_cancelled_owned(task)));
+        self.tasks.spawn(scope(self.seed(label), stop.clone().run_until_cancelled_owned(task)));
+    }
+
+    fn seed(&self, label: u64) -> u64 {
+        self.core.config.seed.rotate_left(17).wrapping_add(label)
     }
 }
 
@@ -83,7 +92,8 @@ impl RoutingStore {
     pub async fn bootstrap(&self, bootstrap: Bootstrap) -> Result<(), ProposeError> {
         let core = &self.inner.core;
         let member = Member { address: core.config.peer_address.clone() };
-        match core.raft.initialize(BTreeMap::from([(core.config.id, member)])).await {
+        let raft = core.engine.raft().map_err(|refusal| ProposeError::Stopped(refusal.to_string()))?;
+        match raft.initialize(BTreeMap::from([(core.config.id, member)])).await {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
             Err(error) => return Err(ProposeError::Stopped(error.to_string())),
         }
@@ -92,7 +102,17 @@ impl RoutingStore {
 
     /// How often the store was opened, this time included: what the next [`StoreConfig::opened`](super::StoreConfig::opened) is to be.
     pub fn incarnation(&self) -> Incarnation {
-        self.inner.core.incarnation
+        self.inner.core.incarnation()
+    }
+
+    /// Changes whenever the store was opened: [`incarnation`](Self::incarnation).
+    pub fn openings(&self) -> watch::Receiver<Incarnation> {
+        self.inner.core.openings.subscribe()
+    }
+
+    /// How the disk does.
+    pub fn disk(&self) -> watch::Receiver<DiskState> {
+        self.inner.core.disk.subscribe()
     }
 
     /// The newest version of the table on this member. Never waits.
@@ -105,14 +125,17 @@ impl RoutingStore {
         self.inner.core.published.applied()
     }
 
-    /// Commits `command` through the leader, whoever it is, and returns once it is applied here.
+    /// Commits `command` through the leader, whoever it is, and returns once it is applied here. While the disk is full, what starts and
+    /// what ends something is committed as ever, and not waited for here; anything else is refused at once.
     ///
     /// # Errors
     /// [`ProposeError`]
     pub async fn propose(&self, command: Command, deadline: Duration) -> Result<Committed, ProposeError> {
+        let needs_disk = needs_disk(&command);
         tokio::select! {
             biased;
             reason = self.stopped() => Err(ProposeError::Stopped(reason)),
+            reason = self.unwritable(), if needs_disk => Err(ProposeError::Disk(reason)),
             outcome = self.inner.proposer.propose(command, deadline) => outcome,
         }
     }
@@ -126,6 +149,7 @@ impl RoutingStore {
         tokio::select! {
             biased;
             reason = self.stopped() => Err(ReadError::Stopped(reason)),
+            reason = self.unwritable() => Err(ReadError::Disk(reason)),
             outcome = self.inner.reader.confirm(deadline) => outcome,
         }
     }
@@ -174,7 +198,7 @@ impl RoutingStore {
     pub fn status(&self) -> StoreStatus {
         let core = &self.inner.core;
         let applied = *core.published.applied().borrow();
-        StoreStatus::new(&core.raft.metrics().borrow(), core.committed.load(Ordering::Relaxed), applied)
+        StoreStatus::new(&core.engine.metrics().borrow(), core.committed.load(Ordering::Relaxed), applied)
     }
 
     /// Resolves when the store has stopped by itself, with the reason: the process must not live on without it.
@@ -190,6 +214,15 @@ impl RoutingStore {
         self.inner.tasks.wait().await;
     }
 
+    /// Resolves while the disk takes no writes.
+    async fn unwritable(&self) -> String {
+        let mut disk = self.disk();
+        match disk.wait_for(|disk| *disk != DiskState::Writable).await {
+            Ok(disk) => disk.to_string(),
+            Err(_) => unreachable!("the sender is in `self`"),
+        }
+    }
+
     /// Resolves when the store cannot go on, by itself or because it was shut down.
     async fn stopped(&self) -> String {
         tokio::select! {
@@ -198,4 +231,10 @@ impl RoutingStore {
             () = self.inner.stop.cancelled() => "it was shut down".to_owned(),
         }
     }
+}
+
+/// Whether a command is worth nothing to a proxy whose own table does not follow. What ends a route or an epoch is: peers believe it
+/// at once. So is a new epoch, without which this proxy would be taken for dead.
+fn needs_disk(command: &Command) -> bool {
+    !matches!(command, Command::StartProxy(_) | Command::ExpireProxy { .. } | Command::WithdrawRoute { .. })
 }

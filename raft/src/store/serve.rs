@@ -5,10 +5,13 @@ use tokio::time::{Instant, timeout};
 
 use super::core::Core;
 use super::error::Garbled;
-use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
+use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response, SnapshotPiece, SnapshotProgress};
 use super::types::Vote;
 use crate::ids::ProxyId;
 use crate::lease::Renewal;
+
+/// The answer of a member without an instance of openraft, or with one that is about to be taken out.
+const STOPPED: Response = Response::Refused(Refusal::Stopped);
 
 impl Core {
     /// Answers one request of the member `from`.
@@ -16,22 +19,25 @@ impl Core {
         match postcard::from_bytes(request).map_err(|_| Garbled)? {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
-                Ok(self.raft.append_entries(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Append))
+                let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
+                Ok(raft.append_entries(rpc).await.map_or(STOPPED, Response::Append))
             }
             Request::Vote(rpc) => {
                 spoken_by(from, &rpc.vote)?;
-                Ok(self.raft.vote(rpc).await.map_or(Response::Refused(Refusal::Stopped), Response::Vote))
+                let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
+                Ok(raft.vote(rpc).await.map_or(STOPPED, Response::Vote))
             }
             Request::InstallSnapshot(piece) => {
                 spoken_by(from, &piece.vote)?;
-                Ok(self.receiver.take(&self.raft, piece).await.map_or_else(Response::Refused, Response::InstallSnapshot))
+                Ok(self.receive(piece).await.map_or_else(Response::Refused, Response::InstallSnapshot))
             }
             Request::Leader(request) => {
                 states(from, &request)?;
                 let answer = if self.leads() { self.answer_in_time(from, request).await } else { self.relay(from, request).await };
                 Ok(answer.map_or_else(Response::Refused, Response::Leader))
             }
-            Request::Ping => Ok(Response::Pong),
+            // Who cannot vote gives no sign of life: whoever asks counts votes to come.
+            Request::Ping => Ok(self.engine.raft().map_or_else(Response::Refused, |_| Response::Pong)),
             Request::Relayed { origin, request } => {
                 states(origin, &request)?;
                 Ok(self.answer_in_time(origin, request).await.map_or_else(Response::Refused, Response::Leader))
@@ -40,7 +46,13 @@ impl Core {
     }
 
     fn leads(&self) -> bool {
-        self.raft.metrics().borrow().current_leader == Some(self.config.id)
+        self.engine.metrics().borrow().current_leader == Some(self.config.id)
+    }
+
+    async fn receive(&self, piece: SnapshotPiece) -> Result<SnapshotProgress, Refusal> {
+        let raft = self.engine.raft()?;
+        let shelf = self.shelf.load_full().ok_or(Refusal::Stopped)?;
+        self.receiver.take(&raft, &shelf, piece).await
     }
 
     async fn answer_in_time(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
@@ -51,7 +63,7 @@ impl Core {
     pub(crate) async fn answer_as_leader(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
         match request {
             LeaderRequest::Propose(proposal) => {
-                let written = self.raft.client_write(proposal).await.map_err(|error| match error {
+                let written = self.engine.raft()?.client_write(proposal).await.map_err(|error| match error {
                     RaftError::APIError(ClientWriteError::ForwardToLeader(_) | ClientWriteError::ChangeMembershipError(_)) => {
                         Refusal::NotLeader
                     }
@@ -60,7 +72,7 @@ impl Core {
                 Ok(LeaderAnswer::Proposed { index: written.log_id.index, answers: written.data.0 })
             }
             LeaderRequest::ReadIndex => {
-                let (read, _) = self.raft.get_read_log_id().await.map_err(|error| match error {
+                let (read, _) = self.engine.raft()?.get_read_log_id().await.map_err(|error| match error {
                     RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)) => Refusal::NotLeader,
                     RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_)) => Refusal::NoQuorum,
                     RaftError::Fatal(_) => Refusal::Stopped,

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use warren_raft::command::{Bootstrap, Enrollment, NewToken, ProxyStart};
 use warren_raft::{
-    Accepted, ClusterId, Command, Disk, Incarnation, KeyHash, LeaseState, MemoryDisk, ProxyId, RoutingStore, StoreConfig, Strategy,
-    StrategyKind, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning,
+    Accepted, ClusterId, Command, Incarnation, KeyHash, LeaseState, MemoryDisk, ProxyId, RoutingStore, StoreConfig, Strategy, StrategyKind,
+    Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning, Volume,
 };
 
 /// Longest message that a member may send.
@@ -117,7 +117,7 @@ pub(crate) fn start(id: u64) -> ProxyStart {
 }
 
 /// Opens a member and plugs it in.
-pub(crate) async fn open(network: &Network, config: StoreConfig, disk: Arc<dyn Disk>) -> RoutingStore {
+pub(crate) async fn open(network: &Network, config: StoreConfig, disk: Arc<dyn Volume>) -> RoutingStore {
     let id = config.id;
     let store = RoutingStore::open(config, disk, Arc::new(Plug { me: id, network: network.clone() })).await.expect("it opens");
     network.plug(id.0, &store);
@@ -125,7 +125,7 @@ pub(crate) async fn open(network: &Network, config: StoreConfig, disk: Arc<dyn D
 }
 
 /// Proxy 1, alone, with its epoch.
-pub(crate) async fn first(network: &Network, config: StoreConfig, disk: Arc<dyn Disk>) -> RoutingStore {
+pub(crate) async fn first(network: &Network, config: StoreConfig, disk: Arc<dyn Volume>) -> RoutingStore {
     let store = open(network, config, disk).await;
     store.bootstrap(bootstrap()).await.expect("a group of one");
     store.live(start(1));

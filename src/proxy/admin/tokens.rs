@@ -103,11 +103,11 @@ fn not_recorded(error: &ProposeError) -> Failure {
     let code = match error {
         ProposeError::Rejected(Rejection::TooMany { .. }) | ProposeError::QueueFull(_) => Code::LimitReached,
         ProposeError::Rejected(_) => Code::Denied,
-        ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => Code::NoQuorum,
+        ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => Code::NoQuorum,
     };
     let (what, hint) = match error {
         // It waits in a log, and a quorum that comes back may still commit it.
-        ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => {
+        ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => {
             ("the change is not confirmed", "`warren status`; it may still happen: `warren token ls` shows")
         }
         ProposeError::Rejected(_) | ProposeError::QueueFull(_) => ("the change was not recorded", "`warren status`"),

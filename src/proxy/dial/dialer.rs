@@ -83,7 +83,7 @@ impl Dialer {
         match self.store.confirm(budget.left()).await {
             Ok(newer) if !Arc::ptr_eq(&newer, &table) => self.dial_in(&newer, wanted).await.map_err(Failed::into_failure),
             Ok(_) => Err(stale),
-            Err(error @ (ReadError::NoQuorum(_) | ReadError::Stopped(_))) => {
+            Err(error @ (ReadError::NoQuorum(_) | ReadError::Disk(_) | ReadError::Stopped(_))) => {
                 Err(stale.with_cause(format!("this proxy may have missed changes: {error}")))
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::{ProxyId, Table};
@@ -122,6 +123,16 @@ impl Links {
     /// The round trip to `peer`, while it is connected.
     pub(crate) fn rtt(&self, peer: ProxyId) -> Option<Duration> {
         self.lock().get(&peer).cloned().and_then(|link| link.rtt())
+    }
+
+    /// How long a question to `peer` takes, there and back; `None` when it is not answered within the budget.
+    pub(crate) async fn ping(&self, peer: ProxyId, budget: Budget) -> Option<Duration> {
+        let link = self.lock().get(&peer).cloned()?;
+        let asked = Instant::now();
+        match ask(&link, &ControlRequest::Ping, budget).await {
+            Ok(ControlReply::Pong(_)) => Some(asked.elapsed()),
+            Ok(ControlReply::Store(_) | ControlReply::Refused(_)) | Err(_) => None,
+        }
     }
 
     /// Asks every peer how it is. Those that do not answer within the budget are missing.

@@ -276,7 +276,7 @@ async fn greeting(connection: &quinn::Connection) -> Result<(SendStream, RecvStr
 fn not_committed(error: &ProposeError) -> Failure {
     let code = match error {
         ProposeError::Rejected(_) => Code::Denied,
-        ProposeError::NoQuorum(_) | ProposeError::Stopped(_) => Code::NoQuorum,
+        ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => Code::NoQuorum,
         ProposeError::QueueFull(_) => Code::LimitReached,
     };
     Failure::new(code, Stage::Store, "the route could not be registered").with_cause(error.to_string())

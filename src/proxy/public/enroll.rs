@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quinn::SendStream;
 use tokio::sync::Semaphore;
-use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, Rejection, RoutingStore, Table, TokenRole};
+use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Table, TokenRole};
 
 use super::members::{Audience, members};
 use crate::failure::{Code, Failure, Stage};
@@ -114,7 +114,8 @@ impl Enrollments {
         match self.store.confirm(CONFIRM).await {
             Ok(table) if is_known(&table) => Ok(()),
             Ok(_) => Err(refused(role, &ProposeError::Rejected(Rejection::TokenUnknown))),
-            Err(_) => Err(refused(role, &ProposeError::NoQuorum(CONFIRM))),
+            Err(ReadError::Disk(reason)) => Err(refused(role, &ProposeError::Disk(reason))),
+            Err(ReadError::NoQuorum(_) | ReadError::Stopped(_)) => Err(refused(role, &ProposeError::NoQuorum(CONFIRM))),
         }
     }
 
@@ -175,6 +176,9 @@ fn refused(role: TokenRole, error: &ProposeError) -> Failure {
         ProposeError::NoQuorum(_) => Failure::new(Code::NoQuorum, Stage::Store, "the cluster could not record the enrolment")
             .with_cause(error.to_string())
             .with_hint("the token is not used up: try again when `warren status` is healthy"),
+        ProposeError::Disk(_) => Failure::new(Code::NoQuorum, Stage::Store, "this proxy cannot record the enrolment")
+            .with_cause(error.to_string())
+            .with_hint("the token is not used up: try it at another proxy"),
         ProposeError::QueueFull(_) => Failure::new(Code::LimitReached, Stage::Store, "too many changes wait").with_cause(error.to_string()),
         ProposeError::Stopped(_) => Failure::new(Code::NoQuorum, Stage::Store, "this proxy is stopping").with_cause(error.to_string()),
     }

@@ -32,13 +32,14 @@ pub(crate) struct LogStore {
 
 impl LogStore {
     /// The log whose beginning the snapshots on this shelf replace.
+    #[cfg(test)]
     pub(crate) fn new(writer: Writer, shelf: Shelf) -> Self {
-        Self { writer, tail: Tail::default(), committed: Arc::default(), shelf }
+        Self::sharing(writer, shelf, Arc::default())
     }
 
-    /// The last committed entry that this member knows of.
-    pub(crate) fn committed(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.committed)
+    /// The same, noting in `committed` the last committed entry that this member knows of.
+    pub(crate) fn sharing(writer: Writer, shelf: Shelf, committed: Arc<AtomicU64>) -> Self {
+        Self { writer, tail: Tail::default(), committed, shelf }
     }
 
     /// The entries of the range with at most `max_bytes` together, but at least one if there is any.

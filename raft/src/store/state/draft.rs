@@ -1,6 +1,6 @@
 //! A snapshot that is being written.
 
-use crate::disk::writer::Writer;
+use crate::disk::writer::{Room, Writer};
 use crate::disk::{DiskError, NewFile, Operation};
 
 /// The file that snapshots are kept as.
@@ -17,7 +17,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// Begins one.
     pub(crate) async fn begin(writer: Writer) -> Result<Self, DiskError> {
-        let file = writer.read(|disk| disk.files().create(SNAPSHOT)).await?;
+        let file = writer.file(Room::Optional, |disk| disk.files().create(SNAPSHOT)).await?;
         Ok(Self { writer, file: Some(file), bytes: 0 })
     }
 
@@ -26,7 +26,7 @@ impl Draft {
         let mut file = self.file.take().ok_or_else(|| self.failed_before())?;
         self.bytes += piece.len() as u64;
         // The file travels to the disk's thread and back.
-        self.file = Some(self.writer.read(move |_| file.append(&piece).map(|()| file)).await?);
+        self.file = Some(self.writer.file(Room::Optional, move |_| file.append(&piece).map(|()| file)).await?);
         Ok(())
     }
 
@@ -37,7 +37,7 @@ impl Draft {
     }
 
     fn failed_before(&self) -> DiskError {
-        DiskError { location: self.writer.location(), operation: Operation::Write, reason: "an earlier write has failed".to_owned() }
+        DiskError::broken(self.writer.location(), Operation::Write, "an earlier write has failed")
     }
 }
 

@@ -30,9 +30,16 @@ impl Published {
         self.applied.subscribe()
     }
 
-    /// Shows a newer table; the table first, so that who sees the index sees the table too.
+    /// Shows a newer table; the table first, so that who sees the index sees the table too. An older one than is shown already is not:
+    /// a member that opens its disk anew applies again what it had applied.
     pub(crate) fn publish(&self, table: &Table, applied: u64) {
-        self.table.store(Arc::new(table.clone()));
-        self.applied.send_replace(applied);
+        self.applied.send_if_modified(|shown| {
+            let newer = applied > *shown;
+            if newer {
+                self.table.store(Arc::new(table.clone()));
+                *shown = applied;
+            }
+            newer
+        });
     }
 }

@@ -1,19 +1,24 @@
 //! The place of the current snapshot.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::yield_now;
+use tokio::time::sleep;
 
 use super::codec::{Decoder, Encoder, SnapshotError};
 use super::draft::{Draft, SNAPSHOT};
 use super::image::Image;
 use super::stored::Stored;
-use crate::disk::writer::Writer;
-use crate::disk::{Disk, DiskError, NewFile, OpenError};
+use crate::disk::writer::{Room, Writer};
+use crate::disk::{Disk, DiskError, Fault, NewFile, OpenError};
 use crate::store::log::purge_changes;
 use crate::store::records::{PURGED, get_meta};
 use crate::store::types::{LogId, SnapshotMeta};
+
+/// How long after a full disk a snapshot is tried again.
+const FULL_PAUSE: Duration = Duration::from_secs(5);
 
 /// The place of the current snapshot: a newer one takes it, an older one never does. Clones are the same place.
 #[derive(Clone)]
@@ -83,8 +88,21 @@ impl Shelf {
     }
 
     /// Writes a snapshot of this state, letting others have their turn between two pieces, and makes it the current one. Returns the one that is
-    /// current then: this, or a newer one.
+    /// current then: this, or a newer one. While there is no room for it, it is tried again: the log goes on for as long as there is
+    /// room for that.
     pub(crate) async fn store(&self, image: &Image) -> Result<Stored, DiskError> {
+        loop {
+            match self.try_to_store(image).await {
+                Err(error) if error.fault == Fault::Full => {
+                    tracing::warn!(%error, "there is no room for a snapshot; it is tried again");
+                    sleep(FULL_PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_to_store(&self, image: &Image) -> Result<Stored, DiskError> {
         if let Some(current) = self.current().filter(|current| current.meta().last_log_id >= image.last_applied) {
             return Ok(current);
         }
@@ -101,7 +119,7 @@ impl Shelf {
         let (shelf, meta) = (self.clone(), image.meta());
         let replaced = async {
             let (file, bytes) = draft.finish()?;
-            self.writer.read(move |disk| shelf.settle(disk, file, (meta, bytes))).await
+            self.writer.file(Room::Essential, move |disk| shelf.settle(disk, file, (meta, bytes))).await
         };
         replaced.await.inspect_err(|error| drop(self.deferred.send_replace(Deferred::Failed(error.clone()))))
     }

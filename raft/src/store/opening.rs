@@ -1,0 +1,125 @@
+//! One opening of a member's disk: what is on it is checked, and openraft is started on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::{Config, SnapshotPolicy};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::config::StoreConfig;
+use super::core::Core;
+use super::log::LogStore;
+use super::records::{COMMITTED, FORMAT, ID, INCARNATION, PURGED, VOTE, decode, get_meta, put_meta};
+use super::runtime::scope;
+use super::state::{Shelf, StateMachine};
+use super::types::{Entry, LogId, Raft, Vote};
+use crate::disk::writer::{Durability, HANG, Writer};
+use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
+use crate::ids::{Incarnation, ProxyId};
+
+/// The format of the store's records that this version writes.
+const CURRENT_FORMAT: u32 = 2;
+/// Most entries in one message to a peer; their bytes are bounded by the log's reader.
+const MAX_ENTRIES: u64 = 256;
+
+/// openraft on an open disk.
+pub(crate) struct Instance {
+    pub(crate) raft: Raft,
+    pub(crate) writer: Writer,
+}
+
+impl Instance {
+    /// Opens the disk and starts openraft on it.
+    pub(crate) async fn open(core: &Core, volume: Arc<dyn Volume>, tasks: &TaskTracker) -> Result<Self, OpenError> {
+        let config = Arc::new(raft_config(&core.config)?);
+        let writer = Writer::open(volume, core.config.tuning.drive, tasks).await?;
+        match start(core, config, &writer).await {
+            Ok(raft) => Ok(Self { raft, writer }),
+            Err(error) => {
+                writer.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Stops openraft and closes the disk.
+    pub(crate) async fn close(self) {
+        if timeout(HANG, self.raft.shutdown()).await.is_err() {
+            tracing::error!("openraft does not stop; it is left behind");
+        }
+        self.writer.close().await;
+    }
+}
+
+async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft, OpenError> {
+    let incarnation = identify(core, writer).await?;
+    let (shelf, image) = Shelf::open(writer.clone()).await?;
+    shelf.guard();
+    let machine = StateMachine::new(shelf.clone(), image, Arc::clone(&core.published));
+    let log = LogStore::sharing(writer.clone(), shelf.clone(), Arc::clone(&core.committed));
+    core.shelf.store(Some(Arc::new(shelf)));
+    // Another seed for each instance: two that draw the same time-outs would not learn from a tie.
+    let seed = core.config.seed.wrapping_add(incarnation.0);
+    let raft = scope(seed, Raft::new(core.config.id, config, core.network.clone(), log, machine)).await;
+    raft.map_err(|error| OpenError::Damaged { location: writer.location(), reason: error.to_string() })
+}
+
+fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let election = millis(config.election_timeout);
+    let raft = Config {
+        cluster_name: "warren".to_owned(),
+        heartbeat_interval: millis(config.heartbeat),
+        election_timeout_min: election,
+        election_timeout_max: election.saturating_mul(2),
+        install_snapshot_timeout: election.saturating_mul(4).max(1_000),
+        max_payload_entries: MAX_ENTRIES,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(config.tuning.snapshot_after),
+        max_in_snapshot_log_to_keep: config.tuning.keep_behind_snapshot,
+        replication_lag_threshold: config.tuning.snapshot_after.saturating_add(config.tuning.keep_behind_snapshot),
+        ..Config::default()
+    };
+    raft.validate().map_err(|error| OpenError::Settings(error.to_string()))
+}
+
+/// Checks whose store it is and that its records can be read, and counts this opening.
+async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError> {
+    let found = writer.read(Identity::read).await?;
+    let (location, id) = (writer.location(), core.config.id);
+    if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
+        return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
+    }
+    if let Some(found) = found.id.filter(|found| *found != id) {
+        return Err(OpenError::OtherProxy { location, found, expected: id });
+    }
+    let known = core.config.opened.max(core.incarnation());
+    if found.incarnation < known {
+        return Err(OpenError::Reverted { location, found: found.incarnation, known });
+    }
+    let incarnation = Incarnation(found.incarnation.0 + 1);
+    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
+    writer.write(batch, Durability::Flushed).await?;
+    core.openings.send_replace(incarnation);
+    Ok(incarnation)
+}
+
+struct Identity {
+    format: Option<u32>,
+    id: Option<ProxyId>,
+    incarnation: Incarnation,
+}
+
+impl Identity {
+    fn read(disk: &dyn Disk) -> Result<Self, DiskError> {
+        let format = get_meta(disk, FORMAT)?;
+        // What openraft reads itself is read here first, where damage still has a name.
+        get_meta::<Vote>(disk, VOTE)?;
+        get_meta::<Option<LogId>>(disk, COMMITTED)?;
+        get_meta::<LogId>(disk, PURGED)?;
+        if let Some((_, record)) = disk.last(Space::Log)? {
+            decode::<Entry>(disk, &record)?;
+        }
+        Ok(Self { format, id: get_meta(disk, ID)?, incarnation: get_meta(disk, INCARNATION)?.unwrap_or_default() })
+    }
+}
