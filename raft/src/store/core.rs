@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
+use super::log::Sizes;
 use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
 use super::network::Network;
 use super::receiver::Receiver;
@@ -33,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) committed: Arc<AtomicU64>,
     /// Where the snapshots of the current instance of openraft are.
     pub(crate) shelf: ArcSwapOption<Shelf>,
+    /// What the log takes.
+    pub(crate) sizes: Sizes,
     /// Takes snapshots from leaders.
     pub(crate) receiver: Receiver,
     pub(crate) leases: LeaseDesk,

@@ -43,6 +43,7 @@ mod routing_store;
 mod runtime;
 mod sender;
 mod serve;
+mod snapshotting;
 mod state;
 mod status;
 mod supervisor;

@@ -16,12 +16,14 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
+use super::log::Sizes;
 use super::network::Network;
 use super::opening::Instance;
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::receiver::Receiver;
 use super::routing_store::{Inner, RoutingStore};
+use super::snapshotting::take_snapshots;
 use super::state::Published;
 use super::status::LeaseState;
 use super::supervisor::Supervisor;
@@ -43,6 +45,7 @@ impl RoutingStore {
             openings: watch::Sender::new(Incarnation(0)),
             committed: Arc::new(AtomicU64::new(0)),
             shelf: ArcSwapOption::empty(),
+            sizes: Sizes::default(),
             receiver: Receiver::default(),
             leases: LeaseDesk::new(config.lease, config.election_timeout),
             failure: Failure::default(),
@@ -73,6 +76,7 @@ fn run(core: Arc<Core>, tasks: TaskTracker, stop: CancellationToken) -> Inner {
     inner.spawn(2, questions.run(Arc::clone(core)));
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core)));
+    inner.spawn(8, take_snapshots(Arc::clone(core)));
     inner.spawn(7, mind_the_majority(Arc::clone(core)));
     inner
 }

@@ -57,7 +57,8 @@ async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft
     let (shelf, image) = Shelf::open(writer.clone()).await?;
     shelf.guard();
     let machine = StateMachine::new(shelf.clone(), image, Arc::clone(&core.published));
-    let log = LogStore::sharing(writer.clone(), shelf.clone(), Arc::clone(&core.committed));
+    let log = LogStore::sharing(writer.clone(), shelf.clone(), Arc::clone(&core.committed), core.sizes.clone());
+    log.measure().await?;
     core.shelf.store(Some(Arc::new(shelf)));
     // Another seed for each instance: two that draw the same time-outs would not learn from a tie.
     let seed = core.config.seed.wrapping_add(incarnation.0);
@@ -75,9 +76,9 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
         election_timeout_max: election.saturating_mul(2),
         install_snapshot_timeout: election.saturating_mul(4).max(1_000),
         max_payload_entries: MAX_ENTRIES,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(config.tuning.snapshot_after),
-        max_in_snapshot_log_to_keep: config.tuning.keep_behind_snapshot,
-        replication_lag_threshold: config.tuning.snapshot_after.saturating_add(config.tuning.keep_behind_snapshot),
+        // When a snapshot is taken and how much of the log is kept behind it is decided by size, in `snapshotting`.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
         ..Config::default()
     };
     raft.validate().map_err(|error| OpenError::Settings(error.to_string()))

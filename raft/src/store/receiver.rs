@@ -8,10 +8,12 @@
 //! connection broke goes on where it was. Until the last piece fits, the current snapshot and the table are what they were.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
+use tokio::time::Instant;
 
 use super::message::{Received, Refusal, SnapshotPiece, SnapshotProgress};
 use super::state::codec::Decoder;
@@ -20,6 +22,9 @@ use super::types::{LogId, Raft, Snapshot, Vote};
 
 /// So many pieces may be on their way at once.
 pub(crate) const WINDOW: u32 = 4;
+
+/// What has begun to come and was not gone on with for so long takes room for nothing.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Takes snapshots from leaders.
 #[derive(Default)]
@@ -37,6 +42,8 @@ struct Receiving {
     next: u32,
     /// Pieces whose predecessor is still on its way, less than a window.
     early: BTreeMap<u32, Bytes>,
+    /// When the last piece came.
+    touched: Instant,
 }
 
 impl Receiver {
@@ -73,6 +80,15 @@ impl Receiver {
         so_far(Received::Before(next))
     }
 
+    /// Gives up what has begun to come and does not go on: its leader has another way now, or is no more.
+    pub(crate) fn give_up_idle(&self) {
+        // Where the lock is held, something comes just now.
+        let Ok(mut begun) = self.begun.try_lock() else { return };
+        if begun.as_ref().is_some_and(|receiving| receiving.touched.elapsed() > IDLE) {
+            *begun = None;
+        }
+    }
+
     async fn install(&self, raft: &Raft, whole: Receiving) -> Result<SnapshotProgress, Refusal> {
         let Receiving { vote, last, decoder, draft, .. } = whole;
         let image = decoder.finish().map_err(refused)?;
@@ -88,10 +104,11 @@ impl Receiver {
 impl Receiving {
     async fn begin(shelf: &Shelf, vote: Vote, last: Option<LogId>) -> Result<Self, Refusal> {
         let draft = shelf.begin().await.map_err(refused)?;
-        Ok(Self { vote, last, decoder: Decoder::default(), draft, next: 0, early: BTreeMap::new() })
+        Ok(Self { vote, last, decoder: Decoder::default(), draft, next: 0, early: BTreeMap::new(), touched: Instant::now() })
     }
 
     async fn push(&mut self, sent: SnapshotPiece) -> Result<(), Refusal> {
+        self.touched = Instant::now();
         if (self.next..self.next.saturating_add(WINDOW)).contains(&sent.number) {
             self.early.insert(sent.number, sent.piece);
         }

@@ -50,6 +50,12 @@ pub(crate) fn log_key(index: u64) -> Vec<u8> {
     index.to_be_bytes().to_vec()
 }
 
+/// The index of the log entry with this key.
+pub(crate) fn log_index(disk: &dyn Disk, key: &[u8]) -> Result<u64, DiskError> {
+    let index = key.try_into().map_err(|_| damaged(disk, format!("a log entry has the key {key:02x?}")))?;
+    Ok(u64::from_be_bytes(index))
+}
+
 /// The log from `start`, inclusive, to `end`, exclusive.
 pub(crate) fn log_range(start: u64, end: Option<u64>) -> KeyRange {
     KeyRange { start: log_key(start), end: end.map(log_key) }
