@@ -33,6 +33,11 @@ pub enum TargetError {
     Port(String),
 }
 
+/// The port of a service's own target, `HOST:PORT`.
+pub fn port_of(target: &str) -> Option<NonZeroU16> {
+    target.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
+}
+
 impl FromStr for Target {
     type Err = TargetError;
 

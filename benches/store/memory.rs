@@ -96,7 +96,14 @@ fn bootstrap() -> anyhow::Result<Bootstrap> {
 
 fn start() -> ProxyStart {
     let (peer_address, public_addresses) = ("127.0.0.1:3021".to_owned(), vec!["127.0.0.1:3024".to_owned()]);
-    ProxyStart { proxy: ProxyId(1), peer_address, public_addresses, zone: String::new(), version: "0".to_owned() }
+    ProxyStart {
+        proxy: ProxyId(1),
+        peer_address,
+        public_addresses,
+        zone: String::new(),
+        version: "0".to_owned(),
+        level: warren_raft::Level::CURRENT,
+    }
 }
 
 /// What the kernel counts as this process's memory.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use warren_raft::command::{Bootstrap, Enrollment, NewToken, ProxyStart};
 use warren_raft::{
-    AgentName, ClusterId, Command, Epoch, Incarnation, KeyHash, LeaseState, ProxyId, RoutingStore, Sequence, SledDisk, SledVolume,
+    AgentName, ClusterId, Command, Epoch, Incarnation, KeyHash, LeaseState, Level, ProxyId, RoutingStore, Sequence, SledDisk, SledVolume,
     StoreConfig, Strategy, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning,
 };
 
@@ -98,7 +98,7 @@ async fn populate(store: &RoutingStore, agents: u64, at_once: u64) {
     store.bootstrap(bootstrap).await.expect("a group of one");
     let public_addresses = vec!["host:3024".to_owned()];
     let (peer_address, zone, version) = ("host:3021".to_owned(), String::new(), "0".to_owned());
-    store.live(ProxyStart { proxy: ProxyId(1), peer_address, public_addresses, zone, version });
+    store.live(ProxyStart { proxy: ProxyId(1), peer_address, public_addresses, zone, version, level: Level::CURRENT });
     store.lease().wait_for(|lease| matches!(lease, LeaseState::Held(_))).await.expect("a lease");
     let (token, name) = (TokenId([1; 8]), "*".parse().expect("a glob"));
     let uses = u32::try_from(agents).expect("fewer agents");

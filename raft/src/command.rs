@@ -1,11 +1,11 @@
 //! What can change: the commands of the log, and what the table answers to each.
 //!
 //! A command is written once and read by every later version, so each variant has its number for good: postcard stores a
-//! variant as its position in the declaration. New ones go at the end; none is ever removed or moved.
+//! variant as its position in the declaration. New ones go at the end, with the next [`Level`]; none is ever removed or moved.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, ProxyId, Sequence, Timestamp, TokenId};
+use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
 use crate::names::{AgentName, Glob, Pattern, ProxyName};
 use crate::table::{Service, Strategy, TokenRole};
 
@@ -81,6 +81,30 @@ pub enum Command {
     Enroll(Enrollment),
     /// 9: how agents hold their tunnels.
     SetStrategy(Strategy),
+    /// 10: every proxy knows this feature level: the commands of it may be written from now on. Applied only if that is so.
+    RaiseLevel {
+        /// The cluster's new level.
+        level: Level,
+    },
+}
+
+impl Command {
+    /// Since which level the command exists. The leader writes it only when the cluster is there.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Bootstrap(_)
+            | Self::StartProxy(_)
+            | Self::ExpireProxy { .. }
+            | Self::RegisterRoute { .. }
+            | Self::WithdrawRoute { .. }
+            | Self::PublishServices { .. }
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. }
+            | Self::Enroll(_)
+            | Self::SetStrategy(_)
+            | Self::RaiseLevel { .. } => Level(1),
+        }
+    }
 }
 
 /// What creates a cluster.
@@ -121,6 +145,8 @@ pub struct ProxyStart {
     pub zone: String,
     /// Its version of warren.
     pub version: String,
+    /// The highest feature level that it knows; [`RoutingStore::live`](crate::RoutingStore::live) says it.
+    pub level: Level,
 }
 
 /// A token as it is created: the secret itself never enters the log.
@@ -236,6 +262,17 @@ pub enum Rejection {
     /// 16: a token with this id exists.
     #[error("a token with this id exists")]
     TokenExists,
+    /// 17: a proxy that does not know what the others write already.
+    #[error("this version of warren knows feature level {known} and the cluster is at {cluster}: update warren on this machine")]
+    LevelTooLow {
+        /// The highest that the proxy knows.
+        known: Level,
+        /// The cluster's.
+        cluster: Level,
+    },
+    /// 18: a level that a proxy of the cluster does not know.
+    #[error("proxy `{0}` does not know the feature level")]
+    LevelHeldBack(ProxyName),
 }
 
 /// The answers to a proposal, one per command, in its order.

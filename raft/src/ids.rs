@@ -44,6 +44,17 @@ number! {
     Timestamp
 }
 
+number! {
+    /// A feature level: which commands exist. A command is written only once the cluster is at its level, and the cluster is
+    /// only at a level that every proxy knows, so that two versions of warren can run side by side.
+    Level
+}
+
+impl Level {
+    /// The highest that this version knows.
+    pub const CURRENT: Self = Self(2);
+}
+
 macro_rules! bytes {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*

@@ -22,11 +22,12 @@ pub mod transport;
 
 pub use command::{Accepted, Command, Proposal, Rejection};
 pub use disk::{Disk, DiskDrive, MemoryDisk, SledDisk, SledVolume, Volume};
-pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, ProxyId, Sequence, Timestamp, TokenId};
+pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
 pub use names::{AgentName, ClientName, NameError, Pattern, ProxyName, ServiceName};
+pub use store::offline;
 pub use store::{
-    Committed, DiskState, LeaseState, OpenError, Outage, ProposeError, ReadError, RoutingStore, SnapshotError, StoreConfig, StoreStatus,
-    Tuning,
+    Committed, DiskState, LeaseState, NotHandedOver, OpenError, Outage, ProposeError, ReadError, RoutingStore, SnapshotError, StoreConfig,
+    StoreStatus, TransferError, Tuning,
 };
 pub use table::{
     Agent, Client, Cluster, Proxy, ProxyState, Route, SectionError, Service, ServiceKind, Strategy, StrategyKind, Table, Token, TokenRole,

@@ -20,6 +20,8 @@ pub(super) enum Way {
 pub(super) enum Event {
     /// Its route is committed.
     Welcomed { way: Way, sequence: Sequence, proxy: ProxyId, proxies: Vec<Member>, strategy: Strategy },
+    /// Its route is not committed, or not any more: it is held until it is, and dials come over it from whoever finds it without the table.
+    Waiting { way: Way, sequence: Sequence, proxy: ProxyId, proxies: Vec<Member>, strategy: Strategy, reason: String },
     /// The cluster has changed.
     Cluster { proxies: Vec<Member>, strategy: Strategy },
     /// Its proxy is going away.

@@ -10,6 +10,9 @@ use crate::wire::Member;
 
 /// Most tunnels of one agent, whatever the cluster says.
 pub(super) const MAX_TUNNELS: usize = 256;
+/// Most tunnels that wait for a quorum at the same time. Without a quorum anywhere each agent holds so many, which must not be a stampede; a minority
+/// in which it could get stuck is smaller in a cluster of nine voters, and in a larger one it lies in another zone.
+pub(super) const MAX_WAITING: usize = 8;
 
 /// What is known of a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +21,20 @@ pub(super) enum State {
     Connecting,
     /// Welcomed.
     Up,
+    /// Held by a proxy that has no quorum: its route is not in the table, so that a tunnel elsewhere is wanted too.
+    Waiting,
     /// Its proxy is going away: it counts no more, and its streams run on.
     Leaving,
+}
+
+impl State {
+    /// Whether it is one of those that are wanted.
+    fn counts(self) -> bool {
+        match self {
+            Self::Connecting | Self::Up => true,
+            Self::Waiting | Self::Leaving => false,
+        }
+    }
 }
 
 /// What the agent knows.
@@ -59,8 +74,8 @@ impl Knowledge {
 
     /// The next step towards the wanted tunnels, or `None` when they are there or on their way. `blocked` are the proxies that failed a moment ago.
     pub(super) fn next(&self, blocked: impl Fn(ProxyId) -> bool, rng: &mut impl Rng) -> Option<Step> {
-        let counted = self.tunnels.values().filter(|state| **state != State::Leaving).count() + usize::from(self.entering);
-        if counted >= self.wanted() {
+        let counted = self.tunnels.values().filter(|state| state.counts()).count() + usize::from(self.entering);
+        if counted >= self.wanted() || self.waiting() >= MAX_WAITING {
             return None;
         }
         let free = self.proxies.iter().filter(|proxy| proxy.up && !proxy.public_addresses.is_empty());
@@ -72,6 +87,11 @@ impl Knowledge {
             None if !self.entering && self.tunnels.values().all(|state| *state == State::Leaving) => Some(Step::Enter),
             None => None,
         }
+    }
+
+    /// How many tunnels wait for a quorum.
+    pub(super) fn waiting(&self) -> usize {
+        self.tunnels.values().filter(|state| **state == State::Waiting).count()
     }
 
     fn zones(&self) -> impl Iterator<Item = &str> {
@@ -116,6 +136,8 @@ mod tests {
             (1, vec![(1, State::Up)], true),
             (1, vec![(1, State::Connecting)], true),
             (1, vec![(1, State::Leaving)], false),
+            (1, vec![(1, State::Waiting)], false),
+            (1, vec![(1, State::Waiting), (2, State::Up)], true),
             (2, vec![(1, State::Up)], false),
             (9, vec![(1, State::Up), (2, State::Up), (3, State::Up)], true),
         ];
@@ -126,6 +148,19 @@ mod tests {
         let mut mesh = knowledge(&proxies, 1, &[(1, State::Up), (2, State::Up)]);
         mesh.strategy = Some(Strategy { kind: StrategyKind::AgentMesh, agent_connection_count: 1 });
         assert_eq!(mesh.next(|_| false, &mut rng()), Some(Step::Open(member(3, ""))));
+    }
+
+    #[test]
+    fn without_a_quorum_anywhere_it_stops_at_a_bound_and_does_not_enter_anew() {
+        let proxies: Vec<_> = (1..=20).map(|id| member(id, "")).collect();
+        let mut held = knowledge(&proxies, 1, &[]);
+        while let Some(step) = held.next(|_| false, &mut rng()) {
+            let Step::Open(proxy) = step else { panic!("{step:?}") };
+            assert_eq!(held.tunnels.insert(proxy.id, State::Waiting), None);
+        }
+        assert_eq!(held.waiting(), MAX_WAITING);
+        let blocked = knowledge(&proxies, 1, &[(1, State::Waiting)]);
+        assert_eq!(blocked.next(|_| true, &mut rng()), None);
     }
 
     #[test]

@@ -20,6 +20,12 @@ use crate::wire::Member;
 /// The waits before a way that failed is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
+/// The waits before a further tunnel is tried beside those that wait for a quorum.
+const ELSEWHERE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// How long a proxy that has just started may take to get its first epoch.
+const FIRST_EPOCH: Duration = Duration::from_secs(2);
+
 /// What an agent has now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentStatus {
@@ -49,6 +55,8 @@ pub(super) struct Supervisor {
     entry: Vec<String>,
     knowledge: Knowledge,
     failures: BTreeMap<WayKey, Failing>,
+    /// When a tunnel may be tried beside those that wait for a quorum.
+    elsewhere: Failing,
     /// The number of the tunnel that counts, by proxy: the end of an older one changes nothing.
     current: BTreeMap<ProxyId, Sequence>,
     sequence: Sequence,
@@ -69,7 +77,20 @@ impl Supervisor {
         status: watch::Sender<AgentStatus>,
     ) -> Self {
         let (knowledge, known) = (Knowledge::default(), KnownProxies::new(store.dir()));
-        Self { entry, knowledge, failures: BTreeMap::new(), current: BTreeMap::new(), sequence, tunnels, credentials, store, known, status }
+        let elsewhere = Failing { backoff: Backoff::new(ELSEWHERE.0, ELSEWHERE.1), until: Instant::now() };
+        Self {
+            entry,
+            knowledge,
+            failures: BTreeMap::new(),
+            elsewhere,
+            current: BTreeMap::new(),
+            sequence,
+            tunnels,
+            credentials,
+            store,
+            known,
+            status,
+        }
     }
 
     /// Takes in what happens and keeps what ought to be, until `cancel`.
@@ -93,6 +114,9 @@ impl Supervisor {
 
     /// Begins every tunnel that is wanting and may be tried now.
     fn reconcile(&mut self, now: Instant, rng: &mut impl rand::Rng) {
+        if self.knowledge.waiting() > 0 && self.elsewhere.until > now {
+            return;
+        }
         while let Some(step) = self.knowledge.next(|proxy| self.is_failing(Some(proxy), now), rng) {
             match step {
                 Step::Open(member) => self.open(member),
@@ -144,10 +168,16 @@ impl Supervisor {
             Event::Welcomed { way, sequence, proxy, proxies, strategy } => {
                 tracing::info!(%proxy, "tunnel open");
                 self.failures.remove(&key(&way));
-                self.knowledge.entering &= way != Way::Entry;
-                // The proxy has closed an older tunnel for this one.
-                self.current.insert(proxy, sequence);
-                self.knowledge.tunnels.insert(proxy, State::Up);
+                self.held(&way, sequence, (proxy, State::Up));
+                self.learn(proxies, strategy);
+            }
+            Event::Waiting { way, sequence, proxy, proxies, strategy, reason } => {
+                tracing::warn!(%proxy, reason, "not registered yet: only proxies that ask for it reach this agent");
+                // A proxy that has just started has its first epoch in a moment. A lost lease, everybody learned of at the same moment.
+                let was_up = self.knowledge.tunnels.get(&proxy) == Some(&State::Up);
+                let least = if was_up { Duration::ZERO } else { FIRST_EPOCH };
+                self.elsewhere.until = Instant::now() + least + self.elsewhere.backoff.next(rng);
+                self.held(&way, sequence, (proxy, State::Waiting));
                 self.learn(proxies, strategy);
             }
             Event::Cluster { proxies, strategy } => self.learn(proxies, strategy),
@@ -164,6 +194,21 @@ impl Supervisor {
             Event::Renewed { certificate } => self.renewed(&certificate),
         }
         self.report();
+    }
+
+    /// Notes that a tunnel is held.
+    fn held(&mut self, way: &Way, sequence: Sequence, (proxy, state): (ProxyId, State)) {
+        self.knowledge.entering &= *way != Way::Entry;
+        // A proxy that is going away stays so, whatever becomes of the route.
+        let is_leaving = self.current.get(&proxy) == Some(&sequence) && self.knowledge.tunnels.get(&proxy) == Some(&State::Leaving);
+        // The proxy has closed an older tunnel for this one.
+        self.current.insert(proxy, sequence);
+        if !is_leaving {
+            self.knowledge.tunnels.insert(proxy, state);
+        }
+        if self.knowledge.waiting() == 0 {
+            self.elsewhere.backoff.reset();
+        }
     }
 
     fn learn(&mut self, proxies: Vec<Member>, strategy: warren_raft::Strategy) {
@@ -220,7 +265,8 @@ impl Supervisor {
 
     /// When the first failed way may be tried again.
     fn next_try(&self, now: Instant) -> Option<Instant> {
-        self.failures.values().map(|failing| failing.until).filter(|until| *until > now).min()
+        let elsewhere = (self.knowledge.waiting() > 0).then_some(self.elsewhere.until);
+        self.failures.values().map(|failing| failing.until).chain(elsewhere).filter(|until| *until > now).min()
     }
 }
 

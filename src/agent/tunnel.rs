@@ -18,11 +18,11 @@ use crate::identity::{Alpn, ClientTls, CredentialsHandle, renew_in};
 use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Elapsed, Env};
 use crate::wire::close::Close;
-use crate::wire::{AgentHello, AgentMessage, Hello, ProxyMessage, Welcome, frame};
+use crate::wire::{AgentHello, AgentMessage, Hello, ProxyMessage, Waiting, Welcome, frame};
 
 /// How long a handshake may take, on one address.
 const HANDSHAKE: Duration = Duration::from_secs(3);
-/// How long the cluster may take to commit the route: longer than a proxy waits for it.
+/// How long a proxy may take to say how the route stands: longer than it waits for the leader to confirm who this is, and for the route.
 const WELCOME: Duration = Duration::from_secs(15);
 /// Streams of one tunnel at the same time: the proxy bounds them by its own limit.
 const MAX_STREAMS: u32 = 4096;
@@ -96,13 +96,12 @@ impl Tunnels {
     async fn hold(&self, way: &Way, addresses: Vec<String>, sequence: Sequence, proxy: &mut Option<ProxyId>) -> Result<(), TunnelError> {
         let connection = self.connect(way, addresses).await?;
         let guard = CloseOnDrop(connection.clone());
-        let (send, recv, welcome) = Budget::new(WELCOME).run(self.greet(&connection, sequence)).await??;
-        *proxy = Some(welcome.proxy);
+        let (send, mut recv) = Budget::new(WELCOME).run(self.greet(&connection, sequence)).await??;
+        let first = Budget::new(WELCOME).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await??;
+        *proxy = Some(self.begun(&connection, (way, sequence), first).await?);
         connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
-        let Welcome { proxy, proxies, strategy, .. } = welcome;
-        self.tell(Event::Welcomed { way: way.clone(), sequence, proxy, proxies, strategy }).await?;
         let ended = tokio::select! {
-            ended = self.listen(proxy, sequence, recv) => ended,
+            ended = self.listen((way, sequence), *proxy, recv) => ended,
             ended = self.renew(send) => ended,
             ended = self.accept(&connection) => ended,
         };
@@ -141,29 +140,50 @@ impl Tunnels {
         Ok(self.endpoint.connect_with(config, address, SERVER_NAME)?.await?)
     }
 
-    async fn greet(&self, connection: &quinn::Connection, sequence: Sequence) -> Result<(SendStream, RecvStream, Welcome), TunnelError> {
-        let (mut send, mut recv) = connection.open_bi().await?;
+    async fn greet(&self, connection: &quinn::Connection, sequence: Sequence) -> Result<(SendStream, RecvStream), TunnelError> {
+        let (mut send, recv) = connection.open_bi().await?;
         let hello = AgentHello { hello: Hello::ours(), sequence, services: self.services.to_vec() };
         frame::write(&mut send, &hello, frame::MAX_MESSAGE).await?;
-        match frame::read(&mut recv, frame::MAX_MESSAGE).await? {
-            ProxyMessage::Welcome(welcome) => Ok((send, recv, welcome)),
-            ProxyMessage::Refused { failure, retry_after_ms } => {
+        Ok((send, recv))
+    }
+
+    /// Takes in the proxy's first message, and tells which proxy it is.
+    async fn begun(&self, connection: &quinn::Connection, tunnel: (&Way, Sequence), first: ProxyMessage) -> Result<ProxyId, TunnelError> {
+        let proxy = match &first {
+            ProxyMessage::Welcome(Welcome { proxy, .. }) | ProxyMessage::Waiting(Waiting { proxy, .. }) => *proxy,
+            ProxyMessage::Refused { .. } => {
                 Close::DONE.close(connection);
-                Err(TunnelError::Refused { failure, retry_after: Duration::from_millis(retry_after_ms.into()) })
+                return Err(refused(first));
             }
-            ProxyMessage::Cluster { .. } | ProxyMessage::Leaving | ProxyMessage::Renewed { .. } => Err(TunnelError::NoWelcome),
-        }
+            ProxyMessage::Cluster { .. } | ProxyMessage::Leaving | ProxyMessage::Renewed { .. } => return Err(TunnelError::NoWelcome),
+        };
+        self.take(tunnel, proxy, first).await?;
+        Ok(proxy)
     }
 
     /// Takes in what the proxy pushes.
-    async fn listen(&self, proxy: ProxyId, sequence: Sequence, mut recv: RecvStream) -> Result<(), TunnelError> {
+    async fn listen(&self, tunnel: (&Way, Sequence), proxy: Option<ProxyId>, mut recv: RecvStream) -> Result<(), TunnelError> {
+        let proxy = proxy.ok_or(TunnelError::NoWelcome)?;
         loop {
-            match frame::read(&mut recv, frame::MAX_MESSAGE).await? {
-                ProxyMessage::Cluster { proxies, strategy } => self.tell(Event::Cluster { proxies, strategy }).await?,
-                ProxyMessage::Leaving => self.tell(Event::Leaving { proxy, sequence }).await?,
-                ProxyMessage::Renewed { certificate } => self.tell(Event::Renewed { certificate }).await?,
-                ProxyMessage::Welcome(_) | ProxyMessage::Refused { .. } => return Err(TunnelError::NoWelcome),
+            let message = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
+            self.take(tunnel, proxy, message).await?;
+        }
+    }
+
+    async fn take(&self, (way, sequence): (&Way, Sequence), proxy: ProxyId, message: ProxyMessage) -> Result<(), TunnelError> {
+        let way = way.clone();
+        match message {
+            ProxyMessage::Welcome(Welcome { proxies, strategy, .. }) => {
+                self.tell(Event::Welcomed { way, sequence, proxy, proxies, strategy }).await
             }
+            ProxyMessage::Waiting(Waiting { proxies, strategy, failure, .. }) => {
+                let reason = failure.causes().first().map_or_else(|| failure.message().to_owned(), Clone::clone);
+                self.tell(Event::Waiting { way, sequence, proxy, proxies, strategy, reason }).await
+            }
+            ProxyMessage::Cluster { proxies, strategy } => self.tell(Event::Cluster { proxies, strategy }).await,
+            ProxyMessage::Leaving => self.tell(Event::Leaving { proxy, sequence }).await,
+            ProxyMessage::Renewed { certificate } => self.tell(Event::Renewed { certificate }).await,
+            ProxyMessage::Refused { .. } => Err(refused(message)),
         }
     }
 
@@ -199,6 +219,19 @@ impl Tunnels {
 
 /// How long an answer to a renewal is waited for before it is asked again.
 const RENEW_RETRY: Duration = Duration::from_secs(30);
+
+fn refused(message: ProxyMessage) -> TunnelError {
+    match message {
+        ProxyMessage::Refused { failure, retry_after_ms } => {
+            TunnelError::Refused { failure, retry_after: Duration::from_millis(retry_after_ms.into()) }
+        }
+        ProxyMessage::Welcome(_)
+        | ProxyMessage::Waiting(_)
+        | ProxyMessage::Cluster { .. }
+        | ProxyMessage::Leaving
+        | ProxyMessage::Renewed { .. } => TunnelError::NoWelcome,
+    }
+}
 
 /// Says goodbye when the tunnel's task ends, so that the proxy need not wait for silence.
 struct CloseOnDrop(quinn::Connection);

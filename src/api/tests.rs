@@ -108,6 +108,28 @@ pub(crate) fn raft() -> RaftView {
     }
 }
 
+pub(crate) fn recovery() -> RecoveryView {
+    RecoveryView {
+        schema: Schema,
+        done: false,
+        cluster: "warren".to_owned(),
+        cluster_id: "07".repeat(16),
+        id: ProxyId(2),
+        name: name("proxy-2"),
+        role: ProxyRole::Learner,
+        last_log_term: 3,
+        last_log_index: 41,
+        term: 5,
+        index: 42,
+        voters: vec![ProxyId(1), ProxyId(3)],
+        dropped: vec![DroppedRow { id: ProxyId(1), name: name("proxy-1") }, DroppedRow { id: ProxyId(3), name: name("proxy-3") }],
+        routes: 2,
+        agents: 3,
+        clients: 1,
+        tokens: 0,
+    }
+}
+
 pub(crate) fn token_created() -> TokenCreated {
     TokenCreated {
         schema: Schema,
@@ -171,6 +193,16 @@ fn raft_keys() {
         &raft(),
         r#"{"schema":1,"id":1,"state":"leader","term":3,"last_log_index":43,"committed_index":42,"applied_index":42,
 "snapshot_index":null,"voters":[1,3],"learners":[2]}"#,
+    );
+}
+
+#[test]
+fn recovery_keys() {
+    check(
+        &recovery(),
+        r#"{"schema":1,"done":false,"cluster":"warren","cluster_id":"07070707070707070707070707070707","id":2,"name":"proxy-2",
+"role":"learner","last_log_term":3,"last_log_index":41,"term":5,"index":42,"voters":[1,3],
+"dropped":[{"id":1,"name":"proxy-1"},{"id":3,"name":"proxy-3"}],"routes":2,"agents":3,"clients":1,"tokens":0}"#,
     );
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::config::{ConfigErrors, Place};
 use crate::failure::{Failure, Printable};
 use crate::http::{ClientError, StatusCode};
+use crate::proxy::StoppedError;
 use crate::telemetry::Colour;
 
 /// The end of a verb.
@@ -51,6 +52,9 @@ pub enum CliError {
     /// The answer cannot be written.
     #[error("cannot write the answer")]
     Output(#[source] io::Error),
+    /// A stopped proxy is left as it is.
+    #[error(transparent)]
+    Stopped(#[from] StoppedError),
     /// Anything else, with its causes.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -87,7 +91,7 @@ impl CliError {
             Self::Client(error) => status_of(error),
             // Whoever read the answer has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(_) | Self::Other(_) => OTHER,
+            Self::Output(_) | Self::Stopped(_) | Self::Other(_) => OTHER,
         }
     }
 
@@ -108,6 +112,7 @@ impl CliError {
             Self::Config(errors) => errors.to_string(),
             Self::Usage(error) => format!("error: {}\nhint: {}", Printable(&error.message), error.hint),
             Self::Client(error) => with_hint(chain(error), hint_for(error)),
+            Self::Stopped(error) => with_hint(chain(error), error.hint()),
             Self::Output(_) => chain(self),
             Self::Other(error) => chain(error.as_ref()),
         }

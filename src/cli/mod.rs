@@ -20,6 +20,7 @@ mod join;
 mod output;
 mod proxy;
 mod raft;
+mod recover;
 mod root;
 mod routes;
 mod run;

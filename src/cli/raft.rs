@@ -4,12 +4,13 @@ use clap::{Args, Subcommand};
 
 use super::context::Context;
 use super::output::{Show, Width};
+use super::recover::RecoverArgs;
 use super::table::{Cell, Table};
 use super::{CliError, Exit};
 use crate::api::{Path, RaftView};
 use crate::telemetry::Colour;
 
-/// Show the Raft group as this proxy sees it
+/// Show the Raft group as this proxy sees it, and care for it
 #[derive(Debug, Args)]
 pub(super) struct RaftArgs {
     #[command(subcommand)]
@@ -20,13 +21,18 @@ pub(super) struct RaftArgs {
 enum RaftVerb {
     /// Show this proxy's state, its log and who votes
     Status,
+    Recover(RecoverArgs),
 }
 
 impl RaftArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let RaftVerb::Status = self.verb;
-        let raft: RaftView = context.admin()?.get_json(Path::Raft).await?;
-        context.output().show(&raft).map(|()| Exit::Success)
+        match self.verb {
+            RaftVerb::Status => {
+                let raft: RaftView = context.admin()?.get_json(Path::Raft).await?;
+                context.output().show(&raft).map(|()| Exit::Success)
+            }
+            RaftVerb::Recover(args) => args.run(context).await,
+        }
     }
 }
 

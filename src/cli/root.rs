@@ -30,7 +30,7 @@ Manage:
   agents   List agents
   routes   List routes
   token    Create, list and revoke the tokens that machines enrol with
-  raft     Show the Raft group as this proxy sees it
+  raft     Show the Raft group as this proxy sees it, and care for it
 
 Set up:
   config   Check and show the configuration";

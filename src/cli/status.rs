@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::output::{Show, Width};
-use super::table::{Cell, Table, Tone, paint};
+use super::table::{Cell, Table, Tone, count, paint};
 use super::{CliError, Exit};
 use crate::api::{Path, ProxyRow, ProxyState, StatusView};
 use crate::failure::Printable;
@@ -43,11 +43,6 @@ impl Show for StatusView {
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
         vec![serde_json::to_string(self)]
     }
-}
-
-/// A number with its noun.
-fn count(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn proxies(rows: &[ProxyRow], width: Width, colour: Colour) -> String {

@@ -60,6 +60,8 @@ fn answers_are_as_before() {
     check_answer("agents-ls", &samples::agents());
     check_answer("routes-ls", &samples::routes());
     check_answer("raft-status", &samples::raft());
+    check_answer("raft-recover", &samples::recovery());
+    check_answer("raft-recovered", &crate::api::RecoveryView { done: true, ..samples::recovery() });
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
 }
@@ -107,6 +109,9 @@ fn command_lines() {
         ("dev --proxies 0", false),
         ("dev --proxies 5 --dir /tmp/x", true),
         ("raft status", true),
+        ("raft recover", true),
+        ("raft recover --yes -o json", true),
+        ("raft recover proxy-1", false),
         ("config show --config x", true),
     ];
     for (line, expected) in table {

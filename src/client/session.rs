@@ -234,6 +234,12 @@ fn broken(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Fail
         Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::REFUSED.code() => {
             Failure::new(Code::Denied, Stage::Ingress, "the proxy does not know this machine").with_hint(enrol).at(at)
         }
+        Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::UNCONFIRMED.code() => {
+            Failure::new(Code::Timeout, Stage::Store, "the proxy could not confirm in time that this machine is enrolled")
+                .with_cause("it does not know it yet, and there is no quorum to ask")
+                .with_hint("try another proxy: `--proxy`, or again when `warren status` is healthy")
+                .at(at)
+        }
         Some(reason) if let Some(refused) = tls::refused(reason) => {
             Failure::new(Code::Denied, Stage::Ingress, "the proxy refused this machine")
                 .with_cause(refused.to_string())

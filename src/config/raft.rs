@@ -13,7 +13,7 @@ const MAX_VOTERS: u32 = 9;
 pub struct RaftTable {
     /// How often a leader shows itself.
     pub heartbeat: Duration,
-    /// How long a follower waits for it; the actual time is drawn between once and twice this.
+    /// How long a follower waits for it, more than three heartbeats; the actual time is drawn between once and 1.4 times this.
     pub election_timeout: Duration,
     /// Most voters.
     pub max_voters: NonZeroU32,
@@ -32,9 +32,9 @@ impl RaftTable {
         };
         section.require_within("heartbeat", table.heartbeat, Duration::from_millis(10)..Duration::from_secs(60));
         section.require_within("promote_after", table.promote_after, Duration::ZERO..Duration::from_secs(24 * 3600));
-        // One lost heartbeat must not depose a leader.
-        if table.heartbeat.saturating_mul(2) >= table.election_timeout {
-            section.refuse("election_timeout", "must be more than twice `raft.heartbeat`");
+        // One lost heartbeat must not depose a leader, and the clock of elections ticks every one and a half of them.
+        if table.heartbeat.saturating_mul(3) >= table.election_timeout {
+            section.refuse("election_timeout", "must be more than three times `raft.heartbeat`: one that is lost must not depose a leader");
         }
         section.require_within("election_timeout", table.election_timeout, Duration::from_millis(20)..Duration::from_secs(300));
         if table.max_voters.get() > MAX_VOTERS {

@@ -64,7 +64,7 @@ fn wrong_values_are_refused() {
         ("[peer]\nadvertise = \"proxy\"", &["not `HOST:PORT`"]),
         ("[public]\nadvertise = [\"a:1\", \"b\", 3]", &["`b` is not", "found an integer"]),
         ("[tunnel_strategy]\ntype = \"mesh\"\nagent_connection_count = 0", &["no strategy", "not a number from 1"]),
-        ("[raft]\nheartbeat = \"500ms\"", &["more than twice"]),
+        ("[raft]\nheartbeat = \"334ms\"", &["more than three times `raft.heartbeat`"]),
         ("[liveness]\nlease = \"999ms\"", &["at least 1s"]),
         ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["`-1` is not", "found an integer"]),
         ("[telemetry]\nlog = \"warren=loud\"\nformat = \"xml\"", &["no log filter", "no format"]),

@@ -29,6 +29,7 @@ mod settings;
 mod sockets;
 mod start;
 mod start_error;
+mod stopped;
 mod tunnels;
 mod wiring;
 
@@ -37,3 +38,4 @@ pub use lifecycle::RunningProxy;
 pub use member::{JoinError, Joining};
 pub use settings::{Proxy, RaftSettings};
 pub use start_error::StartError;
+pub use stopped::{StoppedError, StoppedProxy};

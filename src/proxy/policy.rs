@@ -4,7 +4,7 @@ use warren_raft::{KeyHash, RoutingStore, Table};
 
 use crate::identity::{Identity, Policy, Refusal, Role};
 
-/// Refuses an identity whose name belongs to another key. One that the table does not know yet is let in: it may have enrolled a
+/// Refuses a proxy that was removed, and an identity whose name belongs to another key. One that the table does not know yet is let in: it may have enrolled a
 /// moment ago at another proxy, and is looked up again, with the leader, before it is served.
 #[derive(Debug)]
 pub(super) struct TablePolicy {
@@ -13,7 +13,11 @@ pub(super) struct TablePolicy {
 
 impl Policy for TablePolicy {
     fn admit(&self, identity: &Identity, key: KeyHash) -> Result<(), Refusal> {
-        match known_key(&self.store.table(), identity) {
+        let table = self.store.table();
+        if identity.role == Role::Proxy && identity.proxy_id().is_some_and(|id| table.has_removed(id)) {
+            return Err(Refusal::Revoked);
+        }
+        match known_key(&table, identity) {
             Some(known) if known != key => Err(Refusal::OtherKey),
             Some(_) | None => Ok(()),
         }

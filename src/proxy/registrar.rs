@@ -1,76 +1,141 @@
 //! Keeps the routes of this proxy's tunnels in the table.
 //!
+//! ```text
+//!            committed in the present epoch                        the lease is lost, or nobody confirms
+//!  Pending ----------------------------------> Registered <------------------------------------------> Waiting
+//!     \------------------------------------------------------------------------------------------------->/
+//! ```
+//!
 //! A route is proposed before its agent is welcomed, withdrawn after its tunnel has ended, and proposed again when this proxy
-//! got a new epoch, which ended all its routes at once. It must *never* give up on a withdrawal: a route that nobody withdraws
-//! would point at this proxy until its epoch ends.
+//! got a new epoch, which ended all its routes at once. Without a quorum it waits, and its tunnel with it. It must *never* give up on a
+//! withdrawal: a route that nobody withdraws would point at this proxy until its epoch ends.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{AgentName, Command, Committed, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
+use warren_raft::{Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
 
 use super::attempts::Attempts;
-use super::tunnels::{Tunnel, Tunnels};
+use super::tunnels::{Standing, Tunnel};
 use crate::net::{Backoff, Budget, Env};
-use crate::wire::close::Close;
 
 /// How long one proposal waits for a quorum before it is made again.
 const PROPOSE: Duration = Duration::from_secs(10);
-/// The waits between proposals that found no quorum.
+/// How long a registration is thought to be on its way; then its agent is told that it waits.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The waits between proposals that found no quorum or no place.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Most routes that are registered again at the same time: a new epoch of a proxy with many tunnels must leave room for everybody else.
+const AGAIN_AT_ONCE: usize = 1_024;
 
 /// Registers and withdraws the routes of one proxy.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Registrar {
-    /// This proxy.
-    pub me: ProxyId,
-    /// Where the routes are.
-    pub store: RoutingStore,
-    /// The tunnels that are here.
-    pub tunnels: Arc<Tunnels>,
-    /// The randomness of retries.
-    pub env: Env,
-    /// The newest tunnel of each agent that was tried.
-    pub attempts: Attempts,
+    me: ProxyId,
+    store: RoutingStore,
+    env: Env,
+    attempts: Attempts,
+    again: Arc<Semaphore>,
 }
 
-/// A route that stands in the table.
+/// Whether a registration is the first of its tunnel: one that finds no place is refused, and its agent goes elsewhere, while a tunnel that
+/// is held already waits for its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Registered {
-    /// The epoch it was registered in.
-    pub epoch: Epoch,
-    /// The log index it stands at.
-    pub index: u64,
+enum Turn {
+    First,
+    Again,
 }
 
 impl Registrar {
-    /// Registers the route of a tunnel and returns once it is committed.
+    /// For the tunnels of `me`.
+    pub(super) fn new(me: ProxyId, store: RoutingStore, env: Env) -> Self {
+        Self { me, store, env, attempts: Attempts::default(), again: Arc::new(Semaphore::new(AGAIN_AT_ONCE)) }
+    }
+
+    /// Keeps the route of `tunnel` in the table for as long as it is polled, in each epoch of this proxy, and notes in the tunnel how it stands. Without a
+    /// quorum it waits for one, however long that takes.
     ///
-    /// # Errors
-    /// [`ProposeError`]: not committed within the budget, or rejected.
-    pub(super) async fn register(&self, agent: &AgentName, sequence: Sequence, budget: Budget) -> Result<Registered, ProposeError> {
-        self.attempts.begin(agent, sequence);
+    /// Returns only why that can never be: the table rejects it, no place or no disk was left for the first try, or the store has stopped.
+    pub(super) async fn keep(&self, tunnel: &Tunnel) -> ProposeError {
+        self.attempts.begin(&tunnel.agent, tunnel.sequence);
         let mut lease = self.store.lease();
+        let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+        let mut rng = self.env.entropy.split("register").rng();
+        let (mut turn, mut committed) = (Turn::First, None);
         loop {
-            let epoch = held(&mut lease, budget).await?;
-            let command = Command::RegisterRoute { agent: agent.clone(), proxy: self.me, epoch, sequence };
-            match self.store.propose(command, budget.left()).await {
-                Ok(Committed { index, .. }) => return Ok(Registered { epoch, index }),
-                Err(ProposeError::Rejected(Rejection::EpochOver { .. })) if !budget.left().is_zero() => {
-                    // The lease ended in between; the next one brings the next epoch.
-                    changed(&mut lease, epoch, budget).await?;
+            let state = *lease.borrow_and_update();
+            match (state, committed) {
+                (LeaseState::Lost, _) => {
+                    turn = Turn::Again;
+                    tunnel.stands(Standing::Waiting);
                 }
-                Err(error) => return Err(error),
+                // The lease was lost and is back, and the leader was patient.
+                (LeaseState::Held(epoch), Some((known, index))) if epoch == known => tunnel.stands(Standing::Registered(index)),
+                (LeaseState::Held(epoch), _) => match self.register(tunnel, epoch, turn).await {
+                    Ok(index) => {
+                        (turn, committed) = (Turn::Again, Some((epoch, index)));
+                        tunnel.stands(Standing::Registered(index));
+                    }
+                    // The lease ended in between; the next one brings the next epoch.
+                    Err(ProposeError::Rejected(Rejection::EpochOver { .. })) => turn = Turn::Again,
+                    Err(error @ (ProposeError::QueueFull(_) | ProposeError::Disk(_))) if turn == Turn::First => return error,
+                    Err(error @ (ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::QueueFull(_))) => {
+                        tracing::debug!(%error, "route not committed yet");
+                        turn = Turn::Again;
+                        tunnel.stands(Standing::Waiting);
+                        tokio::time::sleep(backoff.next(&mut rng)).await;
+                        continue;
+                    }
+                    Err(error) => return error,
+                },
+            }
+            if lease.changed().await.is_err() {
+                return ProposeError::Stopped("the lease is not kept any more".to_owned());
             }
         }
+    }
+
+    /// Registers once. The services go with the route, into the same entry.
+    async fn register(&self, tunnel: &Tunnel, epoch: Epoch, turn: Turn) -> Result<u64, ProposeError> {
+        let _place = match turn {
+            Turn::First => None,
+            Turn::Again => Some(self.again.acquire().await.expect("nobody closes it")),
+        };
+        let Tunnel { agent, sequence, .. } = tunnel;
+        let route = Command::RegisterRoute { agent: agent.clone(), proxy: self.me, epoch, sequence: *sequence };
+        let both = async {
+            // Polled in this order, and so queued.
+            tokio::try_join!(self.publish(tunnel), self.store.propose(route, PROPOSE)).map(|(_, committed)| committed.index)
+        };
+        tokio::pin!(both);
+        match timeout(PATIENCE, both.as_mut()).await {
+            Ok(registered) => registered,
+            Err(_) => {
+                tunnel.stands(Standing::Waiting);
+                both.await
+            }
+        }
+    }
+
+    /// Records what the agent offers, if the table has something else.
+    async fn publish(&self, tunnel: &Tunnel) -> Result<(), ProposeError> {
+        let (agent, offer) = (&tunnel.agent, &tunnel.offer);
+        let is_known = |known: &warren_raft::Agent| known.services == offer.services && known.version == offer.version;
+        if self.store.table().agent(agent).is_some_and(is_known) {
+            return Ok(());
+        }
+        let (services, version) = (offer.services.clone(), offer.version.clone());
+        let publish = Command::PublishServices { agent: agent.clone(), services, version };
+        self.store.propose(publish, PROPOSE).await.map(drop)
     }
 
     /// Withdraws the route of a tunnel that has ended, and of any older one, as often as it takes, or until a newer tunnel of the agent has been
     /// tried, whose route replaces it or whose withdrawal includes it: no more than one waits for a quorum. Also when the table shows none: a registration whose outcome is
     /// not known may still be on its way, and this proxy's later proposal rules it out or undoes it.
-    pub(crate) async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
+    pub(super) async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
         // A proxy that stops ends its epoch, and every route with it.
         let _ = cancel.run_until_cancelled(self.withdraw_until_done(tunnel)).await;
     }
@@ -89,7 +154,7 @@ impl Registrar {
                     let _ = self.store.disk().wait_for(|disk| *disk == DiskState::Writable).await;
                     continue;
                 }
-                Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::Stopped(_)) => return,
+                Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } | ProposeError::Stopped(_)) => return,
                 Err(error @ (ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::QueueFull(_))) => {
                     tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
                 }
@@ -104,47 +169,6 @@ impl Registrar {
         let mut routes = table.routes_of(&tunnel.agent);
         routes.find(|route| route.proxy == self.me && route.sequence <= tunnel.sequence).map(|route| (route.epoch, route.sequence))
     }
-
-    /// Registers every tunnel anew whenever this proxy got a new epoch, until `cancel`.
-    pub(super) async fn follow_lease(&self, cancel: &CancellationToken) {
-        let mut lease = self.store.lease();
-        let mut known = None;
-        loop {
-            let state = *lease.borrow_and_update();
-            if let LeaseState::Held(epoch) = state {
-                if known.is_some_and(|known| known != epoch) {
-                    self.register_all(cancel).await;
-                }
-                known = Some(epoch);
-            }
-            tokio::select! {
-                changed = lease.changed() => if changed.is_err() { return },
-                () = cancel.cancelled() => return,
-            }
-        }
-    }
-
-    async fn register_all(&self, cancel: &CancellationToken) {
-        let mut proposals = tokio::task::JoinSet::new();
-        for tunnel in self.tunnels.all() {
-            let (registrar, cancel) = (self.clone(), cancel.clone());
-            proposals.spawn(async move { registrar.register_again(&tunnel, &cancel).await });
-        }
-        let all = async { while proposals.join_next().await.is_some() {} };
-        let _ = cancel.run_until_cancelled(all).await;
-    }
-
-    async fn register_again(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
-        if let Err(error) = self.register(&tunnel.agent, tunnel.sequence, Budget::new(PROPOSE)).await {
-            // Without its route the tunnel is of no use: the agent makes another one.
-            tracing::warn!(agent = %tunnel.agent, %error, "route not registered anew");
-            Close::LEAVING.close(&tunnel.connection);
-        }
-        // It may have ended, and been withdrawn, in between.
-        if self.tunnels.get(&tunnel.agent).is_none_or(|known| known.sequence != tunnel.sequence) {
-            self.withdraw(tunnel, cancel).await;
-        }
-    }
 }
 
 /// Waits until this proxy holds its lease.
@@ -155,15 +179,5 @@ async fn held(lease: &mut watch::Receiver<LeaseState>, budget: Budget) -> Result
         Ok(Ok(LeaseState::Held(epoch))) => Ok(epoch),
         Ok(Err(_)) => Err(ProposeError::Stopped("the lease is not kept any more".to_owned())),
         Ok(Ok(LeaseState::Lost)) | Err(_) => Err(ProposeError::NoQuorum(total)),
-    }
-}
-
-/// Waits until the lease is another one than `epoch`'s.
-async fn changed(lease: &mut watch::Receiver<LeaseState>, epoch: Epoch, budget: Budget) -> Result<(), ProposeError> {
-    let total = budget.left();
-    match budget.run(lease.wait_for(|state| *state != LeaseState::Held(epoch))).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) => Err(ProposeError::Stopped("the lease is not kept any more".to_owned())),
-        Err(_) => Err(ProposeError::NoQuorum(total)),
     }
 }

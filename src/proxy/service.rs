@@ -10,8 +10,9 @@ use warren_raft::{LeaseState, ProxyId, RoutingStore};
 use super::dial::Owner;
 use super::mesh::PeerService;
 use super::metrics::Metrics;
-use crate::wire::DialHeader;
+use crate::target::Target;
 use crate::wire::peer::PeerReport;
+use crate::wire::{DialHeader, Held};
 
 /// The parts that peers may use.
 #[derive(Debug)]
@@ -35,6 +36,10 @@ impl PeerService for Service {
             isolated: *self.store.lease().borrow() == LeaseState::Lost,
             draining: self.leaving.is_cancelled(),
         }
+    }
+
+    fn held(&self, target: &Target) -> Vec<Held> {
+        self.owner.tunnels.held(target)
     }
 
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream)) {

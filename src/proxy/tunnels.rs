@@ -1,14 +1,19 @@
 //! The tunnels that agents hold to this proxy.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quinn::{RecvStream, SendStream};
-use warren_raft::{AgentName, Sequence};
+use tokio::sync::watch;
+use warren_raft::{AgentName, Sequence, Service, ServiceName};
 
 use crate::net::{Budget, Elapsed};
+use crate::target::{Target, port_of};
+use crate::wire::Held;
 use crate::wire::close::Close;
+use crate::wire::peer::MAX_HELD;
 
 /// One agent's QUIC connection to this proxy.
 #[derive(Debug)]
@@ -19,8 +24,31 @@ pub(super) struct Tunnel {
     pub sequence: Sequence,
     /// The connection.
     pub connection: quinn::Connection,
+    /// What the agent says that it publishes, by name; its version goes with it into the table.
+    pub offer: Offer,
+    standing: watch::Sender<Standing>,
     streams: AtomicU64,
     limit: u64,
+}
+
+/// What an agent says of itself in its hello.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Offer {
+    /// Its services, by name.
+    pub services: Vec<Service>,
+    /// Its version.
+    pub version: String,
+}
+
+/// How a tunnel stands in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its route is being registered: no dial may come yet.
+    Pending,
+    /// Its route cannot be registered, or not be kept, since there is no quorum. Dials may come from whoever cannot read the table either.
+    Waiting,
+    /// Its route is committed, at this log index.
+    Registered(u64),
 }
 
 /// Why a tunnel gives no stream.
@@ -43,6 +71,16 @@ impl From<Elapsed> for StreamError {
     }
 }
 
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending => f.write_str("pending"),
+            Self::Waiting => f.write_str("waiting for a quorum"),
+            Self::Registered(index) => write!(f, "registered at {index}"),
+        }
+    }
+}
+
 /// A place among a tunnel's streams, given back when dropped.
 #[derive(Debug)]
 pub(super) struct StreamPermit(Arc<Tunnel>);
@@ -55,8 +93,24 @@ impl Drop for StreamPermit {
 
 impl Tunnel {
     /// A tunnel that carries at most `limit` streams.
-    pub(super) fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, limit: u64) -> Self {
-        Self { agent, sequence, connection, streams: AtomicU64::new(0), limit }
+    pub(super) fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, offer: Offer, limit: u64) -> Self {
+        let standing = watch::Sender::new(Standing::Pending);
+        Self { agent, sequence, connection, offer, standing, streams: AtomicU64::new(0), limit }
+    }
+
+    /// How it stands in the table, and whenever that changes.
+    pub(super) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Notes how it stands in the table.
+    pub(super) fn stands(&self, standing: Standing) {
+        self.standing.send_if_modified(|known| std::mem::replace(known, standing) != standing);
+    }
+
+    /// Whether dials may come over it from those who cannot read the table.
+    fn serves(&self) -> bool {
+        *self.standing.borrow() != Standing::Pending && self.connection.close_reason().is_none()
     }
 
     /// Streams that run over it now.
@@ -123,6 +177,19 @@ impl Tunnels {
         self.lock().get(agent).filter(|tunnel| tunnel.connection.close_reason().is_none()).cloned()
     }
 
+    /// What `target` may mean among the live tunnels here, by agent, whatever the table says; at most [`MAX_HELD`].
+    pub(super) fn held(&self, target: &Target) -> Vec<Held> {
+        let tunnels = self.lock();
+        let matching = |tunnel: &Arc<Tunnel>| {
+            let service = meant(&tunnel.offer.services, target)?;
+            tunnel.serves().then(|| Held { agent: tunnel.agent.clone(), service })
+        };
+        match target {
+            Target::Service(agent, _) | Target::Port(agent, _) => tunnels.get(agent).and_then(matching).into_iter().collect(),
+            Target::Any(_) => tunnels.values().filter_map(matching).take(MAX_HELD).collect(),
+        }
+    }
+
     /// All of them, by agent.
     pub(super) fn all(&self) -> Vec<Arc<Tunnel>> {
         self.lock().values().cloned().collect()
@@ -131,4 +198,13 @@ impl Tunnels {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AgentName, Arc<Tunnel>>> {
         self.by_agent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Which of an agent's services a target means.
+fn meant(services: &[Service], target: &Target) -> Option<ServiceName> {
+    let found = services.iter().find(|known| match target {
+        Target::Service(_, service) | Target::Any(service) => known.name == *service,
+        Target::Port(_, port) => port_of(&known.target) == Some(*port),
+    });
+    found.map(|known| known.name.clone())
 }

@@ -10,7 +10,6 @@ use warren_raft::command::ProxyStart;
 use warren_raft::{ProxyId, RoutingStore, SledVolume, StoreConfig, Tuning};
 
 use super::admin::{Admin, AdminParts};
-use super::attempts::Attempts;
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
@@ -169,18 +168,14 @@ impl Wiring {
     }
 
     fn agents(&self, cluster: watch::Receiver<ClusterView>) -> Agents {
-        let (me, env, store, tunnels) = (self.me(), self.ground.env.clone(), self.store.clone(), self.tunnels.clone());
-        let registrar =
-            Arc::new(Registrar { me, store: store.clone(), tunnels: tunnels.clone(), env: env.clone(), attempts: Attempts::default() });
-        let (keeper, stopped) = (registrar.clone(), self.stopped.clone());
-        self.tasks.spawn(async move { keeper.follow_lease(&stopped).await });
+        let (me, env, store) = (self.me(), self.ground.env.clone(), self.store.clone());
         Agents {
             me,
             name: self.ground.proxy.name.to_string(),
+            registrar: Registrar::new(me, store.clone(), env.clone()),
             env,
             store,
-            tunnels,
-            registrar,
+            tunnels: self.tunnels.clone(),
             streams_per_agent: self.ground.proxy.streams_per_agent,
             cluster,
             leaving: self.leaving.clone(),
@@ -195,7 +190,7 @@ impl Wiring {
             name: self.ground.proxy.name.to_string(),
             env: env.clone(),
             store: store.clone(),
-            dialer: Dialer { me: self.me(), env, store, links, tunnels },
+            dialer: Dialer::new(self.me(), env, store, (links, tunnels)),
             dial_timeout: self.ground.proxy.dial_timeout,
             metrics: self.metrics.clone(),
             tasks: self.tasks.clone(),
@@ -220,6 +215,7 @@ impl Wiring {
             public_addresses: self.ground.sockets.public_addresses.clone(),
             zone: self.ground.proxy.zone.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            level: self.store.known_level(),
         }
     }
 }

@@ -25,6 +25,8 @@ impl Close {
     pub const REFUSED: Self = Self(7, "identity refused");
     /// A limit is reached.
     pub const LIMIT: Self = Self(8, "limit reached");
+    /// Whether the identity is admitted cannot be confirmed now: there is no quorum.
+    pub const UNCONFIRMED: Self = Self(9, "identity not confirmed");
 
     /// The code on the wire.
     pub fn code(self) -> VarInt {

@@ -94,6 +94,11 @@ pub enum DialAnswer {
         /// Why, as a fragment.
         reason: String,
     },
+    /// 9: whether the client may could not be confirmed.
+    Unconfirmed {
+        /// Why, as a fragment.
+        reason: String,
+    },
 }
 
 impl fmt::Display for DialAnswer {
@@ -108,6 +113,7 @@ impl fmt::Display for DialAnswer {
             Self::Overloaded { .. } => f.write_str("the tunnel carries as many streams as it may"),
             Self::UnknownService => f.write_str("the agent does not publish the service"),
             Self::TunnelLost { reason } => write!(f, "the tunnel was lost: {reason}"),
+            Self::Unconfirmed { reason } => write!(f, "whether the client may is not confirmed: {reason}"),
         }
     }
 }

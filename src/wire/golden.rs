@@ -8,8 +8,8 @@ use warren_raft::{ClusterId, ProxyId, Sequence, Service, ServiceKind, Strategy, 
 
 use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled, Member};
-use super::peer::{ControlReply, ControlRequest, LinkKind, PeerHello, PeerReport};
-use super::tunnel::{AgentHello, AgentMessage, ProxyMessage, Welcome};
+use super::peer::{ControlReply, ControlRequest, Held, LinkKind, PeerHello, PeerReport};
+use super::tunnel::{AgentHello, AgentMessage, ProxyMessage, Waiting, Welcome};
 use super::{Hello, TraceId};
 use crate::failure::{Code, Failure, Stage};
 use crate::target::Target;
@@ -85,6 +85,7 @@ fn answers_to_dials() {
         (DialAnswer::Overloaded { retry_after_ms: 300 }, "06ac02"),
         (DialAnswer::UnknownService, "07"),
         (DialAnswer::TunnelLost { reason: "r".to_owned() }, "080172"),
+        (DialAnswer::Unconfirmed { reason: "r".to_owned() }, "090172"),
     ];
     for (answer, golden) in table {
         check(&answer, golden);
@@ -99,6 +100,8 @@ fn tunnels() {
     check(&ProxyMessage::Welcome(welcome), &format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102"));
     check(&ProxyMessage::Refused { failure: failure(), retry_after_ms: 300 }, &format!("01{}ac02", FAILURE_HEX));
     check(&ProxyMessage::Cluster { proxies: vec![member()], strategy: strategy() }, &format!("0201{MEMBER_HEX}0102"));
+    let waiting = Waiting { hello: hello(), proxy: ProxyId(2), failure: failure(), proxies: vec![member()], strategy: strategy() };
+    check(&ProxyMessage::Waiting(waiting), &format!("05{HELLO_HEX}02{FAILURE_HEX}01{MEMBER_HEX}0102"));
     check(&ProxyMessage::Leaving, "03");
     check(&ProxyMessage::Renewed { certificate: vec![1, 2] }, "04020102");
     check(&AgentMessage::Renew { request: vec![1, 2] }, "00020102");
@@ -110,10 +113,13 @@ fn peers() {
     check(&PeerHello { hello: hello(), kind: LinkKind::Bulk }, &format!("{HELLO_HEX}01"));
     check(&ControlRequest::Store(Bytes::from_static(&[1, 2])), "00020102");
     check(&ControlRequest::Ping, "01");
+    check(&ControlRequest::WhoHas("a/s".parse().expect("a target")), "020001610173");
     check(&ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102");
     let report = PeerReport { applied_index: 300, streams: 7, isolated: true, draining: false };
     check(&ControlReply::Pong(report), "01ac02070100");
     check(&ControlReply::Refused("r".to_owned()), "020172");
+    let held = Held { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name") };
+    check(&ControlReply::Held(vec![held]), "030101610173");
 }
 
 #[test]

@@ -20,6 +20,6 @@ pub mod tunnel;
 pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
 pub use enroll::{EnrollReply, EnrollRequest, Enrolled, Member};
 pub use hello::{Hello, VERSION};
-pub use peer::{ControlReply, ControlRequest, LinkKind, PeerHello};
+pub use peer::{ControlReply, ControlRequest, Held, LinkKind, PeerHello};
 pub use trace::TraceId;
-pub use tunnel::{AgentHello, AgentMessage, ProxyMessage, Welcome};
+pub use tunnel::{AgentHello, AgentMessage, ProxyMessage, Waiting, Welcome};

@@ -2,8 +2,13 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use warren_raft::{AgentName, ServiceName};
 
 use super::Hello;
+use crate::target::Target;
+
+/// Most tunnels that one answer to [`ControlRequest::WhoHas`] names.
+pub const MAX_HELD: usize = 64;
 
 /// The dialling proxy's first message on a connection, answered by a [`PeerHello`] too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +45,8 @@ pub enum ControlRequest {
     Store(Bytes),
     /// 1: how are you?
     Ping,
+    /// 2: which tunnels of yours lead to this, whatever the table says? Asked only when no quorum can confirm a miss.
+    WhoHas(Target),
 }
 
 /// Its answer.
@@ -51,6 +58,17 @@ pub enum ControlReply {
     Pong(PeerReport),
     /// 2: the request was not understood; the fragment says why.
     Refused(String),
+    /// 3: what its own live tunnels lead to, at most [`MAX_HELD`] of them; their services come from the agents themselves.
+    Held(Vec<Held>),
+}
+
+/// A service behind a live tunnel of the proxy that says so.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Held {
+    /// Whose tunnel it is.
+    pub agent: AgentName,
+    /// What the agent publishes over it.
+    pub service: ServiceName,
 }
 
 /// What a proxy says of itself.

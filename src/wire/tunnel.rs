@@ -20,7 +20,7 @@ pub struct AgentHello {
 /// What the proxy says on the control stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProxyMessage {
-    /// 0: the route is committed; dials may come. The first message, unless it is `Refused`.
+    /// 0: the route is committed; dials may come. The first message, unless it is `Refused` or `Waiting`; again after each `Waiting`.
     Welcome(Welcome),
     /// 1: this tunnel will not be; the reason, and when another try is worth it.
     Refused {
@@ -43,6 +43,24 @@ pub enum ProxyMessage {
         /// The new leaf.
         certificate: Vec<u8>,
     },
+    /// 5: the route is not committed, or not any more, since there is no quorum. It will be: the tunnel is held, and dials come over it
+    /// from this proxy and from those that ask it. A tunnel elsewhere may fare better.
+    Waiting(Waiting),
+}
+
+/// What an agent is told while its route waits for a quorum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Versions and features.
+    pub hello: Hello,
+    /// Which proxy this is.
+    pub proxy: ProxyId,
+    /// Why it waits.
+    pub failure: Failure,
+    /// The proxies of the cluster, as far as they are known here.
+    pub proxies: Vec<Member>,
+    /// How tunnels are to be held.
+    pub strategy: Strategy,
 }
 
 /// The proxy's greeting.

@@ -52,6 +52,14 @@ impl Proxy {
         self.start();
     }
 
+    /// Starts it by a line of the README's, `warren WORDS..`.
+    pub(crate) fn start_by(&mut self, line: &str) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(words.first(), Some(&"warren"), "{line}");
+        fs::write(self.config(), self.configuration()).expect("its configuration");
+        self.process = Some(Process::start(&self.name, &self.home, &words[1..], &[]));
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process().kill();
@@ -181,7 +189,7 @@ impl Proxy {
         format!(
             "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = \"2s\"\n\
              [peer]\nlisten = {peer:?}\n[public]\nlisten = {public:?}\n\
-             [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"500ms\"\npromote_after = \"200ms\"\n\
+             [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
              [liveness]\nlease = \"2s\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
              [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n"
         )

@@ -52,6 +52,20 @@ impl Files for Directory {
             Err(error) => Err(failed(&path, Operation::Read, &error)),
         }
     }
+
+    fn remove_others(&self, prefix: &str, name: Option<&str>) -> Result<(), DiskError> {
+        let remove = || {
+            for entry in std::fs::read_dir(&self.path)? {
+                let entry = entry?;
+                let found = entry.file_name().to_string_lossy().into_owned();
+                if found.starts_with(prefix) && !found.ends_with(UNFINISHED) && Some(found.as_str()) != name {
+                    std::fs::remove_file(entry.path())?;
+                }
+            }
+            Ok(())
+        };
+        remove().map_err(|error: io::Error| failed(&self.path, Operation::Write, &error))
+    }
 }
 
 struct Unfinished {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::ids::{Incarnation, ProxyId};
+use crate::ids::{Incarnation, Level, ProxyId};
 
 /// A read, write or flush that failed, or a record that is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +121,18 @@ pub enum OpenError {
         found: u32,
         /// The newest that is known here.
         known: u32,
+    },
+    /// It holds what only a later version of warren can read.
+    #[error(
+        "the store in `{location}` is of feature level {found} and this version of warren knows {known}: update warren on this machine"
+    )]
+    Outdated {
+        /// The directory.
+        location: String,
+        /// The level that it may need.
+        found: Level,
+        /// The highest that is known here.
+        known: Level,
     },
     /// The settings make no sense together.
     #[error("the settings of the store: {0}")]

@@ -20,6 +20,12 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// [`DiskError`]
     fn open(&self, name: &str) -> Result<Option<Arc<dyn KeptFile>>, DiskError>;
+
+    /// Removes the files whose names begin with `prefix`, but for `name` and those that are being written.
+    ///
+    /// # Errors
+    /// [`DiskError`]
+    fn remove_others(&self, prefix: &str, name: Option<&str>) -> Result<(), DiskError>;
 }
 
 /// A file that is being written. Dropped before it is kept, it leaves nothing behind.

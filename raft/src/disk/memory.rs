@@ -19,6 +19,8 @@ pub enum DiskEvent {
     Flush,
     /// A file with these bytes took this name; durable at once.
     Keep(String, Arc<Vec<u8>>),
+    /// The files whose names begin like this were removed, but for that one.
+    RemoveOthers(String, Option<String>),
 }
 
 /// Keeps everything in memory, tells what was flushed from what was not, and fails on demand.
@@ -77,6 +79,7 @@ impl MemoryDisk {
                 DiskEvent::Write(batch) => disk.lock().change(batch),
                 DiskEvent::Flush => disk.lock().settle(),
                 DiskEvent::Keep(name, bytes) => disk.lock().keep(name, bytes),
+                DiskEvent::RemoveOthers(prefix, name) => disk.lock().remove_others(prefix, name.as_deref()),
             }
         }
         disk.after_crash()
@@ -112,6 +115,14 @@ impl State {
     fn keep(&mut self, name: &str, bytes: &Arc<Vec<u8>>) {
         self.files.insert(name.to_owned(), Arc::clone(bytes));
         self.events.push(DiskEvent::Keep(name.to_owned(), Arc::clone(bytes)));
+    }
+
+    fn remove_others(&mut self, prefix: &str, name: Option<&str>) {
+        let before = self.files.len();
+        self.files.retain(|found, _| !found.starts_with(prefix) || Some(found.as_str()) == name);
+        if self.files.len() < before {
+            self.events.push(DiskEvent::RemoveOthers(prefix.to_owned(), name.map(str::to_owned)));
+        }
     }
 
     fn settle(&mut self) {
@@ -176,6 +187,11 @@ impl Files for MemoryDisk {
     fn open(&self, name: &str) -> Result<Option<Arc<dyn KeptFile>>, DiskError> {
         let kept = self.usable(Operation::Read)?.files.get(name).cloned();
         Ok(kept.map(|bytes| Arc::new(Kept(bytes)) as Arc<dyn KeptFile>))
+    }
+
+    fn remove_others(&self, prefix: &str, name: Option<&str>) -> Result<(), DiskError> {
+        self.usable(Operation::Write)?.remove_others(prefix, name);
+        Ok(())
     }
 }
 

@@ -13,23 +13,46 @@ use tokio::time::sleep;
 use super::core::Core;
 use super::engine::Elections;
 use super::message::{Request, Response};
+use super::runtime::jitter;
 use super::types::Metrics;
 use crate::ids::ProxyId;
 use crate::membership::is_majority;
 
 /// Allows and forbids this member to stand for election, as its peers come and go.
 pub(crate) async fn mind_the_majority(core: Arc<Core>) {
-    // Twice within the shortest election time-out, so that a loss is seen before it is acted upon.
-    let pace = core.config.election_timeout / 4;
-    let mut allowed = true;
+    // A loss must be seen before it is acted upon. That is an election time-out after the last heartbeat, which may itself be one and a
+    // half heartbeats old: with three of them to a time-out, half of it is left for this pause and the signs of life.
+    let pace = core.config.election_timeout / 5;
     loop {
         sleep(pace).await;
         let metrics = core.engine.metrics().borrow().clone();
         let now = may_campaign(&core, &metrics).await;
-        if now != allowed {
+        if now != core.engine.may_campaign() {
             tracing::info!(allowed = now, "whether this member may stand for election has changed");
             core.engine.elect(if now { Elections::Allowed } else { Elections::Forbidden });
-            allowed = now;
+        }
+    }
+}
+
+/// Keeps candidates that have split the votes from doing so again and again.
+///
+/// In openraft 0.9 a member draws its time once for its whole life and looks at it at every tick, so that two whose ticks fall together
+/// and whose times lie between the same two would always stand together. A candidate therefore draws a further time for each try.
+pub(crate) async fn part_candidates(core: Arc<Core>) {
+    let least = core.config.election_timeout / 20;
+    let mut metrics = core.engine.metrics();
+    while let Ok(candidate) = metrics.wait_for(|metrics| metrics.state == ServerState::Candidate).await.map(|metrics| metrics.clone()) {
+        sleep(least + jitter(core.config.election_timeout / 4)).await;
+        let is_undecided = {
+            let now = metrics.borrow();
+            now.state == ServerState::Candidate && now.current_term == candidate.current_term
+        };
+        if is_undecided
+            && core.engine.may_campaign()
+            && let Ok(raft) = core.engine.raft()
+        {
+            // It fails when it has stopped, and then there is no candidate.
+            let _ = raft.trigger().elect().await;
         }
     }
 }
@@ -37,22 +60,25 @@ pub(crate) async fn mind_the_majority(core: Arc<Core>) {
 async fn may_campaign(core: &Core, metrics: &Metrics) -> bool {
     let me = core.config.id;
     let membership = metrics.membership_config.membership();
-    let voters: BTreeSet<ProxyId> = membership.voter_ids().collect();
-    if metrics.state == ServerState::Leader || !voters.contains(&me) {
+    let mut voters: BTreeSet<ProxyId> = membership.voter_ids().collect();
+    if metrics.state == ServerState::Leader || !voters.remove(&me) {
         return true;
     }
-    let mut signs = JoinSet::new();
-    for (id, node) in membership.nodes().filter(|(id, _)| **id != me && voters.contains(id)) {
-        let (network, id, address, deadline) = (core.network.clone(), *id, node.address.clone(), core.config.election_timeout / 2);
-        signs.spawn(async move { (id, network.call(id, &address, &Request::Ping, deadline).await) });
-    }
-    let mut reached = BTreeSet::from([me]);
-    while !is_majority(membership.get_joint_config(), &reached) {
-        match signs.join_next().await {
-            Some(Ok((id, Ok(Response::Pong)))) => drop(reached.insert(id)),
-            Some(_) => {}
-            None => return false,
+    let mut reached = core.signs_of_life(metrics, voters).await;
+    reached.insert(me);
+    is_majority(membership.get_joint_config(), &reached)
+}
+
+impl Core {
+    /// Which of these members answer within a quarter of an election time-out.
+    pub(crate) async fn signs_of_life(&self, metrics: &Metrics, asked: BTreeSet<ProxyId>) -> BTreeSet<ProxyId> {
+        let membership = metrics.membership_config.membership();
+        let mut signs = JoinSet::new();
+        for (id, node) in membership.nodes().filter(|(id, _)| asked.contains(id)) {
+            let (network, id, address, deadline) = (self.network.clone(), *id, node.address.clone(), self.config.election_timeout / 4);
+            signs.spawn(async move { (id, network.call(id, &address, &Request::Ping, deadline).await) });
         }
+        let answers = signs.join_all().await.into_iter();
+        answers.filter(|(_, answer)| matches!(answer, Ok(Response::Pong))).map(|(id, _)| id).collect()
     }
-    true
 }

@@ -19,11 +19,11 @@ use crate::membership::{Change, HealthWatch, Listed, Rules, View, next_change};
 use crate::table::Proxy;
 
 /// A member that lacks no more entries than this has caught up.
-const CAUGHT_UP: u64 = 64;
+pub(crate) const CAUGHT_UP: u64 = 64;
 /// How many times as long as health a voter's absence must last to be believed: a machine that restarts keeps its vote.
 const GRACE: u32 = 3;
 /// The shortest time between two looks.
-const LEAST_TICK: Duration = Duration::from_millis(10);
+pub(crate) const LEAST_TICK: Duration = Duration::from_millis(10);
 
 /// Expires the leases of proxies that have stopped to renew them.
 pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {
@@ -114,6 +114,7 @@ fn is_healthy(core: &Core, metrics: &Metrics, id: ProxyId, now: Instant) -> bool
 
 /// Carries out a change of these voters.
 async fn carry_out(core: &Core, change: Change, voters: BTreeSet<ProxyId>) {
+    let _shared = core.gate.read().await;
     tracing::info!(?change, "the membership changes");
     let node = |id: ProxyId, address: String| BTreeMap::from([(id, Member { address })]);
     let after = change.voters(voters);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::disk::DiskDrive;
-use crate::ids::{Incarnation, ProxyId, Timestamp};
+use crate::ids::{Incarnation, Level, ProxyId, Timestamp};
 
 /// What a member needs to know.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct StoreConfig {
     pub seeds: Vec<(ProxyId, String)>,
     /// How often a leader shows itself.
     pub heartbeat: Duration,
-    /// How long a follower waits for it; the actual time is drawn between once and twice this.
+    /// How long a follower waits for it, more than three heartbeats; the actual time is drawn between once and 1.4 times this.
     pub election_timeout: Duration,
     /// Most voters.
     pub max_voters: usize,
@@ -55,10 +55,18 @@ pub struct Tuning {
     pub snapshot_after: u64,
     /// So many entries are kept behind a snapshot, for members that lag a little, unless they take more than the floor.
     pub keep_behind_snapshot: u64,
+    /// The highest feature level that this member claims to know: a group of several versions in one process.
+    pub level: Level,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { drive: DiskDrive::Thread, snapshot_floor_bytes: 4 * 1024 * 1024, snapshot_after: u64::MAX, keep_behind_snapshot: 1_000 }
+        Self {
+            drive: DiskDrive::Thread,
+            snapshot_floor_bytes: 4 * 1024 * 1024,
+            snapshot_after: u64::MAX,
+            keep_behind_snapshot: 1_000,
+            level: Level::CURRENT,
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::config::StoreConfig;
@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) leases: LeaseDesk,
     pub(crate) failure: Failure,
     pub(crate) disk: watch::Sender<DiskState>,
+    /// Shared by everything that this member appends to the log as the leader, and had alone while leadership is handed over.
+    pub(crate) gate: RwLock<()>,
     /// How many ways to the leader have failed in a row.
     pub(crate) failed_ways: AtomicUsize,
 }
@@ -115,7 +117,9 @@ impl Core {
         match self.network.call(target, address, request, deadline).await {
             Ok(Response::Leader(answer)) => Ok(answer),
             Ok(Response::Refused(refusal)) => Err(refusal),
-            Ok(Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Pong) => Err(Refusal::NotLeader),
+            Ok(Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Pong | Response::Campaigning) => {
+                Err(Refusal::NotLeader)
+            }
             Err(error) => {
                 tracing::debug!(%target, %error, "the way to the leader is blocked");
                 Err(Refusal::NotLeader)

@@ -56,6 +56,11 @@ impl Engine {
         }
     }
 
+    /// Whether this member may stand for election.
+    pub(crate) fn may_campaign(&self) -> bool {
+        self.may_campaign.load(Ordering::SeqCst)
+    }
+
     /// Puts an instance in.
     pub(crate) fn put(&self, raft: Raft) {
         self.show(raft.metrics().borrow().clone());

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use super::hand_over::NotHandedOver;
 use crate::command::Rejection;
+use crate::ids::Level;
+use crate::names::ProxyName;
 
 /// Why a command is not known to be committed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,12 +16,45 @@ pub enum ProposeError {
     /// No leader took it and confirmed it in time. It may still be committed later.
     #[error("no quorum confirmed the change within {0:?}")]
     NoQuorum(Duration),
+    /// A proxy of the cluster does not know such a command yet, so it was not taken.
+    #[error("the change needs feature level {needed} and the cluster is at {cluster}: {}", names(.held_back_by))]
+    AboveLevel {
+        /// The command's level.
+        needed: Level,
+        /// The cluster's.
+        cluster: Level,
+        /// The proxies that do not know the command's level; none if the cluster is about to be raised.
+        held_back_by: Vec<ProxyName>,
+    },
     /// Too many commands wait already; this one was not taken.
     #[error("{0} changes are waiting already")]
     QueueFull(usize),
     /// The disk of this member takes no writes. What was on its way when that began may still be committed.
     #[error("this proxy records nothing: {0}")]
     Disk(String),
+    /// The store has stopped.
+    #[error("the store has stopped: {0}")]
+    Stopped(String),
+}
+
+/// Who is to be updated.
+fn names(held_back_by: &[ProxyName]) -> String {
+    if held_back_by.is_empty() {
+        return "every proxy knows it now, try again".to_owned();
+    }
+    let names: Vec<_> = held_back_by.iter().map(|name| format!("`{name}`")).collect();
+    format!("update warren on {}", names.join(", "))
+}
+
+/// Why leadership was not transferred.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    /// The leader did not hand it over.
+    #[error(transparent)]
+    Refused(#[from] NotHandedOver),
+    /// No leader answered in time.
+    #[error("no leader answered within {0:?}")]
+    NoLeader(Duration),
     /// The store has stopped.
     #[error("the store has stopped: {0}")]
     Stopped(String),

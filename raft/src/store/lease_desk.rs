@@ -11,10 +11,14 @@ use crate::ids::{Epoch, ProxyId};
 use crate::lease::{Grantor, Renewal};
 use crate::table::Table;
 
+/// After how many election time-outs a leader without a quorum appends nothing more.
+const DESERTED: u32 = 2;
+
 /// The grantor of this member, and since when a quorum has not confirmed that it leads.
 pub(crate) struct LeaseDesk {
     state: Mutex<State>,
-    /// An isolated leader grants nothing after this: its successor counts from when it was elected, which is no earlier.
+    /// An isolated leader grants nothing after this: its successor counts from when it was elected, which is no earlier, since for so long
+    /// nobody votes against a leader that was heard of.
     quorum_patience: Duration,
 }
 
@@ -24,9 +28,9 @@ struct State {
 }
 
 impl LeaseDesk {
-    pub(crate) fn new(lease: Duration, election_timeout: Duration) -> Self {
+    pub(crate) fn new(lease: Duration, leader_lease: Duration) -> Self {
         let state = Mutex::new(State { grantor: Grantor::new(lease), quorum: None });
-        Self { state, quorum_patience: election_timeout }
+        Self { state, quorum_patience: leader_lease }
     }
 
     /// Takes note of who leads, and of the epochs that are current.
@@ -48,6 +52,12 @@ impl LeaseDesk {
         // The epoch may be a moment old.
         state.grantor.lead(epochs(table), now);
         state.grantor.renew(proxy, epoch, now)
+    }
+
+    /// Whether this member leads and no quorum has followed it for a while: what it appended now would only lengthen a log that its successor cuts
+    /// off, once for each time it is asked.
+    pub(crate) fn is_deserted(&self, now: Instant) -> bool {
+        self.lock().quorum.is_some_and(|quorum| now.saturating_duration_since(quorum) > self.quorum_patience * DESERTED)
     }
 
     /// The epochs whose leases have ended.

@@ -8,11 +8,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::core::Core;
+use super::error::ProposeError;
 use super::message::{LeaderAnswer, LeaderRequest};
 use super::proposer::Proposer;
 use super::runtime::jitter;
 use super::status::LeaseState;
-use crate::command::{Accepted, Command, ProxyStart};
+use crate::command::{Accepted, Command, ProxyStart, Rejection};
 use crate::lease::{Holder, Step};
 
 /// How long one proposal to start is waited for. A new member may first have to catch up.
@@ -47,7 +48,9 @@ impl Living {
                     match self.showing(async move { core.ask_leader(&request, interval).await }).await {
                         Ok(LeaderAnswer::Renewed) => self.holder.renewed(asked),
                         Ok(LeaderAnswer::EpochOver) => self.holder.over(),
-                        Ok(LeaderAnswer::Proposed { .. } | LeaderAnswer::ReadIndex(_)) | Err(_) => self.retry(),
+                        Ok(LeaderAnswer::Proposed { .. } | LeaderAnswer::ReadIndex(_) | LeaderAnswer::HandedOver(_)) | Err(_) => {
+                            self.retry()
+                        }
                     }
                 }
             }
@@ -66,6 +69,9 @@ impl Living {
                 Accepted::Done | Accepted::Enrolled { .. } => {}
             },
             Err(error) => {
+                if let ProposeError::Rejected(rejection @ Rejection::LevelTooLow { .. }) = &error {
+                    self.core.failure.report(rejection.to_string());
+                }
                 tracing::warn!(%error, "this proxy could not be started in the table");
                 sleep_until(Instant::now() + self.pause()).await;
             }

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 use serde::{Deserialize, Serialize};
 
+use super::hand_over::NotHandedOver;
 use super::types::{LogId, TypeConfig, Vote};
 use crate::command::{Answers, Proposal};
-use crate::ids::{Epoch, ProxyId};
+use crate::ids::{Epoch, Level, ProxyId};
 
 /// A request to another member.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +29,23 @@ pub(crate) enum Request {
     },
     /// 5: a sign of life is asked for.
     Ping,
+    /// 6: the leader's: stand for election, if this is the last entry you have.
+    Campaign(LogId),
+    /// 7: `RequestVote` with the leader's consent: its lease is no reason to refuse.
+    Succeed(VoteRequest<ProxyId>),
+}
+
+impl Request {
+    /// The number of `Append`.
+    pub(crate) const APPEND: u32 = 0;
+    /// The number of `Leader`.
+    pub(crate) const LEADER: u32 = 3;
+    /// The number of `Relayed`.
+    pub(crate) const RELAYED: u32 = 4;
+    /// How many kinds this version knows; the golden bytes hold it to the declaration.
+    pub(crate) const KINDS: u32 = 6;
+    /// How many kinds of [`LeaderRequest`].
+    pub(crate) const LEADER_KINDS: u32 = 3;
 }
 
 /// A piece of a leader's snapshot.
@@ -70,6 +88,13 @@ pub(crate) enum LeaderRequest {
     ReadIndex,
     /// 2: renew the lease on this epoch.
     Renew(Epoch),
+    /// 3: hand leadership over.
+    HandOver {
+        /// Who leads, as far as the asker knows: should it be another one by now, leadership was handed over.
+        from: ProxyId,
+        /// Who is to lead; whoever is best prepared if that is left open.
+        to: Option<ProxyId>,
+    },
 }
 
 /// The answer to a request.
@@ -87,6 +112,8 @@ pub(crate) enum Response {
     Refused(Refusal),
     /// 5: to `Ping`.
     Pong,
+    /// 6: to `Campaign`.
+    Campaigning,
 }
 
 /// What the leader answers.
@@ -105,6 +132,8 @@ pub(crate) enum LeaderAnswer {
     Renewed,
     /// 3: the epoch is over.
     EpochOver,
+    /// 4: who leads now, or why leadership was not handed over.
+    HandedOver(Result<ProxyId, NotHandedOver>),
 }
 
 /// Why a request was not carried out. It may be later.
@@ -122,4 +151,16 @@ pub(crate) enum Refusal {
     /// 3: the snapshot cannot be taken: it is damaged, or there is no room for it.
     #[error("the snapshot was not taken: {0}")]
     Snapshot(String),
+    /// 4: whoever asks was removed from the cluster.
+    #[error("removed from the cluster")]
+    Removed,
+    /// 5: a change that a proxy of the cluster does not know; the leader does not write it.
+    #[error("the cluster is at feature level {cluster}, below that of the change")]
+    AboveLevel {
+        /// The level that the leader knows of.
+        cluster: Level,
+    },
+    /// 6: a kind of request that this member's version does not know.
+    #[error("an unknown request")]
+    Unknown,
 }

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 use openraft::{CommittedLeaderId, EntryPayload};
 
+use super::hand_over::NotHandedOver;
 use super::message::{LeaderAnswer, LeaderRequest, Received, Refusal, Request, Response, SnapshotPiece, SnapshotProgress};
 use super::types::{Entry, LogId, Member, Vote};
 use crate::command::{Accepted, Command, Proposal};
 use crate::golden::check;
-use crate::ids::{Epoch, Incarnation, ProxyId, Timestamp, TokenId};
+use crate::ids::{Epoch, Incarnation, Level, ProxyId, Timestamp, TokenId};
 
 fn log_id(index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(3, ProxyId(1)), index)
@@ -55,6 +56,10 @@ fn the_bytes_of_requests() {
         Request::Leader(LeaderRequest::Renew(Epoch(7))),
         Request::Relayed { origin: ProxyId(3), request: LeaderRequest::ReadIndex },
         Request::Ping,
+        Request::Campaign(log_id(300)),
+        Request::Succeed(VoteRequest { vote: Vote::new(4, ProxyId(2)), last_log_id: Some(log_id(2)) }),
+        Request::Leader(LeaderRequest::HandOver { from: ProxyId(1), to: None }),
+        Request::Leader(LeaderRequest::HandOver { from: ProxyId(1), to: Some(ProxyId(2)) }),
     ];
     check(&requests, REQUESTS);
 }
@@ -77,7 +82,21 @@ fn the_bytes_of_responses() {
         Response::Refused(Refusal::NoQuorum),
         Response::Refused(Refusal::Stopped),
         Response::Refused(Refusal::Snapshot("s".to_owned())),
+        Response::Refused(Refusal::Removed),
+        Response::Refused(Refusal::AboveLevel { cluster: Level(2) }),
+        Response::Refused(Refusal::Unknown),
         Response::Pong,
+        Response::Campaigning,
+        Response::Leader(LeaderAnswer::HandedOver(Ok(ProxyId(2)))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Leads))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::NoMember))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Learner))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Down))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Lagging(300)))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Alone))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Nobody))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Busy))),
+        Response::Leader(LeaderAnswer::HandedOver(Err(NotHandedOver::Late))),
     ];
     check(&responses, RESPONSES);
 }
@@ -93,6 +112,10 @@ const REQUESTS: &[&str] = &[
     "030207",
     "040301",
     "05",
+    "060301ac02",
+    "0704020001030102",
+    "03030100",
+    "0303010102",
 ];
 const RESPONSES: &[&str] = &[
     "0000",
@@ -110,5 +133,19 @@ const RESPONSES: &[&str] = &[
     "0401",
     "0402",
     "04030173",
+    "0404",
+    "040502",
+    "0406",
     "05",
+    "06",
+    "03040002",
+    "03040100",
+    "03040101",
+    "03040102",
+    "03040103",
+    "03040104ac02",
+    "03040105",
+    "03040106",
+    "03040107",
+    "03040108",
 ];

@@ -23,14 +23,19 @@ mod crash;
 mod engine;
 mod error;
 mod failure;
+mod hand_over;
 mod health;
 mod lease_desk;
+mod levels;
+#[cfg(test)]
+mod levels_tests;
 mod living;
 mod log;
 mod message;
 #[cfg(test)]
 mod message_golden;
 mod network;
+pub mod offline;
 mod open;
 mod opening;
 mod proposer;
@@ -47,11 +52,13 @@ mod snapshotting;
 mod state;
 mod status;
 mod supervisor;
+mod timing;
 mod types;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
-pub use error::{Garbled, ProposeError, ReadError};
+pub use error::{Garbled, ProposeError, ReadError, TransferError};
+pub use hand_over::NotHandedOver;
 pub use health::{DiskState, Outage};
 pub use routing_store::RoutingStore;
 pub use state::SnapshotError;

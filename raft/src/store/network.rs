@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,9 +27,16 @@ pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) published: Arc<Published>,
     pub(crate) heartbeat: Duration,
+    /// The term in which this member was called upon to succeed the leader.
+    pub(crate) succeeding: Arc<AtomicU64>,
 }
 
 impl Network {
+    /// The way of the member `me` to its peers.
+    pub(crate) fn new(me: ProxyId, heartbeat: Duration, transport: Arc<dyn Transport>, published: Arc<Published>) -> Self {
+        Self { me, transport, published, heartbeat, succeeding: Arc::default() }
+    }
+
     /// Where a member is reached: what it said last of itself, or what the log says of it.
     pub(crate) fn address(&self, target: ProxyId, logged: &str) -> String {
         let table = self.published.table();
@@ -86,7 +94,7 @@ impl Link {
         match self.network.call(self.target, &self.address, &Request::InstallSnapshot(piece), deadline).await {
             Ok(Response::InstallSnapshot(progress)) => Ok(progress),
             Ok(Response::Refused(refusal)) => Err(Unreachable::new(&refusal).into()),
-            Ok(Response::Append(_) | Response::Vote(_) | Response::Leader(_) | Response::Pong) => {
+            Ok(Response::Append(_) | Response::Vote(_) | Response::Leader(_) | Response::Pong | Response::Campaigning) => {
                 Err(NetworkError::new(&AnyError::error("the answer is to another request")).into())
             }
             Err(error @ TransportError::Unreachable { .. }) => Err(Unreachable::new(&error).into()),
@@ -108,9 +116,12 @@ impl Link {
             // Its disk is full, or it is about to end: openraft waits before it tries such a member again.
             Response::Refused(Refusal::Stopped) => RPCError::Unreachable(Unreachable::new(&Refusal::Stopped)),
             Response::Refused(refusal) => RPCError::Network(NetworkError::new(&refusal)),
-            Response::Append(_) | Response::Vote(_) | Response::InstallSnapshot(_) | Response::Leader(_) | Response::Pong => {
-                RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request")))
-            }
+            Response::Append(_)
+            | Response::Vote(_)
+            | Response::InstallSnapshot(_)
+            | Response::Leader(_)
+            | Response::Pong
+            | Response::Campaigning => RPCError::Network(NetworkError::new(&AnyError::error("the answer is to another request"))),
         }
     }
 }
@@ -133,7 +144,9 @@ impl RaftNetwork<TypeConfig> for Link {
         rpc: VoteRequest<ProxyId>,
         option: RPCOption,
     ) -> Result<VoteResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
-        let response = self.call(RPCTypes::Vote, Request::Vote(rpc), option).await?;
+        let succeeds = self.network.succeeding.load(Ordering::Relaxed) == rpc.vote.leader_id().term;
+        let request = if succeeds { Request::Succeed(rpc) } else { Request::Vote(rpc) };
+        let response = self.call(RPCTypes::Vote, request, option).await?;
         if let Response::Vote(answer) = response {
             return Ok(answer);
         }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::campaign::mind_the_majority;
+use super::campaign::{mind_the_majority, part_candidates};
 use super::care::{change_members, expire_leases};
 use super::config::StoreConfig;
 use super::core::Core;
@@ -16,6 +16,7 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
+use super::levels::raise_level;
 use super::log::Sizes;
 use super::network::Network;
 use super::opening::Instance;
@@ -27,6 +28,7 @@ use super::snapshotting::take_snapshots;
 use super::state::Published;
 use super::status::LeaseState;
 use super::supervisor::Supervisor;
+use super::timing::ElectionTimes;
 use crate::disk::{OpenError, Volume};
 use crate::ids::Incarnation;
 use crate::transport::Transport;
@@ -39,6 +41,7 @@ impl RoutingStore {
     /// # Errors
     /// [`OpenError`] for a damaged or foreign store, or settings that contradict each other.
     pub async fn open(config: StoreConfig, volume: Arc<dyn Volume>, transport: Arc<dyn Transport>) -> Result<Self, OpenError> {
+        let times = ElectionTimes::of(&config).map_err(|error| OpenError::Settings(error.to_string()))?;
         let tasks = TaskTracker::new();
         let published = Arc::new(Published::default());
         let core = Arc::new(Core {
@@ -47,12 +50,13 @@ impl RoutingStore {
             shelf: ArcSwapOption::empty(),
             sizes: Sizes::default(),
             receiver: Receiver::default(),
-            leases: LeaseDesk::new(config.lease, config.election_timeout),
+            leases: LeaseDesk::new(config.lease, times.lease),
             failure: Failure::default(),
             disk: watch::Sender::new(DiskState::Writable),
+            gate: RwLock::default(),
             failed_ways: AtomicUsize::new(0),
             engine: Engine::new(config.id),
-            network: Network { me: config.id, transport, published: Arc::clone(&published), heartbeat: config.heartbeat },
+            network: Network::new(config.id, config.heartbeat, transport, Arc::clone(&published)),
             published,
             config,
         });
@@ -76,7 +80,9 @@ fn run(core: Arc<Core>, tasks: TaskTracker, stop: CancellationToken) -> Inner {
     inner.spawn(2, questions.run(Arc::clone(core)));
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core)));
-    inner.spawn(8, take_snapshots(Arc::clone(core)));
+    inner.spawn(10, take_snapshots(Arc::clone(core)));
     inner.spawn(7, mind_the_majority(Arc::clone(core)));
+    inner.spawn(8, raise_level(Arc::clone(core), inner.proposer.clone()));
+    inner.spawn(9, part_candidates(Arc::clone(core)));
     inner
 }

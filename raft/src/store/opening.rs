@@ -10,13 +10,14 @@ use tokio_util::task::TaskTracker;
 use super::config::StoreConfig;
 use super::core::Core;
 use super::log::LogStore;
-use super::records::{COMMITTED, FORMAT, ID, INCARNATION, PURGED, VOTE, decode, get_meta, put_meta};
+use super::records::{COMMITTED, FORMAT, ID, INCARNATION, LEVEL, PURGED, VOTE, decode, get_meta, put_meta};
 use super::runtime::scope;
-use super::state::{Shelf, StateMachine};
+use super::state::{KnownLevel, Shelf, StateMachine};
+use super::timing::ElectionTimes;
 use super::types::{Entry, LogId, Raft, Vote};
 use crate::disk::writer::{Durability, HANG, Writer};
 use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
-use crate::ids::{Incarnation, ProxyId};
+use crate::ids::{Incarnation, Level, ProxyId};
 
 /// The format of the store's records that this version writes.
 const CURRENT_FORMAT: u32 = 2;
@@ -54,9 +55,10 @@ impl Instance {
 
 async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft, OpenError> {
     let incarnation = identify(core, writer).await?;
+    let known = KnownLevel { level: core.config.tuning.level, failure: core.failure.clone() };
     let (shelf, image) = Shelf::open(writer.clone()).await?;
     shelf.guard();
-    let machine = StateMachine::new(shelf.clone(), image, Arc::clone(&core.published));
+    let machine = StateMachine::new(shelf.clone(), image, Arc::clone(&core.published)).minding(known, &writer.location())?;
     let log = LogStore::sharing(writer.clone(), shelf.clone(), Arc::clone(&core.committed), core.sizes.clone());
     log.measure().await?;
     core.shelf.store(Some(Arc::new(shelf)));
@@ -68,13 +70,13 @@ async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft
 
 fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let election = millis(config.election_timeout);
+    let times = ElectionTimes::of(config).map_err(|error| OpenError::Settings(error.to_string()))?;
     let raft = Config {
         cluster_name: "warren".to_owned(),
         heartbeat_interval: millis(config.heartbeat),
-        election_timeout_min: election,
-        election_timeout_max: election.saturating_mul(2),
-        install_snapshot_timeout: election.saturating_mul(4).max(1_000),
+        election_timeout_min: millis(times.least),
+        election_timeout_max: millis(times.lease),
+        install_snapshot_timeout: millis(config.election_timeout).saturating_mul(4).max(1_000),
         max_payload_entries: MAX_ENTRIES,
         // When a snapshot is taken and how much of the log is kept behind it is decided by size, in `snapshotting`.
         snapshot_policy: SnapshotPolicy::Never,
@@ -86,34 +88,45 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
 
 /// Checks whose store it is and that its records can be read, and counts this opening.
 async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError> {
-    let found = writer.read(Identity::read).await?;
-    let (location, id) = (writer.location(), core.config.id);
-    if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
-        return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
-    }
-    if let Some(found) = found.id.filter(|found| *found != id) {
-        return Err(OpenError::OtherProxy { location, found, expected: id });
-    }
-    let known = core.config.opened.max(core.incarnation());
-    if found.incarnation < known {
-        return Err(OpenError::Reverted { location, found: found.incarnation, known });
-    }
-    let incarnation = Incarnation(found.incarnation.0 + 1);
+    let id = core.config.id;
+    let found = identity_of(writer, (id, core.config.opened.max(core.incarnation())), core.config.tuning.level).await?;
+    let incarnation = Incarnation(found.0 + 1);
     let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
     writer.write(batch, Durability::Flushed).await?;
     core.openings.send_replace(incarnation);
     Ok(incarnation)
 }
 
+/// Checks that it is the store of proxy `id`, opened no less often than is `known`, with nothing above `level` in it, and that its records can be
+/// read. Says how often it was opened.
+pub(crate) async fn identity_of(writer: &Writer, (id, known): (ProxyId, Incarnation), level: Level) -> Result<Incarnation, OpenError> {
+    let found = writer.read(Identity::read).await?;
+    let location = writer.location();
+    if let Some(found) = found.format.filter(|format| *format > CURRENT_FORMAT) {
+        return Err(OpenError::Format { location, found, known: CURRENT_FORMAT });
+    }
+    if let Some(found) = found.level.filter(|found| *found > level) {
+        return Err(OpenError::Outdated { location, found, known: level });
+    }
+    if let Some(found) = found.id.filter(|found| *found != id) {
+        return Err(OpenError::OtherProxy { location, found, expected: id });
+    }
+    if found.incarnation < known {
+        return Err(OpenError::Reverted { location, found: found.incarnation, known });
+    }
+    Ok(found.incarnation)
+}
+
 struct Identity {
     format: Option<u32>,
+    level: Option<Level>,
     id: Option<ProxyId>,
     incarnation: Incarnation,
 }
 
 impl Identity {
     fn read(disk: &dyn Disk) -> Result<Self, DiskError> {
-        let format = get_meta(disk, FORMAT)?;
+        let (format, level) = (get_meta(disk, FORMAT)?, get_meta(disk, LEVEL)?);
         // What openraft reads itself is read here first, where damage still has a name.
         get_meta::<Vote>(disk, VOTE)?;
         get_meta::<Option<LogId>>(disk, COMMITTED)?;
@@ -121,6 +134,6 @@ impl Identity {
         if let Some((_, record)) = disk.last(Space::Log)? {
             decode::<Entry>(disk, &record)?;
         }
-        Ok(Self { format, id: get_meta(disk, ID)?, incarnation: get_meta(disk, INCARNATION)?.unwrap_or_default() })
+        Ok(Self { format, level, id: get_meta(disk, ID)?, incarnation: get_meta(disk, INCARNATION)?.unwrap_or_default() })
     }
 }

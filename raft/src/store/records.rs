@@ -2,11 +2,12 @@
 //!
 //! | space | key | value |
 //! |---|---|---|
-//! | meta | `format`, `id`, `incarnation` | a number |
+//! | meta | `format`, `id`, `incarnation`, `level` | a number |
 //! | meta | `vote`, `committed`, `purged` | openraft's own |
 //! | log | index, 8 bytes big-endian | the entry |
+//! | meta | `snapshot` | the number of the current snapshot |
 //!
-//! The current snapshot is a file beside them, `snapshot`, in the form that [`codec`](super::state::codec) describes.
+//! Snapshots are files beside them, `snapshot-NUMBER`, in the form that [`codec`](super::state::codec) describes.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,9 +17,12 @@ use crate::disk::{Change, Disk, DiskError, KeyRange, Operation, Space};
 pub(crate) const FORMAT: &[u8] = b"format";
 pub(crate) const ID: &[u8] = b"id";
 pub(crate) const INCARNATION: &[u8] = b"incarnation";
+/// The highest feature level that the log may need.
+pub(crate) const LEVEL: &[u8] = b"level";
 pub(crate) const VOTE: &[u8] = b"vote";
 pub(crate) const COMMITTED: &[u8] = b"committed";
 pub(crate) const PURGED: &[u8] = b"purged";
+pub(crate) const SNAPSHOT: &[u8] = b"snapshot";
 
 /// The bytes of a value of ours.
 pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use openraft::raft::VoteRequest;
 
 use super::message::{LeaderRequest, Refusal, Request, Response};
-use super::records::{FORMAT, VOTE, encode, put_meta};
+use super::records::{FORMAT, SNAPSHOT, VOTE, encode, put_meta};
 use super::types::Vote;
 use super::{Garbled, OpenError, RoutingStore, StoreConfig, Tuning};
 use crate::command::Proposal;
@@ -26,7 +26,7 @@ impl Transport for Nowhere {
     }
 }
 
-fn config(id: u64) -> StoreConfig {
+pub(super) fn config(id: u64) -> StoreConfig {
     StoreConfig {
         id: ProxyId(id),
         opened: Incarnation(0),
@@ -83,7 +83,7 @@ async fn a_store_belongs_to_one_proxy() {
 async fn a_store_that_cannot_be_read_is_refused() {
     let damaged = |disk: &Arc<MemoryDisk>, change: Change| disk.write(&[change]).expect("written");
     let put = |key: &[u8]| Change::Put(Space::Meta, key.to_vec(), vec![0xff; 3]);
-    for change in [put(VOTE), Change::Put(Space::Log, vec![0; 8], vec![0xff])] {
+    for change in [put(VOTE), put(SNAPSHOT), Change::Put(Space::Log, vec![0; 8], vec![0xff])] {
         let disk = Arc::new(MemoryDisk::default());
         damaged(&disk, change.clone());
         let error = refused(config(1), &disk).await;

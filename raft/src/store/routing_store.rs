@@ -10,13 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft::error::{InitializeError, RaftError};
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::core::Core;
-use super::error::{Garbled, ProposeError, ReadError};
+use super::error::{Garbled, ProposeError, ReadError, TransferError};
 use super::health::DiskState;
 use super::living::Living;
+use super::message::{LeaderAnswer, LeaderRequest};
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::records::encode;
@@ -24,7 +26,7 @@ use super::runtime::scope;
 use super::status::{Committed, LeaseState, StoreStatus};
 use super::types::Member;
 use crate::command::{Bootstrap, Command, ProxyStart};
-use crate::ids::{Incarnation, ProxyId};
+use crate::ids::{Incarnation, Level, ProxyId};
 use crate::table::Table;
 
 /// How long the first command of a group of one is waited for: it depends on nobody but the own disk.
@@ -115,6 +117,11 @@ impl RoutingStore {
         self.inner.core.disk.subscribe()
     }
 
+    /// The highest feature level that this member knows.
+    pub fn known_level(&self) -> Level {
+        self.inner.core.config.tuning.level
+    }
+
     /// The newest version of the table on this member. Never waits.
     pub fn table(&self) -> Arc<Table> {
         self.inner.core.published.table()
@@ -136,7 +143,10 @@ impl RoutingStore {
             biased;
             reason = self.stopped() => Err(ProposeError::Stopped(reason)),
             reason = self.unwritable(), if needs_disk => Err(ProposeError::Disk(reason)),
-            outcome = self.inner.proposer.propose(command, deadline) => outcome,
+            outcome = async {
+                self.inner.core.may_propose(&command)?;
+                self.inner.proposer.propose(command, deadline).await
+            } => outcome,
         }
     }
 
@@ -155,9 +165,10 @@ impl RoutingStore {
     }
 
     /// Starts this proxy's life in the table: proposes `StartProxy` with these particulars, keeps the lease renewed, and asks for a new epoch
-    /// whenever it was lost. Called again it begins a new life with the new particulars.
+    /// whenever it was lost. Called again it begins a new life with the new particulars. The feature level is the store's own.
     pub fn live(&self, start: ProxyStart) {
         let inner = &self.inner;
+        let start = ProxyStart { level: inner.core.config.tuning.level, ..start };
         let living = Living::new(Arc::clone(&inner.core), inner.proposer.clone(), start, inner.lease.clone());
         let life = inner.stop.child_token();
         if let Some(earlier) = inner.life.send_replace(Some(life.clone())) {
@@ -179,6 +190,31 @@ impl RoutingStore {
             tracing::debug!(%error, "the group was not told that this proxy leaves");
         }
         self.inner.lease.send_replace(LeaseState::Lost);
+    }
+
+    /// Hands leadership over to this voter, or to whoever is best prepared, and returns who led before and who leads now. Writes wait
+    /// for as long as that takes; none is lost.
+    ///
+    /// # Errors
+    /// [`TransferError`]
+    pub async fn transfer_leadership(&self, to: Option<ProxyId>, deadline: Duration) -> Result<(ProxyId, ProxyId), TransferError> {
+        let core = &self.inner.core;
+        let until = Instant::now() + deadline;
+        let mut metrics = core.engine.metrics();
+        let transfer = async {
+            let known = timeout_at(until, metrics.wait_for(|metrics| metrics.current_leader.is_some())).await;
+            let from = known.ok().and_then(Result::ok).and_then(|metrics| metrics.current_leader);
+            let from = from.ok_or(TransferError::NoLeader(deadline))?;
+            match core.insist(&LeaderRequest::HandOver { from, to }, until).await {
+                Some(LeaderAnswer::HandedOver(outcome)) => Ok((from, outcome?)),
+                Some(_) | None => Err(TransferError::NoLeader(deadline)),
+            }
+        };
+        tokio::select! {
+            biased;
+            reason = self.stopped() => Err(TransferError::Stopped(reason)),
+            outcome = transfer => outcome,
+        }
     }
 
     /// Whether this proxy holds its lease.

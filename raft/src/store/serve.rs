@@ -11,12 +11,19 @@ use crate::ids::ProxyId;
 use crate::lease::Renewal;
 
 /// The answer of a member without an instance of openraft, or with one that is about to be taken out.
-const STOPPED: Response = Response::Refused(Refusal::Stopped);
+pub(crate) const STOPPED: Response = Response::Refused(Refusal::Stopped);
 
 impl Core {
     /// Answers one request of the member `from`.
     pub(crate) async fn serve(&self, from: ProxyId, request: &[u8]) -> Result<Response, Garbled> {
-        match postcard::from_bytes(request).map_err(|_| Garbled)? {
+        // A group that was given up must not be heard: its leader may be of a higher term than ours.
+        if self.published.table().has_removed(from) {
+            return Ok(Response::Refused(Refusal::Removed));
+        }
+        let Ok(request) = postcard::from_bytes(request) else {
+            return self.misread(from, request).map(Response::Refused).ok_or(Garbled);
+        };
+        match request {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
                 let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
@@ -26,6 +33,11 @@ impl Core {
                 spoken_by(from, &rpc.vote)?;
                 let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
                 Ok(raft.vote(rpc).await.map_or(STOPPED, Response::Vote))
+            }
+            Request::Campaign(last) => Ok(self.campaign(from, last).await),
+            Request::Succeed(rpc) => {
+                spoken_by(from, &rpc.vote)?;
+                Ok(self.vote_for_successor(rpc).await)
             }
             Request::InstallSnapshot(piece) => {
                 spoken_by(from, &piece.vote)?;
@@ -62,7 +74,10 @@ impl Core {
     /// Does what only the leader can; openraft says so if this member is not.
     pub(crate) async fn answer_as_leader(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {
         match request {
+            LeaderRequest::Propose(_) if self.leases.is_deserted(Instant::now()) => Err(Refusal::NoQuorum),
             LeaderRequest::Propose(proposal) => {
+                self.may_write(&proposal)?;
+                let _shared = self.gate.read().await;
                 let written = self.engine.raft()?.client_write(proposal).await.map_err(|error| match error {
                     RaftError::APIError(ClientWriteError::ForwardToLeader(_) | ClientWriteError::ChangeMembershipError(_)) => {
                         Refusal::NotLeader
@@ -79,11 +94,14 @@ impl Core {
                 })?;
                 Ok(LeaderAnswer::ReadIndex(read.map_or(0, |id| id.index)))
             }
+            // A successor may lead before this member knows, and what it grants then the successor would not know of.
+            LeaderRequest::Renew(_) if self.gate.try_read().is_err() => Err(Refusal::NotLeader),
             LeaderRequest::Renew(epoch) => match self.leases.renew(origin, epoch, &self.published.table(), Instant::now()) {
                 Some(Renewal::Granted) => Ok(LeaderAnswer::Renewed),
                 Some(Renewal::Over) => Ok(LeaderAnswer::EpochOver),
                 None => Err(Refusal::NotLeader),
             },
+            LeaderRequest::HandOver { from, to } => self.hand_over_from(from, to).await,
         }
     }
 }
@@ -97,6 +115,6 @@ fn spoken_by(from: ProxyId, vote: &Vote) -> Result<(), Garbled> {
 fn states(origin: ProxyId, request: &LeaderRequest) -> Result<(), Garbled> {
     match request {
         LeaderRequest::Propose(proposal) if proposal.proposer != origin => Err(Garbled),
-        LeaderRequest::Propose(_) | LeaderRequest::ReadIndex | LeaderRequest::Renew(_) => Ok(()),
+        LeaderRequest::Propose(_) | LeaderRequest::ReadIndex | LeaderRequest::Renew(_) | LeaderRequest::HandOver { .. } => Ok(()),
     }
 }

@@ -139,6 +139,7 @@ impl Supervisor {
             | OpenError::OtherProxy { .. }
             | OpenError::Reverted { .. }
             | OpenError::Format { .. }
+            | OpenError::Outdated { .. }
             | OpenError::Settings(_) => false,
         };
         if may_pass {

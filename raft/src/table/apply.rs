@@ -50,6 +50,7 @@ impl Table {
             Command::RevokeToken { id } => self.revoke_token(*id),
             Command::Enroll(enrollment) => self.enroll(enrollment, at),
             Command::SetStrategy(strategy) => self.set_strategy(*strategy),
+            Command::RaiseLevel { level } => self.raise_level(*level),
         }
     }
 }

@@ -5,10 +5,12 @@
 //! are made, and a snapshot costs nothing.
 
 mod apply;
+mod levels;
 mod proxies;
 mod records;
 mod routes;
 mod sections;
+mod succession;
 mod tokens;
 
 #[cfg(test)]
@@ -92,6 +94,11 @@ impl Table {
     /// A client's record.
     pub fn client(&self, name: &ClientName) -> Option<&Client> {
         self.clients.get(name)
+    }
+
+    /// Every client that enrolled, by name.
+    pub fn clients(&self) -> impl Iterator<Item = (&ClientName, &Client)> {
+        self.clients.iter()
     }
 
     /// A token's record.

@@ -3,7 +3,7 @@
 use super::apply::Answer;
 use super::{Cluster, Proxy, Strategy, Table};
 use crate::command::{Accepted, Bootstrap, ProxyStart, Rejection};
-use crate::ids::{Epoch, KeyHash, ProxyId, Timestamp};
+use crate::ids::{Epoch, KeyHash, Level, ProxyId, Timestamp};
 use crate::names::ProxyName;
 
 impl Table {
@@ -17,6 +17,7 @@ impl Table {
             ca_certificate: bootstrap.ca_certificate.clone(),
             ca_key: bootstrap.ca_key.clone(),
             strategy: at_least_one(bootstrap.strategy),
+            level: Level(1),
         });
         self.next_proxy = 1;
         self.next_epoch = 1;
@@ -40,13 +41,18 @@ impl Table {
                 epoch: None,
                 joined_at: at,
                 changed_at: at,
+                level: Level(0),
             },
         );
         id
     }
 
     pub(super) fn start_proxy(&mut self, start: &ProxyStart, at: Timestamp) -> Answer {
+        let cluster = self.level();
         let proxy = self.proxies.get_mut(&start.proxy).ok_or(Rejection::ProxyUnknown(start.proxy))?;
+        if start.level < cluster {
+            return Err(Rejection::LevelTooLow { known: start.level, cluster });
+        }
         let epoch = Epoch(self.next_epoch);
         self.next_epoch += 1;
         proxy.epoch = Some(epoch);
@@ -55,6 +61,7 @@ impl Table {
         proxy.public_addresses.clone_from(&start.public_addresses);
         proxy.zone.clone_from(&start.zone);
         proxy.version.clone_from(&start.version);
+        proxy.level = start.level;
         Ok(Accepted::Epoch(epoch))
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Answers;
-use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, ProxyId, Sequence, Timestamp};
+use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp};
 use crate::names::{Glob, Pattern, ProxyName, ServiceName};
 
 /// The cluster itself.
@@ -22,6 +22,8 @@ pub struct Cluster {
     pub ca_key: Vec<u8>,
     /// How agents hold their tunnels.
     pub strategy: Strategy,
+    /// Which commands may be written: never above what a proxy knows.
+    pub level: Level,
 }
 
 impl fmt::Debug for Cluster {
@@ -84,6 +86,8 @@ pub struct Proxy {
     pub joined_at: Timestamp,
     /// When the current or the last epoch began or ended.
     pub changed_at: Timestamp,
+    /// The highest feature level that it knew when it started last; 0 until its first start.
+    pub level: Level,
 }
 
 impl Proxy {

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use warren_raft::command::{Bootstrap, Enrollment, NewToken, ProxyStart};
 use warren_raft::{
-    Accepted, ClusterId, Command, Incarnation, KeyHash, LeaseState, MemoryDisk, ProxyId, RoutingStore, StoreConfig, Strategy, StrategyKind,
-    Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning, Volume,
+    Accepted, ClusterId, Command, Incarnation, KeyHash, LeaseState, Level, MemoryDisk, OpenError, ProxyId, RoutingStore, StoreConfig,
+    Strategy, StrategyKind, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning, Volume,
 };
 
 /// Longest message that a member may send.
@@ -30,6 +30,8 @@ pub(crate) struct Network(Arc<Mutex<State>>);
 struct State {
     members: BTreeMap<ProxyId, RoutingStore>,
     cut: BTreeSet<ProxyId>,
+    /// Requests that begin with this byte, the number of their kind, are lost.
+    lost: Option<u8>,
 }
 
 impl Network {
@@ -41,6 +43,11 @@ impl Network {
         self.lock().members.remove(&ProxyId(id));
     }
 
+    /// The way of a member to the others.
+    pub(crate) fn transport(&self, me: u64) -> Arc<dyn Transport> {
+        Arc::new(Plug { me: ProxyId(me), network: self.clone() })
+    }
+
     /// Cuts a member off, both ways.
     pub(crate) fn cut(&self, id: u64) {
         self.lock().cut.insert(ProxyId(id));
@@ -48,6 +55,15 @@ impl Network {
 
     pub(crate) fn mend(&self, id: u64) {
         self.lock().cut.remove(&ProxyId(id));
+    }
+
+    /// Loses every request of this kind from now on.
+    pub(crate) fn lose(&self, kind: Option<u8>) {
+        self.lock().lost = kind;
+    }
+
+    fn loses(&self, request: &[u8]) -> bool {
+        self.lock().lost.is_some_and(|kind| request.first() == Some(&kind))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -74,6 +90,9 @@ impl Transport for Plug {
         let expected = format!("host-{target}:3021");
         assert_eq!(address, expected, "the address of proxy {target}");
         let unreachable = || TransportError::Unreachable { target, reason: "cut off".to_owned() };
+        if self.network.loses(&request) {
+            return Err(TransportError::Lost { target, reason: "lost".to_owned() });
+        }
         let member = self.network.reach(self.me, target).ok_or_else(unreachable)?;
         let answer = member.handle(self.me, request).await.map_err(|error| TransportError::Lost { target, reason: error.to_string() })?;
         assert!(answer.len() <= MAX_MESSAGE, "an answer of {} bytes", answer.len());
@@ -96,7 +115,7 @@ pub(crate) fn config(id: u64, seeds: &[u64]) -> StoreConfig {
         peer_address: address(id),
         seeds: seeds.iter().map(|seed| (ProxyId(*seed), address(*seed))).collect(),
         heartbeat: Duration::from_millis(30),
-        election_timeout: Duration::from_millis(150),
+        election_timeout: Duration::from_millis(300),
         max_voters: 5,
         promote_after: Duration::from_millis(100),
         lease: Duration::from_millis(600),
@@ -113,6 +132,7 @@ pub(crate) fn start(id: u64) -> ProxyStart {
         public_addresses: vec![format!("host-{id}:3024")],
         zone: String::new(),
         version: "0.1.0".to_owned(),
+        level: Level::CURRENT,
     }
 }
 
@@ -122,6 +142,12 @@ pub(crate) async fn open(network: &Network, config: StoreConfig, disk: Arc<dyn V
     let store = RoutingStore::open(config, disk, Arc::new(Plug { me: id, network: network.clone() })).await.expect("it opens");
     network.plug(id.0, &store);
     store
+}
+
+/// Opens a member on an empty disk that is expected to be refused.
+pub(crate) async fn try_open(network: &Network, config: StoreConfig) -> Result<RoutingStore, OpenError> {
+    let plug = Plug { me: config.id, network: network.clone() };
+    RoutingStore::open(config, Arc::new(MemoryDisk::default()), Arc::new(plug)).await
 }
 
 /// Proxy 1, alone, with its epoch.
@@ -164,18 +190,19 @@ pub(crate) async fn enroll(store: &RoutingStore, role: TokenRole, token: TokenId
 }
 
 /// Three members that all vote, all with an epoch.
-pub(crate) async fn three(network: &Network, disks: &[Arc<MemoryDisk>; 3]) -> Vec<RoutingStore> {
+pub(crate) async fn three<D: Volume>(network: &Network, disks: &[Arc<D>; 3]) -> Vec<RoutingStore> {
     three_with(network, disks, |config| config).await
 }
 
 /// The same with other settings; member 3 finds the leader through member 2.
-pub(crate) async fn three_with(
+pub(crate) async fn three_with<D: Volume>(
     network: &Network,
-    disks: &[Arc<MemoryDisk>; 3],
-    adapt: fn(StoreConfig) -> StoreConfig,
+    disks: &[Arc<D>; 3],
+    adapt: impl Fn(StoreConfig) -> StoreConfig,
 ) -> Vec<RoutingStore> {
     let one = first(network, adapt(config(1, &[])), disks[0].clone()).await;
-    let token = token(&one, TokenRole::Proxy, 2).await;
+    // One more than it takes, for tests that go on.
+    let token = token(&one, TokenRole::Proxy, 3).await;
     assert_eq!(enroll(&one, TokenRole::Proxy, token, "proxy-2", 2).await, Some(ProxyId(2)));
     let two = open(network, adapt(config(2, &[1])), disks[1].clone()).await;
     two.live(start(2));

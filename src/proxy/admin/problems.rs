@@ -12,7 +12,7 @@ pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64
     if !has_leader || up <= all / 2 {
         let what = if has_leader { "no quorum" } else { "no leader" };
         let message = format!("{what}: {up} of {all} voters are up, nothing can be registered");
-        add("no_quorum", message, "start the proxies that are down; `warren raft status` on each shows what it knows".to_owned());
+        add("no_quorum", message, no_quorum_hint(voters));
     }
     for row in proxies {
         match row.state {
@@ -42,6 +42,16 @@ pub(super) fn problems(proxies: &[ProxyRow], has_leader: bool, voters: (u64, u64
         }
     }
     problems
+}
+
+/// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.
+fn no_quorum_hint((all, up): (u64, u64)) -> String {
+    let start = "start the proxies that are down; `warren raft status` on each shows what it knows";
+    if up <= all / 2 {
+        format!("{start}. If too many are lost for good, stop this one and run `warren raft recover` with its `--config`")
+    } else {
+        start.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +90,9 @@ mod tests {
         ];
         let alone = problems(&[row(ProxyState::Healthy, "a:1")], true, (3, 1));
         assert_eq!(alone[0].message, "no quorum: 1 of 3 voters are up, nothing can be registered");
+        assert!(alone[0].hint.as_ref().is_some_and(|hint| hint.contains("`warren raft recover`")), "{alone:?}");
+        let electing = problems(&[row(ProxyState::Healthy, "a:1")], false, (3, 2));
+        assert!(electing[0].hint.as_ref().is_some_and(|hint| !hint.contains("recover")), "{electing:?}");
         for (proxies, has_leader, expected) in table {
             let found = problems(proxies, has_leader, (1, 1));
             assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), expected);

@@ -102,7 +102,7 @@ fn no_cluster() -> Failure {
 fn not_recorded(error: &ProposeError) -> Failure {
     let code = match error {
         ProposeError::Rejected(Rejection::TooMany { .. }) | ProposeError::QueueFull(_) => Code::LimitReached,
-        ProposeError::Rejected(_) => Code::Denied,
+        ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } => Code::Denied,
         ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => Code::NoQuorum,
     };
     let (what, hint) = match error {
@@ -110,6 +110,7 @@ fn not_recorded(error: &ProposeError) -> Failure {
         ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => {
             ("the change is not confirmed", "`warren status`; it may still happen: `warren token ls` shows")
         }
+        ProposeError::AboveLevel { .. } => ("the change was not recorded", "`warren raft status` shows which proxies are to be updated"),
         ProposeError::Rejected(_) | ProposeError::QueueFull(_) => ("the change was not recorded", "`warren status`"),
     };
     Failure::new(code, Stage::Store, what).with_cause(error.to_string()).with_hint(hint)

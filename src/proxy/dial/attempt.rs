@@ -58,7 +58,8 @@ impl Miss {
                 | DialAnswer::NotHere { .. }
                 | DialAnswer::Draining { .. }
                 | DialAnswer::Overloaded { .. }
-                | DialAnswer::TunnelLost { .. } => false,
+                | DialAnswer::TunnelLost { .. }
+                | DialAnswer::Unconfirmed { .. } => false,
             },
             Self::Unreachable(_) | Self::Deadline => false,
         }

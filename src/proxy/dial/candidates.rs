@@ -13,7 +13,7 @@ pub(super) fn order<'a>(me: ProxyId, routes: impl Iterator<Item = &'a Route>, rt
 }
 
 /// Nothing for this proxy, the round trip to another, and more than any for one that is not connected.
-fn distance(me: ProxyId, proxy: ProxyId, rtt: impl Fn(ProxyId) -> Option<Duration>) -> Duration {
+pub(super) fn distance(me: ProxyId, proxy: ProxyId, rtt: impl Fn(ProxyId) -> Option<Duration>) -> Duration {
     if proxy == me { Duration::ZERO } else { rtt(proxy).unwrap_or(Duration::MAX) }
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use warren_raft::{AgentName, ClientName, ProxyId, ReadError, RoutingStore, Table};
+use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, Table};
 
 use super::attempt::{self, Miss, Open};
+use super::quorum::QuorumMemory;
 use super::resolve::{Choice, Unresolved, resolve};
 use super::{candidates, failures};
 use crate::failure::{Code, Failure, Stage};
@@ -18,9 +19,7 @@ use crate::wire::{DialAnswer, DialHeader, TraceId};
 /// How long a candidate is waited for while another one could be tried: the bound of design section 9 on a dial over a dead tunnel.
 const TRY: Duration = Duration::from_secs(2);
 /// Most owners that are tried for one dial.
-const MAX_TRIES: usize = 8;
-/// How long the leader may take to confirm a miss.
-const CONFIRM: Duration = Duration::from_secs(3);
+pub(super) const MAX_TRIES: usize = 8;
 
 /// What a client wants.
 #[derive(Clone, Debug)]
@@ -52,18 +51,25 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     /// This proxy.
-    pub me: ProxyId,
+    pub(super) me: ProxyId,
     /// The clock and the randomness.
-    pub env: Env,
+    env: Env,
     /// Who is where.
-    pub store: RoutingStore,
+    pub(super) store: RoutingStore,
     /// The peers.
-    pub links: Links,
+    pub(super) links: Links,
     /// The tunnels that are here.
-    pub tunnels: Arc<Tunnels>,
+    pub(super) tunnels: Arc<Tunnels>,
+    /// Whether there was a quorum when it was asked last.
+    pub(super) quorum: QuorumMemory,
 }
 
 impl Dialer {
+    /// A dialler for the clients of `me`.
+    pub(crate) fn new(me: ProxyId, env: Env, store: RoutingStore, (links, tunnels): (Links, Arc<Tunnels>)) -> Self {
+        Self { me, env, store, links, tunnels, quorum: QuorumMemory::default() }
+    }
+
     /// Dials until one try connects, an answer is final, or the budget is used up.
     ///
     /// # Errors
@@ -75,21 +81,11 @@ impl Dialer {
             Err(Failed::Final(failure)) => return Err(failure),
             Err(Failed::Doubtful(failure)) => failure,
         };
-        // What this proxy knows may lag behind. The leader says up to where it must know before it may say no.
-        let budget = wanted.budget.at_most(CONFIRM);
-        if budget.left().is_zero() {
-            return Err(stale);
-        }
-        match self.store.confirm(budget.left()).await {
-            Ok(newer) if !Arc::ptr_eq(&newer, &table) => self.dial_in(&newer, wanted).await.map_err(Failed::into_failure),
-            Ok(_) => Err(stale),
-            Err(error @ (ReadError::NoQuorum(_) | ReadError::Disk(_) | ReadError::Stopped(_))) => {
-                Err(stale.with_cause(format!("this proxy may have missed changes: {error}")))
-            }
-        }
+        // What this proxy knows may lag behind.
+        self.settle(&table, stale, wanted).await
     }
 
-    async fn dial_in(&self, table: &Table, wanted: &Wanted) -> Result<Connection, Failed> {
+    pub(super) async fn dial_in(&self, table: &Table, wanted: &Wanted) -> Result<Connection, Failed> {
         let mut choices = resolve(table, &wanted.client, &wanted.target).map_err(|why| {
             let failure = failures::unresolved(&wanted.target, &why);
             match why {
@@ -114,10 +110,21 @@ impl Dialer {
     }
 
     async fn try_choice(&self, table: &Table, choice: &Choice, wanted: &Wanted, tries: &mut usize) -> Result<Connection, Failed> {
-        let mut owners = candidates::order(self.me, table.routes_of(&choice.agent), |peer| self.links.rtt(peer));
+        let owners = candidates::order(self.me, table.routes_of(&choice.agent), |peer| self.links.rtt(peer));
         if owners.is_empty() {
             return Err(Failed::Doubtful(failures::offline(table, choice, self.env.wall.now().0)));
         }
+        self.try_owners(table, (choice, owners), wanted, tries).await
+    }
+
+    /// Tries these proxies, the first first, and where they say that the tunnel is now.
+    pub(super) async fn try_owners(
+        &self,
+        table: &Table,
+        (choice, mut owners): (&Choice, Vec<ProxyId>),
+        wanted: &Wanted,
+        tries: &mut usize,
+    ) -> Result<Connection, Failed> {
         owners.reverse();
         let mut tried = Vec::new();
         let mut last = None;
@@ -185,7 +192,7 @@ fn too_many_tries() -> Failure {
 }
 
 /// How one pass over the table ended.
-enum Failed {
+pub(super) enum Failed {
     /// No newer table would change it.
     Final(Failure),
     /// A newer table might.
@@ -193,7 +200,7 @@ enum Failed {
 }
 
 impl Failed {
-    fn into_failure(self) -> Failure {
+    pub(super) fn into_failure(self) -> Failure {
         match self {
             Self::Final(failure) | Self::Doubtful(failure) => failure,
         }

@@ -1,6 +1,6 @@
 //! What a client is told when a dial comes to nothing. Pure.
 
-use warren_raft::{AgentName, ProxyId, Table};
+use warren_raft::{AgentName, ProxyId, ReadError, Table};
 
 use super::attempt::Miss;
 use super::resolve::{Choice, Unresolved};
@@ -66,6 +66,23 @@ pub(super) fn missed(table: &Table, choice: &Choice, owner: ProxyId, miss: &Miss
     }
 }
 
+/// Nobody who could be asked has it, and no leader could be asked.
+pub(super) fn unconfirmed(stale: Failure, error: &ReadError, answered: usize) -> Failure {
+    let peers = match answered {
+        0 => "no other proxy could be asked".to_owned(),
+        1 => "the one other proxy that could be asked has no tunnel of it".to_owned(),
+        _ => format!("none of the {answered} other proxies that could be asked has a tunnel of it"),
+    };
+    let why = match error {
+        ReadError::NoQuorum(_) => format!("this could not be confirmed, there is no quorum: {error}"),
+        ReadError::Disk(_) | ReadError::Stopped(_) => format!("this could not be confirmed: {error}"),
+    };
+    stale
+        .with_cause(why)
+        .with_cause(peers)
+        .with_hint("`warren status` on a proxy's machine shows which proxies are missing; it may be reached through another proxy")
+}
+
 fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
     match answer {
         DialAnswer::TargetRefused { reason } => {
@@ -83,6 +100,11 @@ fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
         DialAnswer::TunnelLost { reason } => {
             Failure::new(Code::AgentOffline, Stage::Tunnel, format!("the tunnel of `{}` was lost", choice.agent))
                 .with_cause(reason.as_str())
+        }
+        DialAnswer::Unconfirmed { reason } => {
+            Failure::new(Code::Timeout, Stage::Store, format!("whether `{what}` is allowed could not be confirmed in time"))
+                .with_cause(reason.as_str())
+                .with_hint("`warren status`")
         }
         DialAnswer::NotHere { .. } | DialAnswer::Draining { .. } | DialAnswer::Connected => {
             Failure::new(Code::AgentOffline, Stage::Tunnel, format!("service `{what}` has no agent online"))

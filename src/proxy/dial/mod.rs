@@ -1,7 +1,8 @@
 //! A dial from the ingress proxy to the agent: what is meant ([`resolve`]), who holds its tunnel ([`candidates`]), and the tries
 //! one after the other until one connects ([`Dialer`]).
 //!
-//! It must *never* answer "unknown" or "offline" from a table that may lag behind: a miss is confirmed with the leader first. And it must
+//! It must *never* answer "unknown" or "offline" from a table that may lag behind: a miss is confirmed with the leader first, and where there
+//! is none the peers are asked and the failure says so. And it must
 //! *never* let bytes of the client go to more than one target: none is sent before a try has connected.
 
 mod attempt;
@@ -9,7 +10,9 @@ mod candidates;
 mod dialer;
 mod failures;
 mod owner;
+mod quorum;
 mod resolve;
+mod unconfirmed;
 
 pub(super) use dialer::{Connection, Dialer, Wanted};
 pub(super) use owner::Owner;

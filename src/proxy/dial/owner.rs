@@ -76,7 +76,8 @@ impl Owner {
         }
         match self.store.confirm(budget.at_most(CONFIRM).left()).await {
             Ok(table) if allowed(&table) => Ok(()),
-            Ok(_) | Err(_) => Err(DialAnswer::Denied),
+            Ok(_) => Err(DialAnswer::Denied),
+            Err(error) => Err(DialAnswer::Unconfirmed { reason: error.to_string() }),
         }
     }
 

@@ -1,10 +1,8 @@
 //! From a target to the services that it may mean. Pure.
 
-use std::num::NonZeroU16;
-
 use warren_raft::{AgentName, ClientName, ServiceName, Table};
 
-use crate::target::Target;
+use crate::target::{Target, port_of};
 
 /// Most agents of an `any/SERVICE` target that are considered.
 const MAX_CHOICES: usize = 64;
@@ -64,10 +62,6 @@ fn any(table: &Table, client: &ClientName, service: &ServiceName) -> Result<Vec<
 
 fn allow(table: &Table, client: &ClientName, agent: &AgentName, service: &ServiceName) -> Result<(), Unresolved> {
     if table.allows(client, agent, service) { Ok(()) } else { Err(Unresolved::Denied) }
-}
-
-fn port_of(target: &str) -> Option<NonZeroU16> {
-    target.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
 }
 
 #[cfg(test)]

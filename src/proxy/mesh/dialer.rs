@@ -7,7 +7,8 @@ use warren_raft::ProxyId;
 
 use super::PeerConnection;
 use super::link::Link;
-use crate::identity::tls::SERVER_NAME;
+
+use crate::identity::tls::{Refused, SERVER_NAME, refused};
 use crate::identity::{ClientTls, CredentialsHandle};
 use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Elapsed, Env};
@@ -38,6 +39,8 @@ pub(super) enum DialError {
     Connect(#[from] quinn::ConnectError),
     #[error("the handshake failed: {0}")]
     Handshake(#[from] quinn::ConnectionError),
+    #[error("it refuses this proxy: {0}")]
+    Refused(Refused),
     #[error("its hello failed: {0}")]
     Hello(#[from] frame::FrameError),
     #[error(transparent)]
@@ -69,10 +72,11 @@ impl Dialer {
         };
         let config = quic::client_config(tls, &self.env, profile.dialling(address));
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
-        let (mut send, mut recv) = connection.open_bi().await?;
-        frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind }, frame::MAX_MESSAGE).await?;
-        let _theirs: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
-        Ok(connection)
+        match greet(&connection, kind).await {
+            Ok(()) => Ok(connection),
+            // The peer judges this proxy's certificate after the handshake is complete here: then the hello is what breaks off.
+            Err(error) => Err(connection.close_reason().as_ref().and_then(refused).map_or(error, DialError::Refused)),
+        }
     }
 
     async fn hand_in(&self, link: &Link, kind: LinkKind, connection: quinn::Connection) -> Result<(), DialError> {
@@ -80,4 +84,11 @@ impl Dialer {
         tracing::info!(peer = %link.peer, kind = kind.as_str(), "peer connected");
         self.made.send(PeerConnection { peer: link.peer, kind, connection }).await.map_err(|_| DialError::Stopping)
     }
+}
+
+async fn greet(connection: &quinn::Connection, kind: LinkKind) -> Result<(), DialError> {
+    let (mut send, mut recv) = connection.open_bi().await?;
+    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind }, frame::MAX_MESSAGE).await?;
+    let _theirs: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
+    Ok(())
 }

@@ -19,8 +19,12 @@ use super::link::Link;
 use super::slot::NoConnection;
 use crate::identity::CredentialsHandle;
 use crate::net::{Budget, Elapsed, Env};
-use crate::wire::peer::PeerReport;
-use crate::wire::{ControlReply, ControlRequest, LinkKind, frame};
+use crate::target::Target;
+use crate::wire::peer::{MAX_HELD, PeerReport};
+use crate::wire::{ControlReply, ControlRequest, Held, LinkKind, frame};
+
+/// Most peers that are asked who has a tunnel.
+const MAX_ASKED: usize = 64;
 
 /// The peers of this proxy. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,6 +39,15 @@ struct Shared {
     links: Mutex<BTreeMap<ProxyId, Arc<Link>>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
+}
+
+/// What peers said when they were asked who has a tunnel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// How many answered.
+    pub answered: usize,
+    /// What they have.
+    pub held: Vec<(ProxyId, Held)>,
 }
 
 /// Why no stream to a peer could be had.
@@ -131,7 +144,7 @@ impl Links {
         let asked = Instant::now();
         match ask(&link, &ControlRequest::Ping, budget).await {
             Ok(ControlReply::Pong(_)) => Some(asked.elapsed()),
-            Ok(ControlReply::Store(_) | ControlReply::Refused(_)) | Err(_) => None,
+            Ok(ControlReply::Store(_) | ControlReply::Refused(_) | ControlReply::Held(_)) | Err(_) => None,
         }
     }
 
@@ -149,6 +162,29 @@ impl Links {
             }
         }
         reports
+    }
+
+    /// Asks the peers that are connected, nearest first, which tunnels of theirs lead to `target`, and stops at the first that has one. What a
+    /// silent peer would have said is not waited for beyond the budget.
+    pub(crate) async fn who_has(&self, target: &Target, budget: Budget) -> Found {
+        let mut links: Vec<_> = self.lock().values().filter_map(|link| Some((link.rtt()?, link.clone()))).collect();
+        links.sort_by_key(|(rtt, link)| (*rtt, link.peer));
+        let mut questions = JoinSet::new();
+        for (_, link) in links.into_iter().take(MAX_ASKED) {
+            let question = ControlRequest::WhoHas(target.clone());
+            questions.spawn(async move { (link.peer, ask(&link, &question, budget).await) });
+        }
+        let mut found = Found::default();
+        while let Some(answered) = questions.join_next().await {
+            if let Ok((peer, Ok(ControlReply::Held(held)))) = answered {
+                found.answered += 1;
+                found.held.extend(held.into_iter().take(MAX_HELD).map(|held| (peer, held)));
+                if !found.held.is_empty() {
+                    break;
+                }
+            }
+        }
+        found
     }
 
     /// Ends every loop; connections close with the endpoint.

@@ -20,7 +20,7 @@ mod slot;
 mod transport;
 
 pub(super) use accept::PeerAcceptor;
-pub(super) use links::Links;
+pub(super) use links::{Found, Links};
 pub(super) use serve::{PeerService, run as serve};
 
 use warren_raft::ProxyId;

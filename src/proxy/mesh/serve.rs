@@ -13,9 +13,10 @@ use warren_raft::ProxyId;
 
 use super::PeerConnection;
 use crate::net::Budget;
+use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
-use crate::wire::{ControlReply, ControlRequest, DialHeader, LinkKind, frame};
+use crate::wire::{ControlReply, ControlRequest, DialHeader, Held, LinkKind, frame};
 
 /// How long a request may take to arrive once its stream is open.
 const HEADER: Duration = Duration::from_secs(5);
@@ -33,6 +34,8 @@ pub(crate) trait PeerService: Send + Sync + 'static {
     async fn store(&self, from: ProxyId, request: Bytes) -> Result<Bytes, String>;
     /// How this proxy is.
     fn report(&self) -> PeerReport;
+    /// What this proxy's own live tunnels lead to, of what `target` may mean.
+    fn held(&self, target: &Target) -> Vec<Held>;
     /// Carries a dial that `from` sends to a tunnel of this proxy, to its end.
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream));
 }
@@ -93,6 +96,7 @@ async fn answer(peer: ProxyId, kind: LinkKind, (mut send, mut recv): (SendStream
 async fn reply(peer: ProxyId, request: ControlRequest, mut send: SendStream, service: &dyn PeerService) {
     let reply = match request {
         ControlRequest::Ping => ControlReply::Pong(service.report()),
+        ControlRequest::WhoHas(target) => ControlReply::Held(service.held(&target)),
         ControlRequest::Store(bytes) => match service.store(peer, bytes).await {
             Ok(bytes) => ControlReply::Store(bytes),
             Err(reason) => ControlReply::Refused(reason),

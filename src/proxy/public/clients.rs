@@ -7,7 +7,7 @@ use quinn::{RecvStream, SendStream};
 use serde::Serialize;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
-use warren_raft::{ClientName, KeyHash, RoutingStore, TokenRole};
+use warren_raft::{ClientName, KeyHash, ReadError, RoutingStore, TokenRole};
 
 use super::enroll::is_enrolled;
 use super::members::{Audience, members};
@@ -49,9 +49,16 @@ pub(crate) struct Clients {
 impl Clients {
     /// Serves a client's connection until it ends.
     pub(crate) async fn serve(self: &Arc<Self>, client: ClientName, key: KeyHash, connection: quinn::Connection) {
-        if !self.is_known(&client, key).await {
-            tracing::info!(%client, "client refused: it is not enrolled with this key");
-            return Close::REFUSED.close(&connection);
+        match self.is_known(&client, key).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::info!(%client, "client refused: it is not enrolled with this key");
+                return Close::REFUSED.close(&connection);
+            }
+            Err(error) => {
+                tracing::info!(%client, %error, "client not served: it is not known here");
+                return Close::UNCONFIRMED.close(&connection);
+            }
         }
         connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
         let span = tracing::info_span!("client", %client);
@@ -70,12 +77,13 @@ impl Clients {
         }
     }
 
-    async fn is_known(&self, client: &ClientName, key: KeyHash) -> bool {
+    async fn is_known(&self, client: &ClientName, key: KeyHash) -> Result<bool, ReadError> {
         if is_enrolled(&self.store.table(), TokenRole::Client, client.as_str(), key) {
-            return true;
+            return Ok(true);
         }
         // It may have enrolled at another proxy a moment ago.
-        self.store.confirm(CONFIRM).await.is_ok_and(|table| is_enrolled(&table, TokenRole::Client, client.as_str(), key))
+        let table = self.store.confirm(CONFIRM).await?;
+        Ok(is_enrolled(&table, TokenRole::Client, client.as_str(), key))
     }
 
     async fn answer(

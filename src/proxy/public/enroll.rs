@@ -176,6 +176,9 @@ fn refused(role: TokenRole, error: &ProposeError) -> Failure {
         ProposeError::NoQuorum(_) => Failure::new(Code::NoQuorum, Stage::Store, "the cluster could not record the enrolment")
             .with_cause(error.to_string())
             .with_hint("the token is not used up: try again when `warren status` is healthy"),
+        ProposeError::AboveLevel { .. } => Failure::new(Code::Denied, Stage::Store, "not every proxy knows such an enrolment yet")
+            .with_cause(error.to_string())
+            .with_hint("`warren raft status` on a proxy's machine shows which proxies are to be updated"),
         ProposeError::Disk(_) => Failure::new(Code::NoQuorum, Stage::Store, "this proxy cannot record the enrolment")
             .with_cause(error.to_string())
             .with_hint("the token is not used up: try it at another proxy"),

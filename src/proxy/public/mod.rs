@@ -7,6 +7,7 @@ mod accept;
 mod agents;
 mod clients;
 mod enroll;
+mod hold;
 mod members;
 mod renew;
 

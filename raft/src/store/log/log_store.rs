@@ -13,7 +13,8 @@ use super::sizes::Sizes;
 use super::tail::Tail;
 use crate::disk::writer::{Durability, Writer};
 use crate::disk::{Change, DiskError, Space};
-use crate::store::records::{COMMITTED, PURGED, VOTE, decode, encode, get_meta, log_index, log_key, log_range, put_meta};
+use crate::store::levels::raised_by;
+use crate::store::records::{COMMITTED, LEVEL, PURGED, VOTE, decode, encode, get_meta, log_index, log_key, log_range, put_meta};
 use crate::store::state::Shelf;
 use crate::store::types::{Entry, LogId, StorageError, TypeConfig, Vote};
 
@@ -154,6 +155,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         self.shelf.purged().await.map_err(write_failed)?;
         let mut batch = Vec::new();
         for entry in entries {
+            if let Some(level) = raised_by(&entry) {
+                // With the entry itself: what comes behind it may be of that level, and a member that does not know it must not begin to read.
+                batch.push(put_meta(LEVEL, &level));
+            }
             let record = encode(&entry);
             let (key, bytes) = (log_key(entry.log_id.index), record.len());
             batch.push(Change::Put(Space::Log, key, record));

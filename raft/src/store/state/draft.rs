@@ -3,22 +3,35 @@
 use crate::disk::writer::{Room, Writer};
 use crate::disk::{DiskError, NewFile, Operation};
 
-/// The file that snapshots are kept as.
-pub(super) const SNAPSHOT: &str = "snapshot";
+/// How the names of the files begin that snapshots are kept as.
+pub(super) const PREFIX: &str = "snapshot-";
+
+/// The file of a generation.
+pub(super) fn name(generation: u64) -> String {
+    format!("{PREFIX}{generation}")
+}
+
+/// A draft that is written to its end.
+pub(super) struct Whole {
+    pub(super) file: Box<dyn NewFile>,
+    pub(super) generation: u64,
+    pub(super) bytes: u64,
+}
 
 /// A snapshot that is being written. Dropped, it leaves nothing behind.
 pub(crate) struct Draft {
     writer: Writer,
     /// `None` after a failure.
     file: Option<Box<dyn NewFile>>,
+    generation: u64,
     bytes: u64,
 }
 
 impl Draft {
     /// Begins one.
-    pub(crate) async fn begin(writer: Writer) -> Result<Self, DiskError> {
-        let file = writer.file(Room::Optional, |disk| disk.files().create(SNAPSHOT)).await?;
-        Ok(Self { writer, file: Some(file), bytes: 0 })
+    pub(super) async fn begin(writer: Writer, generation: u64) -> Result<Self, DiskError> {
+        let file = writer.file(Room::Optional, move |disk| disk.files().create(&name(generation))).await?;
+        Ok(Self { writer, file: Some(file), generation, bytes: 0 })
     }
 
     /// Writes the next piece.
@@ -30,10 +43,10 @@ impl Draft {
         Ok(())
     }
 
-    /// The file and its size.
-    pub(super) fn finish(mut self) -> Result<(Box<dyn NewFile>, u64), DiskError> {
+    /// The whole of it.
+    pub(super) fn finish(mut self) -> Result<Whole, DiskError> {
         let file = self.file.take().ok_or_else(|| self.failed_before())?;
-        Ok((file, self.bytes))
+        Ok(Whole { file, generation: self.generation, bytes: self.bytes })
     }
 
     fn failed_before(&self) -> DiskError {

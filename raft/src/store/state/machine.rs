@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
-use openraft::{AnyError, EntryPayload, OptionalSend, StorageIOError};
+use openraft::{AnyError, OptionalSend, StorageIOError};
 
 use super::builder::Builder;
 use super::image::Image;
+use super::known_level::KnownLevel;
 use super::published::Published;
 use super::shelf::{Shelf, decode};
 use super::snapshot_data::SnapshotData;
-use crate::disk::DiskError;
+use crate::disk::{DiskError, OpenError};
 use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
 
 /// The applied state of this member.
@@ -18,30 +19,28 @@ pub(crate) struct StateMachine {
     image: Image,
     published: Arc<Published>,
     shelf: Shelf,
+    known: KnownLevel,
 }
 
 impl StateMachine {
     /// Starts from what the current snapshot holds; openraft applies the rest of the log to it.
     pub(crate) fn new(shelf: Shelf, image: Option<Image>, published: Arc<Published>) -> Self {
-        let machine = Self { image: image.unwrap_or_default(), published, shelf };
+        let machine = Self { image: image.unwrap_or_default(), published, shelf, known: KnownLevel::default() };
         machine.publish();
         machine
     }
 
-    fn publish(&self) {
-        self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
+    /// Minds from now on what this member knows.
+    pub(crate) fn minding(self, known: KnownLevel, location: &str) -> Result<Self, OpenError> {
+        let found = self.image.table.level();
+        if found > known.level {
+            return Err(OpenError::Outdated { location: location.to_owned(), found, known: known.level });
+        }
+        Ok(Self { known, ..self })
     }
 
-    fn apply_one(&mut self, entry: Entry) -> Applied {
-        self.image.last_applied = Some(entry.log_id);
-        match entry.payload {
-            EntryPayload::Blank => Applied::default(),
-            EntryPayload::Normal(proposal) => Applied(self.image.table.apply(&proposal)),
-            EntryPayload::Membership(membership) => {
-                self.image.membership = Membership::new(Some(entry.log_id), membership);
-                Applied::default()
-            }
-        }
+    fn publish(&self) {
+        self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
     }
 
     /// What is to be the state, and on the disk as the current snapshot when this returns.
@@ -51,12 +50,14 @@ impl StateMachine {
             |error: DiskError| StorageError::from(StorageIOError::write_snapshot(Some(meta.signature()), AnyError::new(&error)));
         match data {
             SnapshotData::Received(image, draft) => {
+                self.known.check(image.table.level())?;
                 self.shelf.replace(draft, &image).await.map_err(not_written)?;
                 Ok(*image)
             }
             SnapshotData::Stored(stored) => {
                 let read = decode(&stored).await.map_err(|error| unreadable(AnyError::new(&error)))?;
                 let image = read.map_err(|error| unreadable(AnyError::new(&error)))?;
+                self.known.check(image.table.level())?;
                 self.shelf.store(&image).await.map_err(not_written)?;
                 Ok(image)
             }
@@ -77,7 +78,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let answers = entries.into_iter().map(|entry| self.apply_one(entry)).collect();
+        let mut answers = Vec::new();
+        for entry in entries {
+            answers.push(self.image.apply(entry));
+            self.known.check(self.image.table.level())?;
+        }
         self.publish();
         Ok(answers)
     }

@@ -3,7 +3,8 @@
 mod builder;
 pub(crate) mod codec;
 mod draft;
-pub(crate) mod image;
+mod image;
+mod known_level;
 mod machine;
 mod published;
 mod shelf;
@@ -12,6 +13,8 @@ mod stored;
 
 pub use codec::SnapshotError;
 pub(crate) use draft::Draft;
+pub(crate) use image::Image;
+pub(crate) use known_level::KnownLevel;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
 pub(crate) use shelf::Shelf;

@@ -1,5 +1,6 @@
 //! The place of the current snapshot.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::codec::{Decoder, Encoder, SnapshotError};
-use super::draft::{Draft, SNAPSHOT};
+use super::draft::{Draft, PREFIX, Whole, name};
 use super::image::Image;
 use super::stored::Stored;
 use crate::disk::writer::{Room, Writer};
-use crate::disk::{Disk, DiskError, Fault, NewFile, OpenError};
+use crate::disk::{Change, Disk, DiskError, Fault, OpenError};
 use crate::store::log::purge_changes;
-use crate::store::records::{PURGED, get_meta};
+use crate::store::records::{SNAPSHOT, get_meta, put_meta};
 use crate::store::types::{LogId, SnapshotMeta};
 
 /// How long after a full disk a snapshot is tried again.
@@ -25,6 +26,8 @@ const FULL_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct Shelf {
     writer: Writer,
     kept: Arc<Mutex<Kept>>,
+    /// The newest generation that was begun.
+    begun: Arc<AtomicU64>,
     deferred: watch::Sender<Deferred>,
 }
 
@@ -56,25 +59,21 @@ impl Shelf {
     /// Finds the current snapshot, and what it holds.
     ///
     /// # Errors
-    /// [`OpenError`] where it is damaged, or is not there although the log goes on behind it.
+    /// [`OpenError`] where it is damaged or missing.
     pub(crate) async fn open(writer: Writer) -> Result<(Self, Option<Image>), OpenError> {
-        let shelf = Self { writer, kept: Arc::default(), deferred: watch::Sender::new(Deferred::Nothing) };
-        let image = match shelf.writer.read(|disk| disk.files().open(SNAPSHOT)).await? {
-            Some(file) => {
-                let sized = Arc::clone(&file);
-                let bytes = shelf.writer.read(move |_| sized.bytes()).await?;
-                let read = Stored::new(Image::default().meta(), bytes, Arc::clone(&file), shelf.writer.clone());
-                let image = decode(&read).await?.map_err(|error| shelf.damaged(error.to_string()))?;
-                shelf.lock().current = Some(Stored::new(image.meta(), bytes, file, shelf.writer.clone()));
-                Some(image)
-            }
-            None => None,
-        };
-        let purged: Option<LogId> = shelf.writer.read(|disk| get_meta(disk, PURGED)).await?;
-        if purged.map(|id| id.index) > shelf.lock().last().map(|id| id.index) {
-            return Err(shelf.damaged("it is lost, or older than the log that follows it".to_owned()));
-        }
-        Ok((shelf, image))
+        let current: Option<u64> = writer.read(|disk| get_meta(disk, SNAPSHOT)).await?;
+        writer.file(Room::Optional, move |disk| disk.files().remove_others(PREFIX, current.map(name).as_deref())).await?;
+        let deferred = watch::Sender::new(Deferred::Nothing);
+        let shelf = Self { writer, kept: Arc::default(), begun: Arc::new(AtomicU64::new(current.unwrap_or(0))), deferred };
+        let Some(name) = current.map(name) else { return Ok((shelf, None)) };
+        let damaged = |reason: String| OpenError::Damaged { location: shelf.writer.path(&name), reason };
+        let sought = name.clone();
+        let found = shelf.writer.read(move |disk| disk.files().open(&sought)?.map(|file| Ok((file.bytes()?, file))).transpose()).await?;
+        let (bytes, file) = found.ok_or_else(|| damaged("it is missing".to_owned()))?;
+        let read = Stored::new(Image::default().meta(), bytes, Arc::clone(&file), shelf.writer.clone());
+        let image = decode(&read).await?.map_err(|error| damaged(error.to_string()))?;
+        shelf.lock().current = Some(Stored::new(image.meta(), bytes, file, shelf.writer.clone()));
+        Ok((shelf, Some(image)))
     }
 
     /// The current snapshot.
@@ -84,7 +83,8 @@ impl Shelf {
 
     /// Begins a snapshot.
     pub(crate) async fn begin(&self) -> Result<Draft, DiskError> {
-        Draft::begin(self.writer.clone()).await
+        let generation = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        Draft::begin(self.writer.clone(), generation).await
     }
 
     /// Writes a snapshot of this state, letting others have their turn between two pieces, and makes it the current one. Returns the one that is
@@ -106,43 +106,61 @@ impl Shelf {
         if let Some(current) = self.current().filter(|current| current.meta().last_log_id >= image.last_applied) {
             return Ok(current);
         }
+        let draft = self.write(image).await?;
+        self.replace(draft, image).await
+    }
+
+    /// Makes a snapshot of the state current, and at the same moment all of `also` true.
+    pub(crate) async fn store_with(&self, image: &Image, also: Vec<Change>) -> Result<(), DiskError> {
+        let draft = self.write(image).await?;
+        self.settle(draft, image, also).await.map(|_| ())
+    }
+
+    async fn write(&self, image: &Image) -> Result<Draft, DiskError> {
         let mut draft = self.begin().await?;
         for piece in Encoder::new(image) {
             draft.append(piece).await?;
             yield_now().await;
         }
-        self.replace(draft, image).await
+        Ok(draft)
     }
 
     /// Makes a whole draft of this state the current snapshot unless a newer one is: durable when this returns. Returns the current one.
     pub(crate) async fn replace(&self, draft: Draft, image: &Image) -> Result<Stored, DiskError> {
+        let settled = self.settle(draft, image, Vec::new()).await;
+        settled.inspect_err(|error| drop(self.deferred.send_replace(Deferred::Failed(error.clone()))))
+    }
+
+    async fn settle(&self, draft: Draft, image: &Image, also: Vec<Change>) -> Result<Stored, DiskError> {
         let (shelf, meta) = (self.clone(), image.meta());
-        let replaced = async {
-            let (file, bytes) = draft.finish()?;
-            self.writer.file(Room::Essential, move |disk| shelf.settle(disk, file, (meta, bytes))).await
-        };
-        replaced.await.inspect_err(|error| drop(self.deferred.send_replace(Deferred::Failed(error.clone()))))
+        let whole = draft.finish()?;
+        self.writer.file(Room::Essential, move |disk| shelf.settle_on(disk, whole, meta, also)).await
     }
 
     /// On the disk's thread, which does one thing after the other: nothing comes between the look at the current snapshot and what follows.
-    fn settle(&self, disk: &dyn Disk, file: Box<dyn NewFile>, (meta, bytes): (SnapshotMeta, u64)) -> Result<Stored, DiskError> {
-        let newer = self.current().filter(|current| current.meta().last_log_id >= meta.last_log_id);
-        let current = match newer {
-            Some(newer) => newer,
-            None => {
-                let stored = Stored::new(meta, bytes, file.keep()?, self.writer.clone());
-                self.lock().current = Some(stored.clone());
-                stored
-            }
-        };
+    fn settle_on(&self, disk: &dyn Disk, whole: Whole, meta: SnapshotMeta, also: Vec<Change>) -> Result<Stored, DiskError> {
+        if let Some(newer) = self.current().filter(|current| current.meta().last_log_id >= meta.last_log_id) {
+            return Ok(newer);
+        }
+        let Whole { file, generation, bytes } = whole;
+        let stored = Stored::new(meta, bytes, file.keep()?, self.writer.clone());
+        let mut batch = vec![put_meta(SNAPSHOT, &generation)];
+        batch.extend(also);
         let deferred = self.deferred.borrow().clone();
-        if let Deferred::Upto(upto) = deferred
-            && Some(upto) <= current.meta().last_log_id
-        {
-            disk.write(&purge_changes(upto))?;
+        let due = match deferred {
+            Deferred::Upto(upto) if Some(upto) <= stored.meta().last_log_id => purge_changes(upto),
+            Deferred::Upto(_) | Deferred::Nothing | Deferred::Failed(_) => Vec::new(),
+        };
+        let purges = !due.is_empty();
+        batch.extend(due);
+        disk.write(&batch)?;
+        disk.flush()?;
+        self.lock().current = Some(stored.clone());
+        if purges {
             self.deferred.send_replace(Deferred::Nothing);
         }
-        Ok(current)
+        disk.files().remove_others(PREFIX, Some(&name(generation)))?;
+        Ok(stored)
     }
 
     /// A snapshot is about to be installed. openraft purges the log that it covers at once, maybe before it is on the disk; a crash between
@@ -169,10 +187,6 @@ impl Shelf {
             // The sender is in `self`.
             Ok(Deferred::Nothing | Deferred::Upto(_)) | Err(_) => Ok(()),
         }
-    }
-
-    fn damaged(&self, reason: String) -> OpenError {
-        OpenError::Damaged { location: self.writer.path(SNAPSHOT), reason }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

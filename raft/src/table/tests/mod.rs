@@ -3,12 +3,14 @@
 mod commands;
 mod enrolling;
 mod golden;
+mod levels;
 mod repetition;
 mod routes_model;
+mod succession;
 
 use super::*;
 use crate::command::{Answers, Bootstrap, Command, Enrollment, NewToken, Proposal, ProxyStart};
-use crate::ids::{ClusterId, Incarnation, KeyHash, Sequence, Timestamp};
+use crate::ids::{ClusterId, Incarnation, KeyHash, Level, Sequence, Timestamp};
 
 /// When everything happens, unless a test says otherwise.
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -64,6 +66,7 @@ fn start(proxy: u64) -> ProxyStart {
         public_addresses: vec![format!("host-{proxy}:3024")],
         zone: "a".to_owned(),
         version: "0.1.0".to_owned(),
+        level: Level(1),
     }
 }
 

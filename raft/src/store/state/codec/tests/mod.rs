@@ -10,7 +10,7 @@ use openraft::CommittedLeaderId;
 
 use super::{Decoder, Encoder, SnapshotError};
 use crate::command::{Bootstrap, Command, Enrollment, NewToken, Proposal, ProxyStart};
-use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, ProxyId, Sequence, Timestamp, TokenId};
+use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
 use crate::store::state::image::Image;
 use crate::store::types::{LogId, Member, Membership};
 use crate::table::{Service, ServiceKind, Strategy, Table, TokenRole};
@@ -49,7 +49,7 @@ fn enroll(token: u8, role: TokenRole, name: String, key: usize) -> Command {
 fn start(proxy: u64) -> Command {
     let public_addresses = vec![format!("host-{proxy}:3024")];
     let (peer_address, zone, version) = (format!("host-{proxy}:3021"), "a".to_owned(), "0.1.0".to_owned());
-    Command::StartProxy(ProxyStart { proxy: ProxyId(proxy), peer_address, public_addresses, zone, version })
+    Command::StartProxy(ProxyStart { proxy: ProxyId(proxy), peer_address, public_addresses, zone, version, level: Level(1) })
 }
 
 fn bootstrap() -> Command {

@@ -1,0 +1,35 @@
+//! Makes a state the whole of a store.
+
+use std::collections::BTreeMap;
+
+use openraft::CommittedLeaderId;
+
+use crate::disk::{Change, DiskError, Space};
+use crate::ids::ProxyId;
+use crate::store::records::{COMMITTED, PURGED, VOTE, log_range, put_meta};
+use crate::store::state::{Image, Shelf};
+use crate::store::types::{LogId, Member, Membership, Vote};
+
+/// The entry with which a group of one begins. There is no such entry in any log: the snapshot stands for it.
+pub(super) fn beginning(me: ProxyId, term: u64, index: u64) -> LogId {
+    LogId::new(CommittedLeaderId::new(term, me), index)
+}
+
+/// A group of one, as of the entry with which it begins.
+pub(super) fn group_of_one(begins: LogId, me: ProxyId, address: String) -> Membership {
+    let nodes = BTreeMap::from([(me, Member { address })]);
+    Membership::new(Some(begins), openraft::Membership::new(vec![[me].into()], nodes))
+}
+
+/// Replaces snapshot, log and vote by the state, all at once, and returns when that is durable.
+pub(super) async fn rewrite(shelf: &Shelf, me: ProxyId, image: &Image) -> Result<(), DiskError> {
+    let term = image.last_applied.map_or(0, |begins| begins.leader_id.term);
+    let also = vec![
+        // Not as the leader: it stands for election like everybody, and wins alone.
+        put_meta(VOTE, &Vote::new(term, me)),
+        put_meta(COMMITTED, &image.last_applied),
+        put_meta(PURGED, &image.last_applied),
+        Change::Remove(Space::Log, log_range(0, None)),
+    ];
+    shelf.store_with(image, also).await
+}

@@ -1,0 +1,129 @@
+//! A dial that the table does not settle: the leader confirms the miss, or, without a quorum, the peers are asked what they hold.
+//!
+//! ```text
+//!  miss --> ReadIndex -- answered ------------------------------> once more by the newer table: connected, or the failure stands
+//!              \-- not for a while --> who has it? -- a peer ----> dialled there
+//!                   (ReadIndex goes on)           \-- nobody ---> ReadIndex to its end, then "could not be confirmed"
+//! ```
+//!
+//! While there is a quorum no dial goes to a tunnel that is not committed: peers are asked only when no leader has answered, and a peer
+//! names a tunnel only if its route is committed or waits for a quorum that the peer has not found either.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use warren_raft::{LeaseState, ProxyId, ReadError, Table};
+
+use super::candidates;
+use super::dialer::{Connection, Dialer, Failed, MAX_TRIES, Wanted};
+use super::failures;
+use super::quorum::Isolated;
+use super::resolve::Choice;
+use crate::failure::Failure;
+use crate::proxy::mesh::Found;
+
+/// How long peers may take to say what they hold: a round trip, also across an ocean.
+const ASK: Duration = Duration::from_millis(700);
+
+/// What came of asking the peers.
+enum Asked {
+    /// One of them, or this proxy, had a tunnel that connected.
+    Connected(Connection),
+    /// None; the last failure, if any was tried, and how many peers have answered.
+    Nothing { last: Option<Failed>, answered: usize },
+}
+
+impl Dialer {
+    /// Settles a dial that came to nothing in `table`.
+    pub(super) async fn settle(&self, table: &Arc<Table>, stale: Failure, wanted: &Wanted) -> Result<Connection, Failure> {
+        if wanted.budget.left().is_zero() {
+            return Err(stale);
+        }
+        let patience = self.quorum.patience(self.isolated(), Instant::now());
+        let total = wanted.budget.at_most(patience.total);
+        let confirming = self.store.confirm(total.left());
+        tokio::pin!(confirming);
+        if let Ok(confirmed) = total.at_most(patience.alone).run(confirming.as_mut()).await {
+            return self.resume(confirmed, (table, stale), wanted, None).await;
+        }
+        let asking = self.ask(table, wanted);
+        tokio::pin!(asking);
+        tokio::select! {
+            biased;
+            confirmed = confirming.as_mut() => {
+                // Without a quorum what the peers say is waited for all the same.
+                let asked = if confirmed.is_err() { Some(asking.await) } else { None };
+                self.resume(confirmed, (table, stale), wanted, asked).await
+            }
+            asked = asking.as_mut() => match asked {
+                Asked::Connected(connection) => Ok(connection),
+                Asked::Nothing { .. } => self.resume(confirming.await, (table, stale), wanted, Some(asked)).await,
+            },
+        }
+    }
+
+    /// Goes on once it is known whether a leader confirms, and, if none does, what the peers have said.
+    async fn resume(
+        &self,
+        confirmed: Result<Arc<Table>, ReadError>,
+        (table, stale): (&Arc<Table>, Failure),
+        wanted: &Wanted,
+        asked: Option<Asked>,
+    ) -> Result<Connection, Failure> {
+        let error = match confirmed {
+            Ok(newer) => {
+                self.quorum.confirmed();
+                if Arc::ptr_eq(&newer, table) {
+                    return Err(stale);
+                }
+                return self.dial_in(&newer, wanted).await.map_err(Failed::into_failure);
+            }
+            Err(error) => error,
+        };
+        self.quorum.missed(Instant::now());
+        let asked = match asked {
+            Some(asked) => asked,
+            None => self.ask(table, wanted).await,
+        };
+        match asked {
+            Asked::Connected(connection) => Ok(connection),
+            Asked::Nothing { last: Some(Failed::Final(failure)), .. } => Err(failure),
+            Asked::Nothing { last, answered } => Err(failures::unconfirmed(last.map_or(stale, Failed::into_failure), &error, answered)),
+        }
+    }
+
+    /// Asks the peers, and this proxy's own tunnels, who has what is wanted, and dials it there.
+    async fn ask(&self, table: &Table, wanted: &Wanted) -> Asked {
+        let here = self.tunnels.held(&wanted.target).into_iter().map(|held| (self.me, held));
+        let mut found = Found { answered: 0, held: here.collect() };
+        if found.held.is_empty() {
+            found = self.links.who_has(&wanted.target, wanted.budget.at_most(ASK)).await;
+        }
+        let allowed = found.held.into_iter().filter(|(_, held)| table.allows(&wanted.client, &held.agent, &held.service));
+        let mut holders: Vec<(ProxyId, Choice)> =
+            allowed.map(|(proxy, held)| (proxy, Choice { agent: held.agent, service: held.service })).collect();
+        holders.sort_by_key(|(proxy, _)| candidates::distance(self.me, *proxy, |peer| self.links.rtt(peer)));
+        let mut last = None;
+        for (owner, choice) in holders.iter().take(MAX_TRIES) {
+            tracing::debug!(%owner, agent = %choice.agent, "found without a quorum");
+            let mut tries = 1;
+            match self.try_owners(table, (choice, vec![*owner]), wanted, &mut tries).await {
+                Ok(connection) => return Asked::Connected(connection),
+                Err(failed @ Failed::Final(_)) => return Asked::Nothing { last: Some(failed), answered: found.answered },
+                Err(failed) => last = Some(failed),
+            }
+            if wanted.budget.left().is_zero() {
+                break;
+            }
+        }
+        Asked::Nothing { last, answered: found.answered }
+    }
+
+    fn isolated(&self) -> Isolated {
+        match *self.store.lease().borrow() {
+            LeaseState::Held(_) => Isolated::No,
+            LeaseState::Lost => Isolated::Yes,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! An agent's tunnel while it is held: its route kept in the table, and the control stream on which the agent learns how that stands.
+
+use std::time::Duration;
+
+use quinn::{RecvStream, SendStream};
+use tokio::sync::watch;
+use warren_raft::{KeyHash, LeaseState, ProposeError};
+
+use super::agents::Agents;
+use super::members::ClusterView;
+use super::renew::renew;
+use crate::failure::{Code, Failure, Stage};
+use crate::identity::{Identity, Role};
+use crate::net::Budget;
+use crate::proxy::tunnels::{Standing, Tunnel};
+use crate::wire::close::Close;
+use crate::wire::{AgentMessage, Hello, ProxyMessage, Waiting, Welcome, frame};
+
+/// How long a push may take to be written.
+const PUSH: Duration = Duration::from_secs(5);
+
+/// A tunnel that is held.
+pub(super) struct Held<'a> {
+    pub(super) agents: &'a Agents,
+    pub(super) tunnel: &'a Tunnel,
+    /// The key that its connection was made with.
+    pub(super) key: KeyHash,
+}
+
+/// What the end of a tunnel's control stream was.
+type Ended = Result<(), frame::FrameError>;
+
+/// What the agent is told of, as it changes.
+struct Told {
+    standing: watch::Receiver<Standing>,
+    cluster: watch::Receiver<ClusterView>,
+    leaving: bool,
+}
+
+impl Held<'_> {
+    /// Keeps the route and tells the agent what changes, until the tunnel ends. Gives a failure if that is because the route can never be.
+    pub(super) async fn until_it_ends(&self, send: &mut SendStream, recv: RecvStream) -> Option<Failure> {
+        tokio::select! {
+            ended = self.converse(send, recv) => {
+                let connection = &self.tunnel.connection;
+                let reason = connection.close_reason().map_or_else(|| "the control stream ended".to_owned(), |reason| reason.to_string());
+                tracing::info!(%reason, "tunnel closed");
+                if ended.is_err() {
+                    Close::PROTOCOL.close(connection);
+                }
+                None
+            }
+            error = self.agents.registrar.keep(self.tunnel) => Some(not_committed(&error)),
+        }
+    }
+
+    /// Tells the agent what changes and answers what it asks.
+    async fn converse(&self, send: &mut SendStream, mut recv: RecvStream) -> Ended {
+        let mut told = Told { standing: self.tunnel.standing(), cluster: self.agents.cluster.clone(), leaving: false };
+        // The welcome tells of the cluster as it is then.
+        told.cluster.mark_unchanged();
+        loop {
+            // A message is read to its end by a future that lives across the pushes.
+            let message = frame::read::<AgentMessage>(&mut recv, frame::MAX_MESSAGE);
+            tokio::pin!(message);
+            let message = loop {
+                tokio::select! {
+                    message = &mut message => break message?,
+                    news = self.news(&mut told) => match news {
+                        Some(news) => push(send, &news).await?,
+                        None => return Ok(()),
+                    }
+                }
+            };
+            self.reply(&message, send).await?;
+        }
+    }
+
+    /// Waits for the next thing that the agent is to be told; `None` when this proxy has nothing more to say.
+    async fn news(&self, told: &mut Told) -> Option<ProxyMessage> {
+        tokio::select! {
+            changed = told.standing.changed() => {
+                changed.ok()?;
+                let standing = *told.standing.borrow_and_update();
+                tracing::info!(sequence = %self.tunnel.sequence, %standing, "tunnel");
+                Some(self.stands(standing))
+            }
+            changed = told.cluster.changed() => {
+                changed.ok()?;
+                let ClusterView { proxies, strategy } = told.cluster.borrow_and_update().clone();
+                Some(ProxyMessage::Cluster { proxies, strategy })
+            }
+            () = self.agents.leaving.cancelled(), if !told.leaving => {
+                told.leaving = true;
+                Some(ProxyMessage::Leaving)
+            }
+        }
+    }
+
+    fn stands(&self, standing: Standing) -> ProxyMessage {
+        let ClusterView { proxies, strategy } = self.agents.cluster.borrow().clone();
+        let (hello, proxy) = (Hello::ours(), self.agents.me);
+        match standing {
+            Standing::Registered(index) => ProxyMessage::Welcome(Welcome { hello, proxy, index, proxies, strategy }),
+            Standing::Pending | Standing::Waiting => {
+                let failure = self.waits().at(self.agents.name.as_str());
+                ProxyMessage::Waiting(Waiting { hello, proxy, failure, proxies, strategy })
+            }
+        }
+    }
+
+    fn waits(&self) -> Failure {
+        let why = match *self.agents.store.lease().borrow() {
+            LeaseState::Lost => "this proxy has no lease: it cannot reach a leader with a quorum",
+            LeaseState::Held(_) => "no quorum has confirmed it yet",
+        };
+        Failure::new(Code::NoQuorum, Stage::Store, "the route is not registered and waits for a quorum")
+            .with_cause(why)
+            .with_hint("`warren status` on a proxy's machine shows what is missing")
+    }
+
+    async fn reply(&self, message: &AgentMessage, send: &mut SendStream) -> Ended {
+        let AgentMessage::Renew { request } = message;
+        let table = self.agents.store.table();
+        let Some(cluster) = table.cluster() else { return Ok(()) };
+        let identity = Identity { cluster: cluster.id, role: Role::Agent, name: self.tunnel.agent.to_string() };
+        match renew(&self.agents.store, &self.agents.env, &identity, self.key, request) {
+            Ok(certificate) => push(send, &ProxyMessage::Renewed { certificate }).await,
+            Err(error) => {
+                tracing::warn!(%error, "certificate not renewed");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Writes a message to an agent; one that gives no room for it is not waited for.
+pub(super) async fn push(send: &mut SendStream, message: &ProxyMessage) -> Ended {
+    let written = Budget::new(PUSH).run(frame::write(send, message, frame::MAX_MESSAGE)).await;
+    written.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
+
+fn not_committed(error: &ProposeError) -> Failure {
+    let code = match error {
+        ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } => Code::Denied,
+        ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => Code::NoQuorum,
+        ProposeError::QueueFull(_) => Code::LimitReached,
+    };
+    Failure::new(code, Stage::Store, "the route could not be registered").with_cause(error.to_string())
+}
