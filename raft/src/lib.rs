@@ -24,11 +24,11 @@ pub use command::{Accepted, Command, Proposal, Rejection};
 pub use disk::{Disk, DiskDrive, MemoryDisk, SledDisk, SledVolume, Volume};
 pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
 pub use names::{AgentName, ClientName, NameError, Pattern, ProxyName, ServiceName};
-pub use store::offline;
 pub use store::{
     Committed, DiskState, LeaseState, NotHandedOver, OpenError, Outage, ProposeError, ReadError, RoutingStore, SnapshotError, StoreConfig,
     StoreStatus, TransferError, Tuning,
 };
+pub use store::{offline, saved};
 pub use table::{
     Agent, Client, Cluster, Proxy, ProxyState, Route, SectionError, Service, ServiceKind, Strategy, StrategyKind, Table, Token, TokenRole,
 };

@@ -9,6 +9,7 @@ mod paths;
 mod raft;
 mod recovery;
 mod routes;
+mod saved;
 mod schema;
 mod status;
 #[cfg(test)]
@@ -18,10 +19,11 @@ mod tokens;
 
 pub use agents::{AgentRow, AgentsView, ServiceRow};
 pub use error::ErrorView;
-pub use paths::Path;
+pub use paths::{Freshness, Path};
 pub use raft::{RaftState, RaftView};
 pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};
+pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
 pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use time::Time;

@@ -15,11 +15,22 @@ pub enum Path {
     Routes,
     /// GET: [`RaftView`](super::RaftView); on the admin socket only.
     Raft,
+    /// GET: a snapshot, bytes that [`warren_raft::saved::Reader`] reads; it holds the authority's key, so on the admin socket only.
+    Snapshot(Freshness),
     /// GET: [`TokensView`](super::TokensView); POST of a [`TokenRequest`](super::TokenRequest):
     /// [`TokenCreated`](super::TokenCreated). On the admin socket only.
     Tokens,
     /// POST: [`RevokeView`](super::RevokeView); on the admin socket only.
     Revoke(TokenId),
+}
+
+/// How new a snapshot must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// It has everything that was acknowledged before it was asked for.
+    Confirmed,
+    /// What the asked proxy happens to know.
+    Stale,
 }
 
 impl Path {
@@ -30,6 +41,8 @@ impl Path {
             "/v1/agents" => Some(Self::Agents),
             "/v1/routes" => Some(Self::Routes),
             "/v1/raft" => Some(Self::Raft),
+            "/v1/raft/snapshot/confirmed" => Some(Self::Snapshot(Freshness::Confirmed)),
+            "/v1/raft/snapshot/stale" => Some(Self::Snapshot(Freshness::Stale)),
             "/v1/tokens" => Some(Self::Tokens),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
         }
@@ -43,6 +56,8 @@ impl fmt::Display for Path {
             Self::Agents => f.pad("/v1/agents"),
             Self::Routes => f.pad("/v1/routes"),
             Self::Raft => f.pad("/v1/raft"),
+            Self::Snapshot(Freshness::Confirmed) => f.pad("/v1/raft/snapshot/confirmed"),
+            Self::Snapshot(Freshness::Stale) => f.pad("/v1/raft/snapshot/stale"),
             Self::Tokens => f.pad("/v1/tokens"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, StatusCode};
@@ -16,6 +17,7 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::Download;
 use crate::api::{self, ErrorView};
 use crate::failure::Failure;
 
@@ -23,6 +25,9 @@ use crate::failure::Failure;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Largest answer, in bytes: some 100,000 agents.
 const MAX_ANSWER: usize = 64 << 20;
+
+/// What drives a connection, for as long as it is kept.
+type Driver = JoinSet<Result<(), hyper::Error>>;
 
 /// Asks the proxy that listens on an admin socket.
 #[derive(Clone, Debug)]
@@ -103,19 +108,38 @@ impl AdminClient {
         self.exchange(Method::POST, path, body.into()).await
     }
 
+    /// Reads a resource piece by piece.
+    ///
+    /// # Errors
+    /// [`ClientError`] says why there is no answer.
+    pub async fn download(&self, path: api::Path) -> Result<Download, ClientError> {
+        let opened = async {
+            let (head, body, driver) = self.open(Method::GET, path, Bytes::new()).await?;
+            if head.is_success() {
+                return Ok(Download::new(self.clone(), body, driver));
+            }
+            let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.garbled(&error))?;
+            Err(failed(head, &body.to_bytes()))
+        };
+        timeout(self.deadline, opened).await.map_err(|_| self.late())?
+    }
+
     async fn exchange<T: DeserializeOwned>(&self, method: Method, path: api::Path, body: Bytes) -> Result<T, ClientError> {
-        let late = |_| ClientError::Late { socket: self.socket.clone(), deadline: self.deadline };
-        let (status, body) = timeout(self.deadline, self.send(method, path, body)).await.map_err(late)??;
+        let (status, body) = timeout(self.deadline, self.send(method, path, body)).await.map_err(|_| self.late())??;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| self.garbled(&error));
         }
-        Err(match serde_json::from_slice::<ErrorView>(&body) {
-            Ok(view) => ClientError::Failed(view.error),
-            Err(_) => ClientError::Refused { status, message: first_line(&body, status) },
-        })
+        Err(failed(status, &body))
     }
 
     async fn send(&self, method: Method, path: api::Path, body: Bytes) -> Result<(StatusCode, Bytes), ClientError> {
+        let (status, body, _driver) = self.open(method, path, body).await?;
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.garbled(&error))?;
+        Ok((status, body.to_bytes()))
+    }
+
+    /// Sends a request, and returns the beginning of the answer with what drives the connection.
+    async fn open(&self, method: Method, path: api::Path, body: Bytes) -> Result<(StatusCode, Incoming, Driver), ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.garbled(&error))?;
         // Its errors come back through the sender too; dropping the set ends it.
@@ -125,8 +149,15 @@ impl AdminClient {
         let request = request.header(HOST, "warren").header(CONTENT_TYPE, "application/json").body(Full::new(body));
         let response = sender.send_request(request.map_err(|error| self.garbled(&error))?).await;
         let (head, body) = response.map_err(|error| self.garbled(&error))?.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.garbled(&error))?;
-        Ok((head.status, body.to_bytes()))
+        Ok((head.status, body, driver))
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    pub(super) fn late(&self) -> ClientError {
+        ClientError::Late { socket: self.socket.clone(), deadline: self.deadline }
     }
 
     fn unreachable(&self, error: &io::Error) -> ClientError {
@@ -139,8 +170,15 @@ impl AdminClient {
         }
     }
 
-    fn garbled(&self, reason: &impl ToString) -> ClientError {
+    pub(super) fn garbled(&self, reason: &impl ToString) -> ClientError {
         ClientError::Garbled { socket: self.socket.clone(), reason: reason.to_string() }
+    }
+}
+
+fn failed(status: StatusCode, body: &Bytes) -> ClientError {
+    match serde_json::from_slice::<ErrorView>(body) {
+        Ok(view) => ClientError::Failed(view.error),
+        Err(_) => ClientError::Refused { status, message: first_line(body, status) },
     }
 }
 

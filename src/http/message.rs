@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
+use super::body::{Body, Poured};
 use crate::api::ErrorView;
 use crate::failure::Failure;
 
@@ -20,15 +21,15 @@ pub struct Request {
     pub body: Bytes,
 }
 
-/// A whole response.
-#[derive(Clone, Debug)]
+/// A response.
+#[derive(Debug)]
 pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The media type of the body.
     pub content_type: &'static str,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 impl Request {
@@ -46,7 +47,12 @@ impl Request {
 impl Response {
     /// A body of any media type.
     pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type, body: body.into() }
+        Self { status, content_type, body: Body::Whole(body.into()) }
+    }
+
+    /// A 200 with bytes that are made while they are sent.
+    pub fn poured(poured: Poured) -> Self {
+        Self { status: StatusCode::OK, content_type: "application/octet-stream", body: Body::Poured(poured) }
     }
 
     /// A line for people; a line break is added.

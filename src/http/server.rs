@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -17,12 +16,13 @@ use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::body::{Outgoing, Progress};
 use super::{Request, Response};
 
 /// Most connections at once; further ones wait in the listener's backlog.
@@ -37,7 +37,8 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a handler may take: longer than any deadline within it.
 const HANDLER_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a connection may live, so that a peer that never reads its answers goes too.
+/// How long a connection may live, so that a peer that never reads its answers goes too. Each piece of an answer that is taken piece by piece
+/// gives it as long again.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(120);
 /// How long a request in flight may go on once the connection is to end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -124,9 +125,10 @@ async fn serve_connection<S>(stream: S, handler: Arc<dyn Handler>, shutdown: Can
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let service = service_fn(move |request| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(encode(answer(request, handler.as_ref()).await)) }
+    let progress: Progress = Arc::new(watch::Sender::new(Instant::now()));
+    let service = service_fn(|request| {
+        let (handler, progress) = (Arc::clone(&handler), Arc::clone(&progress));
+        async move { Ok::<_, Infallible>(encode(answer(request, handler.as_ref()).await, &progress)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -134,10 +136,10 @@ where
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    let ended = shutdown.run_until_cancelled(timeout(CONNECTION_DEADLINE, connection.as_mut())).await;
+    let ended = shutdown.run_until_cancelled(while_it_gets_on(connection.as_mut(), &progress)).await;
     let ended = match ended {
-        Some(Ok(ended)) => Ok(ended),
-        Some(Err(_)) | None => {
+        Some(Some(ended)) => Ok(ended),
+        Some(None) | None => {
             Pin::as_mut(&mut connection).graceful_shutdown();
             timeout(GRACE, connection).await
         }
@@ -146,6 +148,19 @@ where
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(%error, "an HTTP connection failed"),
         Err(_) => debug!("an HTTP connection was cut"),
+    }
+}
+
+/// Waits for the end; `None` when the connection has not got on for too long.
+async fn while_it_gets_on<F: Future + Unpin>(mut connection: F, progress: &Progress) -> Option<F::Output> {
+    loop {
+        let since = *progress.borrow();
+        if let Ok(ended) = timeout_at(since + CONNECTION_DEADLINE, &mut connection).await {
+            return Some(ended);
+        }
+        if *progress.borrow() == since {
+            return None;
+        }
     }
 }
 
@@ -171,9 +186,9 @@ async fn answer(request: hyper::Request<Incoming>, handler: &dyn Handler) -> Res
     timeout(HANDLER_DEADLINE, handler.handle(request)).await.unwrap_or_else(late)
 }
 
-fn encode(response: Response) -> hyper::Response<Full<Bytes>> {
+fn encode(response: Response, progress: &Progress) -> hyper::Response<Outgoing> {
     let is_method_wrong = response.status == StatusCode::METHOD_NOT_ALLOWED;
-    let mut encoded = hyper::Response::new(Full::new(response.body));
+    let mut encoded = hyper::Response::new(Outgoing::new(response.body, progress));
     *encoded.status_mut() = response.status;
     let headers = encoded.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(response.content_type));

@@ -16,6 +16,11 @@ use super::*;
 use crate::api::{self, RoutesView, TokenRequest};
 use crate::failure::{Code, Failure, Stage};
 
+/// What a large answer is made of: more than any buffer on the way holds.
+const PIECES: u8 = 100;
+/// Bytes of a piece.
+const PIECE: usize = 64 * 1024;
+
 /// Answers by path; `/slow` waits until it is released.
 #[derive(Default)]
 struct Sample {
@@ -34,6 +39,13 @@ impl Handler for Sample {
             },
             "/v1/agents" => Response::failure(Failure::new(Code::NoQuorum, Stage::Store, "no quorum")),
             "/v1/status" => Response::text(StatusCode::OK, "not JSON"),
+            "/v1/raft/snapshot/confirmed" => Response::poured(Poured::new(|into| async move {
+                for number in 0..PIECES {
+                    if into.send(vec![number; PIECE].into()).await.is_err() {
+                        return;
+                    }
+                }
+            })),
             "/slow" => {
                 self.entered.notify_one();
                 self.release.notified().await;
@@ -184,4 +196,41 @@ async fn a_request_in_flight_survives_shutdown() {
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("verbose\n"), "{answer}");
     running.tasks.join_next().await.expect("the server").expect("no panic");
     assert_eq!(std::fs::read_dir(running.dir.path()).expect("the directory").count(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_comes_piece_by_piece() {
+    let running = start().await;
+    let mut download = running.client.download(api::Path::Snapshot(api::Freshness::Confirmed)).await.expect("an answer");
+    let mut bytes = Vec::new();
+    while let Some(more) = download.next().await.expect("more") {
+        bytes.extend_from_slice(&more);
+    }
+    assert!(bytes.chunks(PIECE).zip(0..PIECES).all(|(piece, number)| piece == vec![number; PIECE]));
+    assert_eq!(bytes.len(), usize::from(PIECES) * PIECE);
+    let failed = running.client.download(api::Path::Agents).await.expect_err("a failure");
+    assert!(matches!(&failed, ClientError::Failed(failure) if failure.code() == Code::NoQuorum), "{failed}");
+}
+
+/// Reads a portion of a long answer now and then, and says how much came before the server had enough.
+async fn read_slowly(running: &Running, pause: Duration) -> usize {
+    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    stream.write_all(b"GET /v1/raft/snapshot/confirmed HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("a request");
+    let (mut portion, mut all) = (vec![0; 2 * PIECE], 0);
+    loop {
+        tokio::time::sleep(pause).await;
+        match stream.read(&mut portion).await {
+            Ok(0) | Err(_) => return all,
+            Ok(read) => all += read,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_answer_may_take_long_but_not_stand_still() {
+    let running = start().await;
+    let whole = read_slowly(&running, Duration::from_secs(20)).await;
+    assert!(whole > usize::from(PIECES) * PIECE, "{whole} bytes: it got on all the time");
+    let cut = read_slowly(&running, Duration::from_secs(300)).await;
+    assert!(cut < usize::from(PIECES) * PIECE, "{cut} bytes: it stood still");
 }

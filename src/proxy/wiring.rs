@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::ProxyStart;
 use warren_raft::{ProxyId, RoutingStore, SledVolume, StoreConfig, Tuning};
 
-use super::admin::{Admin, AdminParts};
+use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
@@ -141,6 +141,7 @@ impl Wiring {
             registry: Arc::new(std::mem::take(&mut self.registry)),
             credentials: self.ground.credentials.clone(),
             leaving: self.leaving.clone(),
+            saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
         Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
     }

@@ -172,7 +172,7 @@ impl Member {
         let (table, status) = (self.proxy.table(), self.proxy.store().status());
         let routes = u64::try_from(table.routes().count())?;
         ensure!(status.applied_index > 0, "it has applied nothing");
-        let live_bytes = postcard::experimental::serialized_size(&*table)? as u64;
+        let live_bytes = table.stored_bytes();
         let leads = status.leader == Some(self.proxy.id());
         let public = self.proxy.public_addr()?.to_string();
         Ok(Answer::State { public, leads, routes, log: status.last_log_index, snapshot: status.snapshot_index, live_bytes })

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::room::{ENOUGH, Room, is_full};
 use super::{DiskError, Files, KeptFile, NewFile, Operation};
 
 /// How the name of a file ends that is being written.
@@ -103,6 +104,10 @@ impl Unfinished {
 
 impl NewFile for Unfinished {
     fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        // The records beside it are to find their room still.
+        let room = Room::at(&self.place).map_err(|error| failed(&self.place, Operation::Write, &error))?;
+        let needed = ENOUGH + 2 * bytes.len() as u64;
+        room.has(needed).map_err(|error| DiskError::full(self.place.display().to_string(), Operation::Write, error.to_string()))?;
         self.write(bytes).map_err(|error| failed(&self.place, Operation::Write, &error))
     }
 
@@ -169,8 +174,8 @@ pub(crate) fn bytes_below(path: &Path) -> u64 {
 
 fn failed(path: &Path, operation: Operation, error: &io::Error) -> DiskError {
     let (location, reason) = (path.display().to_string(), error.to_string());
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskError::full(location, operation, reason),
-        _ => DiskError::broken(location, operation, reason),
+    if is_full(error.kind()) {
+        return DiskError::full(location, operation, reason);
     }
+    DiskError::broken(location, operation, reason)
 }

@@ -64,6 +64,9 @@ impl fmt::Display for Operation {
     }
 }
 
+/// What is to be done about a store that cannot be trusted.
+const REJOIN: &str = "move the data directory away and join as a new proxy: `warren join`";
+
 /// Why a store does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
@@ -82,7 +85,7 @@ pub enum OpenError {
         reason: String,
     },
     /// The files are not what the store wrote.
-    #[error("the store in `{location}` is damaged: {reason}")]
+    #[error("the store in `{location}` is damaged: {reason}; {REJOIN}")]
     Damaged {
         /// The directory.
         location: String,
@@ -101,8 +104,7 @@ pub enum OpenError {
     },
     /// It has lost what it held, or is an older copy: a member must not forget what it has acknowledged and whom it has voted for.
     #[error(
-        "the store in `{location}` was lost or replaced by an older one: it was opened {found} times, and {known} times before; move the \
-         data directory away and join as a new proxy"
+        "the store in `{location}` was lost or replaced by an older one: it was opened {found} times, and {known} times before; {REJOIN}"
     )]
     Reverted {
         /// The directory.
@@ -111,6 +113,18 @@ pub enum OpenError {
         found: Incarnation,
         /// How often it is known to have been.
         known: Incarnation,
+    },
+    /// The database is older than what was noted beside it.
+    #[error(
+        "`{}` has lost what it held: it knows of {found} flushes, and {noted} were noted in `fence` beside it; {REJOIN}", .path.display()
+    )]
+    Behind {
+        /// The database's file.
+        path: PathBuf,
+        /// How many flushes it knows of.
+        found: u64,
+        /// How many it must know of.
+        noted: u64,
     },
     /// A later version of warren wrote it.
     #[error("the store in `{location}` has format {found}; this version reads formats up to {known}")]
@@ -137,7 +151,7 @@ pub enum OpenError {
     /// The settings make no sense together.
     #[error("the settings of the store: {0}")]
     Settings(String),
-    /// A read or write failed on the way.
+    /// A read or write failed on the way, or there is no room.
     #[error(transparent)]
     Disk(DiskError),
 }

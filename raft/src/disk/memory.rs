@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::{Change, Disk, DiskError, Fault, Files, KeptFile, KeyRange, NewFile, Operation, Record, Space};
+use super::{Change, Disk, DiskError, Fault, Files, KeptFile, KeyRange, NewFile, OpenError, Operation, Record, Space};
 
 /// What people are told where it is.
 const LOCATION: &str = "memory";
@@ -37,12 +38,37 @@ struct State {
     events: Vec<DiskEvent>,
     failure: Option<(Fault, &'static str)>,
     closed: bool,
+    flushing: Flushing,
+    /// How many flushes the durable records have seen.
+    flushes: u64,
+    /// How many were noted beside them.
+    fence: u64,
+}
+
+/// How a flush goes.
+#[derive(Clone, Copy, Default)]
+enum Flushing {
+    #[default]
+    AtOnce,
+    Slowly(Duration),
+    /// It says that it is done, and nothing is.
+    Never,
 }
 
 impl MemoryDisk {
     /// What happened since the last call, in order.
     pub fn take_events(&self) -> Vec<DiskEvent> {
         std::mem::take(&mut self.lock().events)
+    }
+
+    /// From now on each flush takes so long, as on a disk. For a disk that has a thread of its own.
+    pub fn flush_slowly(&self, each: Duration) {
+        self.lock().flushing = Flushing::Slowly(each);
+    }
+
+    /// From now on a flush makes nothing durable, and says that it has.
+    pub fn lie_about_flushes(&self) {
+        self.lock().flushing = Flushing::Never;
     }
 
     /// From now on every write and flush fails for good, with this reason.
@@ -63,11 +89,25 @@ impl MemoryDisk {
     /// The disk as a loss of power would leave it: without what was not flushed, and open.
     #[must_use]
     pub fn after_crash(&self) -> Self {
-        let (durable, files) = {
-            let state = self.lock();
-            (state.durable.clone(), state.files.clone())
-        };
-        Self { state: Arc::new(Mutex::new(State { written: durable.clone(), durable, files, ..State::default() })) }
+        let before = self.lock();
+        let (durable, flushes, fence) = (before.durable.clone(), before.flushes, before.fence);
+        let state = State { written: durable.clone(), durable, files: before.files.clone(), flushes, fence, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The disk as damage would leave it that takes away all but the outcome of these events: what was noted beside the records stays.
+    #[must_use]
+    pub fn reverted_to(&self, events: &[DiskEvent]) -> Self {
+        let disk = Self::replayed(events);
+        disk.lock().fence = self.lock().fence;
+        disk
+    }
+
+    /// Whether the records are as new as what was noted beside them.
+    pub(super) fn check_fence(&self) -> Result<(), OpenError> {
+        let state = self.lock();
+        let (found, noted) = (state.flushes, state.fence);
+        if found < noted { Err(OpenError::Behind { path: LOCATION.into(), found, noted }) } else { Ok(()) }
     }
 
     /// A disk that holds the outcome of these events: what was written before the last flush among them.
@@ -127,6 +167,8 @@ impl State {
 
     fn settle(&mut self) {
         self.durable = self.written.clone();
+        self.flushes += 1;
+        self.fence = self.flushes;
         self.events.push(DiskEvent::Flush);
     }
 }
@@ -158,6 +200,12 @@ impl Disk for MemoryDisk {
     }
 
     fn flush(&self) -> Result<(), DiskError> {
+        let flushing = self.usable(Operation::Flush)?.flushing;
+        match flushing {
+            Flushing::AtOnce => {}
+            Flushing::Slowly(each) => std::thread::sleep(each),
+            Flushing::Never => return Ok(()),
+        }
         self.usable(Operation::Flush)?.settle();
         Ok(())
     }

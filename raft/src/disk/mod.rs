@@ -3,10 +3,15 @@
 //! A disk is synchronous and slow: it must *never* be called from a task of the async runtime in production. The store
 //! drives it from one place, its writer, which is a thread or, in a simulation, a task.
 
+mod cold;
 mod directory;
 mod error;
+mod fence;
 mod files;
+mod guard;
 mod memory;
+mod pieces;
+mod room;
 mod sled;
 #[cfg(test)]
 mod tests;
@@ -16,6 +21,7 @@ pub(crate) mod writer;
 pub use self::sled::SledDisk;
 pub use error::{DiskError, Fault, OpenError, Operation};
 pub use files::{Files, KeptFile, NewFile};
+pub use guard::contains_panic;
 pub use memory::{DiskEvent, MemoryDisk};
 pub use volume::{SledVolume, Volume};
 pub use writer::DiskDrive;
@@ -60,6 +66,16 @@ pub enum Change {
     Put(Space, Vec<u8>, Vec<u8>),
     /// Removes every key of the range that exists when the batch is written.
     Remove(Space, KeyRange),
+}
+
+impl Change {
+    /// How many bytes it brings.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Put(_, key, value) => key.len() + value.len(),
+            Self::Remove(_, range) => range.start.len(),
+        }
+    }
 }
 
 impl fmt::Debug for Change {
@@ -129,6 +145,14 @@ pub trait Disk: Send + Sync + 'static {
 
     /// The bytes that it takes.
     fn bytes(&self) -> u64;
+
+    /// Flushes, and makes durable too that this was done: a store that has lost it is known by that, however soon power is lost.
+    ///
+    /// # Errors
+    /// [`DiskError`], as of [`flush`](Self::flush).
+    fn seal(&self) -> Result<(), DiskError> {
+        self.flush()
+    }
 
     /// Lets go of the files, so that they can be opened again. Everything but this fails afterwards.
     fn close(&self);

@@ -1,8 +1,9 @@
 //! Where a disk comes from: it is opened again and again in the life of a member.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::room::{ENOUGH, LEAST};
 use super::{Disk, MemoryDisk, OpenError, SledDisk};
 
 /// Opens the disk of a member: at its start, and anew after it had to be closed.
@@ -20,15 +21,16 @@ pub trait Volume: Send + Sync + 'static {
 }
 
 /// A directory for a sled database.
-#[derive(Clone, Debug)]
 pub struct SledVolume {
     path: PathBuf,
+    /// The disk that was opened last.
+    last: Mutex<Option<Arc<SledDisk>>>,
 }
 
 impl SledVolume {
     /// The database in `path`. Nothing is looked at yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), last: Mutex::default() }
     }
 }
 
@@ -38,7 +40,16 @@ impl Volume for SledVolume {
     }
 
     fn open(self: Arc<Self>) -> Result<Arc<dyn Disk>, OpenError> {
-        Ok(Arc::new(SledDisk::open(&self.path)?))
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_some_and(|disk| disk.is_abandoned()) {
+            let reason = "sled holds on to its files since it has met an error; start this proxy again".to_owned();
+            return Err(OpenError::Io { path: self.path.clone(), reason });
+        }
+        // A disk of this process was closed because it was full, or else there is none.
+        let least = if last.is_some() { ENOUGH } else { LEAST };
+        let disk = Arc::new(SledDisk::open_with_room(&self.path, least)?);
+        *last = Some(Arc::clone(&disk));
+        Ok(disk)
     }
 }
 
@@ -49,6 +60,7 @@ impl Volume for MemoryDisk {
     }
 
     fn open(self: Arc<Self>) -> Result<Arc<dyn Disk>, OpenError> {
+        self.check_fence()?;
         self.reopen();
         Ok(self)
     }

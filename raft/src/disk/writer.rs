@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
+use super::guard::sled_has_panicked;
 use super::{Change, Disk, DiskError, Fault, NewFile, OpenError, Operation, Volume};
 
 /// A turn that takes longer is a failed disk: one of sled's flushes was seen to hang for good.
@@ -30,12 +31,14 @@ pub enum DiskDrive {
 }
 
 /// When a write is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Durability {
     /// Once reads see it; a crash may undo it.
     Written,
     /// Once it is on the platter.
     Flushed,
+    /// Once it is, and the store's [fence](super::fence) too: for what must not be undone in silence, whatever happens to the files.
+    Sealed,
 }
 
 /// What is called with the outcome of a write.
@@ -92,7 +95,12 @@ impl Writer {
                     .name(THREAD.to_owned())
                     .spawn(run)
                     .map_err(|error| OpenError::Settings(format!("no thread for the store in `{location}`: {error}")))?;
-                opened.await.unwrap_or_else(|_| Err(writer.gone(Operation::Read).into()))?;
+                tokio::select! {
+                    opened = opened => opened.unwrap_or_else(|_| Err(writer.gone(Operation::Read).into()))?,
+                    () = sled_has_panicked() => {
+                        return Err(OpenError::Damaged { location, reason: "a thread of sled has panicked".to_owned() });
+                    }
+                }
             }
             DiskDrive::Task => drop(tasks.spawn(strings.drive(volume.open()?).run_task())),
         }
@@ -273,13 +281,17 @@ impl Driver {
         self.strings.beat.send_replace(Some(Instant::now()));
         let mut waiting = Vec::new();
         let mut closing = None;
+        let mut asked = Durability::Written;
         let mut next = Some(first);
         for place in 1..=GROUP {
             match next.take() {
                 Some(Job::Read(work)) => work(&*self.disk),
                 Some(Job::File(work)) => self.file(work),
                 Some(Job::Write { batch, durability, done }) => match (self.write(&batch), durability) {
-                    (Ok(()), Durability::Flushed) => waiting.push(done),
+                    (Ok(()), Durability::Flushed | Durability::Sealed) => {
+                        asked = asked.max(durability);
+                        waiting.push(done);
+                    }
                     (outcome, _) => done(outcome),
                 },
                 Some(Job::Close(done)) => closing = Some(done),
@@ -291,7 +303,7 @@ impl Driver {
             next = self.strings.queue.try_recv().ok();
         }
         if !waiting.is_empty() {
-            let outcome = self.flush();
+            let outcome = self.flush(asked);
             waiting.into_iter().for_each(|done| done(outcome.clone()));
         }
         let verdict = closing.map_or(ControlFlow::Continue(()), |done| self.close(done));
@@ -304,9 +316,10 @@ impl Driver {
         self.disk.write(batch).inspect_err(|error| self.note(error))
     }
 
-    fn flush(&mut self) -> Result<(), DiskError> {
+    fn flush(&mut self, asked: Durability) -> Result<(), DiskError> {
         self.strings.broken.borrow().clone().map_or(Ok(()), Err)?;
-        self.disk.flush().inspect_err(|error| self.note(error))
+        let outcome = if asked == Durability::Sealed { self.disk.seal() } else { self.disk.flush() };
+        outcome.inspect_err(|error| self.note(error))
     }
 
     fn file(&mut self, work: FileWork) {
@@ -321,7 +334,8 @@ impl Driver {
     }
 
     fn close(&mut self, done: oneshot::Sender<()>) -> ControlFlow<()> {
-        if self.flush().is_err() {
+        // After an error nobody waits for a flush, and whoever was told of the error has said so.
+        if self.strings.broken.borrow().is_none() && self.flush(Durability::Sealed).is_err() {
             tracing::error!(store = %self.disk.location(), "the last flush has failed");
         }
         self.disk.close();

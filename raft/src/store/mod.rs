@@ -46,12 +46,15 @@ mod records;
 mod refusals;
 mod routing_store;
 mod runtime;
+pub mod saved;
 mod sender;
 mod serve;
 mod snapshotting;
 mod state;
 mod status;
 mod supervisor;
+#[cfg(test)]
+mod synced;
 mod timing;
 mod types;
 

@@ -20,7 +20,7 @@ use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
 use crate::ids::{Incarnation, Level, ProxyId};
 
 /// The format of the store's records that this version writes.
-const CURRENT_FORMAT: u32 = 2;
+pub(crate) const CURRENT_FORMAT: u32 = 2;
 /// Most entries in one message to a peer; their bytes are bounded by the log's reader.
 const MAX_ENTRIES: u64 = 256;
 
@@ -65,7 +65,12 @@ async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft
     // Another seed for each instance: two that draw the same time-outs would not learn from a tie.
     let seed = core.config.seed.wrapping_add(incarnation.0);
     let raft = scope(seed, Raft::new(core.config.id, config, core.network.clone(), log, machine)).await;
-    raft.map_err(|error| OpenError::Damaged { location: writer.location(), reason: error.to_string() })
+    let raft = raft.map_err(|error| OpenError::Damaged { location: writer.location(), reason: error.to_string() })?;
+    if raft.metrics().borrow().membership_config.membership().voter_ids().eq([core.config.id]) {
+        // Nobody else can lead, so there is nobody to wait for. An instance that has stopped says so by itself.
+        let _ = raft.trigger().elect().await;
+    }
+    Ok(raft)
 }
 
 fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
@@ -91,10 +96,22 @@ async fn identify(core: &Core, writer: &Writer) -> Result<Incarnation, OpenError
     let id = core.config.id;
     let found = identity_of(writer, (id, core.config.opened.max(core.incarnation())), core.config.tuning.level).await?;
     let incarnation = Incarnation(found.0 + 1);
-    let batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
-    writer.write(batch, Durability::Flushed).await?;
+    let vote = writer.read(|disk| get_meta::<Vote>(disk, VOTE)).await?;
+    let mut batch = vec![put_meta(FORMAT, &CURRENT_FORMAT), put_meta(ID, &id), put_meta(INCARNATION, &incarnation)];
+    batch.extend(vote.and_then(|vote| resigned(vote, id)).map(|vote| put_meta(VOTE, &vote)));
+    writer.write(batch, Durability::Sealed).await?;
     core.openings.send_replace(incarnation);
     Ok(incarnation)
+}
+
+/// The vote of a member that led when its store was closed: it has the same term, and is elected anew if it is to lead.
+///
+/// openraft makes a member whose own vote was accepted the leader again at once, in the same term. But a leader's entry may be committed by its
+/// followers before it is on its own disk. After a loss of power it would lead without that entry, confirm reads without it, and write
+/// another one in its place under the same log id.
+fn resigned(vote: Vote, me: ProxyId) -> Option<Vote> {
+    let led = vote.committed && vote.leader_id().voted_for() == Some(me);
+    led.then_some(Vote { committed: false, ..vote })
 }
 
 /// Checks that it is the store of proxy `id`, opened no less often than is `known`, with nothing above `level` in it, and that its records can be

@@ -12,7 +12,7 @@ use super::records::{FORMAT, SNAPSHOT, VOTE, encode, put_meta};
 use super::types::Vote;
 use super::{Garbled, OpenError, RoutingStore, StoreConfig, Tuning};
 use crate::command::Proposal;
-use crate::disk::{Change, Disk, DiskDrive, MemoryDisk, Space};
+use crate::disk::{Change, Disk, DiskDrive, DiskEvent, MemoryDisk, Space};
 use crate::ids::{Epoch, Incarnation, ProxyId, Timestamp};
 use crate::transport::{Transport, TransportError};
 
@@ -138,4 +138,22 @@ async fn who_does_not_lead_renews_nothing_and_relays_nowhere() {
     assert_eq!(ask(&store, 2, &Request::Leader(request.clone())).await, refused);
     assert_eq!(ask(&store, 2, &Request::Relayed { origin: ProxyId(3), request }).await, refused);
     store.shutdown().await;
+}
+
+/// Cut back at each point of its history but the last, a store is behind what was noted beside it.
+#[tokio::test]
+async fn a_store_that_has_lost_its_end_is_refused() {
+    let disk = Arc::new(MemoryDisk::default());
+    let store = open(config(1), &disk).await.expect("a new store");
+    let vote = Vote::new(1, ProxyId(2));
+    assert!(matches!(ask(&store, 2, &Request::Vote(VoteRequest { vote, last_log_id: None })).await, Ok(Response::Vote(_))));
+    store.shutdown().await;
+    let events = disk.take_events();
+    let last = events.iter().rposition(|event| *event == DiskEvent::Flush).expect("a flush");
+    assert!(last > 3, "{events:?}");
+    for kept in 0..=last {
+        let error = refused(config(1), &Arc::new(disk.reverted_to(&events[..kept]))).await;
+        assert!(matches!(error, OpenError::Behind { .. }), "{kept}: {error}");
+    }
+    open(config(1), &Arc::new(disk.reverted_to(&events))).await.expect("nothing is lost").shutdown().await;
 }

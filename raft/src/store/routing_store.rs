@@ -23,6 +23,8 @@ use super::proposer::Proposer;
 use super::reader::Reader;
 use super::records::encode;
 use super::runtime::scope;
+use super::saved::Export;
+use super::state::Image;
 use super::status::{Committed, LeaseState, StoreStatus};
 use super::types::Member;
 use crate::command::{Bootstrap, Command, ProxyStart};
@@ -127,6 +129,12 @@ impl RoutingStore {
         self.inner.core.published.table()
     }
 
+    /// Looks into the newest version of the table on this member, for as long as `look` takes: cheaper than [`table`](Self::table) where
+    /// several threads look something up all the time.
+    pub fn with_table<R>(&self, look: impl FnOnce(&Table) -> R) -> R {
+        self.inner.core.published.with(look)
+    }
+
     /// Changes whenever the table has: the index of the last entry applied.
     pub fn applied(&self) -> watch::Receiver<u64> {
         self.inner.core.published.applied()
@@ -162,6 +170,14 @@ impl RoutingStore {
             reason = self.unwritable() => Err(ReadError::Disk(reason)),
             outcome = self.inner.reader.confirm(deadline) => outcome,
         }
+    }
+
+    /// The newest state of this member, to be kept outside of it. What must be in it is to be [confirmed](Self::confirm) before.
+    pub fn export(&self) -> Export {
+        let core = &self.inner.core;
+        let membership = core.engine.metrics().borrow().membership_config.as_ref().clone();
+        let (table, last_applied) = core.published.newest();
+        Export::new(Image { last_applied, membership, table: Table::clone(&table) })
     }
 
     /// Starts this proxy's life in the table: proposes `StartProxy` with these particulars, keeps the lease renewed, and asks for a new epoch

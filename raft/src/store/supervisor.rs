@@ -138,6 +138,7 @@ impl Supervisor {
             | OpenError::Damaged { .. }
             | OpenError::OtherProxy { .. }
             | OpenError::Reverted { .. }
+            | OpenError::Behind { .. }
             | OpenError::Format { .. }
             | OpenError::Outdated { .. }
             | OpenError::Settings(_) => false,

@@ -1,11 +1,14 @@
 //! What the cluster knows: a pure value, changed only by [`Table::apply`], the same on every member.
 //!
-//! It must *never* read a clock, a random number or anything else that could differ between members. Every map is
-//! ordered and shares structure between versions, so that a reader holds a version for as long as it likes while the next ones
+//! It must *never* read a clock, a random number or anything else that could differ between members. Every map has an order of its own
+//! (imbl's by key, `NameMap` by a fixed hash) and shares structure between versions, so that a reader holds a version for as long as it likes while the next ones
 //! are made, and a snapshot costs nothing.
 
 mod apply;
+mod census;
 mod levels;
+mod name_map;
+mod presence;
 mod proxies;
 mod records;
 mod routes;
@@ -16,17 +19,22 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+pub use census::Counts;
+pub use presence::Seen;
 pub use records::{
     Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Strategy, StrategyKind, Token, TokenRole,
 };
 pub use sections::SectionError;
 pub(crate) use sections::SectionRecord;
 
-use imbl::OrdMap;
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use crate::ids::{Epoch, ProxyId, TokenId};
 use crate::names::{AgentName, ClientName, ServiceName};
+use census::Census;
+use imbl::OrdMap;
+use name_map::NameMap;
+use presence::Presence;
 
 /// Most services of one agent.
 pub const MAX_SERVICES: usize = 256;
@@ -37,19 +45,20 @@ pub const MAX_TOKENS: usize = 10_000;
 pub const MAX_PATTERNS: usize = 256;
 
 /// One version of everything that is replicated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub(crate) cluster: Option<Cluster>,
     pub(crate) proxies: OrdMap<ProxyId, Proxy>,
-    /// Per agent, ordered by proxy. Routes of an epoch that is over stay until the agent's next change; readers do
-    /// not see them.
-    pub(crate) routes: OrdMap<AgentName, Vec<Route>>,
-    pub(crate) agents: OrdMap<AgentName, Agent>,
+    /// Every agent that has had a tunnel.
+    pub(crate) presences: NameMap<Presence>,
+    pub(crate) agents: NameMap<Arc<Agent>>,
     pub(crate) clients: OrdMap<ClientName, Client>,
     pub(crate) tokens: OrdMap<TokenId, Token>,
     pub(crate) proposers: OrdMap<ProxyId, LastProposal>,
     pub(crate) next_proxy: u64,
     pub(crate) next_epoch: u64,
+    /// Follows from `presences`.
+    pub(crate) census: Census,
 }
 
 impl Table {
@@ -70,24 +79,34 @@ impl Table {
 
     /// An agent's record.
     pub fn agent(&self, name: &AgentName) -> Option<&Agent> {
-        self.agents.get(name)
+        self.agents.get(name).map(|agent| &**agent)
     }
 
-    /// Every agent that enrolled, by name.
+    /// When and where an agent was last seen; `None` if it has never had a tunnel.
+    pub fn last_seen(&self, name: &AgentName) -> Option<Seen> {
+        self.presences.get(name).map(|presence| presence.seen)
+    }
+
+    /// How many agents have enrolled.
+    pub fn agent_count(&self) -> usize {
+        self.agents.len()
+    }
+
+    /// Every agent that enrolled, in an order that is the same on every member and is not that of their names.
     pub fn agents(&self) -> impl Iterator<Item = (&AgentName, &Agent)> {
-        self.agents.iter()
+        self.agents.iter().map(|(name, agent)| (name, &**agent))
     }
 
     /// The routes of one agent that are valid now, ordered by proxy.
     pub fn routes_of<'a>(&'a self, agent: &AgentName) -> impl Iterator<Item = &'a Route> {
-        self.routes.get(agent).into_iter().flatten().filter(|route| self.is_current(route))
+        self.stored_routes(agent).iter().filter(|route| self.is_current(route))
     }
 
-    /// Every route that is valid now, ordered by agent and proxy.
+    /// Every route that is valid now, those of an agent together and ordered by proxy, the agents as in [`agents`](Self::agents).
     pub fn routes(&self) -> impl Iterator<Item = (&AgentName, &Route)> {
-        self.routes
+        self.presences
             .iter()
-            .flat_map(|(agent, routes)| routes.iter().map(move |route| (agent, route)))
+            .flat_map(|(agent, presence)| presence.routes.as_slice().iter().map(move |route| (agent, route)))
             .filter(|(_, route)| self.is_current(route))
     }
 
@@ -119,6 +138,11 @@ impl Table {
     /// A proxy's current epoch; `None` while it is down or unknown.
     pub fn epoch(&self, proxy: ProxyId) -> Option<Epoch> {
         self.proxies.get(&proxy).and_then(|proxy| proxy.epoch)
+    }
+
+    /// The routes of one agent, those of epochs that are over too.
+    fn stored_routes(&self, agent: &AgentName) -> &[Route] {
+        self.presences.get(agent).map_or(&[], |presence| presence.routes.as_slice())
     }
 
     fn is_current(&self, route: &Route) -> bool {

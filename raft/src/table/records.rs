@@ -130,10 +130,6 @@ pub struct Agent {
     pub version: String,
     /// When it enrolled.
     pub enrolled_at: Timestamp,
-    /// When a tunnel of it was last registered or withdrawn.
-    pub last_seen: Option<Timestamp>,
-    /// At which proxy that was.
-    pub last_proxy: Option<ProxyId>,
 }
 
 /// Something an agent offers.

@@ -1,9 +1,11 @@
 //! Who is where: routes, and what an agent offers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::apply::Answer;
-use super::{MAX_SERVICES, Route, Service, Table};
+use super::presence::Presence;
+use super::{MAX_SERVICES, Route, Seen, Service, Table};
 use crate::command::{Accepted, Rejection};
 use crate::ids::{Epoch, ProxyId, Sequence, Timestamp};
 use crate::names::AgentName;
@@ -36,9 +38,8 @@ impl Table {
                 Ok(Accepted::Done)
             }
         };
-        self.routes.insert(agent.clone(), routes);
         if answer.is_ok() {
-            self.see(agent, proxy, at);
+            self.put_presence(agent, routes, Seen { at, proxy });
         }
         answer
     }
@@ -47,15 +48,9 @@ impl Table {
         let mut routes = self.pruned(agent);
         let before = routes.len();
         routes.retain(|route| (route.proxy, route.epoch, route.sequence) != (proxy, epoch, sequence));
-        let withdrawn = routes.len() < before;
-        if routes.is_empty() {
-            self.routes.remove(agent);
-        } else {
-            self.routes.insert(agent.clone(), routes);
-        }
-        if withdrawn {
-            self.see(agent, proxy, at);
-        }
+        let Some(known) = self.last_seen(agent) else { return Ok(Accepted::Done) };
+        let seen = if routes.len() < before { Seen { at, proxy } } else { known };
+        self.put_presence(agent, routes, seen);
         Ok(Accepted::Done)
     }
 
@@ -68,6 +63,7 @@ impl Table {
         if let Some(twice) = services.iter().find(|service| !names.insert(&service.name)) {
             return Err(Rejection::NameInvalid(format!("the service `{}` is listed twice", twice.name)));
         }
+        let record = Arc::make_mut(record);
         record.services = services.to_vec();
         record.services.sort_by(|a, b| a.name.cmp(&b.name));
         version.clone_into(&mut record.version);
@@ -79,10 +75,26 @@ impl Table {
         self.routes_of(agent).copied().collect()
     }
 
-    fn see(&mut self, agent: &AgentName, proxy: ProxyId, at: Timestamp) {
-        if let Some(record) = self.agents.get_mut(agent) {
-            record.last_seen = Some(at);
-            record.last_proxy = Some(proxy);
+    fn put_presence(&mut self, agent: &AgentName, routes: Vec<Route>, seen: Seen) {
+        let presence = Presence { routes: routes.into(), seen };
+        let replaced = self.presences.get_mut(agent).map(|known| std::mem::replace(known, presence.clone()));
+        let before = replaced.as_ref().map_or(&[][..], |replaced| replaced.routes.as_slice());
+        self.census.moved(before, presence.routes.as_slice());
+        if replaced.is_none() {
+            self.presences.insert(agent.clone(), presence);
         }
+    }
+
+    /// Forgets every route; when and where an agent was last seen stays.
+    pub(super) fn withdraw_all_routes(&mut self) {
+        for (agent, presence) in self.presences.clone().iter() {
+            self.put_presence(agent, Vec::new(), presence.seen);
+        }
+    }
+
+    /// Puts what is known of an agent into a table that is being read, and returns what was there.
+    pub(super) fn read_presence(&mut self, agent: AgentName, presence: Presence) -> Option<Presence> {
+        self.census.moved(self.presences.get(&agent).map_or(&[], |known| known.routes.as_slice()), presence.routes.as_slice());
+        self.presences.insert(agent, presence)
     }
 }

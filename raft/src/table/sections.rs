@@ -4,10 +4,13 @@
 //! snapshot lacks the new section, and the table then has its default there. A section that is not known is refused: what is in
 //! it would be lost.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Agent, Client, Cluster, LastProposal, Proxy, Route, Table, Token};
+use super::presence::Presence;
+use super::{Agent, Client, Cluster, LastProposal, Proxy, Table, Token};
 use crate::ids::{ProxyId, TokenId};
 use crate::names::{AgentName, ClientName};
 
@@ -22,8 +25,8 @@ pub(crate) enum SectionRecord<'a> {
     Proxy(&'a ProxyId, &'a Proxy),
     /// 5: an agent.
     Agent(&'a AgentName, &'a Agent),
-    /// 6: an agent's routes, ordered by proxy.
-    Routes(&'a AgentName, &'a Vec<Route>),
+    /// 6: an agent's routes, ordered by proxy, and when and where it was last seen.
+    Presence(&'a AgentName, &'a Presence),
     /// 7: a client.
     Client(&'a ClientName, &'a Client),
     /// 8: a token.
@@ -40,7 +43,7 @@ impl SectionRecord<'_> {
             Self::Counters(..) => 3,
             Self::Proxy(..) => 4,
             Self::Agent(..) => 5,
-            Self::Routes(..) => 6,
+            Self::Presence(..) => 6,
             Self::Client(..) => 7,
             Self::Token(..) => 8,
             Self::Proposer(..) => 9,
@@ -54,7 +57,7 @@ impl SectionRecord<'_> {
             Self::Counters(proxy, epoch) => append(&(proxy, epoch), out),
             Self::Proxy(key, record) => append(&(key, record), out),
             Self::Agent(key, record) => append(&(key, record), out),
-            Self::Routes(key, record) => append(&(key, record), out),
+            Self::Presence(key, record) => append(&(key, record), out),
             Self::Client(key, record) => append(&(key, record), out),
             Self::Token(key, record) => append(&(key, record), out),
             Self::Proposer(key, record) => append(&(key, record), out),
@@ -85,15 +88,26 @@ impl Table {
     /// Every record, section by section; the same table gives the same records in the same order.
     pub(crate) fn section_records(&self) -> impl Iterator<Item = SectionRecord<'_>> + Send {
         // Without `..`: what is added to the table is added here.
-        let Self { cluster, proxies, routes, agents, clients, tokens, proposers, next_proxy, next_epoch } = self;
+        let Self { cluster, proxies, presences, agents, clients, tokens, proposers, next_proxy, next_epoch, census: _ } = self;
         let single = cluster.iter().map(SectionRecord::Cluster).chain([SectionRecord::Counters(*next_proxy, *next_epoch)]);
         single
             .chain(proxies.iter().map(|(key, record)| SectionRecord::Proxy(key, record)))
             .chain(agents.iter().map(|(key, record)| SectionRecord::Agent(key, record)))
-            .chain(routes.iter().map(|(key, record)| SectionRecord::Routes(key, record)))
+            .chain(presences.iter().map(|(key, record)| SectionRecord::Presence(key, record)))
             .chain(clients.iter().map(|(key, record)| SectionRecord::Client(key, record)))
             .chain(tokens.iter().map(|(key, record)| SectionRecord::Token(key, record)))
             .chain(proposers.iter().map(|(key, record)| SectionRecord::Proposer(key, record)))
+    }
+
+    /// The bytes of all records as they are stored, without what frames them.
+    pub fn stored_bytes(&self) -> u64 {
+        let mut bytes = Vec::new();
+        let sizes = self.section_records().map(|record| {
+            bytes.clear();
+            record.write(&mut bytes);
+            bytes.len() as u64
+        });
+        sizes.sum()
     }
 
     /// Puts one record of a section into a table that is being read.
@@ -109,8 +123,8 @@ impl Table {
                 earlier != (0, 0)
             }
             4 => put(read(section, bytes)?, |key, record| self.proxies.insert(key, record)),
-            5 => put(read(section, bytes)?, |key, record| self.agents.insert(key, record)),
-            6 => put(read(section, bytes)?, |key, record| self.routes.insert(key, record)),
+            5 => put(read(section, bytes)?, |key, record: Agent| self.agents.insert(key, Arc::new(record)).map(Arc::unwrap_or_clone)),
+            6 => put(read(section, bytes)?, |key, record| self.read_presence(key, record)),
             7 => put(read(section, bytes)?, |key, record| self.clients.insert(key, record)),
             8 => put(read(section, bytes)?, |key, record| self.tokens.insert(key, record)),
             9 => put(read(section, bytes)?, |key, record| self.proposers.insert(key, record)),

@@ -9,7 +9,8 @@
 //! next thousand: 1, 2, 3, then 1001.
 
 use super::{Proxy, Table};
-use crate::ids::{ProxyId, Timestamp};
+use crate::ids::{KeyHash, ProxyId, Timestamp};
+use crate::names::ProxyName;
 
 /// How far apart the ids of two successions begin: more than a group could have enrolled unheard of.
 const STRIDE: u64 = 1_000;
@@ -29,10 +30,21 @@ impl Table {
         self.proposers.extend(proposals.map(|last| (survivor, last)));
     }
 
+    /// Replaces all proxies by a new one, and gives it its id.
+    pub(crate) fn succeed_with_new_proxy(&mut self, name: ProxyName, key: KeyHash, at: Timestamp) -> ProxyId {
+        self.forget_proxies();
+        self.add_proxy(name, key, at)
+    }
+
+    /// The id that [`succeed_with_new_proxy`](Self::succeed_with_new_proxy) gives: a certificate is made before the table is.
+    pub(crate) fn next_succession(&self) -> ProxyId {
+        ProxyId((self.next_proxy / STRIDE + 1) * STRIDE + 1)
+    }
+
     fn forget_proxies(&mut self) {
-        self.next_proxy = (self.next_proxy / STRIDE + 1) * STRIDE + 1;
+        self.next_proxy = self.next_succession().0;
         self.proxies.clear();
         self.proposers.clear();
-        self.routes.clear();
+        self.withdraw_all_routes();
     }
 }

@@ -96,8 +96,11 @@ impl Table {
                 return Ok(Some(known.unwrap_or_else(|| self.add_proxy(name, key, at))));
             }
             TokenRole::Agent => {
-                let fresh = Agent { key, services: Vec::new(), version: String::new(), enrolled_at: at, last_seen: None, last_proxy: None };
-                self.agents.entry(name.parse().map_err(invalid)?).or_insert(fresh);
+                let fresh = Agent { key, services: Vec::new(), version: String::new(), enrolled_at: at };
+                let name = name.parse().map_err(invalid)?;
+                if !self.agents.contains_key(&name) {
+                    self.agents.insert(name, fresh.into());
+                }
             }
             TokenRole::Client => {
                 self.clients.insert(name.parse().map_err(invalid)?, Client { key, allow, enrolled_at: at });

@@ -2,17 +2,22 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod weather;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::time::sleep;
 use warren_raft::command::{Bootstrap, Enrollment, NewToken, ProxyStart};
 use warren_raft::{
     Accepted, ClusterId, Command, Incarnation, KeyHash, LeaseState, Level, MemoryDisk, OpenError, ProxyId, RoutingStore, StoreConfig,
     Strategy, StrategyKind, Timestamp, TokenId, TokenRole, Transport, TransportError, Tuning, Volume,
 };
+
+use weather::{Fate, Storm, Weather};
 
 /// Longest message that a member may send.
 const MAX_MESSAGE: usize = 1024 * 1024;
@@ -30,6 +35,10 @@ pub(crate) struct Network(Arc<Mutex<State>>);
 struct State {
     members: BTreeMap<ProxyId, RoutingStore>,
     cut: BTreeSet<ProxyId>,
+    /// The life of each member that is plugged in: what an earlier one still says is not heard.
+    lives: BTreeMap<ProxyId, u64>,
+    begun: u64,
+    weather: Weather,
     /// Requests that begin with this byte, the number of their kind, are lost.
     lost: Option<u8>,
 }
@@ -39,13 +48,28 @@ impl Network {
         self.lock().members.insert(ProxyId(id), store.clone());
     }
 
+    /// From now on nothing comes from it nor goes to it, and nothing that is on its way arrives.
     pub(crate) fn unplug(&self, id: u64) {
-        self.lock().members.remove(&ProxyId(id));
+        let mut state = self.lock();
+        state.members.remove(&ProxyId(id));
+        state.lives.remove(&ProxyId(id));
+    }
+
+    fn begin_life(&self, id: ProxyId) -> u64 {
+        let mut state = self.lock();
+        state.begun += 1;
+        let life = state.begun;
+        state.lives.insert(id, life);
+        life
+    }
+
+    fn life(&self, id: ProxyId) -> Option<u64> {
+        self.lock().lives.get(&id).copied()
     }
 
     /// The way of a member to the others.
     pub(crate) fn transport(&self, me: u64) -> Arc<dyn Transport> {
-        Arc::new(Plug { me: ProxyId(me), network: self.clone() })
+        Arc::new(Plug { me: ProxyId(me), life: self.begin_life(ProxyId(me)), network: self.clone() })
     }
 
     /// Cuts a member off, both ways.
@@ -55,6 +79,19 @@ impl Network {
 
     pub(crate) fn mend(&self, id: u64) {
         self.lock().cut.remove(&ProxyId(id));
+    }
+
+    /// From now on the messages have this to go through, as drawn from the seed.
+    pub(crate) fn seed(&self, seed: u64) {
+        self.lock().weather.seed(seed);
+    }
+
+    pub(crate) fn storm(&self, storm: Storm) {
+        self.lock().weather.storm = storm;
+    }
+
+    fn fate(&self, request: (ProxyId, ProxyId, Bytes)) -> Fate {
+        self.lock().weather.fate(request)
     }
 
     /// Loses every request of this kind from now on.
@@ -80,6 +117,7 @@ impl Network {
 /// One member's plug.
 struct Plug {
     me: ProxyId,
+    life: u64,
     network: Network,
 }
 
@@ -90,13 +128,45 @@ impl Transport for Plug {
         let expected = format!("host-{target}:3021");
         assert_eq!(address, expected, "the address of proxy {target}");
         let unreachable = || TransportError::Unreachable { target, reason: "cut off".to_owned() };
-        if self.network.loses(&request) {
-            return Err(TransportError::Lost { target, reason: "lost".to_owned() });
+        let lost = |reason: &str| TransportError::Lost { target, reason: reason.to_owned() };
+        let fate = self.network.fate((self.me, target, request.clone()));
+        sleep(fate.delays[0]).await;
+        if let Some(old) = fate.again {
+            self.network.repeat(old).await;
         }
-        let member = self.network.reach(self.me, target).ok_or_else(unreachable)?;
-        let answer = member.handle(self.me, request).await.map_err(|error| TransportError::Lost { target, reason: error.to_string() })?;
+        let member = self.reach(target).ok_or_else(unreachable)?;
+        let life = self.network.life(target);
+        if fate.request_lost || self.network.loses(&request) {
+            return Err(lost("the request was lost"));
+        }
+        let answer = if fate.twice {
+            tokio::join!(member.handle(self.me, request.clone()), member.handle(self.me, request)).1
+        } else {
+            member.handle(self.me, request).await
+        };
+        let answer = answer.map_err(|error| lost(&error.to_string()))?;
         assert!(answer.len() <= MAX_MESSAGE, "an answer of {} bytes", answer.len());
-        self.network.reach(self.me, target).map(|_| answer).ok_or_else(unreachable)
+        sleep(fate.delays[1]).await;
+        if fate.answer_lost {
+            return Err(lost("the answer was lost"));
+        }
+        self.reach(target).filter(|_| self.network.life(target) == life).map(|_| answer).ok_or_else(unreachable)
+    }
+}
+
+impl Plug {
+    fn reach(&self, target: ProxyId) -> Option<RoutingStore> {
+        self.network.reach(self.me, target).filter(|_| self.network.life(self.me) == Some(self.life))
+    }
+}
+
+impl Network {
+    /// Delivers an old request again; nobody waits for what is answered.
+    async fn repeat(&self, (from, target, request): (ProxyId, ProxyId, Bytes)) {
+        if let Some(member) = self.reach(from, target) {
+            // It may wait for a quorum that is not there; the new request does not wait with it.
+            let _ = tokio::time::timeout(LOOK, member.handle(from, request)).await;
+        }
     }
 }
 
@@ -139,14 +209,16 @@ pub(crate) fn start(id: u64) -> ProxyStart {
 /// Opens a member and plugs it in.
 pub(crate) async fn open(network: &Network, config: StoreConfig, disk: Arc<dyn Volume>) -> RoutingStore {
     let id = config.id;
-    let store = RoutingStore::open(config, disk, Arc::new(Plug { me: id, network: network.clone() })).await.expect("it opens");
+    let store = RoutingStore::open(config, disk, Arc::new(Plug { me: id, life: network.begin_life(id), network: network.clone() }))
+        .await
+        .expect("it opens");
     network.plug(id.0, &store);
     store
 }
 
 /// Opens a member on an empty disk that is expected to be refused.
 pub(crate) async fn try_open(network: &Network, config: StoreConfig) -> Result<RoutingStore, OpenError> {
-    let plug = Plug { me: config.id, network: network.clone() };
+    let plug = Plug { me: config.id, life: network.begin_life(config.id), network: network.clone() };
     RoutingStore::open(config, Arc::new(MemoryDisk::default()), Arc::new(plug)).await
 }
 

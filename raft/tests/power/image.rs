@@ -83,9 +83,11 @@ pub(crate) fn missing() -> Option<String> {
     fs::create_dir(&directory).expect("a directory");
     File::create(&image).and_then(|image| image.set_len(16 * 1024 * 1024)).expect("an image");
     let made = run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image));
-    let mounted = made.and_then(|()| run(Command::new("mount").args(["-t", "ext4", "-o", "loop"]).arg(&image).arg(&directory)));
-    let unmounted = mounted.and_then(|()| run(Command::new("umount").arg(&directory)));
-    unmounted.err().map(|why| format!("no loop mounts here: {why}"))
+    // Apart, so that the mount goes with the command.
+    let mut mount = Command::new("unshare");
+    mount.args(["--mount", "--propagation", "private", "mount", "-t", "ext4", "-o", "loop"]).arg(&image).arg(&directory);
+    let mounted = made.and_then(|()| run(&mut mount));
+    mounted.err().map(|why| format!("no loop mounts here: {why}"))
 }
 
 fn must_run(command: &mut Command) {

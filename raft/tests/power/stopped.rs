@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Notes;
+use super::apart::test_of_this_program;
 use super::writing::{NOTES, STORES};
 
 /// Longer than anything here takes on a busy machine.
@@ -25,7 +26,7 @@ impl Stopped {
     pub(crate) fn start(test: &str, stores: &[PathBuf], notes: &Notes) -> Self {
         let program = std::env::current_exe().expect("this program");
         let mut command = Command::new(program);
-        command.args(["--exact", test, "--ignored", "--nocapture"]).stdin(Stdio::null()).stdout(Stdio::null());
+        test_of_this_program(&mut command, test).stdout(Stdio::null());
         command.env(STORES, std::env::join_paths(stores).expect("plain paths")).env(NOTES, notes.path());
         Self { child: command.spawn().expect("a process") }
     }

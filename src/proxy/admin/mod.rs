@@ -1,14 +1,16 @@
 //! The admin socket and the HTTP address: what operators, probes and scrapers see of a proxy, and the few things that they can change.
 //!
 //! Only the socket, which the file system guards, changes anything or speaks of tokens; the HTTP address is read only. The authority's key and
-//! the tokens' hashes never leave the proxy through either.
+//! the tokens' hashes leave the proxy through the socket alone, and there in a snapshot alone.
 
 mod health;
 mod parts;
 mod problems;
 mod server;
+mod snapshot;
 mod tokens;
 mod views;
 
 pub(super) use parts::AdminParts;
 pub(super) use server::{Admin, AdminError};
+pub(super) use snapshot::MAX_AT_ONCE;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{ProxyId, RoutingStore};
 
@@ -24,4 +25,5 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) registry: Arc<Registry>,
     pub(in crate::proxy) credentials: CredentialsHandle,
     pub(in crate::proxy) leaving: CancellationToken,
+    pub(in crate::proxy) saves: Arc<Semaphore>,
 }

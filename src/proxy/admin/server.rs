@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::LeaseState;
 
 use super::parts::AdminParts;
-use super::{health, tokens, views};
+use super::{health, snapshot, tokens, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
 use crate::net::{Listener, Stream};
@@ -123,10 +123,11 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Agents, _) => Response::json(&views::agents(&parts.store.table())),
             (&Method::GET | &Method::HEAD, Path::Routes, _) => Response::json(&views::routes(&parts.store)),
             (&Method::GET | &Method::HEAD, Path::Raft, _) => Response::json(&views::raft(&parts.store)),
+            (&Method::GET, Path::Snapshot(freshness), Audience::Operator) => snapshot::save(parts, freshness).await,
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
             (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,
             (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id).await,
-            (_, Path::Tokens | Path::Revoke(_), Audience::Anybody) => not_found(),
+            (_, Path::Tokens | Path::Revoke(_) | Path::Snapshot(_), Audience::Anybody) => not_found(),
             (_, _, _) => Response::text(StatusCode::METHOD_NOT_ALLOWED, "not that way"),
         }
     }
@@ -142,7 +143,7 @@ fn metrics(parts: &AdminParts) -> Response {
     parts.metrics.sample(&Sample {
         tunnels: parts.tunnels.all().len() as u64,
         peers_connected: peers as u64,
-        routes: table.routes().count() as u64,
+        routes: table.counts().routes,
         applied_index: status.applied_index,
         lease_held: u64::from(matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
         is_leader: u64::from(status.leader == Some(parts.me)),

@@ -95,7 +95,7 @@ fn address(table: &Table, parts: &AdminParts) -> String {
     mine.cloned().unwrap_or_else(|| "ADDR".to_owned())
 }
 
-fn no_cluster() -> Failure {
+pub(super) fn no_cluster() -> Failure {
     Failure::new(Code::NoQuorum, Stage::Store, "this proxy has not reached its cluster yet").with_hint("`warren status`")
 }
 

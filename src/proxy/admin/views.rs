@@ -1,6 +1,5 @@
 //! What is shown of the cluster.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use warren_raft::{LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
@@ -21,8 +20,8 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let mut reports = parts.links.reports(Budget::new(REPORTS)).await;
     let (table, store) = (parts.store.table(), parts.store.status());
     reports.insert(parts.me, mine(parts, &store));
-    let tunnels = tunnels_by_proxy(&table);
-    let held = |id| tunnels.get(&id).copied().unwrap_or_default();
+    let counts = table.counts();
+    let held = |id| counts.routes_by_proxy.get(&id).copied().unwrap_or_default();
     let proxies: Vec<_> = table.proxies().map(|(id, proxy)| row(parts, &store, (id, proxy), reports.get(&id), held(id))).collect();
     let is_up = |id: &ProxyId| proxies.iter().any(|row| row.id == *id && matches!(row.state, ProxyState::Healthy | ProxyState::Draining));
     let (voters, voters_up) = (store.voters.len() as u64, store.voters.iter().filter(|id| is_up(id)).count() as u64);
@@ -38,21 +37,12 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
         voters,
         voters_up,
         tolerates: voters_up.saturating_sub(voters / 2 + 1),
-        agents: table.agents().filter(|(name, _)| table.routes_of(name).next().is_some()).count() as u64,
-        routes: table.routes().count() as u64,
+        agents: counts.agents_online,
+        routes: counts.routes,
         strategy: table.cluster().map(|cluster| cluster.strategy).unwrap_or_default().into(),
         proxies,
         problems,
     }
-}
-
-/// How many tunnels each proxy holds.
-fn tunnels_by_proxy(table: &Table) -> BTreeMap<ProxyId, u64> {
-    let mut tunnels = BTreeMap::new();
-    for (_, route) in table.routes() {
-        *tunnels.entry(route.proxy).or_default() += 1;
-    }
-    tunnels
 }
 
 fn row(parts: &AdminParts, store: &StoreStatus, (id, proxy): (ProxyId, &Proxy), report: Option<&PeerReport>, agents: u64) -> ProxyRow {
@@ -107,11 +97,14 @@ pub(super) fn agents(table: &Table) -> AgentsView {
             online: !proxies.is_empty(),
             services: services.collect(),
             proxies,
-            last_seen: agent.last_seen.map(Into::into),
+            last_seen: table.last_seen(name).map(|seen| seen.at.into()),
             version: agent.version.clone(),
         }
     });
-    AgentsView { schema: Schema, agents: agents.collect() }
+    let mut agents: Vec<_> = agents.collect();
+    // The table has another order.
+    agents.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    AgentsView { schema: Schema, agents }
 }
 
 /// `routes ls`.
@@ -128,7 +121,10 @@ pub(super) fn routes(store: &RoutingStore) -> RoutesView {
             since: route.since.into(),
         })
     });
-    RoutesView { schema: Schema, applied_index, routes: routes.collect() }
+    let mut routes: Vec<_> = routes.collect();
+    // Stable: those of one agent are ordered by proxy.
+    routes.sort_by(|a, b| a.agent.cmp(&b.agent));
+    RoutesView { schema: Schema, applied_index, routes }
 }
 
 /// `raft status`.

@@ -41,10 +41,10 @@ pub(super) fn offline(table: &Table, choice: &Choice, now_ms: u64) -> Failure {
 }
 
 fn last_seen(table: &Table, agent: &AgentName, now_ms: u64) -> Option<String> {
-    let record = table.agent(agent)?;
-    let seconds = now_ms.saturating_sub(record.last_seen?.0) / 1000;
-    let at = record.last_proxy.map(|proxy| format!(" at {}", name(table, proxy))).unwrap_or_default();
-    Some(format!("agent `{agent}` was last seen{at} {} ago", humantime::format_duration(std::time::Duration::from_secs(seconds))))
+    let seen = table.last_seen(agent)?;
+    let seconds = now_ms.saturating_sub(seen.at.0) / 1000;
+    let at = name(table, seen.proxy);
+    Some(format!("agent `{agent}` was last seen at {at} {} ago", humantime::format_duration(std::time::Duration::from_secs(seconds))))
 }
 
 /// The last try came to nothing.

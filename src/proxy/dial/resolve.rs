@@ -48,16 +48,24 @@ pub(super) fn resolve(table: &Table, client: &ClientName, target: &Target) -> Re
 }
 
 fn any(table: &Table, client: &ClientName, service: &ServiceName) -> Result<Vec<Choice>, Unresolved> {
-    let publishing = || table.agents().filter(|(_, agent)| agent.services.iter().any(|known| known.name == *service));
-    if publishing().next().is_none() {
+    let mut publishing = table.agents().filter(|(_, agent)| agent.services.iter().any(|known| known.name == *service)).peekable();
+    if publishing.peek().is_none() {
         return Err(Unresolved::ServiceUnknown);
     }
-    let mut allowed: Vec<_> = publishing().map(|(name, _)| name).filter(|name| table.allows(client, name, service)).collect();
-    if allowed.is_empty() {
-        return Err(Unresolved::Denied);
+    let (mut online, mut offline) = (Vec::new(), Vec::new());
+    for (name, _) in publishing.filter(|(name, _)| table.allows(client, name, service)) {
+        let choices = if table.routes_of(name).next().is_some() { &mut online } else { &mut offline };
+        if choices.len() < MAX_CHOICES {
+            choices.push(Choice { agent: name.clone(), service: service.clone() });
+        }
+        // The others are not worth looking at: there may be a million of them.
+        if online.len() == MAX_CHOICES {
+            break;
+        }
     }
-    allowed.sort_by_key(|name| table.routes_of(name).next().is_none());
-    Ok(allowed.into_iter().take(MAX_CHOICES).map(|agent| Choice { agent: agent.clone(), service: service.clone() }).collect())
+    online.extend(offline);
+    online.truncate(MAX_CHOICES);
+    if online.is_empty() { Err(Unresolved::Denied) } else { Ok(online) }
 }
 
 fn allow(table: &Table, client: &ClientName, agent: &AgentName, service: &ServiceName) -> Result<(), Unresolved> {
@@ -113,7 +121,10 @@ mod tests {
     fn check(allow: &[&str], target: &str, expected: Result<&[&str], Unresolved>) {
         let client = "c".parse().expect("a name");
         let choices = resolve(&table(allow), &client, &target.parse().expect("a target"));
-        let found = choices.map(|choices| choices.iter().map(|choice| format!("{}/{}", choice.agent, choice.service)).collect::<Vec<_>>());
+        let found = choices.map(|mut choices| {
+            choices.sort();
+            choices.iter().map(|choice| format!("{}/{}", choice.agent, choice.service)).collect::<Vec<_>>()
+        });
         assert_eq!(found, expected.map(|choices| choices.iter().map(ToString::to_string).collect()), "{target}");
     }
 

@@ -1,5 +1,6 @@
 //! Both disks do the same, and the writer keeps its promises.
 
 mod alike;
+mod damage;
 mod opening;
 mod writing;

@@ -123,7 +123,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
-        let saved = self.writer.write(vec![put_meta(VOTE, vote)], Durability::Flushed).await;
+        let saved = self.writer.write(vec![put_meta(VOTE, vote)], Durability::Sealed).await;
         saved.map_err(|error| StorageIOError::write_vote(AnyError::new(&error)).into())
     }
 
@@ -173,7 +173,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         self.tail.truncate(log_id.index);
         self.sizes.truncate(log_id.index);
         let batch = vec![Change::Remove(Space::Log, log_range(log_id.index, None))];
-        self.writer.write(batch, Durability::Flushed).await.map_err(write_failed)
+        self.writer.write(batch, Durability::Sealed).await.map_err(write_failed)
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {

@@ -6,7 +6,8 @@ use openraft::CommittedLeaderId;
 
 use crate::disk::{Change, DiskError, Space};
 use crate::ids::ProxyId;
-use crate::store::records::{COMMITTED, PURGED, VOTE, log_range, put_meta};
+use crate::store::opening::CURRENT_FORMAT;
+use crate::store::records::{COMMITTED, FORMAT, ID, PURGED, VOTE, log_range, put_meta};
 use crate::store::state::{Image, Shelf};
 use crate::store::types::{LogId, Member, Membership, Vote};
 
@@ -25,6 +26,8 @@ pub(super) fn group_of_one(begins: LogId, me: ProxyId, address: String) -> Membe
 pub(super) async fn rewrite(shelf: &Shelf, me: ProxyId, image: &Image) -> Result<(), DiskError> {
     let term = image.last_applied.map_or(0, |begins| begins.leader_id.term);
     let also = vec![
+        put_meta(FORMAT, &CURRENT_FORMAT),
+        put_meta(ID, &me),
         // Not as the leader: it stands for election like everybody, and wins alone.
         put_meta(VOTE, &Vote::new(term, me)),
         put_meta(COMMITTED, &image.last_applied),

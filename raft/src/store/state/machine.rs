@@ -40,7 +40,7 @@ impl StateMachine {
     }
 
     fn publish(&self) {
-        self.published.publish(&self.image.table, self.image.last_applied.map_or(0, |id| id.index));
+        self.published.publish(&self.image.table, self.image.last_applied);
     }
 
     /// What is to be the state, and on the disk as the current snapshot when this returns.

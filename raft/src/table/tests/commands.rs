@@ -72,9 +72,9 @@ fn stale_routes_go_when_the_agent_is_touched() {
     let mut world = World::new();
     world.accept(register(1, 5));
     world.accept(Command::StartProxy(start(1)));
-    assert_eq!(world.table.routes.get(&agent("lab-pi")).map(Vec::len), Some(1), "still kept");
+    assert_eq!(world.table.stored_routes(&agent("lab-pi")).len(), 1, "still kept");
     world.accept(withdraw(2, 1));
-    assert_eq!(world.table.routes.get(&agent("lab-pi")), None);
+    assert_eq!(world.table.stored_routes(&agent("lab-pi")), []);
 }
 
 #[test]
@@ -93,13 +93,12 @@ fn routes_need_an_agent_and_a_proxy() {
 #[test]
 fn an_agent_is_seen_when_its_tunnels_come_and_go() {
     let mut world = World::new();
-    assert_eq!(world.table.agent(&agent("lab-pi")).map(|agent| agent.last_seen), Some(None));
+    assert_eq!(world.table.last_seen(&agent("lab-pi")), None);
     world.accept(register(1, 1));
     let later = Timestamp(NOW.0 + 5);
     for (command, seen) in [(withdraw(1, 9), NOW), (withdraw(1, 1), later)] {
         world.apply_at(later, vec![command]);
-        let record = world.table.agent(&agent("lab-pi")).expect("an agent");
-        assert_eq!((record.last_seen, record.last_proxy), (Some(seen), Some(ProxyId(1))));
+        assert_eq!(world.table.last_seen(&agent("lab-pi")), Some(Seen { at: seen, proxy: ProxyId(1) }));
     }
 }
 

@@ -24,7 +24,9 @@ fn three() -> World {
 
 /// The parts that a succession must not touch.
 fn lasting(table: &Table) -> Table {
-    Table { proxies: Default::default(), proposers: Default::default(), routes: Default::default(), next_proxy: 0, ..table.clone() }
+    let mut lasting = table.clone();
+    lasting.withdraw_all_routes();
+    Table { proxies: Default::default(), proposers: Default::default(), next_proxy: 0, ..lasting }
 }
 
 #[test]
@@ -57,6 +59,19 @@ fn a_survivors_proposals_are_applied_once_all_the_same() {
     let before = world.table.clone();
     world.table.apply(&last);
     assert_eq!(world.table, before);
+}
+
+#[test]
+fn a_new_proxy_takes_the_place_of_all() {
+    let before = three().table;
+    let mut after = before.clone();
+    let id = after.next_succession();
+    assert_eq!(after.succeed_with_new_proxy("proxy-1".parse().expect("a name"), hash(40), Timestamp(8)), id);
+    assert_eq!(id, ProxyId(1_001));
+    assert_eq!(lasting(&after), lasting(&before));
+    assert_eq!(after.proxies().map(|(id, proxy)| (id.0, proxy.key, proxy.epoch)).collect::<Vec<_>>(), [(1_001, hash(40), None)]);
+    assert!(after.has_removed(ProxyId(1)) && after.has_removed(ProxyId(999)) && !after.has_removed(id));
+    assert_eq!(after.next_succession(), ProxyId(2_001));
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! The names people give: lower-case letters, digits and `-`, 1 to 63 characters, so that each is a DNS label too.
 
+mod text;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use text::Text;
 
 /// Longest name, the limit of a DNS label (RFC 1035, section 2.3.4).
 pub const MAX_NAME: usize = 63;
@@ -33,7 +37,7 @@ pub enum NameError {
     Pattern(String),
 }
 
-fn check(name: &str) -> Result<Arc<str>, NameError> {
+fn check(name: &str) -> Result<Text, NameError> {
     if let Some(found) = name.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
         return Err(NameError::Character { name: name.chars().take(MAX_NAME).collect(), found });
     }
@@ -43,7 +47,7 @@ fn check(name: &str) -> Result<Arc<str>, NameError> {
     if name == ANY {
         return Err(NameError::Reserved);
     }
-    Ok(name.into())
+    Ok(Text::new(name))
 }
 
 macro_rules! name {
@@ -51,12 +55,17 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Arc<str>);
+        pub struct $name(Text);
 
         impl $name {
             /// The name as text.
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
+            }
+
+            /// The bytes of the text.
+            pub fn as_bytes(&self) -> &[u8] {
+                self.0.as_bytes()
             }
         }
 
@@ -84,19 +93,19 @@ macro_rules! name {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(self.as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
-                &self.0
+                self.as_str()
             }
         }
     };

@@ -1,0 +1,69 @@
+//! How many agents and routes there are, counted as they change: nobody walks a million of them to draw a status page.
+//!
+//! Agents are counted by the epochs that their routes belong to. A route is valid while its epoch is a proxy's current one, so the end of
+//! an epoch needs no count to be changed. There are as many counts as combinations of proxies that hold an agent together, at most
+//! one per agent. Nothing of it is stored: it follows from the routes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::{Route, Table};
+use crate::ids::{Epoch, ProxyId};
+
+/// Agents with routes, by the epochs of these, in the order of their proxies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Census(OrdMap<Arc<[Epoch]>, u64>);
+
+/// What there is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Agents with a valid route.
+    pub agents_online: u64,
+    /// Valid routes.
+    pub routes: u64,
+    /// Valid routes of each proxy that has any.
+    pub routes_by_proxy: BTreeMap<ProxyId, u64>,
+}
+
+impl Census {
+    /// An agent had these routes and has those.
+    pub(super) fn moved(&mut self, before: &[Route], after: &[Route]) {
+        let epochs = |routes: &[Route]| routes.iter().map(|route| route.epoch).collect::<Arc<[_]>>();
+        if before.iter().map(|route| route.epoch).eq(after.iter().map(|route| route.epoch)) {
+            return;
+        }
+        if !before.is_empty() {
+            let key = epochs(before);
+            let left = self.0.get_mut(&key).map(|count| {
+                *count -= 1;
+                *count
+            });
+            if left == Some(0) {
+                self.0.remove(&key);
+            }
+        }
+        if !after.is_empty() {
+            *self.0.entry(epochs(after)).or_default() += 1;
+        }
+    }
+}
+
+impl Table {
+    /// How many agents are online, and how many routes there are.
+    pub fn counts(&self) -> Counts {
+        let current: BTreeMap<Epoch, ProxyId> = self.proxies().filter_map(|(id, proxy)| Some((proxy.epoch?, id))).collect();
+        let mut counts = Counts::default();
+        for (epochs, agents) in &self.census.0 {
+            let mut online = false;
+            for proxy in epochs.iter().filter_map(|epoch| current.get(epoch)) {
+                *counts.routes_by_proxy.entry(*proxy).or_default() += agents;
+                counts.routes += agents;
+                online = true;
+            }
+            counts.agents_online += if online { *agents } else { 0 };
+        }
+        counts
+    }
+}
