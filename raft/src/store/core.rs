@@ -36,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) shelf: ArcSwapOption<Shelf>,
     /// What the log takes.
     pub(crate) sizes: Sizes,
+    /// What the files of the store take, now and then.
+    pub(crate) disk_bytes: AtomicU64,
     /// Takes snapshots from leaders.
     pub(crate) receiver: Receiver,
     pub(crate) leases: LeaseDesk,

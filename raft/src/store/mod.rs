@@ -57,6 +57,7 @@ mod supervisor;
 mod synced;
 mod timing;
 mod types;
+mod usage;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
@@ -66,3 +67,4 @@ pub use health::{DiskState, Outage};
 pub use routing_store::RoutingStore;
 pub use state::SnapshotError;
 pub use status::{Committed, LeaseState, StoreStatus};
+pub use usage::StoreUsage;

@@ -49,6 +49,7 @@ impl RoutingStore {
             committed: Arc::new(AtomicU64::new(0)),
             shelf: ArcSwapOption::empty(),
             sizes: Sizes::default(),
+            disk_bytes: AtomicU64::new(0),
             receiver: Receiver::default(),
             leases: LeaseDesk::new(config.lease, times.lease),
             failure: Failure::default(),

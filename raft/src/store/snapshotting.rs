@@ -5,9 +5,10 @@
 //! much was written to the log anyway, and a restart reads at most about twice what the state takes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::config::Tuning;
 use super::core::Core;
@@ -29,6 +30,7 @@ fn is_due(tuning: &Tuning, behind: Extent, snapshot_bytes: u64) -> bool {
 pub(crate) async fn take_snapshots(core: Arc<Core>) {
     // They change with every entry that is applied and with every snapshot.
     let mut metrics = core.engine.metrics();
+    let mut weighed: Option<Instant> = None;
     loop {
         sleep(LEAST_TICK).await;
         if let Ok(Err(_)) = timeout(TICK, metrics.changed()).await {
@@ -38,6 +40,12 @@ pub(crate) async fn take_snapshots(core: Arc<Core>) {
         let (Ok(raft), Some(shelf)) = (core.engine.raft(), core.shelf.load_full()) else { continue };
         // An instance that has stopped does neither; the next one will.
         let _ = look(&core, &raft, &shelf).await;
+        if weighed.is_none_or(|weighed| weighed.elapsed() >= TICK) {
+            weighed = Some(Instant::now());
+            if let Ok(bytes) = shelf.disk_bytes().await {
+                core.disk_bytes.store(bytes, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -148,6 +148,7 @@ fn metrics(parts: &AdminParts) -> Response {
         lease_held: u64::from(matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
         is_leader: u64::from(status.leader == Some(parts.me)),
         certificate_remaining: parts.credentials.current().remaining(parts.env.wall.now()),
+        store: parts.store.usage(),
     });
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &parts.registry) {

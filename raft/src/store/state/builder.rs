@@ -1,7 +1,5 @@
 //! openraft's `RaftSnapshotBuilder`.
 
-use std::time::Duration;
-
 use openraft::{AnyError, RaftSnapshotBuilder, StorageIOError};
 use tokio::time::Instant;
 
@@ -22,7 +20,8 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let stored = self.shelf.store(&self.image).await.map_err(|error| {
             StorageError::from(StorageIOError::write_snapshot(Some(self.image.meta().signature()), AnyError::new(&error)))
         })?;
-        let took: Duration = began.elapsed();
+        let took = began.elapsed();
+        self.shelf.note(took);
         tracing::info!(index = stored.meta().last_log_id.map_or(0, |id| id.index), bytes = stored.bytes(), ?took, "a snapshot was made");
         Ok(Snapshot { meta: stored.meta().clone(), snapshot: Box::new(SnapshotData::Stored(stored)) })
     }

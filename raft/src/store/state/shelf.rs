@@ -34,6 +34,7 @@ pub(crate) struct Shelf {
 #[derive(Default)]
 struct Kept {
     current: Option<Stored>,
+    took: Duration,
     /// Whether a snapshot was ever about to be installed: from then on nothing is purged that no snapshot covers.
     guarded: bool,
 }
@@ -79,6 +80,21 @@ impl Shelf {
     /// The current snapshot.
     pub(crate) fn current(&self) -> Option<Stored> {
         self.lock().current.clone()
+    }
+
+    /// What the whole disk takes.
+    pub(crate) async fn disk_bytes(&self) -> Result<u64, DiskError> {
+        self.writer.read(|disk| Ok(disk.bytes())).await
+    }
+
+    /// Notes how long a snapshot took that was made here.
+    pub(super) fn note(&self, took: Duration) {
+        self.lock().took = took;
+    }
+
+    /// How long the last snapshot took that was made here.
+    pub(crate) fn took(&self) -> Duration {
+        self.lock().took
     }
 
     /// Begins a snapshot.
