@@ -41,6 +41,8 @@ mod opening;
 mod proposer;
 mod reader;
 mod receiver;
+#[cfg(test)]
+mod receiving;
 mod records;
 #[cfg(test)]
 mod refusals;

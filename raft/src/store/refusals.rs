@@ -43,7 +43,7 @@ pub(super) fn config(id: u64) -> StoreConfig {
     }
 }
 
-async fn open(config: StoreConfig, disk: &Arc<MemoryDisk>) -> Result<RoutingStore, OpenError> {
+pub(super) async fn open(config: StoreConfig, disk: &Arc<MemoryDisk>) -> Result<RoutingStore, OpenError> {
     RoutingStore::open(config, disk.clone(), Arc::new(Nowhere)).await
 }
 
