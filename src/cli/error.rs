@@ -34,6 +34,9 @@ const UNAVAILABLE: u8 = 6;
 /// 1: anything else.
 const OTHER: u8 = 1;
 
+/// What to do about a store that has stopped by itself.
+const STORE_FAILED: &str = "see to its disk (`dmesg`) and start the proxy again: it then checks that it has what it has acknowledged";
+
 /// Why a verb did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -55,6 +58,9 @@ pub enum CliError {
     /// A stopped proxy is left as it is.
     #[error(transparent)]
     Stopped(#[from] StoppedError),
+    /// The routing store of a proxy has stopped by itself.
+    #[error("the routing store failed: {0}")]
+    Store(String),
     /// Anything else, with its causes.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -91,6 +97,7 @@ impl CliError {
             Self::Client(error) => status_of(error),
             // Whoever read the answer has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Store(_) => OTHER,
             Self::Output(_) | Self::Stopped(_) | Self::Other(_) => OTHER,
         }
     }
@@ -114,6 +121,7 @@ impl CliError {
             Self::Client(error) => with_hint(chain(error), hint_for(error)),
             Self::Stopped(error) => with_hint(chain(error), error.hint()),
             Self::Output(_) => chain(self),
+            Self::Store(_) => with_hint(chain(self), Some(STORE_FAILED)),
             Self::Other(error) => chain(error.as_ref()),
         }
     }
@@ -124,23 +132,25 @@ fn status_of(error: &ClientError) -> u8 {
         ClientError::Failed(failure) => failure.code().exit_status(),
         ClientError::NotRunning(_) | ClientError::Late { .. } => UNAVAILABLE,
         ClientError::NotAllowed(_) => DENIED,
-        ClientError::Refused { status, .. } if *status == StatusCode::NOT_FOUND => UNKNOWN,
-        ClientError::Refused { .. } | ClientError::Garbled { .. } => OTHER,
+        ClientError::Refused { status, .. } | ClientError::Declined { status, .. } if *status == StatusCode::NOT_FOUND => UNKNOWN,
+        ClientError::Declined { status, .. } if *status == StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE,
+        ClientError::Refused { .. } | ClientError::Declined { .. } | ClientError::Garbled { .. } => OTHER,
     }
 }
 
-fn hint_for(error: &ClientError) -> Option<&'static str> {
+fn hint_for(error: &ClientError) -> Option<&str> {
     match error {
         ClientError::NotRunning(_) => {
             Some("`warren proxy --config FILE` runs one; `--addr SOCKET` or `--config FILE` say where it listens")
         }
         ClientError::NotAllowed(_) => Some("run this as the user that runs the proxy"),
+        ClientError::Declined { hint, .. } => hint.as_deref(),
         ClientError::Failed(_) | ClientError::Refused { .. } | ClientError::Late { .. } | ClientError::Garbled { .. } => None,
     }
 }
 
 fn with_hint(text: String, hint: Option<&str>) -> String {
-    hint.map_or_else(|| text.clone(), |hint| format!("{text}\nhint: {hint}"))
+    hint.map_or_else(|| text.clone(), |hint| format!("{text}\nhint: {}", Printable(hint)))
 }
 
 /// An error and what caused it, one line each.

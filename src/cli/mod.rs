@@ -18,6 +18,7 @@ mod forward;
 mod global;
 mod join;
 mod output;
+mod proxies;
 mod proxy;
 mod raft;
 mod recover;

@@ -8,7 +8,7 @@ use warren_raft::{ClusterId, ProxyId, Sequence, Service, ServiceKind, Strategy, 
 
 use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled, Member};
-use super::peer::{ControlReply, ControlRequest, Held, LinkKind, PeerHello, PeerReport};
+use super::peer::{ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
 use super::tunnel::{AgentHello, AgentMessage, ProxyMessage, Waiting, Welcome};
 use super::{Hello, TraceId};
 use crate::failure::{Code, Failure, Stage};
@@ -115,8 +115,12 @@ fn peers() {
     check(&ControlRequest::Ping, "01");
     check(&ControlRequest::WhoHas("a/s".parse().expect("a target")), "020001610173");
     check(&ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102");
-    let report = PeerReport { applied_index: 300, streams: 7, isolated: true, draining: false };
-    check(&ControlReply::Pong(report), "01ac02070100");
+    let report = PeerReport { applied_index: 300, streams: 7, isolated: true, draining: false, disk: None };
+    check(&ControlReply::Pong(report.clone()), "01ac0207010000");
+    for (fault, number) in [(DiskFault::Full, "00"), (DiskFault::Failed, "01")] {
+        let disk = Some(DiskReport { fault, location: "d".to_owned(), reason: "r".to_owned(), seconds: 300 });
+        check(&ControlReply::Pong(PeerReport { disk, ..report.clone() }), &format!("01ac0207010001{number}01640172ac02"));
+    }
     check(&ControlReply::Refused("r".to_owned()), "020172");
     let held = Held { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name") };
     check(&ControlReply::Held(vec![held]), "030101610173");

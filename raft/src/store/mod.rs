@@ -46,6 +46,7 @@ mod receiving;
 mod records;
 #[cfg(test)]
 mod refusals;
+mod removal;
 mod routing_store;
 mod runtime;
 pub mod saved;
@@ -63,7 +64,7 @@ mod usage;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
-pub use error::{Garbled, ProposeError, ReadError, TransferError};
+pub use error::{Garbled, ProposeError, ReadError, RemoveError, TransferError};
 pub use hand_over::NotHandedOver;
 pub use health::{DiskState, Outage};
 pub use routing_store::RoutingStore;

@@ -203,7 +203,8 @@ impl RoutingStore {
         }
         let LeaseState::Held(epoch) = held else { return };
         let proxy = self.inner.core.config.id;
-        if let Err(error) = self.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
+        // Also when the store has stopped by itself: the queue goes on, and the leader is elsewhere.
+        if let Err(error) = self.inner.proposer.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
             tracing::debug!(%error, "the group was not told that this proxy leaves");
         }
         self.inner.lease.send_replace(LeaseState::Lost);
@@ -281,8 +282,13 @@ impl RoutingStore {
         }
     }
 
+    /// The parts that its tasks share.
+    pub(crate) fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
     /// Resolves when the store cannot go on, by itself or because it was shut down.
-    async fn stopped(&self) -> String {
+    pub(crate) async fn stopped(&self) -> String {
         tokio::select! {
             biased;
             reason = self.inner.core.failure.wait() => reason,

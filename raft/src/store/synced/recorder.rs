@@ -145,8 +145,13 @@ impl State {
                     self.seen.wrong.push(format!("the leader said that {committed} is committed, which {holders} members have synced"));
                 }
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "no other request rests on what is on a disk")]
-            _ => {}
+            // No other request rests on what is on a disk.
+            Request::InstallSnapshot(_)
+            | Request::Leader(_)
+            | Request::Relayed { .. }
+            | Request::Ping
+            | Request::Campaign(_)
+            | Request::Succeed(_) => {}
         }
     }
 
