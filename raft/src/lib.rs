@@ -26,7 +26,7 @@ pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, 
 pub use names::{AgentName, ClientName, NameError, Pattern, ProxyName, ServiceName};
 pub use store::{
     Committed, DiskState, LeaseState, NotHandedOver, OpenError, Outage, ProposeError, ReadError, RemoveError, RoutingStore, SnapshotError,
-    StoreConfig, StoreStatus, TransferError, Tuning,
+    StoreConfig, StoreStatus, StoreUsage, TransferError, Tuning,
 };
 pub use store::{offline, saved};
 pub use table::{

@@ -176,7 +176,7 @@ async fn a_member_that_missed_much_is_given_a_snapshot() {
     for n in 0..200_u8 {
         enroll(&one, TokenRole::Agent, machines, &format!("agent-{n}"), n).await;
     }
-    assert!(one.status().snapshot_index > 100, "{:?}", one.status());
+    until(&one, |store| store.status().snapshot_index > 100).await;
     let proxies = token(&one, TokenRole::Proxy, 1).await;
     enroll(&one, TokenRole::Proxy, proxies, "proxy-2", 2).await;
     let two = open(&network, small(2, &[1]), disks[1].clone()).await;

@@ -8,7 +8,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use warren_raft::StoreUsage;
 
+use super::store_metrics::StoreMetrics;
 use crate::failure::Code;
 use crate::net::relay::Relayed;
 
@@ -26,6 +28,7 @@ pub(super) struct Metrics {
     /// Streams that ended with a reset.
     resets: Counter,
     gauges: Gauges,
+    store: StoreMetrics,
 }
 
 /// What is read off other parts at each scrape.
@@ -60,6 +63,8 @@ pub(super) struct Sample {
     pub disk_writable: u64,
     /// How much longer the proxy's certificate is valid.
     pub certificate_remaining: Duration,
+    /// What the routing store takes.
+    pub store: StoreUsage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -87,6 +92,7 @@ impl Metrics {
             received_bytes: Counter::default(),
             resets: Counter::default(),
             gauges: Gauges::default(),
+            store: StoreMetrics::register(registry),
         };
         let registry = registry.sub_registry_with_prefix("warren");
         registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
@@ -136,6 +142,7 @@ impl Metrics {
 
     /// Sets what is read off other parts.
     pub(super) fn sample(&self, sample: &Sample) {
+        self.store.show(&sample.store);
         self.gauges.tunnels.set(sample.tunnels);
         self.gauges.peers_connected.set(sample.peers_connected);
         self.gauges.routes.set(sample.routes);

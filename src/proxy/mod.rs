@@ -33,6 +33,7 @@ mod sockets;
 mod start;
 mod start_error;
 mod stopped;
+mod store_metrics;
 mod tunnels;
 mod wiring;
 

@@ -1,10 +1,13 @@
 //! A disk in memory that remembers what happened to it: for tests and simulations.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Change, Disk, DiskError, Fault, KeyRange, OpenError, Operation, Record, Space};
+use super::{Change, Disk, DiskError, Fault, Files, KeptFile, KeyRange, NewFile, OpenError, Operation, Record, Space};
+
+/// What people are told where it is.
+const LOCATION: &str = "memory";
 
 type Contents = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 
@@ -15,18 +18,23 @@ pub enum DiskEvent {
     Write(Vec<Change>),
     /// Everything so far became durable.
     Flush,
+    /// A file with these bytes took this name; durable at once.
+    Keep(String, Arc<Vec<u8>>),
+    /// The files whose names begin like this were removed, but for that one.
+    RemoveOthers(String, Option<String>),
 }
 
 /// Keeps everything in memory, tells what was flushed from what was not, and fails on demand.
 #[derive(Default)]
 pub struct MemoryDisk {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     written: Contents,
     durable: Contents,
+    files: BTreeMap<String, Arc<Vec<u8>>>,
     events: Vec<DiskEvent>,
     failure: Option<(Fault, &'static str)>,
     closed: bool,
@@ -83,7 +91,8 @@ impl MemoryDisk {
     pub fn after_crash(&self) -> Self {
         let before = self.lock();
         let (durable, flushes, fence) = (before.durable.clone(), before.flushes, before.fence);
-        Self { state: Mutex::new(State { written: durable.clone(), durable, flushes, fence, ..State::default() }) }
+        let state = State { written: durable.clone(), durable, files: before.files.clone(), flushes, fence, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// The disk as damage would leave it that takes away all but the outcome of these events: what was noted beside the records stays.
@@ -98,7 +107,7 @@ impl MemoryDisk {
     pub(super) fn check_fence(&self) -> Result<(), OpenError> {
         let state = self.lock();
         let (found, noted) = (state.flushes, state.fence);
-        if found < noted { Err(OpenError::Behind { path: "memory".into(), found, noted }) } else { Ok(()) }
+        if found < noted { Err(OpenError::Behind { path: LOCATION.into(), found, noted }) } else { Ok(()) }
     }
 
     /// A disk that holds the outcome of these events: what was written before the last flush among them.
@@ -109,6 +118,8 @@ impl MemoryDisk {
             match event {
                 DiskEvent::Write(batch) => disk.lock().change(batch),
                 DiskEvent::Flush => disk.lock().settle(),
+                DiskEvent::Keep(name, bytes) => disk.lock().keep(name, bytes),
+                DiskEvent::RemoveOthers(prefix, name) => disk.lock().remove_others(prefix, name.as_deref()),
             }
         }
         disk.after_crash()
@@ -124,13 +135,7 @@ impl MemoryDisk {
     }
 
     fn usable(&self, operation: Operation) -> Result<MutexGuard<'_, State>, DiskError> {
-        let state = self.lock();
-        let closed = (Fault::Broken, "the store is closed");
-        let failure = if state.closed { Some(closed) } else { state.failure.filter(|_| operation != Operation::Read) };
-        match failure {
-            Some((fault, reason)) => Err(DiskError { location: Disk::location(self), operation, fault, reason: reason.to_owned() }),
-            None => Ok(state),
-        }
+        usable(&self.state, operation)
     }
 }
 
@@ -147,6 +152,19 @@ impl State {
         self.events.push(DiskEvent::Write(batch.to_vec()));
     }
 
+    fn keep(&mut self, name: &str, bytes: &Arc<Vec<u8>>) {
+        self.files.insert(name.to_owned(), Arc::clone(bytes));
+        self.events.push(DiskEvent::Keep(name.to_owned(), Arc::clone(bytes)));
+    }
+
+    fn remove_others(&mut self, prefix: &str, name: Option<&str>) {
+        let before = self.files.len();
+        self.files.retain(|found, _| !found.starts_with(prefix) || Some(found.as_str()) == name);
+        if self.files.len() < before {
+            self.events.push(DiskEvent::RemoveOthers(prefix.to_owned(), name.map(str::to_owned)));
+        }
+    }
+
     fn settle(&mut self) {
         self.durable = self.written.clone();
         self.flushes += 1;
@@ -157,7 +175,7 @@ impl State {
 
 impl Disk for MemoryDisk {
     fn location(&self) -> String {
-        "memory".to_owned()
+        LOCATION.to_owned()
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
@@ -192,8 +210,79 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn bytes(&self) -> u64 {
+        let state = self.lock();
+        let records: usize = state.written.iter().map(|((_, key), value)| key.len() + value.len()).sum();
+        let files: usize = state.files.values().map(|bytes| bytes.len()).sum();
+        (records + files) as u64
+    }
+
     fn close(&self) {
         self.lock().closed = true;
+    }
+}
+
+impl Files for MemoryDisk {
+    fn create(&self, name: &str) -> Result<Box<dyn NewFile>, DiskError> {
+        drop(self.usable(Operation::Write)?);
+        Ok(Box::new(Unfinished { state: Arc::clone(&self.state), name: name.to_owned(), bytes: Vec::new() }))
+    }
+
+    fn open(&self, name: &str) -> Result<Option<Arc<dyn KeptFile>>, DiskError> {
+        let kept = self.usable(Operation::Read)?.files.get(name).cloned();
+        Ok(kept.map(|bytes| Arc::new(Kept(bytes)) as Arc<dyn KeptFile>))
+    }
+
+    fn remove_others(&self, prefix: &str, name: Option<&str>) -> Result<(), DiskError> {
+        self.usable(Operation::Write)?.remove_others(prefix, name);
+        Ok(())
+    }
+}
+
+struct Unfinished {
+    state: Arc<Mutex<State>>,
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl NewFile for Unfinished {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        drop(usable(&self.state, Operation::Write)?);
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn keep(self: Box<Self>) -> Result<Arc<dyn KeptFile>, DiskError> {
+        let bytes = Arc::new(self.bytes);
+        usable(&self.state, Operation::Flush)?.keep(&self.name, &bytes);
+        Ok(Arc::new(Kept(bytes)))
+    }
+}
+
+struct Kept(Arc<Vec<u8>>);
+
+impl KeptFile for Kept {
+    fn bytes(&self) -> Result<u64, DiskError> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, DiskError> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or_default();
+        Ok(rest[..rest.len().min(length)].to_vec())
+    }
+}
+
+fn usable(state: &Mutex<State>, operation: Operation) -> Result<MutexGuard<'_, State>, DiskError> {
+    let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let closed = (Fault::Broken, "the store is closed");
+    let failure = if state.closed { Some(closed) } else { state.failure.filter(|_| operation != Operation::Read) };
+    match failure {
+        Some((fault, reason)) => Err(DiskError { location: LOCATION.to_owned(), operation, fault, reason: reason.to_owned() }),
+        None => Ok(state),
     }
 }
 

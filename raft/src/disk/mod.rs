@@ -4,8 +4,10 @@
 //! drives it from one place, its writer, which is a thread or, in a simulation, a task.
 
 mod cold;
+mod directory;
 mod error;
 mod fence;
+mod files;
 mod guard;
 mod memory;
 mod pieces;
@@ -18,6 +20,7 @@ pub(crate) mod writer;
 
 pub use self::sled::SledDisk;
 pub use error::{DiskError, Fault, OpenError, Operation};
+pub use files::{Files, KeptFile, NewFile};
 pub use guard::contains_panic;
 pub use memory::{DiskEvent, MemoryDisk};
 pub use volume::{SledVolume, Volume};
@@ -28,12 +31,10 @@ use std::fmt;
 /// A room of keys of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Space {
-    /// 0: single records: identity, incarnation, vote, committed, purged, the current snapshot's description.
+    /// 0: single records: identity, incarnation, vote, committed, purged.
     Meta,
     /// 1: log entries.
     Log,
-    /// 2: pieces of snapshots.
-    Snapshot,
 }
 
 impl Space {
@@ -42,7 +43,6 @@ impl Space {
         match self {
             Self::Meta => 0,
             Self::Log => 1,
-            Self::Snapshot => 2,
         }
     }
 }
@@ -87,6 +87,15 @@ impl fmt::Debug for Change {
     }
 }
 
+/// Whether a disk is tidy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tidied {
+    /// It is as small as it gets.
+    All,
+    /// There is more to do.
+    Part,
+}
+
 /// Where records are kept.
 ///
 /// A batch is atomic: after a crash either all of it is there or nothing. Batches become durable in the order in which they were
@@ -124,6 +133,18 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// [`DiskError`]; after one nothing may be taken for durable any more.
     fn flush(&self) -> Result<(), DiskError>;
+
+    /// The files beside the records.
+    fn files(&self) -> &dyn Files;
+
+    /// Does a bounded part of what keeps the disk small, and says whether there is more to do. Called between other work; what goes
+    /// wrong costs space and nothing else.
+    fn tidy(&self) -> Tidied {
+        Tidied::All
+    }
+
+    /// The bytes that it takes.
+    fn bytes(&self) -> u64;
 
     /// Flushes, and makes durable too that this was done: a store that has lost it is known by that, however soon power is lost.
     ///

@@ -18,11 +18,12 @@ use std::sync::{Mutex, PoisonError, RwLock, mpsc};
 use std::time::Duration;
 
 use super::cold::forget_cached;
+use super::directory::{Directory, bytes_below};
 use super::fence::{self, Fence, Noted};
 use super::guard::contain;
 use super::pieces;
 use super::room::{LEAST, Room, is_full};
-use super::{Change, Disk, DiskError, Fault, KeyRange, OpenError, Operation, Record, Space};
+use super::{Change, Disk, DiskError, Fault, Files, KeyRange, OpenError, Operation, Record, Space};
 
 /// sled's page cache; it holds on to what it has read up to here.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -41,6 +42,7 @@ pub struct SledDisk {
     open: RwLock<Option<sled::Db>>,
     /// The names in the directory that are known to be on the platter.
     synced: Mutex<BTreeSet<OsString>>,
+    files: Directory,
     fence: Mutex<Fence>,
     flushes: AtomicU64,
     /// Whether sled has given an error: then it may not be waited for.
@@ -74,6 +76,7 @@ impl SledDisk {
             path: path.to_owned(),
             open: RwLock::new(Some(db)),
             synced: Mutex::default(),
+            files: Directory::open(path).map_err(io)?,
             fence: Mutex::new(fence),
             flushes: AtomicU64::new(flushes),
             failed: AtomicBool::new(false),
@@ -200,6 +203,14 @@ impl Disk for SledDisk {
     fn seal(&self) -> Result<(), DiskError> {
         self.flush()?;
         self.fence(Fence::sync)
+    }
+
+    fn files(&self) -> &dyn Files {
+        &self.files
+    }
+
+    fn bytes(&self) -> u64 {
+        bytes_below(&self.path)
     }
 
     fn close(&self) {

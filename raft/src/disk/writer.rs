@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::guard::sled_has_panicked;
-use super::{Change, Disk, DiskError, OpenError, Operation, Volume};
+use super::{Change, Disk, DiskError, Fault, NewFile, OpenError, Operation, Volume};
 
 /// A turn that takes longer is a failed disk: one of sled's flushes was seen to hang for good.
 pub(crate) const HANG: Duration = Duration::from_secs(30);
@@ -47,8 +47,21 @@ pub(crate) type Done = Box<dyn FnOnce(Result<(), DiskError>) + Send>;
 /// What is called with the disk to read from it.
 type Work = Box<dyn FnOnce(&dyn Disk) + Send>;
 
+/// What is called with the disk, or with the error that it has had already, to write a file; with the error that ends the disk's work.
+type FileWork = Box<dyn FnOnce(Result<&dyn Disk, DiskError>) -> Option<DiskError> + Send>;
+
+/// Whether the store can go on without room for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It cannot.
+    Essential,
+    /// It can.
+    Optional,
+}
+
 enum Job {
     Read(Work),
+    File(FileWork),
     Write { batch: Vec<Change>, durability: Durability, done: Done },
     Close(oneshot::Sender<()>),
 }
@@ -142,6 +155,30 @@ impl Writer {
         outcome.await.map_err(|_| self.gone(Operation::Read))?
     }
 
+    /// Runs `work`, which writes a file, after everything that was asked for before. An error of it ends the work of the disk, but for a full
+    /// one while `room` is not essential: the file is given up then, and that is all.
+    pub(crate) async fn file<T: Send + 'static>(
+        &self,
+        room: Room,
+        work: impl FnOnce(&dyn Disk) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, DiskError> {
+        let (done, outcome) = oneshot::channel();
+        let job = Job::File(Box::new(move |disk| {
+            let written = disk.and_then(work);
+            let ends = written.as_ref().err().filter(|error| room == Room::Essential || error.fault == Fault::Broken).cloned();
+            drop(done.send(written));
+            ends
+        }));
+        self.jobs.send(job).await.map_err(|_| self.gone(Operation::Write))?;
+        outcome.await.map_err(|_| self.gone(Operation::Write))?
+    }
+
+    /// Gives up a file that is being written; it is removed on the disk's thread, or here when that is gone or busy.
+    pub(crate) fn discard(&self, file: Box<dyn NewFile>) {
+        // What cannot be sent comes back and is dropped.
+        let _ = self.jobs.try_send(Job::Read(Box::new(move |_| drop(file))));
+    }
+
     /// Writes a batch and waits until it is as durable as asked.
     pub(crate) async fn write(&self, batch: Vec<Change>, durability: Durability) -> Result<(), DiskError> {
         let (done, outcome) = oneshot::channel();
@@ -194,6 +231,11 @@ impl Writer {
     /// Where the disk is, for messages to people.
     pub(crate) fn location(&self) -> String {
         self.location.to_string()
+    }
+
+    /// Where a file of the disk is, for messages to people.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.location)
     }
 
     fn gone(&self, operation: Operation) -> DiskError {
@@ -249,6 +291,7 @@ impl Driver {
         for place in 1..=GROUP {
             match next.take() {
                 Some(Job::Read(work)) => work(&*self.disk),
+                Some(Job::File(work)) => self.file(work),
                 Some(Job::Write { batch, durability, done }) => match (self.write(&batch), durability) {
                     (Ok(()), Durability::Flushed | Durability::Sealed) => {
                         asked = asked.max(durability);
@@ -282,6 +325,13 @@ impl Driver {
         self.strings.broken.borrow().clone().map_or(Ok(()), Err)?;
         let outcome = if asked == Durability::Sealed { self.disk.seal() } else { self.disk.flush() };
         outcome.inspect_err(|error| self.note(error))
+    }
+
+    fn file(&mut self, work: FileWork) {
+        let broken = self.strings.broken.borrow().clone();
+        if let Some(error) = work(broken.map_or(Ok(&*self.disk), Err)) {
+            self.note(&error);
+        }
     }
 
     fn note(&self, error: &DiskError) {

@@ -49,9 +49,11 @@ impl fmt::Debug for StoreConfig {
 pub struct Tuning {
     /// What drives the disk.
     pub drive: DiskDrive,
-    /// A snapshot is made after so many entries.
+    /// A snapshot is taken when the log behind the last one takes as much as that one, and no less than this.
+    pub snapshot_floor_bytes: u64,
+    /// A snapshot is taken at the latest after so many entries.
     pub snapshot_after: u64,
-    /// So many entries are kept behind a snapshot, for members that lag a little.
+    /// So many entries are kept behind a snapshot, for members that lag a little, unless they take more than the floor.
     pub keep_behind_snapshot: u64,
     /// The highest feature level that this member claims to know: a group of several versions in one process.
     pub level: Level,
@@ -59,6 +61,12 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { drive: DiskDrive::Thread, snapshot_after: 5_000, keep_behind_snapshot: 1_000, level: Level::CURRENT }
+        Self {
+            drive: DiskDrive::Thread,
+            snapshot_floor_bytes: 4 * 1024 * 1024,
+            snapshot_after: u64::MAX,
+            keep_behind_snapshot: 1_000,
+            level: Level::CURRENT,
+        }
     }
 }

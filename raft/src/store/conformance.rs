@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use super::log::LogStore;
-use super::state::{Published, StateMachine};
+use super::state::{Published, Shelf, StateMachine};
 use super::types::{StorageError, TypeConfig};
 use crate::disk::writer::Writer;
 use crate::disk::{Disk, DiskDrive, MemoryDisk, SledDisk};
@@ -26,8 +26,9 @@ struct InMemory;
 
 async fn build(disk: Arc<dyn Disk>, drive: DiskDrive) -> (LogStore, StateMachine) {
     let writer = Writer::start(disk, drive, &TaskTracker::new()).expect("a thread");
-    let machine = StateMachine::load(writer.clone(), Arc::new(Published::default())).await.expect("an empty store");
-    (LogStore::new(writer), machine)
+    let (shelf, image) = Shelf::open(writer.clone()).await.expect("an empty store");
+    let machine = StateMachine::new(shelf.clone(), image, Arc::new(Published::default()));
+    (LogStore::new(writer, shelf), machine)
 }
 
 impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for OnSled {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -13,10 +14,12 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
+use super::log::Sizes;
 use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
 use super::network::Network;
+use super::receiver::Receiver;
 use super::runtime::jitter;
-use super::state::Published;
+use super::state::{Published, Shelf};
 use super::types::Metrics;
 use crate::ids::{Incarnation, ProxyId};
 
@@ -29,6 +32,14 @@ pub(crate) struct Core {
     pub(crate) network: Network,
     pub(crate) published: Arc<Published>,
     pub(crate) committed: Arc<AtomicU64>,
+    /// Where the snapshots of the current instance of openraft are.
+    pub(crate) shelf: ArcSwapOption<Shelf>,
+    /// What the log takes.
+    pub(crate) sizes: Sizes,
+    /// What the files of the store take, now and then.
+    pub(crate) disk_bytes: AtomicU64,
+    /// Takes snapshots from leaders.
+    pub(crate) receiver: Receiver,
     pub(crate) leases: LeaseDesk,
     pub(crate) failure: Failure,
     pub(crate) disk: watch::Sender<DiskState>,

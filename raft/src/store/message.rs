@@ -1,12 +1,11 @@
 //! What members say to each other. One postcard message each way; each variant has its number for good.
 
-use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse,
-};
+use bytes::Bytes;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 use serde::{Deserialize, Serialize};
 
 use super::hand_over::NotHandedOver;
-use super::types::{LogId, TypeConfig};
+use super::types::{LogId, TypeConfig, Vote};
 use crate::command::{Answers, Proposal};
 use crate::ids::{Epoch, Level, ProxyId};
 use crate::membership::NotRemovable;
@@ -19,7 +18,7 @@ pub(crate) enum Request {
     /// 1: `RequestVote`.
     Vote(VoteRequest<ProxyId>),
     /// 2: a piece of a snapshot.
-    InstallSnapshot(InstallSnapshotRequest<TypeConfig>),
+    InstallSnapshot(SnapshotPiece),
     /// 3: for the leader; who is not relays it, once.
     Leader(LeaderRequest),
     /// 4: for the leader, relayed by a member that is not; it goes no further.
@@ -50,6 +49,37 @@ impl Request {
     pub(crate) const LEADER_KINDS: u32 = 5;
 }
 
+/// A piece of a leader's snapshot.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SnapshotPiece {
+    /// The leader's vote.
+    pub(crate) vote: Vote,
+    /// The last entry that the snapshot holds, which tells it from others.
+    pub(crate) last: Option<LogId>,
+    /// Which piece.
+    pub(crate) number: u32,
+    /// The piece, as the snapshot's format has it.
+    pub(crate) piece: Bytes,
+}
+
+/// How far a snapshot has come.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SnapshotProgress {
+    /// The receiver's vote; a higher one than the sender's says that it leads no more.
+    pub(crate) vote: Vote,
+    /// What the receiver has.
+    pub(crate) received: Received,
+}
+
+/// What a receiver has of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Received {
+    /// 0: all pieces before this one.
+    Before(u32),
+    /// 1: all of it, or a newer one, and on its disk.
+    All,
+}
+
 /// A request that only the leader can answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum LeaderRequest {
@@ -78,7 +108,7 @@ pub(crate) enum Response {
     /// 1: to `Vote`.
     Vote(VoteResponse<ProxyId>),
     /// 2: to `InstallSnapshot`.
-    InstallSnapshot(InstallSnapshotResponse<ProxyId>),
+    InstallSnapshot(SnapshotProgress),
     /// 3: to `Leader` and `Relayed`.
     Leader(LeaderAnswer),
     /// 4: to any.
@@ -123,14 +153,9 @@ pub(crate) enum Refusal {
     /// 2: the member has stopped.
     #[error("the member has stopped")]
     Stopped,
-    /// 3: the piece does not follow the last one; the snapshot begins anew.
-    #[error("expected snapshot `{expected_id}` at {expected_offset}")]
-    SnapshotMismatch {
-        /// The snapshot that is being received.
-        expected_id: String,
-        /// Where the next piece begins.
-        expected_offset: u64,
-    },
+    /// 3: the snapshot cannot be taken: it is damaged, or there is no room for it.
+    #[error("the snapshot was not taken: {0}")]
+    Snapshot(String),
     /// 4: whoever asks was removed from the cluster.
     #[error("removed from the cluster")]
     Removed,

@@ -1,14 +1,12 @@
 //! The bytes of every message and stored record of openraft's, for good.
 
-use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse,
-};
+use bytes::Bytes;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 use openraft::{CommittedLeaderId, EntryPayload};
 
 use super::hand_over::NotHandedOver;
-use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
-use super::state::Description;
-use super::types::{Entry, LogId, Member, Membership, SnapshotMeta, TypeConfig, Vote};
+use super::message::{LeaderAnswer, LeaderRequest, Received, Refusal, Request, Response, SnapshotPiece, SnapshotProgress};
+use super::types::{Entry, LogId, Member, TypeConfig, Vote};
 use crate::command::{Accepted, Command, Proposal};
 use crate::golden::{Variants, check, check_variants, variants};
 use crate::ids::{Epoch, Incarnation, Level, ProxyId, Timestamp, TokenId};
@@ -40,14 +38,6 @@ fn entries() -> Vec<Entry> {
     ]
 }
 
-fn meta() -> SnapshotMeta {
-    SnapshotMeta {
-        last_log_id: Some(log_id(2)),
-        last_membership: Membership::new(Some(log_id(0)), membership()),
-        snapshot_id: "s".to_owned(),
-    }
-}
-
 #[test]
 fn the_bytes_of_records() {
     check(&entries(), ENTRIES);
@@ -60,19 +50,17 @@ fn the_bytes_of_records() {
     check(&[None, Some(log_id(300))], COMMITTED);
     check(&[Level(2)], &["02"]);
     check(&[Incarnation(300)], &["ac02"]);
-    check(&[Description { meta: meta(), generation: 7, pieces: 2, checksum: 300 }], DESCRIPTION);
     check(&[vote(), Vote::new(4, ProxyId(2))], VOTES);
-    check(&[meta()], META);
 }
 
 #[test]
 fn the_bytes_of_requests() {
     let append = AppendEntriesRequest { vote: vote(), prev_log_id: None, entries: entries(), leader_commit: Some(log_id(0)) };
-    let install = InstallSnapshotRequest { vote: vote(), meta: meta(), offset: 300, data: vec![1, 2], done: true };
+    let piece = SnapshotPiece { vote: vote(), last: Some(log_id(2)), number: 300, piece: Bytes::from_static(&[1, 2]) };
     let requests = [
         Request::Append(append),
         Request::Vote(VoteRequest { vote: vote(), last_log_id: Some(log_id(2)) }),
-        Request::InstallSnapshot(install),
+        Request::InstallSnapshot(piece),
         Request::Leader(LeaderRequest::Propose(proposal())),
         Request::Leader(LeaderRequest::ReadIndex),
         Request::Leader(LeaderRequest::Renew(Epoch(7))),
@@ -112,6 +100,17 @@ fn the_bytes_of_requests() {
 }
 
 #[test]
+fn the_bytes_of_progress() {
+    let received = variants!(Received {
+        0 => Received::Before(_),
+        1 => Received::All,
+    });
+    let values = [Received::Before(300), Received::All];
+    check_variants(&received, &values);
+    check(&values, &["00ac02", "01"]);
+}
+
+#[test]
 fn the_bytes_of_responses() {
     let responses = [
         Response::Append(AppendEntriesResponse::Success),
@@ -119,7 +118,8 @@ fn the_bytes_of_responses() {
         Response::Append(AppendEntriesResponse::Conflict),
         Response::Append(AppendEntriesResponse::HigherVote(vote())),
         Response::Vote(VoteResponse { vote: vote(), vote_granted: true, last_log_id: Some(log_id(2)) }),
-        Response::InstallSnapshot(InstallSnapshotResponse { vote: vote() }),
+        Response::InstallSnapshot(SnapshotProgress { vote: vote(), received: Received::Before(300) }),
+        Response::InstallSnapshot(SnapshotProgress { vote: vote(), received: Received::All }),
         Response::Leader(LeaderAnswer::Proposed { index: 300, answers: vec![Ok(Accepted::Done)] }),
         Response::Leader(LeaderAnswer::ReadIndex(300)),
         Response::Leader(LeaderAnswer::Renewed),
@@ -127,7 +127,7 @@ fn the_bytes_of_responses() {
         Response::Refused(Refusal::NotLeader),
         Response::Refused(Refusal::NoQuorum),
         Response::Refused(Refusal::Stopped),
-        Response::Refused(Refusal::SnapshotMismatch { expected_id: "s".to_owned(), expected_offset: 300 }),
+        Response::Refused(Refusal::Snapshot("s".to_owned())),
         Response::Refused(Refusal::Removed),
         Response::Refused(Refusal::AboveLevel { cluster: Level(2) }),
         Response::Refused(Refusal::Unknown),
@@ -213,7 +213,7 @@ fn refusals() -> Variants<Refusal> {
         0 => Refusal::NotLeader,
         1 => Refusal::NoQuorum,
         2 => Refusal::Stopped,
-        3 => Refusal::SnapshotMismatch { .. },
+        3 => Refusal::Snapshot(_),
         4 => Refusal::Removed,
         5 => Refusal::AboveLevel { .. },
         6 => Refusal::Unknown,
@@ -223,12 +223,10 @@ fn refusals() -> Variants<Refusal> {
 const ENTRIES: &[&str] = &["0301000201010102010468313a31020468323a31", "03010100", "030102010203040501070606060606060606"];
 const VOTES: &[&str] = &["030101", "040200"];
 const COMMITTED: &[&str] = &["00", "010301ac02"];
-const DESCRIPTION: &[&str] = &["010301020103010001010102010468313a31020468323a3101730702ac02"];
-const META: &[&str] = &["010301020103010001010102010468313a31020468323a310173"];
 const REQUESTS: &[&str] = &[
     "0003010100030301000201010102010468313a31020468323a310301010003010201020304050107060606060606060601030100",
     "0103010101030102",
-    "02030101010301020103010001010102010468313a31020468323a310173ac0202010201",
+    "0203010101030102ac02020102",
     "03000203040501070606060606060606",
     "0301",
     "030207",
@@ -246,7 +244,8 @@ const RESPONSES: &[&str] = &[
     "0002",
     "0003030101",
     "010301010101030102",
-    "02030101",
+    "0203010100ac02",
+    "0203010101",
     "0300ac02010000",
     "0301ac02",
     "0302",
@@ -254,7 +253,7 @@ const RESPONSES: &[&str] = &[
     "0400",
     "0401",
     "0402",
-    "04030173ac02",
+    "04030173",
     "0404",
     "040502",
     "0406",

@@ -41,6 +41,9 @@ mod open;
 mod opening;
 mod proposer;
 mod reader;
+mod receiver;
+#[cfg(test)]
+mod receiving;
 mod records;
 #[cfg(test)]
 mod refusals;
@@ -48,7 +51,9 @@ mod removal;
 mod routing_store;
 mod runtime;
 pub mod saved;
+mod sender;
 mod serve;
+mod snapshotting;
 mod state;
 mod status;
 mod supervisor;
@@ -56,6 +61,7 @@ mod supervisor;
 mod synced;
 mod timing;
 mod types;
+mod usage;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
@@ -65,3 +71,4 @@ pub use health::{DiskState, Outage};
 pub use routing_store::RoutingStore;
 pub use state::SnapshotError;
 pub use status::{Committed, LeaseState, StoreStatus};
+pub use usage::StoreUsage;

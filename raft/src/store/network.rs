@@ -1,22 +1,22 @@
 //! openraft's way to its peers, over the [`Transport`].
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::error::{InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, SnapshotMismatch, Timeout, Unreachable};
+use openraft::error::{NetworkError, RPCError, RaftError, ReplicationClosed, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption};
-use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse,
-};
-use openraft::{AnyError, RPCTypes, RaftNetwork, RaftNetworkFactory, SnapshotSegmentId};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
+use openraft::{AnyError, OptionalSend, RPCTypes, RaftNetwork, RaftNetworkFactory};
 
-use super::message::{Refusal, Request, Response};
+use super::message::{Refusal, Request, Response, SnapshotPiece, SnapshotProgress};
 use super::records::encode;
 use super::runtime::jitter;
-use super::state::Published;
-use super::types::{Member, TypeConfig};
+use super::sender::{SendError, Sender};
+use super::state::{Published, SnapshotData};
+use super::types::{Member, Snapshot, TypeConfig, Vote};
 use crate::ids::ProxyId;
 use crate::transport::{Transport, TransportError};
 
@@ -68,6 +68,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 }
 
 /// The way to one peer.
+#[derive(Clone)]
 pub(crate) struct Link {
     network: Network,
     target: ProxyId,
@@ -86,6 +87,27 @@ impl Link {
                 RPCError::Timeout(Timeout { action, id: self.network.me, target, timeout: deadline })
             }
         })
+    }
+
+    /// Sends a piece of a snapshot.
+    pub(super) async fn send_piece(&self, piece: SnapshotPiece, deadline: Duration) -> Result<SnapshotProgress, SendError> {
+        match self.network.call(self.target, &self.address, &Request::InstallSnapshot(piece), deadline).await {
+            Ok(Response::InstallSnapshot(progress)) => Ok(progress),
+            Ok(Response::Refused(refusal)) => Err(Unreachable::new(&refusal).into()),
+            Ok(Response::Append(_) | Response::Vote(_) | Response::Leader(_) | Response::Pong | Response::Campaigning) => {
+                Err(NetworkError::new(&AnyError::error("the answer is to another request")).into())
+            }
+            Err(error @ TransportError::Unreachable { .. }) => Err(Unreachable::new(&error).into()),
+            Err(error @ TransportError::Lost { .. }) => Err(NetworkError::new(&error).into()),
+            Err(TransportError::Deadline { target, deadline }) => {
+                Err(Timeout { action: RPCTypes::InstallSnapshot, id: self.network.me, target, timeout: deadline }.into())
+            }
+        }
+    }
+
+    /// Leaves a peer that could not be reached alone for a while.
+    pub(super) async fn pause(&self) {
+        tokio::time::sleep(pause(self.network.heartbeat)).await;
     }
 
     /// The error for an answer that is none to what was asked.
@@ -131,26 +153,28 @@ impl RaftNetwork<TypeConfig> for Link {
         Err(self.unexpected(response))
     }
 
-    async fn install_snapshot(
+    async fn full_snapshot(
         &mut self,
-        rpc: InstallSnapshotRequest<TypeConfig>,
+        vote: Vote,
+        snapshot: Snapshot,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
-    ) -> Result<InstallSnapshotResponse<ProxyId>, RpcError<InstallSnapshotError>> {
-        let got = SnapshotSegmentId { id: rpc.meta.snapshot_id.clone(), offset: rpc.offset };
-        let response = self.call(RPCTypes::InstallSnapshot, Request::InstallSnapshot(rpc), option).await?;
-        if let Response::InstallSnapshot(answer) = response {
-            return Ok(answer);
+    ) -> Result<SnapshotResponse<ProxyId>, SendError> {
+        match *snapshot.snapshot {
+            SnapshotData::Stored(stored) => Sender::new(self.clone(), vote, stored, option.hard_ttl()).run(cancel).await,
+            SnapshotData::Awaited | SnapshotData::Received(..) => {
+                Err(Unreachable::new(&AnyError::error("only a snapshot on the disk is sent")).into())
+            }
         }
-        if let Response::Refused(Refusal::SnapshotMismatch { expected_id, expected_offset }) = response {
-            let expect = SnapshotSegmentId { id: expected_id, offset: expected_offset };
-            let mismatch = InstallSnapshotError::SnapshotMismatch(SnapshotMismatch { expect, got });
-            return Err(RemoteError::new(self.target, RaftError::APIError(mismatch)).into());
-        }
-        Err(self.unexpected(response))
     }
 
     fn backoff(&self) -> Backoff {
         let heartbeat = self.network.heartbeat;
-        Backoff::new(std::iter::repeat_with(move || heartbeat / 2 + jitter(heartbeat / 2)))
+        Backoff::new(std::iter::repeat_with(move || pause(heartbeat)))
     }
+}
+
+/// How long a peer that could not be reached is left alone.
+fn pause(heartbeat: Duration) -> Duration {
+    heartbeat / 2 + jitter(heartbeat / 2)
 }

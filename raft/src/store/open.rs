@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{RwLock, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,11 +17,14 @@ use super::failure::Failure;
 use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
 use super::levels::raise_level;
+use super::log::Sizes;
 use super::network::Network;
 use super::opening::Instance;
 use super::proposer::Proposer;
 use super::reader::Reader;
+use super::receiver::Receiver;
 use super::routing_store::{Inner, RoutingStore};
+use super::snapshotting::take_snapshots;
 use super::state::Published;
 use super::status::LeaseState;
 use super::supervisor::Supervisor;
@@ -43,6 +47,10 @@ impl RoutingStore {
         let core = Arc::new(Core {
             openings: watch::Sender::new(Incarnation(0)),
             committed: Arc::new(AtomicU64::new(0)),
+            shelf: ArcSwapOption::empty(),
+            sizes: Sizes::default(),
+            disk_bytes: AtomicU64::new(0),
+            receiver: Receiver::default(),
             leases: LeaseDesk::new(config.lease, times.lease),
             failure: Failure::default(),
             disk: watch::Sender::new(DiskState::Writable),
@@ -73,6 +81,7 @@ fn run(core: Arc<Core>, tasks: TaskTracker, stop: CancellationToken) -> Inner {
     inner.spawn(2, questions.run(Arc::clone(core)));
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(4, change_members(Arc::clone(core), inner.proposer.clone()));
+    inner.spawn(10, take_snapshots(Arc::clone(core)));
     inner.spawn(7, mind_the_majority(Arc::clone(core)));
     inner.spawn(8, raise_level(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(9, part_candidates(Arc::clone(core)));

@@ -12,7 +12,7 @@ use super::core::Core;
 use super::log::LogStore;
 use super::records::{COMMITTED, FORMAT, ID, INCARNATION, LEVEL, PURGED, VOTE, decode, get_meta, put_meta};
 use super::runtime::scope;
-use super::state::{KnownLevel, StateMachine};
+use super::state::{KnownLevel, Shelf, StateMachine};
 use super::timing::ElectionTimes;
 use super::types::{Entry, LogId, Raft, Vote};
 use crate::disk::writer::{Durability, HANG, Writer};
@@ -20,9 +20,7 @@ use crate::disk::{Disk, DiskError, OpenError, Space, Volume};
 use crate::ids::{Incarnation, Level, ProxyId};
 
 /// The format of the store's records that this version writes.
-pub(crate) const CURRENT_FORMAT: u32 = 1;
-/// Bytes per piece of a snapshot on its way to a peer.
-const CHUNK_BYTES: u64 = 48 * 1024;
+pub(crate) const CURRENT_FORMAT: u32 = 2;
 /// How long openraft, and then a disk, may take to end once the disk has failed.
 const LAST_ORDERS: Duration = Duration::from_secs(2);
 /// Most entries in one message to a peer; their bytes are bounded by the log's reader.
@@ -69,8 +67,12 @@ impl Instance {
 async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft, OpenError> {
     let incarnation = identify(core, writer).await?;
     let known = KnownLevel { level: core.config.tuning.level, failure: core.failure.clone() };
-    let machine = StateMachine::load(writer.clone(), Arc::clone(&core.published)).await?.minding(known)?;
-    let log = LogStore::sharing(writer.clone(), Arc::clone(&core.committed));
+    let (shelf, image) = Shelf::open(writer.clone()).await?;
+    shelf.guard();
+    let machine = StateMachine::new(shelf.clone(), image, Arc::clone(&core.published)).minding(known, &writer.location())?;
+    let log = LogStore::sharing(writer.clone(), shelf.clone(), Arc::clone(&core.committed), core.sizes.clone());
+    log.measure().await?;
+    core.shelf.store(Some(Arc::new(shelf)));
     // Another seed for each instance: two that draw the same time-outs would not learn from a tie.
     let seed = core.config.seed.wrapping_add(incarnation.0);
     let raft = scope(seed, Raft::new(core.config.id, config, core.network.clone(), log, machine)).await;
@@ -92,10 +94,9 @@ fn raft_config(config: &StoreConfig) -> Result<Config, OpenError> {
         election_timeout_max: millis(times.lease),
         install_snapshot_timeout: millis(config.election_timeout).saturating_mul(4).max(1_000),
         max_payload_entries: MAX_ENTRIES,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(config.tuning.snapshot_after),
-        snapshot_max_chunk_size: CHUNK_BYTES,
-        max_in_snapshot_log_to_keep: config.tuning.keep_behind_snapshot,
-        replication_lag_threshold: config.tuning.snapshot_after.saturating_add(config.tuning.keep_behind_snapshot),
+        // When a snapshot is taken and how much of the log is kept behind it is decided by size, in `snapshotting`.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
         ..Config::default()
     };
     raft.validate().map_err(|error| OpenError::Settings(error.to_string()))

@@ -4,9 +4,10 @@
 //! |---|---|---|
 //! | meta | `format`, `id`, `incarnation`, `level` | a number |
 //! | meta | `vote`, `committed`, `purged` | openraft's own |
-//! | meta | `snapshot` | the description of the current snapshot |
 //! | log | index, 8 bytes big-endian | the entry |
-//! | snapshot | generation and piece, 8 and 4 bytes big-endian | a piece |
+//! | meta | `snapshot` | the number of the current snapshot |
+//!
+//! Snapshots are files beside them, `snapshot-NUMBER`, in the form that [`codec`](super::state::codec) describes.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,19 +54,13 @@ pub(crate) fn log_key(index: u64) -> Vec<u8> {
     index.to_be_bytes().to_vec()
 }
 
+/// The index of the log entry with this key.
+pub(crate) fn log_index(disk: &dyn Disk, key: &[u8]) -> Result<u64, DiskError> {
+    let index = key.try_into().map_err(|_| damaged(disk, format!("a log entry has the key {key:02x?}")))?;
+    Ok(u64::from_be_bytes(index))
+}
+
 /// The log from `start`, inclusive, to `end`, exclusive.
 pub(crate) fn log_range(start: u64, end: Option<u64>) -> KeyRange {
     KeyRange { start: log_key(start), end: end.map(log_key) }
-}
-
-/// The key of a piece of a snapshot.
-pub(crate) fn piece_key(generation: u64, piece: u32) -> Vec<u8> {
-    let mut key = generation.to_be_bytes().to_vec();
-    key.extend_from_slice(&piece.to_be_bytes());
-    key
-}
-
-/// The pieces of the generations from `start`, inclusive, to `end`, exclusive.
-pub(crate) fn piece_range(start: u64, end: Option<u64>) -> KeyRange {
-    KeyRange { start: start.to_be_bytes().to_vec(), end: end.map(|end| end.to_be_bytes().to_vec()) }
 }

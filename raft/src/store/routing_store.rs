@@ -27,6 +27,7 @@ use super::saved::Export;
 use super::state::Image;
 use super::status::{Committed, LeaseState, StoreStatus};
 use super::types::Member;
+use super::usage::StoreUsage;
 use crate::command::{Bootstrap, Command, ProxyStart};
 use crate::ids::{Incarnation, Level, ProxyId};
 use crate::table::Table;
@@ -252,6 +253,11 @@ impl RoutingStore {
         let core = &self.inner.core;
         let applied = *core.published.applied().borrow();
         StoreStatus::new(&core.engine.metrics().borrow(), core.committed.load(Ordering::Relaxed), applied)
+    }
+
+    /// What this member's store takes.
+    pub fn usage(&self) -> StoreUsage {
+        StoreUsage::of(&self.inner.core)
     }
 
     /// Resolves when the store has stopped by itself, with the reason: the process must not live on without it.

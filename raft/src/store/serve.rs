@@ -1,14 +1,12 @@
 //! Answers what other members ask.
 
-use openraft::error::{CheckIsLeaderError, ClientWriteError, InstallSnapshotError, RaftError};
-use openraft::raft::InstallSnapshotRequest;
+use openraft::error::{CheckIsLeaderError, ClientWriteError, RaftError};
 use tokio::time::{Instant, timeout};
 
 use super::core::Core;
 use super::error::Garbled;
-use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
-use super::state::MAX_SNAPSHOT_BYTES;
-use super::types::{TypeConfig, Vote};
+use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response, SnapshotPiece, SnapshotProgress};
+use super::types::Vote;
 use crate::ids::ProxyId;
 use crate::lease::Renewal;
 
@@ -41,9 +39,9 @@ impl Core {
                 spoken_by(from, &rpc.vote)?;
                 Ok(self.vote_for_successor(rpc).await)
             }
-            Request::InstallSnapshot(rpc) => {
-                spoken_by(from, &rpc.vote)?;
-                self.receive(rpc).await
+            Request::InstallSnapshot(piece) => {
+                spoken_by(from, &piece.vote)?;
+                Ok(self.receive(piece).await.map_or_else(Response::Refused, Response::InstallSnapshot))
             }
             Request::Leader(request) => {
                 states(from, &request)?;
@@ -63,19 +61,10 @@ impl Core {
         self.engine.metrics().borrow().current_leader == Some(self.config.id)
     }
 
-    async fn receive(&self, rpc: InstallSnapshotRequest<TypeConfig>) -> Result<Response, Garbled> {
-        let end = rpc.offset.saturating_add(rpc.data.len() as u64);
-        if end > MAX_SNAPSHOT_BYTES as u64 {
-            return Err(Garbled);
-        }
-        let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
-        Ok(match raft.install_snapshot(rpc).await {
-            Ok(answer) => Response::InstallSnapshot(answer),
-            Err(RaftError::APIError(InstallSnapshotError::SnapshotMismatch(mismatch))) => {
-                Response::Refused(Refusal::SnapshotMismatch { expected_id: mismatch.expect.id, expected_offset: mismatch.expect.offset })
-            }
-            Err(RaftError::Fatal(_)) => STOPPED,
-        })
+    async fn receive(&self, piece: SnapshotPiece) -> Result<SnapshotProgress, Refusal> {
+        let raft = self.engine.raft()?;
+        let shelf = self.shelf.load_full().ok_or(Refusal::Stopped)?;
+        self.receiver.take(&raft, &shelf, piece).await
     }
 
     async fn answer_in_time(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {

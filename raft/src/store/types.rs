@@ -1,10 +1,9 @@
 //! What openraft is instantiated with.
 
-use std::io::Cursor;
-
 use serde::{Deserialize, Serialize};
 
 use super::runtime::SeededRuntime;
+use super::state::SnapshotData;
 use crate::command::{Answers, Proposal};
 use crate::ids::ProxyId;
 
@@ -16,7 +15,7 @@ openraft::declare_raft_types!(
         NodeId = ProxyId,
         Node = Member,
         Entry = openraft::Entry<TypeConfig>,
-        SnapshotData = Cursor<Vec<u8>>,
+        SnapshotData = SnapshotData,
         AsyncRuntime = SeededRuntime,
 );
 

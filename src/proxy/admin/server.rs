@@ -151,6 +151,7 @@ fn metrics(parts: &AdminParts) -> Response {
         disk_writable: u64::from(*parts.store.disk().borrow() == DiskState::Writable),
         is_leader: u64::from(status.leader == Some(parts.me)),
         certificate_remaining: parts.credentials.current().remaining(parts.env.wall.now()),
+        store: parts.store.usage(),
     });
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &parts.registry) {

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::disk::writer::{Durability, Writer};
-use crate::disk::{Change, Disk, DiskDrive, DiskError, DiskEvent, KeyRange, MemoryDisk, Record, Space};
+use crate::disk::{Change, Disk, DiskDrive, DiskError, DiskEvent, Files, KeyRange, MemoryDisk, Record, Space};
 
 /// A disk whose flushes wait for a gate, and that tells when one is waiting.
 struct Gated {
@@ -50,6 +50,14 @@ impl Disk for Gated {
         self.flushing.send_modify(|begun| *begun += 1);
         let _open = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         self.memory.flush()
+    }
+
+    fn files(&self) -> &dyn Files {
+        self.memory.files()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.memory.bytes()
     }
 
     fn close(&self) {

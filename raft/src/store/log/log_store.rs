@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use openraft::storage::{LogFlushed, RaftLogStorage};
 use openraft::{AnyError, LogState, OptionalSend, RaftLogReader, StorageIOError};
 
+use super::sizes::Sizes;
 use super::tail::Tail;
 use crate::disk::writer::{Durability, Writer};
 use crate::disk::{Change, DiskError, Space};
 use crate::store::levels::raised_by;
-use crate::store::records::{COMMITTED, LEVEL, PURGED, VOTE, decode, encode, get_meta, log_key, log_range, put_meta};
+use crate::store::records::{COMMITTED, LEVEL, PURGED, VOTE, decode, encode, get_meta, log_index, log_key, log_range, put_meta};
+use crate::store::state::Shelf;
 use crate::store::types::{Entry, LogId, StorageError, TypeConfig, Vote};
 
 /// Most bytes of entries in one answer to openraft, and so in one message to a peer, unless a single entry has more.
@@ -27,17 +29,36 @@ pub(crate) struct LogStore {
     writer: Writer,
     tail: Tail,
     committed: Arc<AtomicU64>,
+    shelf: Shelf,
+    sizes: Sizes,
 }
 
 impl LogStore {
+    /// The log whose beginning the snapshots on this shelf replace.
     #[cfg(test)]
-    pub(crate) fn new(writer: Writer) -> Self {
-        Self::sharing(writer, Arc::default())
+    pub(crate) fn new(writer: Writer, shelf: Shelf) -> Self {
+        Self::sharing(writer, shelf, Arc::default(), Sizes::default())
     }
 
-    /// The same, noting in `committed` the last committed entry that this member knows of.
-    pub(crate) fn sharing(writer: Writer, committed: Arc<AtomicU64>) -> Self {
-        Self { writer, tail: Tail::default(), committed }
+    /// The same, noting in `committed` the last committed entry that this member knows of, and in `sizes` what the entries take.
+    pub(crate) fn sharing(writer: Writer, shelf: Shelf, committed: Arc<AtomicU64>, sizes: Sizes) -> Self {
+        Self { writer, tail: Tail::default(), committed, shelf, sizes }
+    }
+
+    /// Finds out what the entries take that are there already.
+    pub(crate) async fn measure(&self) -> Result<(), DiskError> {
+        self.sizes.clear();
+        let mut next = 0;
+        loop {
+            let records = self.writer.read(move |disk| {
+                let records = disk.range(Space::Log, &log_range(next, None), READ_STEP)?;
+                records.into_iter().map(|(key, record)| Ok((log_index(disk, &key)?, record.len()))).collect::<Result<Vec<_>, _>>()
+            });
+            let records = records.await?;
+            let Some((last, _)) = records.last() else { return Ok(()) };
+            next = last + 1;
+            records.into_iter().for_each(|(index, bytes)| self.sizes.push(index, bytes));
+        }
     }
 
     /// The entries of the range with at most `max_bytes` together, but at least one if there is any.
@@ -131,6 +152,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        self.shelf.purged().await.map_err(write_failed)?;
         let mut batch = Vec::new();
         for entry in entries {
             if let Some(level) = raised_by(&entry) {
@@ -140,6 +162,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             let record = encode(&entry);
             let (key, bytes) = (log_key(entry.log_id.index), record.len());
             batch.push(Change::Put(Space::Log, key, record));
+            self.sizes.push(entry.log_id.index, bytes);
             self.tail.push(entry, bytes);
         }
         let done = move |outcome: Result<(), DiskError>| callback.log_io_completed(outcome.map_err(io::Error::other));
@@ -148,16 +171,25 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
         self.tail.truncate(log_id.index);
+        self.sizes.truncate(log_id.index);
         let batch = vec![Change::Remove(Space::Log, log_range(log_id.index, None))];
         self.writer.write(batch, Durability::Sealed).await.map_err(write_failed)
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
         self.tail.purge(log_id.index);
+        self.sizes.purge(log_id.index);
+        if !self.shelf.may_purge(log_id) {
+            return Ok(());
+        }
         // Not flushed: what comes back after a crash is purged again. The snapshot that covers it is flushed.
-        let batch = vec![put_meta(PURGED, &log_id), Change::Remove(Space::Log, log_range(0, Some(log_id.index + 1)))];
-        self.writer.write(batch, Durability::Written).await.map_err(write_failed)
+        self.writer.write(purge_changes(log_id), Durability::Written).await.map_err(write_failed)
     }
+}
+
+/// What removes the log up to and including `upto`.
+pub(crate) fn purge_changes(upto: LogId) -> Vec<Change> {
+    vec![put_meta(PURGED, &upto), Change::Remove(Space::Log, log_range(0, Some(upto.index + 1)))]
 }
 
 fn write_failed(error: DiskError) -> StorageError {

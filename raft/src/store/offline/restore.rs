@@ -10,6 +10,7 @@ use crate::disk::{Disk, DiskDrive, DiskError, KeyRange, OpenError, Space, Volume
 use crate::ids::{KeyHash, ProxyId, Timestamp};
 use crate::names::ProxyName;
 use crate::store::saved::Saved;
+use crate::store::state::Shelf;
 
 /// The first proxy of a group that begins with a saved snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,8 @@ async fn begin(writer: &Writer, saved: Saved, new: NewProxy, at: Timestamp) -> R
     let begins = beginning(me, last.leader_id.term + 1, last.index + 1);
     image.last_applied = Some(begins);
     image.membership = group_of_one(begins, me, new.peer_address);
-    rewrite(writer, me, &image).await?;
+    let (shelf, _) = Shelf::open(writer.clone()).await?;
+    rewrite(&shelf, me, &image).await?;
     Ok(me)
 }
 

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use openraft::CommittedLeaderId;
 
-use crate::disk::writer::Writer;
 use crate::disk::{Change, DiskError, Space};
 use crate::ids::ProxyId;
 use crate::store::opening::CURRENT_FORMAT;
 use crate::store::records::{COMMITTED, FORMAT, ID, LEVEL, PURGED, VOTE, log_range, put_meta};
-use crate::store::state::{Image, snapshots};
+use crate::store::state::{Image, Shelf};
 use crate::store::types::{LogId, Member, Membership, Vote};
 
 /// The entry with which a group of one begins. There is no such entry in any log: the snapshot stands for it.
@@ -24,7 +23,7 @@ pub(super) fn group_of_one(begins: LogId, me: ProxyId, address: String) -> Membe
 }
 
 /// Replaces snapshot, log and vote by the state, all at once, and returns when that is durable.
-pub(super) async fn rewrite(writer: &Writer, me: ProxyId, image: &Image) -> Result<(), DiskError> {
+pub(super) async fn rewrite(shelf: &Shelf, me: ProxyId, image: &Image) -> Result<(), DiskError> {
     let term = image.last_applied.map_or(0, |begins| begins.leader_id.term);
     let also = vec![
         put_meta(FORMAT, &CURRENT_FORMAT),
@@ -36,5 +35,5 @@ pub(super) async fn rewrite(writer: &Writer, me: ProxyId, image: &Image) -> Resu
         put_meta(PURGED, &image.last_applied),
         Change::Remove(Space::Log, log_range(0, None)),
     ];
-    snapshots::save_with(writer, image, also).await
+    shelf.store_with(image, also).await
 }

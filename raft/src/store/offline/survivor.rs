@@ -12,7 +12,7 @@ use crate::disk::{Disk, DiskDrive, DiskError, Space, Volume};
 use crate::ids::{Incarnation, Level, ProxyId, Timestamp};
 use crate::store::opening::identity_of;
 use crate::store::records::{VOTE, damaged, decode, get_meta, log_range};
-use crate::store::state::{Image, Published, StateMachine};
+use crate::store::state::{Image, Shelf};
 use crate::store::types::{Entry, LogId, Vote};
 
 /// Entries that are read in one go.
@@ -25,6 +25,7 @@ const READ_STEP: usize = 64;
 /// leaving it out would lose it. One that was not acknowledged to anybody may take effect, as after any election.
 pub struct Survivor {
     writer: Writer,
+    shelf: Shelf,
     me: ProxyId,
     image: Image,
     last: LogId,
@@ -47,7 +48,8 @@ impl Survivor {
 
     async fn read(writer: Writer, (me, opened): (ProxyId, Incarnation)) -> Result<Self, RecoverError> {
         identity_of(&writer, (me, opened), Level::CURRENT).await?;
-        let mut image = StateMachine::load(writer.clone(), Arc::new(Published::default())).await?.into_image();
+        let (shelf, image) = Shelf::open(writer.clone()).await?;
+        let mut image = image.unwrap_or_default();
         apply_log(&writer, &mut image).await?;
         let vote: Option<Vote> = writer.read(|disk| get_meta(disk, VOTE)).await?;
         let Some(last) = image.last_applied.filter(|_| image.table.cluster().is_some()) else {
@@ -60,7 +62,7 @@ impl Survivor {
             return Err(RecoverError::Alone(me));
         }
         let term = vote.map_or(0, |vote| vote.leader_id.term).max(last.leader_id.term);
-        Ok(Self { writer, me, image, last, term })
+        Ok(Self { writer, shelf, me, image, last, term })
     }
 
     /// What [`recover`](Self::recover) would do.
@@ -93,13 +95,13 @@ impl Survivor {
     /// [`RecoverError::Open`] when the disk fails.
     pub async fn recover(self, at: Timestamp) -> Result<Recovery, RecoverError> {
         let (outlook, begins) = (self.outlook(), self.begins());
-        let Self { writer, me, mut image, .. } = self;
+        let Self { writer, shelf, me, mut image, .. } = self;
         let known = image.membership.membership().get_node(&me).map(|node| node.address.clone());
         let stated = image.table.proxy(me).map(|proxy| proxy.peer_address.clone()).filter(|address| !address.is_empty());
         image.table.succeed_with_survivor(me, at);
         image.last_applied = Some(begins);
         image.membership = group_of_one(begins, me, stated.or(known).unwrap_or_default());
-        let written = rewrite(&writer, me, &image).await;
+        let written = rewrite(&shelf, me, &image).await;
         writer.close().await;
         Ok(written.map(|()| outlook)?)
     }

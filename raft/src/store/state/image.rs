@@ -1,7 +1,6 @@
 //! What a snapshot holds.
 
 use openraft::EntryPayload;
-use serde::{Deserialize, Serialize};
 
 use crate::store::types::{Applied, Entry, LogId, Membership, SnapshotMeta};
 use crate::table::Table;
@@ -39,17 +38,4 @@ impl Image {
             snapshot_id: self.last_applied.map_or_else(|| "empty".to_owned(), |id| id.to_string()),
         }
     }
-}
-
-/// How a snapshot lies on the disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Description {
-    /// openraft's words for it.
-    pub(crate) meta: SnapshotMeta,
-    /// Which pieces are its own.
-    pub(crate) generation: u64,
-    /// How many there are.
-    pub(crate) pieces: u32,
-    /// CRC-32 of all of them together.
-    pub(crate) checksum: u32,
 }

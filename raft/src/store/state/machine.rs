@@ -1,16 +1,16 @@
 //! openraft's `RaftStateMachine`: applies entries to the table, and makes and installs snapshots of it.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
-use openraft::{AnyError, OptionalSend, RaftSnapshotBuilder, StorageIOError};
+use openraft::{AnyError, OptionalSend, StorageIOError};
 
+use super::builder::Builder;
 use super::image::Image;
 use super::known_level::KnownLevel;
 use super::published::Published;
-use super::snapshots;
-use crate::disk::writer::Writer;
+use super::shelf::{Shelf, decode};
+use super::snapshot_data::SnapshotData;
 use crate::disk::{DiskError, OpenError};
 use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
 
@@ -18,41 +18,51 @@ use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotM
 pub(crate) struct StateMachine {
     image: Image,
     published: Arc<Published>,
-    writer: Writer,
+    shelf: Shelf,
     known: KnownLevel,
 }
 
 impl StateMachine {
-    /// Starts from the current snapshot; openraft applies the rest of the log to it.
-    pub(crate) async fn load(writer: Writer, published: Arc<Published>) -> Result<Self, OpenError> {
-        let image = match snapshots::load(&writer).await? {
-            Some((_, bytes)) => snapshots::decode(&bytes).map_err(|error| OpenError::Damaged {
-                location: writer.location(),
-                reason: format!("the snapshot does not decode: {error}"),
-            })?,
-            None => Image::default(),
-        };
-        let machine = Self { image, published, writer, known: KnownLevel::default() };
+    /// Starts from what the current snapshot holds; openraft applies the rest of the log to it.
+    pub(crate) fn new(shelf: Shelf, image: Option<Image>, published: Arc<Published>) -> Self {
+        let machine = Self { image: image.unwrap_or_default(), published, shelf, known: KnownLevel::default() };
         machine.publish();
-        Ok(machine)
-    }
-
-    /// The state alone, for who does not run a member.
-    pub(crate) fn into_image(self) -> Image {
-        self.image
+        machine
     }
 
     /// Minds from now on what this member knows.
-    pub(crate) fn minding(self, known: KnownLevel) -> Result<Self, OpenError> {
+    pub(crate) fn minding(self, known: KnownLevel, location: &str) -> Result<Self, OpenError> {
         let found = self.image.table.level();
         if found > known.level {
-            return Err(OpenError::Outdated { location: self.writer.location(), found, known: known.level });
+            return Err(OpenError::Outdated { location: location.to_owned(), found, known: known.level });
         }
         Ok(Self { known, ..self })
     }
 
     fn publish(&self) {
         self.published.publish(&self.image.table, self.image.last_applied);
+    }
+
+    /// What is to be the state, and on the disk as the current snapshot when this returns.
+    async fn take_in(&self, meta: &SnapshotMeta, data: SnapshotData) -> Result<Image, StorageError> {
+        let unreadable = |error: AnyError| StorageError::from(StorageIOError::read_snapshot(Some(meta.signature()), error));
+        let not_written =
+            |error: DiskError| StorageError::from(StorageIOError::write_snapshot(Some(meta.signature()), AnyError::new(&error)));
+        match data {
+            SnapshotData::Received(image, draft) => {
+                self.known.check(image.table.level())?;
+                self.shelf.replace(draft, &image).await.map_err(not_written)?;
+                Ok(*image)
+            }
+            SnapshotData::Stored(stored) => {
+                let read = decode(&stored).await.map_err(|error| unreadable(AnyError::new(&error)))?;
+                let image = read.map_err(|error| unreadable(AnyError::new(&error)))?;
+                self.known.check(image.table.level())?;
+                self.shelf.store(&image).await.map_err(not_written)?;
+                Ok(image)
+            }
+            SnapshotData::Awaited => Err(unreadable(AnyError::error("nothing was received"))),
+        }
     }
 }
 
@@ -78,46 +88,22 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        Builder { image: self.image.clone(), writer: self.writer.clone() }
+        Builder { image: self.image.clone(), shelf: self.shelf.clone() }
     }
 
-    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError> {
-        Ok(Box::default())
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotData>, StorageError> {
+        Ok(Box::new(SnapshotData::Awaited))
     }
 
-    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<Cursor<Vec<u8>>>) -> Result<(), StorageError> {
-        let bytes = snapshot.into_inner();
-        let image =
-            snapshots::decode(&bytes).map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), AnyError::new(&error)))?;
-        self.known.check(image.table.level())?;
-        snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(meta, &error))?;
-        self.image = Image { last_applied: meta.last_log_id, membership: meta.last_membership.clone(), ..image };
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<SnapshotData>) -> Result<(), StorageError> {
+        let image = self.take_in(meta, *snapshot).await?;
+        self.image = image;
         self.publish();
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
-        let current = snapshots::load(&self.writer).await;
-        let current = current.map_err(|error| StorageIOError::read_snapshot(None, AnyError::new(&error)))?;
-        Ok(current.map(|(meta, bytes)| Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) }))
+        let current = self.shelf.current();
+        Ok(current.map(|stored| Snapshot { meta: stored.meta().clone(), snapshot: Box::new(SnapshotData::Stored(stored)) }))
     }
-}
-
-/// Makes a snapshot of the state as it was when the builder was asked for.
-pub(crate) struct Builder {
-    image: Image,
-    writer: Writer,
-}
-
-impl RaftSnapshotBuilder<TypeConfig> for Builder {
-    async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
-        let bytes = snapshots::encode(&self.image);
-        let meta = self.image.meta();
-        snapshots::save(&self.writer, meta.clone(), &bytes).await.map_err(|error| write_failed(&meta, &error))?;
-        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) })
-    }
-}
-
-fn write_failed(meta: &SnapshotMeta, error: &DiskError) -> StorageError {
-    StorageIOError::write_snapshot(Some(meta.signature()), AnyError::new(error)).into()
 }

@@ -1,17 +1,22 @@
 //! The applied state: the table in memory, and its snapshots on the disk.
 
+mod builder;
 pub(crate) mod codec;
+mod draft;
 mod image;
 mod known_level;
 mod machine;
 mod published;
-pub(crate) mod snapshots;
+mod shelf;
+mod snapshot_data;
+mod stored;
 
 pub use codec::SnapshotError;
-#[cfg(test)]
-pub(crate) use image::Description;
+pub(crate) use draft::Draft;
 pub(crate) use image::Image;
 pub(crate) use known_level::KnownLevel;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
-pub(crate) use snapshots::MAX_SNAPSHOT_BYTES;
+pub(crate) use shelf::Shelf;
+pub(crate) use snapshot_data::SnapshotData;
+pub(crate) use stored::Stored;

@@ -55,7 +55,6 @@ impl Decoder {
     }
 
     /// Whether the last piece has come.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a reader of a stream stops at the end"))]
     pub(crate) fn is_complete(&self) -> bool {
         self.ended
     }
