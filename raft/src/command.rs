@@ -86,6 +86,17 @@ pub enum Command {
         /// The cluster's new level.
         level: Level,
     },
+    /// 11: a proxy is to leave the cluster for good: it gets no epoch any more, and the leader sees to it that it votes no more and is
+    /// a member no more. The last proxy cannot.
+    RemoveProxy {
+        /// The proxy.
+        proxy: ProxyId,
+    },
+    /// 12: a proxy that was removed is no member any more: its record goes, its name is free, its id is refused for good.
+    ForgetProxy {
+        /// The proxy.
+        proxy: ProxyId,
+    },
 }
 
 impl Command {
@@ -103,6 +114,7 @@ impl Command {
             | Self::Enroll(_)
             | Self::SetStrategy(_)
             | Self::RaiseLevel { .. } => Level(1),
+            Self::RemoveProxy { .. } | Self::ForgetProxy { .. } => Level(2),
         }
     }
 }
@@ -273,6 +285,15 @@ pub enum Rejection {
     /// 18: a level that a proxy of the cluster does not know.
     #[error("proxy `{0}` does not know the feature level")]
     LevelHeldBack(ProxyName),
+    /// 19: it was removed and is about to be forgotten.
+    #[error("proxy {0} was removed from the cluster")]
+    ProxyRemoved(ProxyId),
+    /// 20: it is the only proxy there is.
+    #[error("it is the only proxy of the cluster")]
+    LastProxy,
+    /// 21: to be forgotten it must first be removed.
+    #[error("proxy {0} was not removed")]
+    NotRemoved(ProxyId),
 }
 
 /// The answers to a proposal, one per command, in its order.

@@ -19,3 +19,28 @@ impl From<Failure> for ErrorView {
         Self { schema: Schema, error }
     }
 }
+
+/// The body of an answer that declines a request: nothing is broken, it cannot be done as things are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclinedView {
+    /// 1.
+    pub schema: Schema,
+    /// Why.
+    pub declined: Declined,
+}
+
+/// Why a request was declined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declined {
+    /// Why, as a fragment.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Declined {
+    /// A reason with what to do next.
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()) }
+    }
+}

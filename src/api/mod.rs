@@ -6,6 +6,7 @@
 mod agents;
 mod error;
 mod paths;
+mod proxies;
 mod raft;
 mod recovery;
 mod routes;
@@ -16,10 +17,12 @@ mod status;
 pub(crate) mod tests;
 mod time;
 mod tokens;
+mod transfer;
 
 pub use agents::{AgentRow, AgentsView, ServiceRow};
-pub use error::ErrorView;
+pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};
+pub use proxies::{ProxiesView, ProxyView, RemovalRequest, RemovalView};
 pub use raft::{RaftState, RaftView};
 pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};
@@ -30,3 +33,4 @@ pub use time::Time;
 pub use tokens::{
     MAX_TTL, MAX_USES, RevokeView, TokenCreated, TokenRequest, TokenRequestError, TokenRow, TokenState, TokenText, TokensView, command_for,
 };
+pub use transfer::{TransferRequest, TransferView};

@@ -22,6 +22,10 @@ pub enum Path {
     Tokens,
     /// POST: [`RevokeView`](super::RevokeView); on the admin socket only.
     Revoke(TokenId),
+    /// POST of a [`TransferRequest`](super::TransferRequest): [`TransferView`](super::TransferView); on the admin socket only.
+    Transfer,
+    /// POST of a [`RemovalRequest`](super::RemovalRequest): [`RemovalView`](super::RemovalView); on the admin socket only.
+    Removal,
 }
 
 /// How new a snapshot must be.
@@ -44,6 +48,8 @@ impl Path {
             "/v1/raft/snapshot/confirmed" => Some(Self::Snapshot(Freshness::Confirmed)),
             "/v1/raft/snapshot/stale" => Some(Self::Snapshot(Freshness::Stale)),
             "/v1/tokens" => Some(Self::Tokens),
+            "/v1/raft/transfer" => Some(Self::Transfer),
+            "/v1/proxies/remove" => Some(Self::Removal),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
         }
     }
@@ -59,6 +65,8 @@ impl fmt::Display for Path {
             Self::Snapshot(Freshness::Confirmed) => f.pad("/v1/raft/snapshot/confirmed"),
             Self::Snapshot(Freshness::Stale) => f.pad("/v1/raft/snapshot/stale"),
             Self::Tokens => f.pad("/v1/tokens"),
+            Self::Transfer => f.pad("/v1/raft/transfer"),
+            Self::Removal => f.pad("/v1/proxies/remove"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
         }
     }

@@ -17,6 +17,32 @@ pub(crate) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T 
     text.parse().expect("a name")
 }
 
+pub(crate) fn transfer() -> TransferView {
+    TransferView { schema: Schema, from: name("proxy-1"), to: name("proxy-2"), took_ms: 12 }
+}
+
+pub(crate) fn proxies() -> ProxiesView {
+    ProxiesView { schema: Schema, proxies: status().proxies }
+}
+
+pub(crate) fn proxy() -> ProxyView {
+    ProxyView { schema: Schema, proxy: status().proxies.remove(0) }
+}
+
+pub(crate) fn removal() -> RemovalView {
+    RemovalView { schema: Schema, id: ProxyId(3), name: name("proxy-3"), gone: true }
+}
+
+#[test]
+fn leadership_and_removals() {
+    check(&transfer(), r#"{"schema":1,"from":"proxy-1","to":"proxy-2","took_ms":12}"#);
+    check(&removal(), r#"{"schema":1,"id":3,"name":"proxy-3","gone":true}"#);
+    check(&TransferRequest { to: None }, r#"{"to":null}"#);
+    check(&RemovalRequest { name: name("proxy-3") }, r#"{"name":"proxy-3"}"#);
+    let declined = DeclinedView { schema: Schema, declined: Declined::new("it leads already", "`warren status`") };
+    check(&declined, r#"{"schema":1,"declined":{"message":"it leads already","hint":"`warren status`"}}"#);
+}
+
 pub(crate) fn status() -> StatusView {
     let first = ProxyRow {
         id: ProxyId(1),
@@ -32,6 +58,7 @@ pub(crate) fn status() -> StatusView {
         agents: 2,
         streams: Some(7),
         version: "0.1.0".to_owned(),
+        feature_level: Some(2),
     };
     let second = ProxyRow {
         id: ProxyId(2),
@@ -44,6 +71,7 @@ pub(crate) fn status() -> StatusView {
         lag_entries: None,
         agents: 0,
         streams: None,
+        feature_level: Some(1),
         ..first.clone()
     };
     StatusView {
@@ -65,6 +93,7 @@ pub(crate) fn status() -> StatusView {
             message: "proxy `proxy-2` is down".to_owned(),
             hint: Some("start it again".to_owned()),
         }],
+        feature_level: 1,
     }
 }
 
@@ -105,6 +134,9 @@ pub(crate) fn raft() -> RaftView {
         snapshot_index: None,
         voters: vec![ProxyId(1), ProxyId(3)],
         learners: vec![ProxyId(2)],
+        feature_level: 1,
+        known_feature_level: 2,
+        held_back_by: vec![name("proxy-2")],
     }
 }
 
@@ -184,11 +216,12 @@ fn status_keys() {
         r#"{"schema":1,"cluster":"warren","healthy":false,"leader":"proxy-1","term":3,"committed_index":42,"voters":1,
 "voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
-"agents":2,"streams":7,"version":"0.1.0"},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
+"agents":2,"streams":7,"version":"0.1.0","feature_level":2},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
-"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0"}],"agents":2,"routes":2,
+"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1}],"agents":2,"routes":2,
 "strategy":{"type":"proxy_peering","agent_connection_count":1},
-"problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}]}"#,
+"problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}],
+"feature_level":1}"#,
     );
 }
 
@@ -212,7 +245,8 @@ fn raft_keys() {
     check(
         &raft(),
         r#"{"schema":1,"id":1,"state":"leader","term":3,"last_log_index":43,"committed_index":42,"applied_index":42,
-"snapshot_index":null,"voters":[1,3],"learners":[2]}"#,
+"snapshot_index":null,"voters":[1,3],"learners":[2],
+"feature_level":1,"known_feature_level":2,"held_back_by":["proxy-2"]}"#,
     );
 }
 

@@ -148,23 +148,25 @@ fn status_of(error: &ClientError) -> u8 {
         ClientError::Failed(failure) => failure.code().exit_status(),
         ClientError::NotRunning(_) | ClientError::Late { .. } => UNAVAILABLE,
         ClientError::NotAllowed(_) => DENIED,
-        ClientError::Refused { status, .. } if *status == StatusCode::NOT_FOUND => UNKNOWN,
-        ClientError::Refused { .. } | ClientError::Garbled { .. } => OTHER,
+        ClientError::Refused { status, .. } | ClientError::Declined { status, .. } if *status == StatusCode::NOT_FOUND => UNKNOWN,
+        ClientError::Declined { status, .. } if *status == StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE,
+        ClientError::Refused { .. } | ClientError::Declined { .. } | ClientError::Garbled { .. } => OTHER,
     }
 }
 
-fn hint_for(error: &ClientError) -> Option<&'static str> {
+fn hint_for(error: &ClientError) -> Option<&str> {
     match error {
         ClientError::NotRunning(_) => {
             Some("`warren proxy --config FILE` runs one; `--addr SOCKET` or `--config FILE` say where it listens")
         }
         ClientError::NotAllowed(_) => Some("run this as the user that runs the proxy"),
+        ClientError::Declined { hint, .. } => hint.as_deref(),
         ClientError::Failed(_) | ClientError::Refused { .. } | ClientError::Late { .. } | ClientError::Garbled { .. } => None,
     }
 }
 
 fn with_hint(text: String, hint: Option<&str>) -> String {
-    hint.map_or_else(|| text.clone(), |hint| format!("{text}\nhint: {hint}"))
+    hint.map_or_else(|| text.clone(), |hint| format!("{text}\nhint: {}", Printable(hint)))
 }
 
 /// An error and what caused it, one line each.

@@ -19,6 +19,7 @@ mod global;
 mod join;
 mod new_file;
 mod output;
+mod proxies;
 mod proxy;
 mod raft;
 mod recover;

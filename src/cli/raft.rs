@@ -1,6 +1,7 @@
 //! `warren raft`.
 
 use clap::{Args, Subcommand};
+use warren_raft::ProxyName;
 
 use super::context::Context;
 use super::output::{Show, Width};
@@ -8,7 +9,7 @@ use super::recover::RecoverArgs;
 use super::snapshot::SnapshotArgs;
 use super::table::{Cell, Table};
 use super::{CliError, Exit};
-use crate::api::{Path, RaftView};
+use crate::api::{Path, RaftView, TransferRequest, TransferView};
 use crate::telemetry::Colour;
 
 /// Show the Raft group as this proxy sees it, and care for it
@@ -22,6 +23,12 @@ pub(super) struct RaftArgs {
 enum RaftVerb {
     /// Show this proxy's state, its log and who votes
     Status,
+    /// Hand leadership over to another voter, so that the leader's machine can be taken down without an election
+    TransferLeader {
+        /// The proxy that is to lead; otherwise whichever voter is best prepared
+        #[arg(value_name = "NAME")]
+        name: Option<ProxyName>,
+    },
     Snapshot(SnapshotArgs),
     Recover(RecoverArgs),
 }
@@ -33,6 +40,10 @@ impl RaftArgs {
                 let raft: RaftView = context.admin()?.get_json(Path::Raft).await?;
                 context.output().show(&raft).map(|()| Exit::Success)
             }
+            RaftVerb::TransferLeader { name } => {
+                let handed_over: TransferView = context.admin()?.post_json(Path::Transfer, &TransferRequest { to: name }).await?;
+                context.output().show(&handed_over).map(|()| Exit::Success)
+            }
             RaftVerb::Snapshot(args) => args.run(context).await,
             RaftVerb::Recover(args) => args.run(context).await,
         }
@@ -41,7 +52,7 @@ impl RaftArgs {
 
 impl Show for RaftView {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
-        let headings = ["ID", "STATE", "TERM", "LAST", "COMMITTED", "APPLIED", "SNAPSHOT", "VOTERS", "LEARNERS"];
+        let headings = ["ID", "STATE", "TERM", "LAST", "COMMITTED", "APPLIED", "SNAPSHOT", "VOTERS", "LEARNERS", "LEVEL"];
         let mut table = Table::new(&headings);
         table.row(vec![
             Cell::plain(&self.id),
@@ -53,8 +64,26 @@ impl Show for RaftView {
             Cell::optional(self.snapshot_index.as_ref()),
             Cell::list(&self.voters),
             Cell::list(&self.learners),
+            Cell::plain(&self.feature_level),
         ]);
-        table.render(colour)
+        let held_back = match &self.held_back_by[..] {
+            [] => String::new(),
+            names => {
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                format!("\nfeature level {} waits for {}: update warren there\n", self.known_feature_level, names.join(", "))
+            }
+        };
+        table.render(colour) + &held_back
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl Show for TransferView {
+    fn to_text(&self, _width: Width, _colour: Colour) -> String {
+        format!("proxy {} leads, after {}; it took {} ms\n", self.to, self.from, self.took_ms)
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {

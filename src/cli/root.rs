@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::context::Context;
 use super::global::GlobalArgs;
-use super::{CliError, Exit, agent, agents, config, connect, dev, enroll, forward, join, proxy, raft, routes, status, token};
+use super::{CliError, Exit, agent, agents, config, connect, dev, enroll, forward, join, proxies, proxy, raft, routes, status, token};
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
 const VERBS: &str = "\
@@ -27,6 +27,7 @@ Look:
   status   Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
 
 Manage:
+  proxies  List proxies, and take one out of the cluster
   agents   List agents
   routes   List routes
   token    Create, list and revoke the tokens that machines enrol with
@@ -66,6 +67,7 @@ enum Verb {
     Connect(connect::ConnectArgs),
     Forward(forward::ForwardArgs),
     Status(status::StatusArgs),
+    Proxies(proxies::ProxiesArgs),
     Agents(agents::AgentsArgs),
     Routes(routes::RoutesArgs),
     Token(token::TokenArgs),
@@ -108,6 +110,7 @@ impl Verb {
             Self::Connect(args) => args.run(context).await,
             Self::Forward(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
+            Self::Proxies(args) => args.run(context).await,
             Self::Agents(args) => args.run(context).await,
             Self::Routes(args) => args.run(context).await,
             Self::Token(args) => args.run(context).await,

@@ -18,7 +18,7 @@ use crate::dev::Dev;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
 use crate::net::{Env, dialling_endpoint};
-use crate::proxy::{self, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
+use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
 
 /// How long the last packets of a client may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -56,14 +56,41 @@ fn interrupted() -> CliError {
     anyhow::anyhow!("interrupted before it had started").into()
 }
 
+/// Why a proxy ends.
+enum End {
+    /// Its store cannot go on.
+    Failed(String),
+    /// It belongs to the cluster no more.
+    Removed,
+    /// A signal.
+    Told,
+}
+
+/// What a proxy that was removed ends with, each time it is started.
+fn removed(dir: &std::path::Path) -> Failure {
+    Failure::new(Code::Denied, Stage::Local, "this proxy was removed from the cluster").with_hint(format!(
+        "to join again as a new proxy, empty `{}` and run `warren join ADDR --token-file FILE` with what `warren token create --role proxy` prints",
+        dir.display()
+    ))
+}
+
 async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliError> {
-    let failed = tokio::select! {
-        reason = running.failed() => Some(reason),
-        () = signals.stop() => None,
+    let end = tokio::select! {
+        reason = running.failed() => End::Failed(reason),
+        () = running.removed() => End::Removed,
+        () = signals.stop() => End::Told,
     };
-    if let Some(reason) = failed {
-        running.stop().await;
-        return Err(anyhow::anyhow!("the routing store failed: {reason}").into());
+    match end {
+        End::Failed(reason) => {
+            running.stop().await;
+            return Err(anyhow::anyhow!("the routing store failed: {reason}").into());
+        }
+        End::Removed => {
+            tracing::warn!("this proxy was removed from the cluster");
+            let dir = running.retire(signals.stop()).await.map_err(anyhow::Error::from)?;
+            return Err(removed(&dir).into());
+        }
+        End::Told => {}
     }
     let cut_streams = running.drain(signals.stop()).await;
     tracing::info!(cut_streams, "proxy stopped");
@@ -221,7 +248,17 @@ fn say(text: &str) -> Result<(), CliError> {
 
 impl From<proxy::StartError> for CliError {
     fn from(error: proxy::StartError) -> Self {
-        if let proxy::StartError::Join(JoinError::Refused(failure)) = error { failure.into() } else { anyhow::Error::from(error).into() }
+        match error {
+            proxy::StartError::Join(JoinError::Refused(failure)) => failure.into(),
+            proxy::StartError::DataDir(DataDirError::Removed(dir)) => removed(&dir).into(),
+            error @ (proxy::StartError::DataDir(_)
+            | proxy::StartError::Join(_)
+            | proxy::StartError::Listen { .. }
+            | proxy::StartError::Admin(_)
+            | proxy::StartError::Store(_)
+            | proxy::StartError::Bootstrap(_)
+            | proxy::StartError::Credentials(_)) => anyhow::Error::from(error).into(),
+        }
     }
 }
 

@@ -45,7 +45,8 @@ impl Show for StatusView {
     }
 }
 
-fn proxies(rows: &[ProxyRow], width: Width, colour: Colour) -> String {
+/// The table of proxies.
+pub(super) fn proxies(rows: &[ProxyRow], width: Width, colour: Colour) -> String {
     let mut headings = vec!["ID", "NAME", "STATE", "ROLE", "AGENTS", "STREAMS", "RTT", "LAG"];
     if width == Width::Wide {
         headings.extend(["EPOCH", "PEER ADDRESS", "PUBLIC ADDRESSES", "VERSION"]);

@@ -64,6 +64,10 @@ fn answers_are_as_before() {
     check_answer("raft-recovered", &crate::api::RecoveryView { done: true, ..samples::recovery() });
     check_answer("raft-snapshot-save", &samples::saved());
     check_answer("raft-snapshot-restore", &samples::restored());
+    check_answer("raft-transfer-leader", &samples::transfer());
+    check_answer("proxies-ls", &samples::proxies());
+    check_answer("proxies-show", &samples::proxy());
+    check_answer("proxies-rm", &samples::removal());
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
 }
@@ -111,6 +115,16 @@ fn command_lines() {
         ("dev --proxies 0", false),
         ("dev --proxies 5 --dir /tmp/x", true),
         ("raft status", true),
+        ("raft transfer-leader", true),
+        ("raft transfer-leader proxy-2 -o json", true),
+        ("raft transfer-leader Proxy", false),
+        ("proxies", false),
+        ("proxies ls", true),
+        ("proxies show", false),
+        ("proxies show proxy-2", true),
+        ("proxies rm proxy-2", true),
+        ("proxies rm proxy-2 --yes", true),
+        ("proxies rm --yes", false),
         ("raft recover", true),
         ("raft snapshot", false),
         ("raft snapshot save", false),

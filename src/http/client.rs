@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Download;
-use crate::api::{self, ErrorView};
+use crate::api::{self, Declined, DeclinedView, ErrorView};
 use crate::failure::Failure;
 
 /// How long a request may take, all in all.
@@ -48,6 +48,16 @@ pub enum ClientError {
     /// The proxy answered with a failure.
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// The proxy declined: it cannot be done as things are.
+    #[error("{message}")]
+    Declined {
+        /// The HTTP status.
+        status: StatusCode,
+        /// Why.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
     /// The proxy refused the request itself.
     #[error("the proxy refused: {message}")]
     Refused {
@@ -176,6 +186,9 @@ impl AdminClient {
 }
 
 fn failed(status: StatusCode, body: &Bytes) -> ClientError {
+    if let Ok(DeclinedView { declined: Declined { message, hint }, .. }) = serde_json::from_slice(body) {
+        return ClientError::Declined { status, message, hint };
+    }
     match serde_json::from_slice::<ErrorView>(body) {
         Ok(view) => ClientError::Failed(view.error),
         Err(_) => ClientError::Refused { status, message: first_line(body, status) },

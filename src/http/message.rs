@@ -5,7 +5,7 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use super::body::{Body, Poured};
-use crate::api::ErrorView;
+use crate::api::{Declined, DeclinedView, ErrorView, Schema};
 use crate::failure::Failure;
 
 /// A whole request.
@@ -69,6 +69,11 @@ impl Response {
     pub fn failure(failure: Failure) -> Self {
         let status = StatusCode::from_u16(failure.code().http_status()).expect("the table of failures has valid statuses");
         Self::json_with(status, &ErrorView::from(failure))
+    }
+
+    /// A request that is declined, and what to do next.
+    pub fn declined(status: StatusCode, declined: Declined) -> Self {
+        Self::json_with(status, &DeclinedView { schema: Schema, declined })
     }
 
     fn json_with(status: StatusCode, value: &impl Serialize) -> Self {

@@ -48,6 +48,9 @@ pub enum DataDirError {
     /// It cannot be had.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// Its proxy was removed from the cluster.
+    #[error("this proxy was removed from the cluster; its data directory is `{}`", .0.display())]
+    Removed(PathBuf),
 }
 
 /// Which member of which group the directory belongs to. Written before the store, and never changed.
@@ -102,6 +105,26 @@ impl DataDir {
         let (from, to) = (self.restoring_path(), self.member_path());
         let renamed = std::fs::rename(from, &to).and_then(|()| std::fs::File::open(&self.path)?.sync_all());
         renamed.map_err(|error| StoreError::io(&to, error))
+    }
+
+    /// Notes that its proxy was removed from the cluster.
+    pub(super) fn mark_removed(&self) -> Result<(), StoreError> {
+        files::write(&self.removed_path(), b"this proxy was removed from the cluster\n", Access::Public)
+    }
+
+    /// # Errors
+    /// [`DataDirError::Removed`] if that was noted.
+    pub(super) fn must_not_be_removed(&self) -> Result<(), DataDirError> {
+        match files::read(&self.removed_path(), Access::Public) {
+            Ok(_) => Err(DataDirError::Removed(self.path.clone())),
+            Err(error) if error.is_absent() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the identity is.
@@ -199,6 +222,10 @@ impl DataDir {
 
     fn opened_path(&self) -> PathBuf {
         self.path.join("opened")
+    }
+
+    fn removed_path(&self) -> PathBuf {
+        self.path.join("removed")
     }
 
     fn member_path(&self) -> PathBuf {

@@ -5,6 +5,7 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::data_dir::DataDir;
 use super::mesh::Links;
 use super::metrics::Metrics;
 use super::tunnels::Tunnels;
+use crate::identity::StoreError;
 use crate::net::Budget;
 use crate::wire::close::Close;
 
@@ -23,6 +25,8 @@ use crate::wire::close::Close;
 const DRAIN_STEP: Duration = Duration::from_millis(50);
 /// How long agents get to open a tunnel elsewhere before theirs is closed here.
 const HANDOVER: Duration = Duration::from_secs(5);
+/// How long another voter may take to be the leader instead of this one.
+const HAND_OVER: Duration = Duration::from_secs(3);
 /// How long the cluster may take to note that this proxy has left; if it does not, the lease ends by itself.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the last packets may take.
@@ -47,6 +51,7 @@ pub(super) struct Parts {
     pub(super) tasks: TaskTracker,
     pub(super) leaving: CancellationToken,
     pub(super) stopped: CancellationToken,
+    pub(super) removed: CancellationToken,
     pub(super) dir: DataDir,
 }
 
@@ -107,18 +112,50 @@ impl RunningProxy {
         self.0.store.failed().await
     }
 
-    /// Goes away in good order: unready first, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`. Returns how
+    /// Goes away in good order: unready first, another voter leads, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`. Returns how
     /// many streams were cut.
     pub async fn drain(self, hurry: impl Future<Output = ()>) -> u64 {
         self.0.leaving.cancel();
         tracing::info!(streams = self.0.metrics.streams(), tunnels = self.0.tunnels.all().len(), "draining");
+        let in_order = async {
+            self.hand_over().await;
+            self.drained().await;
+        };
         tokio::select! {
-            () = self.drained() => {}
+            () = in_order => {}
             () = hurry => tracing::info!("stopping at once"),
         }
         let cut = self.0.metrics.streams();
         self.stop().await;
         cut
+    }
+
+    /// Resolves when the proxy belongs to the cluster no more.
+    pub async fn removed(&self) {
+        self.0.removed.cancelled().await;
+    }
+
+    /// Ends a proxy that belongs to the cluster no more as [`drain`](Self::drain) does, and notes that it must not start again. Returns its
+    /// data directory.
+    ///
+    /// # Errors
+    /// [`StoreError`] when that could not be noted; the peers refuse it all the same.
+    pub async fn retire(self, hurry: impl Future<Output = ()>) -> Result<PathBuf, StoreError> {
+        let (path, noted) = (self.0.dir.path().to_owned(), self.0.dir.mark_removed());
+        self.drain(hurry).await;
+        noted.map(|()| path)
+    }
+
+    /// Has another voter lead before this one goes: that costs writes milliseconds, where its loss would cost an election.
+    async fn hand_over(&self) {
+        let status = self.0.store.status();
+        if status.leader != Some(self.0.id) || status.voters.len() < 2 {
+            return;
+        }
+        match self.0.store.transfer_leadership(None, HAND_OVER).await {
+            Ok((_, to)) => tracing::info!(%to, "leadership was handed over"),
+            Err(error) => tracing::warn!(%error, "leadership was not handed over: the others elect a leader once this one has gone"),
+        }
     }
 
     /// Stops at once; whatever runs through it is cut.

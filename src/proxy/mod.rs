@@ -23,6 +23,7 @@ mod metrics;
 mod policy;
 mod public;
 mod registrar;
+mod removal;
 mod renewal;
 mod restored;
 mod service;

@@ -24,6 +24,7 @@ impl Proxy {
     /// [`StartError`]
     pub async fn start(self, env: Env) -> Result<RunningProxy, StartError> {
         let dir = DataDir::open(&self.data_dir)?;
+        dir.must_not_be_removed()?;
         let sockets = Sockets::bind(&self, &dir, &env)?;
         let membership = self.membership(&dir, &sockets, &env).await?;
         let credentials = CredentialsHandle::new(membership.credentials.clone())?;
@@ -40,6 +41,7 @@ impl Proxy {
     /// [`StartError`]
     pub async fn enroll_only(self, env: Env) -> Result<(), StartError> {
         let dir = DataDir::open(&self.data_dir)?;
+        dir.must_not_be_removed()?;
         let sockets = Sockets::bind(&self, &dir, &env)?;
         self.membership(&dir, &sockets, &env).await?;
         sockets.public.close(0_u32.into(), b"enrolled");

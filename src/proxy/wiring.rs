@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::policy::TablePolicy;
 use super::public::{Agents, Clients, ClusterView, Enrollments, PublicAcceptor};
 use super::registrar::Registrar;
+use super::removal::Removal;
 use super::renewal::keep_renewed;
 use super::service::Service;
 use super::settings::Proxy;
@@ -80,6 +81,7 @@ pub(super) struct Wiring {
     tasks: TaskTracker,
     leaving: CancellationToken,
     stopped: CancellationToken,
+    removed: CancellationToken,
 }
 
 impl Wiring {
@@ -95,6 +97,7 @@ impl Wiring {
             tasks: TaskTracker::new(),
             leaving: CancellationToken::new(),
             stopped: CancellationToken::new(),
+            removed: CancellationToken::new(),
         }
     }
 
@@ -107,7 +110,8 @@ impl Wiring {
         self.serve_public();
         self.open_ports();
         self.store.live(self.particulars());
-        let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, .. } = self;
+        self.tasks.spawn(self.removal().watch(self.stopped.clone()));
+        let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         Ok(RunningProxy::new(Parts {
             id: ground.membership.member.id,
@@ -122,8 +126,19 @@ impl Wiring {
             tasks,
             leaving,
             stopped,
+            removed,
             dir: ground.dir,
         }))
+    }
+
+    fn removal(&self) -> Removal {
+        Removal {
+            me: self.me(),
+            store: self.store.clone(),
+            links: self.ground.links.clone(),
+            leaving: self.leaving.clone(),
+            removed: self.removed.clone(),
+        }
     }
 
     fn me(&self) -> ProxyId {

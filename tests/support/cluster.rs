@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::proxy::text;
-use super::{Agent, Client, Ports, Proxy, wait_for, warren};
+use super::{Agent, Client, Namespaces, Ports, Proxy, wait_for, warren};
 
 /// A cluster. Dropping it ends its proxies and removes what they kept.
 #[derive(Debug)]
@@ -35,6 +35,24 @@ impl Cluster {
         cluster
     }
 
+    /// The same with a proxy on each of three machines.
+    pub(crate) fn on(machines: &Namespaces) -> Self {
+        let home = TempDir::new().expect("a directory");
+        let mut cluster = Self { proxies: Vec::new(), home };
+        for machine in 0..3 {
+            let mut proxy = Proxy::new(cluster.home(), machine + 1).at(machines.address(machine));
+            let first = cluster.proxies.first().map(|first| (first.public_address(), cluster.token("proxy", &[])));
+            machines.on(machine, || match first {
+                Some((address, token)) => proxy.join(address, &token),
+                None => proxy.start(),
+            });
+            proxy.wait_ready();
+            cluster.proxies.push(proxy);
+        }
+        cluster.wait_healthy();
+        cluster
+    }
+
     /// A directory that goes with the cluster.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
@@ -53,6 +71,16 @@ impl Cluster {
     /// All of them.
     pub(crate) fn proxies(&self) -> &[Proxy] {
         &self.proxies
+    }
+
+    /// Gives the proxies away, to be stopped and looked at by two at a time; they are to be given back.
+    pub(crate) fn take_proxies(&mut self) -> Vec<Proxy> {
+        std::mem::take(&mut self.proxies)
+    }
+
+    /// Takes the proxies back.
+    pub(crate) fn give_proxies(&mut self, proxies: Vec<Proxy>) {
+        self.proxies = proxies;
     }
 
     /// Ends all of them as `kill -9` does.

@@ -115,9 +115,10 @@ fn look_up_here(store: &RoutingStore, names: VecDeque<AgentName>, turn: Duration
     let mut names = names.iter().cycle();
     while begun.elapsed() < turn {
         for name in names.by_ref().take(BURST) {
-            match store.table().routes_of(name).next() {
-                Some(_) => found += 1,
-                None => missed += 1,
+            if store.with_table(|table| table.routes_of(name).next().is_some()) {
+                found += 1;
+            } else {
+                missed += 1;
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{Change, Disk, DiskError, Fault, KeyRange, OpenError, Operation, Record, Space};
 
@@ -29,16 +30,37 @@ struct State {
     events: Vec<DiskEvent>,
     failure: Option<(Fault, &'static str)>,
     closed: bool,
+    flushing: Flushing,
     /// How many flushes the durable records have seen.
     flushes: u64,
     /// How many were noted beside them.
     fence: u64,
 }
 
+/// How a flush goes.
+#[derive(Clone, Copy, Default)]
+enum Flushing {
+    #[default]
+    AtOnce,
+    Slowly(Duration),
+    /// It says that it is done, and nothing is.
+    Never,
+}
+
 impl MemoryDisk {
     /// What happened since the last call, in order.
     pub fn take_events(&self) -> Vec<DiskEvent> {
         std::mem::take(&mut self.lock().events)
+    }
+
+    /// From now on each flush takes so long, as on a disk. For a disk that has a thread of its own.
+    pub fn flush_slowly(&self, each: Duration) {
+        self.lock().flushing = Flushing::Slowly(each);
+    }
+
+    /// From now on a flush makes nothing durable, and says that it has.
+    pub fn lie_about_flushes(&self) {
+        self.lock().flushing = Flushing::Never;
     }
 
     /// From now on every write and flush fails for good, with this reason.
@@ -160,6 +182,12 @@ impl Disk for MemoryDisk {
     }
 
     fn flush(&self) -> Result<(), DiskError> {
+        let flushing = self.usable(Operation::Flush)?.flushing;
+        match flushing {
+            Flushing::AtOnce => {}
+            Flushing::Slowly(each) => std::thread::sleep(each),
+            Flushing::Never => return Ok(()),
+        }
         self.usable(Operation::Flush)?.settle();
         Ok(())
     }

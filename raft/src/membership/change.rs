@@ -25,15 +25,19 @@ pub enum Change {
         /// The learner.
         by: ProxyId,
     },
-    /// A learner whose proxy was removed from the table is a member no more.
+    /// A learner whose proxy was removed is a member no more.
     Forget(ProxyId),
+    /// The record of a removed proxy that is no member any more leaves the table.
+    Erase(ProxyId),
+    /// The leader itself was removed: another voter is to lead, and to take care of the rest.
+    HandOver(ProxyId),
 }
 
 impl Change {
     /// The voters after this change of these.
     pub fn voters(&self, mut voters: BTreeSet<ProxyId>) -> BTreeSet<ProxyId> {
         match self {
-            Self::AddLearner(..) | Self::Readdress(..) | Self::Forget(_) => {}
+            Self::AddLearner(..) | Self::Readdress(..) | Self::Forget(_) | Self::Erase(_) | Self::HandOver(_) => {}
             Self::Settle(settled) => voters.clone_from(settled),
             Self::Promote(id) => drop(voters.insert(*id)),
             Self::Demote(id) => drop(voters.remove(id)),

@@ -21,4 +21,5 @@ pub fn next_change(view: &View, rules: &Rules, now: Instant) -> Option<Change> {
         .or_else(|| nodes::add_learner(view))
         .or_else(|| Seats::new(view, rules, now).next_change())
         .or_else(|| nodes::forget(view))
+        .or_else(|| nodes::erase(view))
 }

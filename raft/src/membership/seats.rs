@@ -31,7 +31,7 @@ pub(super) struct Seats<'a> {
 impl<'a> Seats<'a> {
     pub(super) fn new(view: &'a View, rules: &'a Rules, now: Instant) -> Self {
         let voters = view.voters();
-        let is_listed = |id: &ProxyId| view.proxies.contains_key(id);
+        let is_listed = |id: &ProxyId| view.is_listed(*id);
         let is_dead = |id: &ProxyId| view.down_for(*id, rules.replace_after, now);
         let mut removed: Vec<_> = voters.iter().copied().filter(|id| !is_listed(id)).collect();
         removed.sort_by_key(|id| *id == view.leader);
@@ -44,8 +44,15 @@ impl<'a> Seats<'a> {
 
     /// The next change of who votes.
     pub(super) fn next_change(&self) -> Option<Change> {
-        let ideas = [Self::fill, Self::give_up, Self::add, Self::shrink, Self::spread];
+        let ideas = [Self::hand_over, Self::fill, Self::give_up, Self::add, Self::shrink, Self::spread];
         ideas.iter().find_map(|idea| idea(self))
+    }
+
+    /// A leader that is removed hands over while it votes: then its going costs no election.
+    fn hand_over(&self) -> Option<Change> {
+        let is_due = self.removed.contains(&self.view.leader);
+        let mut successors = self.view.successors.iter().filter(|id| self.voters.contains(id) && self.view.is_listed(**id));
+        successors.next().filter(|_| is_due).map(|id| Change::HandOver(*id))
     }
 
     /// A voter that is gone is replaced.

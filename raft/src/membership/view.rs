@@ -15,6 +15,8 @@ pub struct Listed {
     pub address: Option<String>,
     /// Its zone. All proxies that were given none are in one.
     pub zone: String,
+    /// Whether it is to leave: it was removed, and its record stays until it is no member any more.
+    pub removed: bool,
 }
 
 /// What the leader knows.
@@ -31,12 +33,19 @@ pub struct View {
     pub configurations: Vec<BTreeSet<ProxyId>>,
     /// How each member is. The leader is up.
     pub health: BTreeMap<ProxyId, Health>,
+    /// To whom leadership can be handed over: other voters that are up and have caught up. None for a while after that has failed.
+    pub successors: BTreeSet<ProxyId>,
 }
 
 impl View {
     /// The voters of the newest configuration.
     pub(super) fn voters(&self) -> BTreeSet<ProxyId> {
         self.configurations.last().cloned().unwrap_or_default()
+    }
+
+    /// Whether the proxy is in the table and was not removed.
+    pub(super) fn is_listed(&self, id: ProxyId) -> bool {
+        self.proxies.get(&id).is_some_and(|listed| !listed.removed)
     }
 
     /// The members that are up.

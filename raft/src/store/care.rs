@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::config::StoreConfig;
 use super::core::Core;
+use super::hand_over::lag;
 use super::lease_desk::is_in_office;
 use super::proposer::Proposer;
 use super::types::{LogId, Member, Metrics};
@@ -22,6 +23,8 @@ use crate::table::Proxy;
 pub(crate) const CAUGHT_UP: u64 = 64;
 /// How many times as long as health a voter's absence must last to be believed: a machine that restarts keeps its vote.
 const GRACE: u32 = 3;
+/// For so many tries to reach a leader nobody is handed over to again after that has failed.
+const RESPITE: u32 = 10;
 /// The shortest time between two looks.
 pub(crate) const LEAST_TICK: Duration = Duration::from_millis(10);
 
@@ -54,10 +57,12 @@ async fn expire(proposer: Proposer, proxy: ProxyId, epoch: Epoch, deadline: Dura
 }
 
 /// Brings the group to what it should be, one change after the other.
-pub(crate) async fn change_members(core: Arc<Core>) {
+pub(crate) async fn change_members(core: Arc<Core>, proposer: Proposer) {
     let rules = rules(&core.config);
     let tick = (rules.promote_after / 4).clamp(LEAST_TICK, core.config.election_timeout);
     let mut health = HealthWatch::default();
+    // When leadership could not be handed over.
+    let mut in_vain: Option<Instant> = None;
     let mut applied = core.published.applied();
     loop {
         // A proxy that has just started is taken in at once, but a busy table does not keep this task busy.
@@ -71,9 +76,15 @@ pub(crate) async fn change_members(core: Arc<Core>) {
             continue;
         }
         let now = Instant::now();
-        let view = view(&core, &metrics, &mut health, now);
-        if let Some(change) = next_change(&view, &rules, now) {
-            carry_out(&core, change, view.configurations.last().cloned().unwrap_or_default()).await;
+        let mut view = view(&core, &metrics, &mut health, now).await;
+        if in_vain.is_some_and(|failed| now.saturating_duration_since(failed) < core.attempt() * RESPITE) {
+            view.successors.clear();
+        }
+        match next_change(&view, &rules, now) {
+            Some(Change::HandOver(to)) => in_vain = core.hand_over(Some(to)).await.err().map(|_| Instant::now()),
+            Some(Change::Erase(id)) => erase(&proposer, id, core.config.lease).await,
+            Some(change) => carry_out(&core, change, view.configurations.last().cloned().unwrap_or_default()).await,
+            None => {}
         }
     }
 }
@@ -84,32 +95,42 @@ fn rules(config: &StoreConfig) -> Rules {
     Rules { max_voters: config.max_voters, promote_after: config.promote_after, replace_after }
 }
 
-fn view(core: &Core, metrics: &Metrics, health: &mut HealthWatch, now: Instant) -> View {
+/// What this leader knows. A proxy that was removed has no lease to renew, so it is asked for a sign of life: its own vote may be
+/// needed to take it.
+async fn view(core: &Core, metrics: &Metrics, health: &mut HealthWatch, now: Instant) -> View {
     let table = core.published.table();
+    let leaving = table.proxies().filter(|(id, proxy)| proxy.removed && *id != metrics.id).map(|(id, _)| id).collect::<BTreeSet<_>>();
+    let alive = if leaving.is_empty() { leaving } else { core.signs_of_life(metrics, leaving).await };
     let membership = metrics.membership_config.membership();
     let members: BTreeMap<_, _> = membership.nodes().map(|(id, node)| (*id, node.address.clone())).collect();
-    let up = members.keys().copied().filter(|id| is_healthy(core, metrics, *id, now)).collect();
+    let is_alive = |id: &ProxyId| alive.contains(id) || core.leases.is_alive(*id, now);
+    let up: BTreeSet<_> = members.keys().copied().filter(|id| is_healthy(metrics, *id, is_alive)).collect();
+    let successors = membership.voter_ids().filter(|id| *id != metrics.id && up.contains(id)).collect();
     View {
         leader: metrics.id,
         proxies: table.proxies().map(|(id, proxy)| (id, listed(proxy))).collect(),
         health: health.observe(&members.keys().copied().collect(), &up, now).clone(),
         members,
+        successors,
         configurations: membership.get_joint_config().clone(),
     }
 }
 
 fn listed(proxy: &Proxy) -> Listed {
     let address = Some(proxy.peer_address.clone()).filter(|address| !address.is_empty());
-    Listed { address, zone: proxy.zone.clone() }
+    Listed { address, zone: proxy.zone.clone(), removed: proxy.removed }
 }
 
-fn is_healthy(core: &Core, metrics: &Metrics, id: ProxyId, now: Instant) -> bool {
-    if id == metrics.id {
-        return true;
+fn is_healthy(metrics: &Metrics, id: ProxyId, is_alive: impl Fn(&ProxyId) -> bool) -> bool {
+    id == metrics.id || (lag(metrics, id).is_some_and(|lag| lag <= CAUGHT_UP) && is_alive(&id))
+}
+
+/// Its record leaves the table. Should that fail, a later look finds it again.
+async fn erase(proposer: &Proposer, proxy: ProxyId, deadline: Duration) {
+    match proposer.propose(Command::ForgetProxy { proxy }, deadline).await {
+        Ok(_) => tracing::info!(%proxy, "a removed proxy has left the cluster"),
+        Err(error) => tracing::warn!(%proxy, %error, "a removed proxy is still in the table"),
     }
-    let matched = metrics.replication.as_ref().and_then(|replication| *replication.get(&id)?);
-    let lag = matched.map(|matched| metrics.last_log_index.unwrap_or_default().saturating_sub(matched.index));
-    lag.is_some_and(|lag| lag <= CAUGHT_UP) && core.leases.is_alive(id, now)
 }
 
 /// Carries out a change of these voters.
@@ -125,6 +146,8 @@ async fn carry_out(core: &Core, change: Change, voters: BTreeSet<ProxyId>) {
         Change::Promote(id) => ChangeMembers::AddVoterIds([id].into()),
         Change::Demote(id) => ChangeMembers::RemoveVoters([id].into()),
         Change::Forget(id) => ChangeMembers::RemoveNodes([id].into()),
+        // These are no changes of the group's configuration.
+        Change::Erase(_) | Change::HandOver(_) => return,
     };
     // Out of time is no harm: what is left between two configurations is settled at a later look. Who votes no more is kept
     // as a learner.

@@ -17,10 +17,10 @@ use crate::ids::ProxyId;
 
 /// What a restart finds.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Found {
-    vote: Option<Vote>,
-    log: Vec<LogId>,
-    snapshot: Option<LogId>,
+pub(super) struct Found {
+    pub(super) vote: Option<Vote>,
+    pub(super) log: Vec<LogId>,
+    pub(super) snapshot: Option<LogId>,
 }
 
 struct Member {
@@ -102,7 +102,7 @@ impl Member {
     }
 }
 
-async fn restart(disk: MemoryDisk) -> Found {
+pub(super) async fn restart(disk: MemoryDisk) -> Found {
     let disk = Arc::new(disk);
     let (mut log, mut machine) = open(&disk).await;
     let entries = log.try_get_log_entries(..).await.expect("a readable log");

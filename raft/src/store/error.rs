@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::hand_over::NotHandedOver;
 use crate::command::Rejection;
 use crate::ids::Level;
+use crate::membership::NotRemovable;
 use crate::names::ProxyName;
 
 /// Why a command is not known to be committed.
@@ -58,6 +59,17 @@ pub enum TransferError {
     /// The store has stopped.
     #[error("the store has stopped: {0}")]
     Stopped(String),
+}
+
+/// Why a proxy was not removed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoveError {
+    /// The leader sees that the group cannot do without it.
+    #[error(transparent)]
+    Refused(#[from] NotRemovable),
+    /// The table was not told.
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
 }
 
 /// Why a read could not be confirmed.

@@ -204,7 +204,7 @@ impl Core {
 }
 
 /// How many entries the member lacks; `None` if it was never heard of.
-fn lag(metrics: &Metrics, id: ProxyId) -> Option<u64> {
+pub(crate) fn lag(metrics: &Metrics, id: ProxyId) -> Option<u64> {
     let matched = metrics.replication.as_ref().and_then(|replication| *replication.get(&id)?)?;
     Some(metrics.last_log_index.unwrap_or_default().saturating_sub(matched.index))
 }

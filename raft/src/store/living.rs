@@ -48,9 +48,13 @@ impl Living {
                     match self.showing(async move { core.ask_leader(&request, interval).await }).await {
                         Ok(LeaderAnswer::Renewed) => self.holder.renewed(asked),
                         Ok(LeaderAnswer::EpochOver) => self.holder.over(),
-                        Ok(LeaderAnswer::Proposed { .. } | LeaderAnswer::ReadIndex(_) | LeaderAnswer::HandedOver(_)) | Err(_) => {
-                            self.retry()
-                        }
+                        Ok(
+                            LeaderAnswer::Proposed { .. }
+                            | LeaderAnswer::ReadIndex(_)
+                            | LeaderAnswer::HandedOver(_)
+                            | LeaderAnswer::Removable(_),
+                        )
+                        | Err(_) => self.retry(),
                     }
                 }
             }

@@ -9,6 +9,7 @@ use super::hand_over::NotHandedOver;
 use super::types::{LogId, TypeConfig};
 use crate::command::{Answers, Proposal};
 use crate::ids::{Epoch, Level, ProxyId};
+use crate::membership::NotRemovable;
 
 /// A request to another member.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,9 +45,9 @@ impl Request {
     /// The number of `Relayed`.
     pub(crate) const RELAYED: u32 = 4;
     /// How many kinds this version knows; the golden bytes hold it to the declaration.
-    pub(crate) const KINDS: u32 = 6;
+    pub(crate) const KINDS: u32 = 8;
     /// How many kinds of [`LeaderRequest`].
-    pub(crate) const LEADER_KINDS: u32 = 3;
+    pub(crate) const LEADER_KINDS: u32 = 5;
 }
 
 /// A request that only the leader can answer.
@@ -65,6 +66,8 @@ pub(crate) enum LeaderRequest {
         /// Who is to lead; whoever is best prepared if that is left open.
         to: Option<ProxyId>,
     },
+    /// 4: may this proxy be removed?
+    Remove(ProxyId),
 }
 
 /// The answer to a request.
@@ -104,6 +107,8 @@ pub(crate) enum LeaderAnswer {
     EpochOver,
     /// 4: who leads now, or why leadership was not handed over.
     HandedOver(Result<ProxyId, NotHandedOver>),
+    /// 5: whether the proxy may be removed.
+    Removable(Result<(), NotRemovable>),
 }
 
 /// Why a request was not carried out. It may be later.

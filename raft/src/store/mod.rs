@@ -44,6 +44,7 @@ mod reader;
 mod records;
 #[cfg(test)]
 mod refusals;
+mod removal;
 mod routing_store;
 mod runtime;
 pub mod saved;
@@ -51,12 +52,14 @@ mod serve;
 mod state;
 mod status;
 mod supervisor;
+#[cfg(test)]
+mod synced;
 mod timing;
 mod types;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
-pub use error::{Garbled, ProposeError, ReadError, TransferError};
+pub use error::{Garbled, ProposeError, ReadError, RemoveError, TransferError};
 pub use hand_over::NotHandedOver;
 pub use health::{DiskState, Outage};
 pub use routing_store::RoutingStore;

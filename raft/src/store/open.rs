@@ -72,7 +72,7 @@ fn run(core: Arc<Core>, tasks: TaskTracker, stop: CancellationToken) -> Inner {
     inner.spawn(1, queue.run(Arc::clone(core)));
     inner.spawn(2, questions.run(Arc::clone(core)));
     inner.spawn(3, expire_leases(Arc::clone(core), inner.proposer.clone()));
-    inner.spawn(4, change_members(Arc::clone(core)));
+    inner.spawn(4, change_members(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(7, mind_the_majority(Arc::clone(core)));
     inner.spawn(8, raise_level(Arc::clone(core), inner.proposer.clone()));
     inner.spawn(9, part_candidates(Arc::clone(core)));

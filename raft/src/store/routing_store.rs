@@ -129,6 +129,12 @@ impl RoutingStore {
         self.inner.core.published.table()
     }
 
+    /// Looks into the newest version of the table on this member, for as long as `look` takes: cheaper than [`table`](Self::table) where
+    /// several threads look something up all the time.
+    pub fn with_table<R>(&self, look: impl FnOnce(&Table) -> R) -> R {
+        self.inner.core.published.with(look)
+    }
+
     /// Changes whenever the table has: the index of the last entry applied.
     pub fn applied(&self) -> watch::Receiver<u64> {
         self.inner.core.published.applied()
@@ -269,8 +275,13 @@ impl RoutingStore {
         }
     }
 
+    /// The parts that its tasks share.
+    pub(crate) fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
     /// Resolves when the store cannot go on, by itself or because it was shut down.
-    async fn stopped(&self) -> String {
+    pub(crate) async fn stopped(&self) -> String {
         tokio::select! {
             biased;
             reason = self.inner.core.failure.wait() => reason,

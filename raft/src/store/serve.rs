@@ -113,6 +113,7 @@ impl Core {
                 None => Err(Refusal::NotLeader),
             },
             LeaderRequest::HandOver { from, to } => self.hand_over_from(from, to).await,
+            LeaderRequest::Remove(proxy) => self.may_remove(proxy).await.map(LeaderAnswer::Removable),
         }
     }
 }
@@ -126,6 +127,10 @@ fn spoken_by(from: ProxyId, vote: &Vote) -> Result<(), Garbled> {
 fn states(origin: ProxyId, request: &LeaderRequest) -> Result<(), Garbled> {
     match request {
         LeaderRequest::Propose(proposal) if proposal.proposer != origin => Err(Garbled),
-        LeaderRequest::Propose(_) | LeaderRequest::ReadIndex | LeaderRequest::Renew(_) | LeaderRequest::HandOver { .. } => Ok(()),
+        LeaderRequest::Propose(_)
+        | LeaderRequest::ReadIndex
+        | LeaderRequest::Renew(_)
+        | LeaderRequest::HandOver { .. }
+        | LeaderRequest::Remove(_) => Ok(()),
     }
 }

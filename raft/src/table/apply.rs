@@ -51,6 +51,8 @@ impl Table {
             Command::Enroll(enrollment) => self.enroll(enrollment, at),
             Command::SetStrategy(strategy) => self.set_strategy(*strategy),
             Command::RaiseLevel { level } => self.raise_level(*level),
+            Command::RemoveProxy { proxy } => self.remove_proxy(*proxy, at),
+            Command::ForgetProxy { proxy } => self.forget_proxy(*proxy),
         }
     }
 }

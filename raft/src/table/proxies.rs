@@ -42,6 +42,7 @@ impl Table {
                 joined_at: at,
                 changed_at: at,
                 level: Level(0),
+                removed: false,
             },
         );
         id
@@ -50,6 +51,9 @@ impl Table {
     pub(super) fn start_proxy(&mut self, start: &ProxyStart, at: Timestamp) -> Answer {
         let cluster = self.level();
         let proxy = self.proxies.get_mut(&start.proxy).ok_or(Rejection::ProxyUnknown(start.proxy))?;
+        if proxy.removed {
+            return Err(Rejection::ProxyRemoved(start.proxy));
+        }
         if start.level < cluster {
             return Err(Rejection::LevelTooLow { known: start.level, cluster });
         }
@@ -71,6 +75,31 @@ impl Table {
             proxy.epoch = None;
             proxy.changed_at = at;
         }
+        Ok(Accepted::Done)
+    }
+
+    /// Marks a proxy as removed, which ends its epoch and with it its routes. Its record stays until it is a member no more: a voter whose
+    /// identity is refused could not acknowledge the change that takes its vote.
+    pub(super) fn remove_proxy(&mut self, id: ProxyId, at: Timestamp) -> Answer {
+        let stays = |(other, proxy): (&ProxyId, &Proxy)| *other != id && !proxy.removed;
+        let is_last = !self.proxies.iter().any(stays);
+        let proxy = self.proxies.get_mut(&id).ok_or(Rejection::ProxyUnknown(id))?;
+        if is_last {
+            return Err(Rejection::LastProxy);
+        }
+        if !proxy.removed {
+            (proxy.removed, proxy.epoch, proxy.changed_at) = (true, None, at);
+        }
+        Ok(Accepted::Done)
+    }
+
+    /// Forgets a proxy that was removed: from now on [`Table::has_removed`] says so of its id.
+    pub(super) fn forget_proxy(&mut self, id: ProxyId) -> Answer {
+        if self.proxies.get(&id).is_some_and(|proxy| !proxy.removed) {
+            return Err(Rejection::NotRemoved(id));
+        }
+        self.proxies.remove(&id);
+        self.proposers.remove(&id);
         Ok(Accepted::Done)
     }
 

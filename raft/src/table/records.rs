@@ -88,6 +88,8 @@ pub struct Proxy {
     pub changed_at: Timestamp,
     /// The highest feature level that it knew when it started last; 0 until its first start.
     pub level: Level,
+    /// It was removed, and its record goes as soon as it is no member any more.
+    pub removed: bool,
 }
 
 impl Proxy {

@@ -6,9 +6,11 @@
 mod health;
 mod parts;
 mod problems;
+mod removal;
 mod server;
 mod snapshot;
 mod tokens;
+mod transfer;
 mod views;
 
 pub(super) use parts::AdminParts;

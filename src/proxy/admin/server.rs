@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::LeaseState;
 
 use super::parts::AdminParts;
-use super::{health, snapshot, tokens, views};
+use super::{health, removal, snapshot, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
 use crate::net::{Listener, Stream};
@@ -127,7 +127,9 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
             (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,
             (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id).await,
-            (_, Path::Tokens | Path::Revoke(_) | Path::Snapshot(_), Audience::Anybody) => not_found(),
+            (&Method::POST, Path::Transfer, Audience::Operator) => transfer::transfer(parts, &request.body).await,
+            (&Method::POST, Path::Removal, Audience::Operator) => removal::remove(parts, &request.body).await,
+            (_, Path::Tokens | Path::Revoke(_) | Path::Snapshot(_) | Path::Transfer | Path::Removal, Audience::Anybody) => not_found(),
             (_, _, _) => Response::text(StatusCode::METHOD_NOT_ALLOWED, "not that way"),
         }
     }

@@ -26,17 +26,22 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let is_up = |id: &ProxyId| proxies.iter().any(|row| row.id == *id && matches!(row.state, ProxyState::Healthy | ProxyState::Draining));
     let (voters, voters_up) = (store.voters.len() as u64, store.voters.iter().filter(|id| is_up(id)).count() as u64);
     let leader = store.leader.and_then(|id| table.proxy(id)).map(|proxy| proxy.name.clone());
-    let problems = problems::problems(&proxies, leader.is_some(), (voters, voters_up));
+    // What a proxy that is to leave lacks is no problem; that it has not left yet is.
+    let is_removed = |row: &&ProxyRow| table.proxy(row.id).is_some_and(|proxy| proxy.removed);
+    let (removed, staying): (Vec<_>, Vec<_>) = proxies.iter().partition(is_removed);
+    let mut problems = problems::problems(staying, leader.is_some(), (voters, voters_up));
+    problems.extend(removed.into_iter().map(problems::removed));
     StatusView {
         schema: Schema,
         cluster: table.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),
-        healthy: problems.is_empty(),
+        healthy: problems::is_healthy(&problems),
         leader,
         term: store.term,
         committed_index: store.committed_index,
         voters,
         voters_up,
         tolerates: voters_up.saturating_sub(voters / 2 + 1),
+        feature_level: table.level().0,
         agents: counts.agents_online,
         routes: counts.routes,
         strategy: table.cluster().map(|cluster| cluster.strategy).unwrap_or_default().into(),
@@ -60,6 +65,7 @@ fn row(parts: &AdminParts, store: &StoreStatus, (id, proxy): (ProxyId, &Proxy), 
         agents,
         streams: report.map(|report| report.streams),
         version: proxy.version.clone(),
+        feature_level: Some(proxy.level.0).filter(|level| *level > 0),
     }
 }
 
@@ -129,7 +135,7 @@ pub(super) fn routes(store: &RoutingStore) -> RoutesView {
 
 /// `raft status`.
 pub(super) fn raft(store: &RoutingStore) -> RaftView {
-    let status = store.status();
+    let (status, table, known) = (store.status(), store.table(), store.known_level());
     RaftView {
         schema: Schema,
         id: status.id,
@@ -147,5 +153,8 @@ pub(super) fn raft(store: &RoutingStore) -> RaftView {
         snapshot_index: (status.snapshot_index > 0).then_some(status.snapshot_index),
         voters: status.voters,
         learners: status.learners,
+        feature_level: table.level().0,
+        known_feature_level: known.0,
+        held_back_by: table.holding_back(known).map(|(_, proxy)| proxy.name.clone()).collect(),
     }
 }

@@ -1,8 +1,9 @@
 //! Makes a connection to a peer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use warren_raft::ProxyId;
 
 use super::PeerConnection;
@@ -26,6 +27,8 @@ pub(super) struct Dialer {
     pub(super) credentials: CredentialsHandle,
     /// Where made connections go to be served.
     pub(super) made: mpsc::Sender<PeerConnection>,
+    /// Rings when the peer refuses this proxy as one that was removed.
+    pub(super) refused_as_removed: Arc<Notify>,
 }
 
 /// Why a peer was not reached.
@@ -58,7 +61,12 @@ impl Dialer {
         for address in found {
             match Budget::new(TRY).run(self.try_one(link, kind, address)).await.map_err(DialError::from).flatten() {
                 Ok(connection) => return self.hand_in(link, kind, connection).await,
-                Err(error) => last = error,
+                Err(error) => {
+                    if matches!(error, DialError::Refused(Refused::Revoked)) {
+                        self.refused_as_removed.notify_one();
+                    }
+                    last = error;
+                }
             }
         }
         Err(last)

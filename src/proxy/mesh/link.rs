@@ -10,6 +10,7 @@ use warren_raft::ProxyId;
 use super::slot::{NoConnection, Slot, dials};
 use crate::net::Budget;
 use crate::wire::LinkKind;
+use crate::wire::close::Close;
 
 /// A peer: where it is and the connections to it.
 #[derive(Debug)]
@@ -48,6 +49,13 @@ impl Link {
     /// A live connection of the kind, waited for while a try is under way.
     pub(super) async fn get(&self, kind: LinkKind, budget: Budget) -> Result<Connection, NoConnection> {
         self.slot(kind).get(budget).await
+    }
+
+    /// Closes what is live: the peer belongs to the cluster no more.
+    pub(super) fn cut(&self) {
+        for connection in [&self.control, &self.bulk].into_iter().filter_map(Slot::live) {
+            Close::REFUSED.close(&connection);
+        }
     }
 
     /// Takes in a connection that either side has dialled.

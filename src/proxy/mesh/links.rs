@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ struct Shared {
     links: Mutex<BTreeMap<ProxyId, Arc<Link>>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
+    /// Rings when a peer has refused this proxy as one that was removed.
+    refused_as_removed: Arc<Notify>,
 }
 
 /// What peers said when they were asked who has a tunnel.
@@ -78,9 +80,10 @@ impl Links {
         credentials: CredentialsHandle,
         made: mpsc::Sender<PeerConnection>,
     ) -> Self {
-        let dialer = Arc::new(Dialer { me, env, endpoint, credentials, made });
+        let refused_as_removed = Arc::new(Notify::new());
+        let dialer = Arc::new(Dialer { me, env, endpoint, credentials, made, refused_as_removed: refused_as_removed.clone() });
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
-        Self { shared: Arc::new(Shared { me, dialer, links: Mutex::default(), tasks, cancel }) }
+        Self { shared: Arc::new(Shared { me, dialer, links: Mutex::default(), tasks, cancel, refused_as_removed }) }
     }
 
     /// Makes the links agree with the table: one for each other proxy that has said where it is.
@@ -94,6 +97,7 @@ impl Links {
             let stays = table.cluster().is_none() || table.proxy(*id).is_some();
             if !stays {
                 link.cancel.cancel();
+                link.cut();
             }
             stays
         });
@@ -122,6 +126,11 @@ impl Links {
         let known = self.lock().get(&made.peer).cloned();
         let link = known.unwrap_or_else(|| self.link(made.peer, &made.connection.remote_address().to_string()));
         link.put(made.kind, &made.connection, made.peer);
+    }
+
+    /// Resolves when a peer refuses this proxy as one that was removed, or has done so since the last call.
+    pub(crate) async fn refused_as_removed(&self) {
+        self.shared.refused_as_removed.notified().await;
     }
 
     /// Opens a stream for a dial to `peer`.

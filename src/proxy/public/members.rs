@@ -13,11 +13,11 @@ pub(crate) enum Audience {
     Public,
 }
 
-/// Every proxy that has started once, by id.
+/// Every proxy that has started once and is to stay, by id.
 pub(crate) fn members(table: &Table, audience: Audience) -> Vec<Member> {
     table
         .proxies()
-        .filter(|(_, proxy)| !proxy.peer_address.is_empty())
+        .filter(|(_, proxy)| !proxy.peer_address.is_empty() && !proxy.removed)
         .map(|(id, proxy)| Member {
             id,
             name: proxy.name.to_string(),

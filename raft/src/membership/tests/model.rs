@@ -44,7 +44,7 @@ impl Model {
             rules,
             now: Instant::now(),
             leader: Some(first),
-            proxies: BTreeMap::from([(first, Listed { address: Some("first".to_owned()), zone: String::new() })]),
+            proxies: BTreeMap::from([(first, Listed { address: Some("first".to_owned()), ..Listed::default() })]),
             members: BTreeMap::from([(first, "first".to_owned())]),
             configurations: vec![Ids::from([first])],
             alive: Ids::from([first]),
@@ -97,6 +97,16 @@ impl Model {
         self.alive.iter().copied().filter(|id| self.members.contains_key(id)).collect()
     }
 
+    /// Whether the proxy is in the table and is to stay.
+    pub(super) fn is_listed(&self, id: ProxyId) -> bool {
+        self.proxies.get(&id).is_some_and(|listed| !listed.removed)
+    }
+
+    fn successors(&self, leader: ProxyId) -> Ids {
+        let voters = self.configurations.last().into_iter().flatten().copied();
+        voters.filter(|id| *id != leader && self.alive.contains(id)).collect()
+    }
+
     /// The next change, as this leader sees it.
     pub(super) fn proposed(&self, leader: ProxyId) -> Option<Change> {
         let mut watch = self.watch.clone();
@@ -106,6 +116,7 @@ impl Model {
             proxies: self.proxies.clone(),
             members: self.members.clone(),
             configurations: self.configurations.clone(),
+            successors: self.successors(leader),
             health,
         };
         next_change(&view, &self.rules, self.now)
@@ -134,11 +145,24 @@ impl Model {
                 self.commit();
             }
             Change::Forget(id) => {
-                assert!(!before.contains(id) && self.members.remove(id).is_some() && !self.proxies.contains_key(id));
+                assert!(!before.contains(id) && self.members.remove(id).is_some() && !self.is_listed(*id));
                 self.commit();
                 if self.leader == Some(*id) {
                     self.depose();
                 }
+            }
+            Change::Erase(id) => {
+                assert!(!self.members.contains_key(id) && self.proxies.remove(id).is_some_and(|listed| listed.removed));
+                self.commit();
+            }
+            Change::HandOver(id) => {
+                assert!(self.leader.is_some_and(|leader| !self.is_listed(leader)) && self.is_listed(*id), "{change:?}: {self:#?}");
+                assert!(self.successors(ProxyId(0)).contains(id), "{change:?}: {self:#?}");
+                // It is brought up to date before it is elected.
+                self.holders.insert(*id);
+                self.leader = Some(*id);
+                self.watch.reset();
+                self.commit();
             }
             Change::Settle(voters) => {
                 assert!(self.configurations.len() > 1 && *voters == before);
@@ -162,8 +186,8 @@ impl Model {
         assert!(after.iter().all(|id| self.members.contains_key(id)), "{change:?} of a stranger: {self:#?}");
         let (came, gone): (Vec<_>, Vec<_>) = (after.difference(before).collect(), before.difference(after).collect());
         assert!(came.len() <= 1 && gone.len() <= 1 && came.len() + gone.len() > 0, "{change:?} is no single change");
-        assert!(came.iter().all(|id| self.alive.contains(id) && self.proxies.contains_key(id)), "{change:?}: {self:#?}");
-        let is_forced = before.len() > self.rules.max_voters || gone.iter().any(|id| !self.proxies.contains_key(id));
+        assert!(came.iter().all(|id| self.alive.contains(id) && self.is_listed(**id)), "{change:?}: {self:#?}");
+        let is_forced = before.len() > self.rules.max_voters || gone.iter().any(|id| !self.is_listed(**id));
         let tolerated = |voters| tolerates(voters, &self.alive);
         assert!(is_forced || tolerated(after) >= tolerated(before), "{change:?} makes the group weaker: {self:#?}");
         assert!(after.len() <= before.len().max(self.rules.max_voters), "{change:?} is one too many");

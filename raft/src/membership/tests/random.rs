@@ -24,6 +24,7 @@ enum Event {
     Fail { proxy: usize },
     Recover { proxy: usize },
     Remove { proxy: usize },
+    Mark { proxy: usize },
     MaxVoters(usize),
     Depose,
     CatchUp,
@@ -42,6 +43,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => proxy().prop_map(|proxy| Event::Fail { proxy }),
         3 => proxy().prop_map(|proxy| Event::Recover { proxy }),
         1 => proxy().prop_map(|proxy| Event::Remove { proxy }),
+        2 => proxy().prop_map(|proxy| Event::Mark { proxy }),
         1 => (1..8_usize).prop_map(Event::MaxVoters),
         1 => Just(Event::Depose),
         2 => Just(Event::CatchUp),
@@ -62,7 +64,7 @@ fn happen(model: &mut Model, event: &Event, enrolled: &mut u64) {
     match *event {
         Event::Enroll { zone } if *enrolled < PROXIES => {
             *enrolled += 1;
-            model.proxies.insert(ProxyId(*enrolled), Listed { address: None, zone: ZONES[zone].to_owned() });
+            model.proxies.insert(ProxyId(*enrolled), Listed { zone: ZONES[zone].to_owned(), ..Listed::default() });
         }
         Event::Enroll { .. } => {}
         Event::Start { proxy } => {
@@ -89,6 +91,7 @@ fn happen(model: &mut Model, event: &Event, enrolled: &mut u64) {
         }
         Event::Recover { proxy } => recover(model, proxy),
         Event::Remove { proxy } => drop(pick(model.proxies.keys(), proxy).map(|id| model.proxies.remove(&id))),
+        Event::Mark { proxy } => mark(model, proxy),
         Event::MaxVoters(most) => model.rules.max_voters = most,
         Event::Depose => model.depose(),
         Event::CatchUp => model.catch_up(),
@@ -97,6 +100,14 @@ fn happen(model: &mut Model, event: &Event, enrolled: &mut u64) {
         Event::Rest => rest(model),
     }
     model.pass(Duration::ZERO);
+}
+
+/// A proxy is to leave; the last that stays is not.
+fn mark(model: &mut Model, proxy: usize) {
+    let staying: Vec<_> = model.proxies.keys().copied().filter(|id| model.is_listed(*id)).collect();
+    if let Some(id) = pick(staying.iter(), proxy).filter(|_| staying.len() > 1) {
+        model.proxies.entry(id).or_default().removed = true;
+    }
 }
 
 fn recover(model: &mut Model, proxy: usize) {
@@ -115,11 +126,14 @@ fn rest(model: &mut Model) {
     let mut seen = BTreeSet::new();
     loop {
         model.pass(LONG);
-        assert!(seen.insert((model.members.clone(), model.configurations.clone())), "it oscillates: {model:#?}");
+        assert!(
+            seen.insert((model.members.clone(), model.configurations.clone(), model.proxies.len(), model.leader)),
+            "it oscillates: {model:#?}"
+        );
         if model.step(Luck::Whole).is_none() {
             break;
         }
-        assert!(seen.len() <= 1 + 4 * count, "{} changes: {model:#?}", seen.len());
+        assert!(seen.len() <= 1 + 5 * count, "{} changes: {model:#?}", seen.len());
     }
     if let Some(leader) = model.leader.filter(|_| model.has_majority()) {
         rules_hold(model, leader);
@@ -129,10 +143,12 @@ fn rest(model: &mut Model) {
 fn rules_hold(model: &Model, leader: ProxyId) {
     assert_eq!(model.configurations.len(), 1, "{model:#?}");
     let voters = &model.configurations[0];
-    for (id, listed) in &model.proxies {
+    let marked: Vec<_> = model.proxies.iter().filter(|(_, listed)| listed.removed).map(|(id, _)| id).collect();
+    assert!(marked.iter().all(|id| model.members.contains_key(id)), "a record that could go: {model:#?}");
+    for (id, listed) in model.proxies.iter().filter(|(_, listed)| !listed.removed) {
         assert_eq!(model.members.get(id), listed.address.as_ref(), "{model:#?}");
     }
-    let listed = |id: &&ProxyId| model.proxies.contains_key(id);
+    let listed = |id: &&ProxyId| model.is_listed(**id);
     // Only the last voter of all is not forgotten.
     assert!(model.members.keys().all(|id| listed(&id) || voters.len() == 1 && voters.contains(id)), "{model:#?}");
     let learners: Vec<_> = model.alive.iter().filter(|id| model.members.contains_key(id) && !voters.contains(id)).filter(listed).collect();

@@ -21,9 +21,10 @@ fn group(members: u64, voters: u64) -> Group {
     let ids = || (1..=members).map(ProxyId);
     let view = View {
         leader: ProxyId(1),
-        proxies: ids().map(|id| (id, Listed { address: Some(address(id.0)), zone: String::new() })).collect(),
+        proxies: ids().map(|id| (id, Listed { address: Some(address(id.0)), ..Listed::default() })).collect(),
         members: ids().map(|id| (id, address(id.0))).collect(),
         configurations: vec![(1..=voters).map(ProxyId).collect()],
+        successors: BTreeSet::new(),
         health: ids().map(|id| (id, Health::Up { since: start })).collect(),
     };
     Group(view, start + SECOND * 100)
@@ -56,6 +57,24 @@ impl Group {
         self
     }
 
+    /// To leave, but still in the table.
+    fn leaving(mut self, id: u64) -> Self {
+        self.0.proxies.entry(ProxyId(id)).or_default().removed = true;
+        self
+    }
+
+    /// A member no more.
+    fn no_member(mut self, id: u64) -> Self {
+        self.0.members.remove(&ProxyId(id));
+        self
+    }
+
+    /// Leadership can be handed over to these.
+    fn successors(mut self, ids: &[u64]) -> Self {
+        self.0.successors = set(ids);
+        self
+    }
+
     /// One letter for each proxy's zone.
     fn zones(mut self, zones: &str) -> Self {
         for (listed, zone) in self.0.proxies.values_mut().zip(zones.chars()) {
@@ -70,7 +89,7 @@ impl Group {
     }
 
     fn listed(mut self, id: u64, address: Option<&str>) -> Self {
-        self.0.proxies.insert(ProxyId(id), Listed { address: address.map(str::to_owned), zone: String::new() });
+        self.0.proxies.insert(ProxyId(id), Listed { address: address.map(str::to_owned), ..Listed::default() });
         self
     }
 
@@ -209,6 +228,45 @@ fn a_removed_proxy_is_forgotten() {
         ("and then the leader", without(group(2, 2).removed(1)), forget(1)),
     ];
     check(&FIVE, last);
+}
+
+/// In this order: it votes no more, it is a member no more, its record goes.
+#[test]
+fn a_proxy_that_is_to_leave_goes_step_by_step() {
+    let hand_over = |id: u64| Some(Change::HandOver(ProxyId(id)));
+    let erase = |id: u64| Some(Change::Erase(ProxyId(id)));
+    check(
+        &FIVE,
+        [
+            ("first it stops to vote", group(3, 3).leaving(3), demote(3)),
+            ("down or not", group(3, 3).leaving(3).down(3, 0), demote(3)),
+            ("of two it acknowledges that itself", group(2, 2).leaving(2), demote(2)),
+            ("of two it cannot when it is down", group(2, 2).leaving(2).down(2, 0), None),
+            ("one that is fit takes its seat", group(4, 3).leaving(3), replace(3, 4)),
+            ("not one that is to leave too", group(4, 3).leaving(3).leaving(4), demote(3)),
+            ("then it is forgotten", group(4, 3).leaving(4), forget(4)),
+            ("and then its record goes", group(4, 3).leaving(4).no_member(4), erase(4)),
+            ("no sooner, though it never started", group(3, 3).listed(4, None).leaving(4), erase(4)),
+            ("it is not taken in again", group(3, 3).listed(4, Some("d:1")).leaving(4), erase(4)),
+            ("no vote for it", group(2, 1).leaving(2), forget(2)),
+        ],
+    );
+    check(
+        &FIVE,
+        [
+            ("the leader hands over first", group(3, 3).leaving(1).successors(&[2, 3]), hand_over(2)),
+            ("to one that stays", group(3, 3).leaving(1).leaving(2).successors(&[2, 3]), hand_over(3)),
+            ("before another one goes", group(3, 3).leaving(1).leaving(3).successors(&[2, 3]), hand_over(2)),
+            ("or goes without", group(3, 3).leaving(1), demote(1)),
+            ("nobody is left to hand over to", group(2, 1).leaving(1).successors(&[]), replace(1, 2)),
+            ("a leader that stays keeps leading", group(3, 3).successors(&[2, 3]), None),
+            ("not while a change is half done", group(3, 3).joint(&[1, 2]).leaving(1).successors(&[2]), settle_with(&[1, 2])),
+        ],
+    );
+}
+
+fn settle_with(ids: &[u64]) -> Option<Change> {
+    Some(Change::Settle(set(ids)))
 }
 
 #[test]

@@ -28,6 +28,11 @@ impl Published {
         self.table.load_full()
     }
 
+    /// Looks into the newest table. Unlike [`table`](Self::table) it does not touch a counter that all threads share.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Table) -> R) -> R {
+        look(&self.table.load())
+    }
+
     /// The index of the last entry applied.
     pub(crate) fn applied(&self) -> watch::Receiver<u64> {
         self.applied.subscribe()

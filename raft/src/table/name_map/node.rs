@@ -52,26 +52,28 @@ fn way(hash: u64, depth: u32) -> usize {
     (below(hash, depth) >> (u64::BITS - BITS)) as usize
 }
 
-/// Where an entry is in a leaf below `depth` branches, or where it belongs.
-fn place<V>(entries: &[Entry<V>], depth: u32, hash: u64, name: &AgentName) -> Result<usize, usize> {
-    let compare = |entry: &Entry<V>| entry.hash.cmp(&hash).then_with(|| entry.name.cmp(name));
-    if entries.len() > LEAF {
-        return entries.binary_search_by(compare);
-    }
-    // Hashes are spread evenly over the leaf: this is the place, or next to it.
+/// Where an entry is in a leaf below `depth` branches. Touches few of the others.
+fn find<V>(entries: &[Entry<V>], depth: u32, hash: u64, name: &AgentName) -> Option<usize> {
+    // Hashes are spread evenly over the leaf: this is the place, or near it.
     let guess = (u128::from(below(hash, depth)) * entries.len() as u128) >> u64::BITS;
-    let mut at = guess as usize;
-    while at > 0 && compare(&entries[at - 1]) != Ordering::Less {
-        at -= 1;
+    let (before, behind) = entries.split_at_checked(guess as usize)?;
+    let distance = match behind.first()?.hash.cmp(&hash) {
+        Ordering::Equal => 0,
+        Ordering::Less => behind.iter().position(|entry| entry.hash >= hash)? as isize,
+        Ordering::Greater => -1 - before.iter().rev().position(|entry| entry.hash <= hash)? as isize,
+    };
+    let at = (guess as usize).checked_add_signed(distance)?;
+    let entry = &entries[at];
+    if entry.hash != hash {
+        return None;
     }
-    while let Some(entry) = entries.get(at) {
-        match compare(entry) {
-            Ordering::Less => at += 1,
-            Ordering::Equal => return Ok(at),
-            Ordering::Greater => break,
-        }
-    }
-    Err(at)
+    // Another name of the same hash, hardly ever.
+    if entry.name == *name { Some(at) } else { search(entries, hash, name).ok() }
+}
+
+/// Where an entry is in a leaf, or where it belongs.
+fn search<V>(entries: &[Entry<V>], hash: u64, name: &AgentName) -> Result<usize, usize> {
+    entries.binary_search_by(|entry| entry.hash.cmp(&hash).then_with(|| entry.name.cmp(name)))
 }
 
 impl<V> Node<V> {
@@ -80,7 +82,7 @@ impl<V> Node<V> {
         loop {
             match node {
                 Self::Branch(ways) => node = &ways[way(hash, depth)],
-                Self::Leaf(entries) => return place(entries, depth, hash, name).ok().map(|at| &entries[at].value),
+                Self::Leaf(entries) => return find(entries, depth, hash, name).map(|at| &entries[at].value),
             }
             depth += 1;
         }
@@ -98,7 +100,7 @@ impl<V: Clone> Node<V> {
             match node {
                 Self::Branch(ways) => node = &mut Arc::make_mut(ways)[way(hash, depth)],
                 Self::Leaf(entries) => {
-                    let at = place(entries, depth, hash, name).ok()?;
+                    let at = find(entries, depth, hash, name)?;
                     return Some(&mut Arc::make_mut(entries)[at].value);
                 }
             }
@@ -112,7 +114,7 @@ impl<V: Clone> Node<V> {
             match node {
                 Self::Branch(ways) => node = &mut Arc::make_mut(ways)[way(entry.hash, depth)],
                 Self::Leaf(entries) => {
-                    return match place(entries, depth, entry.hash, &entry.name) {
+                    return match search(entries, entry.hash, &entry.name) {
                         Ok(at) => Some(std::mem::replace(&mut Arc::make_mut(entries)[at].value, entry.value)),
                         Err(at) => {
                             let (before, behind) = entries.split_at(at);

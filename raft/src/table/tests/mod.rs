@@ -4,6 +4,7 @@ mod commands;
 mod enrolling;
 mod golden;
 mod levels;
+mod removing;
 mod repetition;
 mod routes_model;
 mod succession;

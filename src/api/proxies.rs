@@ -1,0 +1,44 @@
+//! `warren proxies`.
+
+use serde::{Deserialize, Serialize};
+use warren_raft::{ProxyId, ProxyName};
+
+use super::{ProxyRow, Schema};
+
+/// `proxies ls`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProxiesView {
+    /// 1.
+    pub schema: Schema,
+    /// Every proxy, by id.
+    pub proxies: Vec<ProxyRow>,
+}
+
+/// `proxies show NAME`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProxyView {
+    /// 1.
+    pub schema: Schema,
+    /// The proxy.
+    pub proxy: ProxyRow,
+}
+
+/// Which proxy is to leave the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalRequest {
+    /// Its name.
+    pub name: ProxyName,
+}
+
+/// A proxy that was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalView {
+    /// 1.
+    pub schema: Schema,
+    /// Its id, which no proxy gets again.
+    pub id: ProxyId,
+    /// Its name.
+    pub name: ProxyName,
+    /// Whether it has left the cluster, so that its name is free; otherwise it does so as soon as a majority of the voters can.
+    pub gone: bool,
+}

@@ -1,0 +1,135 @@
+//! `warren proxies`.
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+use warren_raft::ProxyName;
+
+use super::context::Context;
+use super::output::{Show, Width, lines};
+use super::status::proxies;
+use super::table::count;
+use super::{CliError, Exit, UsageError};
+use crate::api::{Path, ProxiesView, ProxyRow, ProxyView, RemovalRequest, RemovalView, Schema, StatusView};
+use crate::http::{ClientError, StatusCode};
+use crate::telemetry::Colour;
+
+/// List proxies, and take one out of the cluster
+#[derive(Debug, Args)]
+pub(super) struct ProxiesArgs {
+    #[command(subcommand)]
+    verb: ProxiesVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum ProxiesVerb {
+    /// List the proxies of the cluster, up or not
+    Ls,
+    /// Show one proxy
+    Show {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: ProxyName,
+    },
+    Rm(RmArgs),
+}
+
+/// Take a proxy out of the cluster for good, whether it runs or not
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Run it on any proxy's machine. The proxy gets no agents any more, its vote goes to another one or is given up, and its identity is refused from then on; if it runs, it ends. Its name is free again. Without `--yes` it says what it would do and changes nothing."
+)]
+struct RmArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    name: ProxyName,
+    /// Do it
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
+    yes: bool,
+}
+
+impl ProxiesArgs {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.verb {
+            ProxiesVerb::Ls => {
+                let status: StatusView = context.admin()?.get_json(Path::Status).await?;
+                context.output().show(&ProxiesView { schema: Schema, proxies: status.proxies })?;
+            }
+            ProxiesVerb::Show { name } => {
+                let proxy = find(context, &name).await?;
+                context.output().show(&ProxyView { schema: Schema, proxy })?;
+            }
+            ProxiesVerb::Rm(args) => return args.run(context).await,
+        }
+        Ok(Exit::Success)
+    }
+}
+
+impl RmArgs {
+    async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if !self.yes {
+            return Err(unconfirmed(&find(context, &self.name).await?).into());
+        }
+        let removed: RemovalView = context.admin()?.post_json(Path::Removal, &RemovalRequest { name: self.name }).await?;
+        context.output().show(&removed).map(|()| Exit::Success)
+    }
+}
+
+async fn find(context: &Context, name: &ProxyName) -> Result<ProxyRow, CliError> {
+    let status: StatusView = context.admin()?.get_json(Path::Status).await?;
+    let row = status.proxies.into_iter().find(|row| row.name == *name);
+    row.ok_or_else(|| {
+        let hint = Some("`warren proxies ls` lists them".to_owned());
+        ClientError::Declined { status: StatusCode::NOT_FOUND, message: format!("there is no proxy `{name}`"), hint }.into()
+    })
+}
+
+/// What would happen.
+fn unconfirmed(row: &ProxyRow) -> UsageError {
+    let role = if row.leader { "the leader".to_owned() } else { format!("a {}", row.role) };
+    UsageError {
+        message: format!(
+            "nothing was changed: this would take proxy `{}` (id {}, {role}, {}) out of the cluster for good, with the tunnels of {}",
+            row.name,
+            row.id,
+            row.state,
+            count(row.agents, "agent"),
+        ),
+        hint: format!("`warren proxies rm {} --yes` does it", row.name),
+    }
+}
+
+impl Show for ProxiesView {
+    fn to_text(&self, width: Width, colour: Colour) -> String {
+        proxies(&self.proxies, width, colour)
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        lines(&self.proxies)
+    }
+}
+
+impl Show for ProxyView {
+    fn to_text(&self, _width: Width, colour: Colour) -> String {
+        proxies(std::slice::from_ref(&self.proxy), Width::Wide, colour)
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl Show for RemovalView {
+    fn to_text(&self, _width: Width, _colour: Colour) -> String {
+        let Self { id, name, .. } = self;
+        if self.gone {
+            return format!("proxy {name} (id {id}) has left the cluster\n");
+        }
+        format!(
+            "proxy {name} (id {id}) is removed and is about to leave the cluster; `warren proxies ls` on another proxy shows when it has\n"
+        )
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
