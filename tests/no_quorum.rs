@@ -4,10 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use serde_json::Value;
 use support::{Agent, Client, Cluster, Ports, Target, wait_for, warren};
+use tokio::time::Instant;
 
 /// What a dial that nobody can answer may take when it is the first, on a busy machine: the leader is given 3 s.
 const FIRST: Duration = Duration::from_secs(8);

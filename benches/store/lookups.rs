@@ -38,9 +38,9 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> anyhow::Result<()> 
 
 fn look_up(options: &Options, group: &mut Group, agents: u64, threads: usize) -> anyhow::Result<f64> {
     let millis = u64::try_from(options.turn().as_millis())?;
-    let Answer::LookedUp { found, missed, nanos } = group.members[0].ask(&Order::LookUp { agents, threads, millis })? else {
+    let Answer::LookedUp { found, missed, each_nanos } = group.members[0].ask(&Order::LookUp { agents, threads, millis })? else {
         bail!("another answer than to `LookUp`")
     };
     ensure!(missed == 0 && found > 0, "{missed} lookups missed, {found} did not");
-    Ok(found as f64 / (nanos as f64 / 1e9))
+    Ok(threads as f64 * 1e9 / each_nanos)
 }

@@ -57,8 +57,8 @@ pub(crate) enum Answer {
     Times { of: Vec<(u64, i64)> },
     /// How long each question took.
     RoundTrips { nanos: Vec<u64> },
-    /// So many were found in that time, and so many were not.
-    LookedUp { found: u64, missed: u64, nanos: u64 },
+    /// So many were found, so many were not, and each took a thread so long.
+    LookedUp { found: u64, missed: u64, each_nanos: f64 },
     /// How it is.
     State { public: String, leads: bool, routes: u64, log: u64, snapshot: u64, live_bytes: u64 },
     /// It did not work.

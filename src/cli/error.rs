@@ -34,6 +34,9 @@ const UNAVAILABLE: u8 = 6;
 /// 1: anything else.
 const OTHER: u8 = 1;
 
+/// What to do about a store that has stopped by itself.
+const STORE_FAILED: &str = "see to its disk (`dmesg`) and start the proxy again: it then checks that it has what it has acknowledged";
+
 /// Why a verb did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -55,6 +58,9 @@ pub enum CliError {
     /// Something else, with what to do next.
     #[error(transparent)]
     Hinted(#[from] Hinted),
+    /// The routing store of a proxy has stopped by itself.
+    #[error("the routing store failed: {0}")]
+    Store(String),
     /// Anything else, with its causes.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -115,7 +121,7 @@ impl CliError {
             Self::Client(error) => status_of(error),
             // Whoever read the answer has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(_) | Self::Hinted(_) | Self::Other(_) => OTHER,
+            Self::Output(_) | Self::Store(_) | Self::Hinted(_) | Self::Other(_) => OTHER,
         }
     }
 
@@ -138,6 +144,7 @@ impl CliError {
             Self::Client(error) => with_hint(chain(error), hint_for(error)),
             Self::Hinted(error) => with_hint(chain(error.error.as_ref()), error.hint.as_deref()),
             Self::Output(_) => chain(self),
+            Self::Store(_) => with_hint(chain(self), Some(STORE_FAILED)),
             Self::Other(error) => chain(error.as_ref()),
         }
     }

@@ -62,12 +62,12 @@ fn answers_are_as_before() {
     check_answer("raft-status", &samples::raft());
     check_answer("raft-recover", &samples::recovery());
     check_answer("raft-recovered", &crate::api::RecoveryView { done: true, ..samples::recovery() });
-    check_answer("raft-snapshot-save", &samples::saved());
-    check_answer("raft-snapshot-restore", &samples::restored());
     check_answer("raft-transfer-leader", &samples::transfer());
     check_answer("proxies-ls", &samples::proxies());
     check_answer("proxies-show", &samples::proxy());
     check_answer("proxies-rm", &samples::removal());
+    check_answer("raft-snapshot-save", &samples::saved());
+    check_answer("raft-snapshot-restore", &samples::restored());
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
 }

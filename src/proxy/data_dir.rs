@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use warren_raft::{Incarnation, ProxyId};
 
 use crate::identity::files::{self, Access, DirLock, LockError};
@@ -71,6 +73,26 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), _lock: files::lock_dir(path)? })
     }
 
+    /// Notes that its proxy was removed from the cluster.
+    pub(super) fn mark_removed(&self) -> Result<(), StoreError> {
+        files::write(&self.removed_path(), b"this proxy was removed from the cluster\n", Access::Public)
+    }
+
+    /// # Errors
+    /// [`DataDirError::Removed`] if that was noted.
+    pub(super) fn must_not_be_removed(&self) -> Result<(), DataDirError> {
+        match files::read(&self.removed_path(), Access::Public) {
+            Ok(_) => Err(DataDirError::Removed(self.path.clone())),
+            Err(error) if error.is_absent() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Takes a directory in which there is nothing yet, or what a restore that was cut off has left.
     pub(super) fn open_empty(path: &Path) -> Result<Self, DataDirError> {
         let dir = Self::open(path)?;
@@ -105,26 +127,6 @@ impl DataDir {
         let (from, to) = (self.restoring_path(), self.member_path());
         let renamed = std::fs::rename(from, &to).and_then(|()| std::fs::File::open(&self.path)?.sync_all());
         renamed.map_err(|error| StoreError::io(&to, error))
-    }
-
-    /// Notes that its proxy was removed from the cluster.
-    pub(super) fn mark_removed(&self) -> Result<(), StoreError> {
-        files::write(&self.removed_path(), b"this proxy was removed from the cluster\n", Access::Public)
-    }
-
-    /// # Errors
-    /// [`DataDirError::Removed`] if that was noted.
-    pub(super) fn must_not_be_removed(&self) -> Result<(), DataDirError> {
-        match files::read(&self.removed_path(), Access::Public) {
-            Ok(_) => Err(DataDirError::Removed(self.path.clone())),
-            Err(error) if error.is_absent() => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Where the identity is.
@@ -202,7 +204,12 @@ impl DataDir {
 
     /// Notes how often the store was opened.
     pub(super) fn save_opened(&self, opened: Incarnation) -> Result<(), StoreError> {
-        files::write(&self.opened_path(), opened.to_string().as_bytes(), Access::Public)
+        self.opened_note().save(opened)
+    }
+
+    /// Where that is noted.
+    pub(super) fn opened_note(&self) -> OpenedNote {
+        OpenedNote(self.opened_path())
     }
 
     /// Notes which member this is.
@@ -230,6 +237,28 @@ impl DataDir {
 
     fn member_path(&self) -> PathBuf {
         self.path.join("member.json")
+    }
+}
+
+/// Where it is noted how often the store was opened.
+#[derive(Clone, Debug)]
+pub(super) struct OpenedNote(PathBuf);
+
+impl OpenedNote {
+    fn save(&self, opened: Incarnation) -> Result<(), StoreError> {
+        files::write(&self.0, opened.to_string().as_bytes(), Access::Public)
+    }
+
+    /// Notes every opening to come, until `cancel`: a disk that was full is opened anew.
+    pub(super) async fn follow(self, mut openings: watch::Receiver<Incarnation>, cancel: CancellationToken) {
+        openings.mark_unchanged();
+        while let Some(Ok(())) = cancel.run_until_cancelled(openings.changed()).await {
+            let opened = *openings.borrow_and_update();
+            if let Err(error) = self.save(opened) {
+                // The note stays lower than it might be, and the store is checked a little less strictly.
+                tracing::warn!(%error, "it was not noted that the store was opened");
+            }
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod admin;
 mod attempts;
 mod data_dir;
 mod dial;
+mod disk_report;
 mod follow;
 mod lifecycle;
 mod member;

@@ -19,8 +19,14 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts so many proxies: the first makes the cluster, the others join it by token; all of them vote in the end.
     pub(crate) fn start(count: usize) -> Self {
+        Self::start_on(count, |_| ())
+    }
+
+    /// The same, once `prepare` has dealt with the data directory of each.
+    pub(crate) fn start_on(count: usize, mut prepare: impl FnMut(&Path)) -> Self {
         let home = TempDir::new().expect("a directory");
         let mut first = Proxy::new(home.path(), 1);
+        prepare(&first.data_dir());
         first.start();
         first.wait_ready();
         let mut cluster = Self { proxies: vec![first], home };
@@ -28,6 +34,7 @@ impl Cluster {
             let token = cluster.token("proxy", &[]);
             let address = cluster.proxy(0).public_address();
             let mut proxy = Proxy::new(cluster.home(), number);
+            prepare(&proxy.data_dir());
             proxy.join(address, &token);
             cluster.proxies.push(proxy);
         }

@@ -7,6 +7,7 @@
 
 mod admin;
 mod agent;
+mod apart;
 mod cli;
 mod client;
 mod cluster;
@@ -21,11 +22,13 @@ mod proxy;
 mod readme;
 mod shared;
 mod silent;
+mod small_disk;
 mod target;
 mod wait;
 
 pub(crate) use admin::{get, get_json};
 pub(crate) use agent::Agent;
+pub(crate) use apart::{is_apart, run_apart};
 pub(crate) use cli::{Ended, run, warren};
 pub(crate) use client::{Client, Forward, Open};
 pub(crate) use cluster::Cluster;
@@ -39,5 +42,6 @@ pub(crate) use proxy::{Ports, Proxy};
 pub(crate) use readme::{adapted, readme_commands, shell};
 pub(crate) use shared::{Shared, SharedCluster};
 pub(crate) use silent::{Silent, closed_port, mute_port};
+pub(crate) use small_disk::SmallDisk;
 pub(crate) use target::Target;
 pub(crate) use wait::{LONG, wait_for, wait_up_to};

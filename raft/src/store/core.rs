@@ -65,10 +65,15 @@ impl Core {
     /// Waits a little, or for another leader, before the next try.
     async fn pause(&self, asked_under: Option<ProxyId>, until: Instant) {
         let pause = self.config.heartbeat / 4 + jitter(self.config.heartbeat / 4);
+        // Either way the next try follows.
+        let _ = timeout_at(until.min(Instant::now() + pause), self.superseded(asked_under)).await;
+    }
+
+    /// Waits for another leader than this.
+    async fn superseded(&self, asked_under: Option<ProxyId>) {
         let mut metrics = self.engine.metrics();
-        let changed = metrics.wait_for(|metrics| metrics.current_leader.is_some() && metrics.current_leader != asked_under);
-        // Either way the next try follows; a closed channel means that the member stops, which ends the whole task.
-        let _ = timeout_at(until.min(Instant::now() + pause), changed).await;
+        // A closed channel means that the member stops, which ends the whole task.
+        let _ = metrics.wait_for(|metrics| metrics.current_leader.is_some() && metrics.current_leader != asked_under).await;
     }
 
     /// Asks the leader once, wherever it is.
@@ -79,7 +84,16 @@ impl Core {
             return answer.await.unwrap_or(Err(Refusal::NoQuorum));
         }
         let (target, address) = self.way_to_leader(&metrics).ok_or(Refusal::NotLeader)?;
-        let answer = self.call_for_leader(target, &address, &Request::Leader(request.clone()), deadline).await;
+        let request = Request::Leader(request.clone());
+        let answer = tokio::select! {
+            biased;
+            answer = self.call_for_leader(target, &address, &request, deadline) => answer,
+            // Whoever was asked may be dead, which nobody else will say: the next one is asked at once. What it has done is not done twice.
+            () = self.superseded(metrics.current_leader) => {
+                self.failed_ways.store(0, Ordering::Relaxed);
+                return Err(Refusal::NotLeader);
+            }
+        };
         match &answer {
             Ok(_) if metrics.current_leader.is_some() => self.failed_ways.store(0, Ordering::Relaxed),
             // Whoever has relayed it is asked again the next time.

@@ -163,6 +163,9 @@ fn the_bytes_of_responses() {
     );
     let of_leader = responses.iter().filter_map(|response| if let Response::Leader(answer) = response { Some(answer) } else { None });
     check_variants(&leader_answers(), of_leader.clone());
+    let not_removable =
+        of_leader.clone().filter_map(|answer| if let LeaderAnswer::Removable(Err(why)) = answer { Some(why) } else { None });
+    check_variants(&variants!(NotRemovable { 0 => NotRemovable::NoMajority { .. } }), not_removable);
     let not_handed_over = of_leader.filter_map(|answer| if let LeaderAnswer::HandedOver(Err(why)) = answer { Some(why) } else { None });
     check_variants(&not_handed_over_numbers(), not_handed_over);
     check_variants(

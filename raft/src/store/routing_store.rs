@@ -202,7 +202,8 @@ impl RoutingStore {
         }
         let LeaseState::Held(epoch) = held else { return };
         let proxy = self.inner.core.config.id;
-        if let Err(error) = self.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
+        // Also when the store has stopped by itself: the queue goes on, and the leader is elsewhere.
+        if let Err(error) = self.inner.proposer.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
             tracing::debug!(%error, "the group was not told that this proxy leaves");
         }
         self.inner.lease.send_replace(LeaseState::Lost);
@@ -266,10 +267,10 @@ impl RoutingStore {
         self.inner.tasks.wait().await;
     }
 
-    /// Resolves while the disk takes no writes.
+    /// Resolves while the disk is full. One that has failed stops the store.
     async fn unwritable(&self) -> String {
         let mut disk = self.disk();
-        match disk.wait_for(|disk| *disk != DiskState::Writable).await {
+        match disk.wait_for(|disk| matches!(disk, DiskState::Full(_))).await {
             Ok(disk) => disk.to_string(),
             Err(_) => unreachable!("the sender is in `self`"),
         }

@@ -12,7 +12,7 @@ use super::apart::test_of_this_program;
 use super::writing::{NOTES, STORES};
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// How often a state is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 

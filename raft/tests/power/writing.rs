@@ -21,7 +21,7 @@ const WRITERS: u64 = 3;
 /// How many each of them writes before the store is closed and opened again.
 const WRITES: u64 = 8;
 /// Bytes of every other write; sled's segments have 512 KiB.
-const LARGE: usize = 48 * 1024;
+const LARGE: usize = 24 * 1024;
 
 /// The work.
 pub(crate) struct Writing {

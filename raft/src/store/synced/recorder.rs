@@ -64,9 +64,9 @@ impl Recorder {
         self.lock().disks.insert(id, disk);
     }
 
-    /// From now on this member counts towards a majority.
-    pub(super) fn votes(&self, id: ProxyId) {
-        self.lock().voters.insert(id);
+    /// From now on it takes a majority of the members up to this one. While the members change, either majority may do: then 0, for nobody.
+    pub(super) fn voters(&self, last: u64) {
+        self.lock().voters = (1..=last).map(ProxyId).collect();
     }
 
     pub(super) fn plug(&self, id: ProxyId, store: RoutingStore) {
@@ -95,8 +95,9 @@ impl Recorder {
         let mut state = self.lock();
         state.seen.answers += 1;
         let holders = state.holders(|disk| durable_entry(disk, index).is_some());
-        if !state.is_majority(holders) {
-            state.seen.wrong.push(format!("an answer was given for entry {index}, which {holders} members have synced"));
+        if !state.is_majority(&holders) {
+            let voters = state.voters.clone();
+            state.seen.wrong.push(format!("an answer was given for entry {index}, which of {voters:?} only {holders:?} have synced"));
         }
     }
 
@@ -121,19 +122,20 @@ impl Recorder {
 }
 
 impl State {
-    /// How many voters have on their disks, as a crash would leave them, what is looked for.
-    fn holders(&self, holds: impl Fn(&MemoryDisk) -> bool) -> usize {
-        self.voters.iter().filter(|id| self.disks.get(id).is_some_and(|disk| holds(&disk.after_crash()))).count()
+    /// Which voters have on their disks, as a crash would leave them, what is looked for.
+    fn holders(&self, holds: impl Fn(&MemoryDisk) -> bool) -> Vec<ProxyId> {
+        let has = |id: &&ProxyId| self.disks.get(id).is_some_and(|disk| holds(&disk.after_crash()));
+        self.voters.iter().filter(has).copied().collect()
     }
 
-    fn is_majority(&self, holders: usize) -> bool {
-        holders * 2 > self.voters.len()
+    fn is_majority(&self, holders: &[ProxyId]) -> bool {
+        self.voters.is_empty() || holders.len() * 2 > self.voters.len()
     }
 
     /// A member has sent a request.
     fn asked(&mut self, from: ProxyId, request: &Request) {
         match request {
-            Request::Vote(rpc) => {
+            Request::Vote(rpc) | Request::Succeed(rpc) => {
                 self.seen.own_votes += 1;
                 self.must_have_voted(from, &rpc.vote, "the candidate itself has voted");
             }
@@ -141,24 +143,22 @@ impl State {
                 let Some(committed) = rpc.leader_commit else { return };
                 self.seen.commits += 1;
                 let holders = self.holders(|disk| durable_entry(disk, committed.index) == Some(committed));
-                if !self.is_majority(holders) {
-                    self.seen.wrong.push(format!("the leader said that {committed} is committed, which {holders} members have synced"));
+                if !self.is_majority(&holders) {
+                    let voters = &self.voters;
+                    self.seen
+                        .wrong
+                        .push(format!("the leader said that {committed} is committed, which of {voters:?} only {holders:?} have synced"));
                 }
             }
             // No other request rests on what is on a disk.
-            Request::InstallSnapshot(_)
-            | Request::Leader(_)
-            | Request::Relayed { .. }
-            | Request::Ping
-            | Request::Campaign(_)
-            | Request::Succeed(_) => {}
+            Request::InstallSnapshot(_) | Request::Leader(_) | Request::Relayed { .. } | Request::Ping | Request::Campaign(_) => {}
         }
     }
 
     /// A member's answer leaves it.
     fn answers(&mut self, from: ProxyId, request: &Request, response: &Response) {
         match (request, response) {
-            (Request::Vote(rpc), Response::Vote(answer)) if answer.vote_granted => {
+            (Request::Vote(rpc) | Request::Succeed(rpc), Response::Vote(answer)) if answer.vote_granted => {
                 self.seen.votes += 1;
                 self.must_have_voted(from, &rpc.vote, "a vote was granted");
                 self.promise(from, Promise::Vote(rpc.vote));
