@@ -49,6 +49,8 @@ impl StoppedProxy {
             return Err(missing());
         }
         let dir = DataDir::open(data_dir)?;
+        // It may not have applied the entry that says so.
+        dir.must_not_be_removed()?;
         let member = dir.member()?.ok_or_else(missing)?;
         let opened = dir.opened()?;
         if !dir.store().is_dir() {
