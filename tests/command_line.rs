@@ -145,6 +145,7 @@ fn degraded() -> StatusView {
         agents: 0,
         streams: None,
         version: "0.1.0".to_owned(),
+        feature_level: Some(1),
     };
     StatusView {
         schema: Schema,
@@ -161,6 +162,7 @@ fn degraded() -> StatusView {
         routes: 0,
         strategy: StrategyView { kind: "proxy_peering".to_owned(), agent_connection_count: 1 },
         problems: vec![],
+        feature_level: 1,
     }
 }
 

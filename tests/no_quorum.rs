@@ -51,8 +51,9 @@ impl Scene {
         let proxy = self.cluster.proxy(index);
         wait_for("the proxy knows that it has no lease", || {
             let status = proxy.status()?;
-            let row = status["proxies"].as_array()?.iter().find(|row| row["name"] == proxy.name())?.clone();
-            (row["state"] == "isolated" && status["healthy"] == Value::Bool(false)).then_some(())
+            // Itself and the other one, which has told it so.
+            let isolated = status["proxies"].as_array()?.iter().filter(|row| row["state"] == "isolated").count();
+            (isolated == SURVIVORS.len() && status["healthy"] == Value::Bool(false)).then_some(())
         });
         let (code, body) = support::get(proxy.http_address(), "/readyz?verbose").expect("an answer");
         assert_eq!(code, 503);

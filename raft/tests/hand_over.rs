@@ -133,6 +133,8 @@ async fn a_learner_and_a_group_of_one_do_not_take_over() {
     let two = open(&network, adapt(2, &[1]), Arc::new(MemoryDisk::default())).await;
     two.live(start(2));
     has_lease(&two).await;
+    // It has its epoch by then, but the change that makes it a member may still be under way.
+    until(&one, |store| store.status().learners.contains(&ProxyId(2))).await;
     assert_eq!(refused(&two, Some(2)).await, NotHandedOver::Learner);
     assert_eq!(refused(&two, None).await, NotHandedOver::Alone);
     stop(&[one, two], &network).await;

@@ -5,7 +5,9 @@ mod network;
 use std::sync::Arc;
 
 use network::{Network, PATIENCE, config, disks, enroll, has_lease, open, start, three_with, until};
-use warren_raft::{Command, Level, MemoryDisk, OpenError, ProposeError, Rejection, RoutingStore, StoreConfig, TokenId, TokenRole, Tuning};
+use warren_raft::{
+    Command, Level, MemoryDisk, OpenError, ProposeError, ProxyId, Rejection, RoutingStore, StoreConfig, TokenId, TokenRole, Tuning,
+};
 
 fn at(level: Level, config: StoreConfig) -> StoreConfig {
     StoreConfig { tuning: Tuning { level, ..config.tuning }, ..config }
@@ -31,13 +33,21 @@ async fn one_older_member_holds_the_level_back_until_it_is_updated() {
         store.confirm(PATIENCE).await.expect("confirmed");
         assert_eq!((store.table().level(), store.table().next_level()), (Level(1), None));
     }
+    // A command of level 2, of which the table has something to say once it may be written.
+    let newer = Command::RemoveProxy { proxy: ProxyId(9) };
+    for store in &all {
+        let above =
+            ProposeError::AboveLevel { needed: Level(2), cluster: Level(1), held_back_by: vec!["proxy-3".parse().expect("a name")] };
+        assert_eq!(store.propose(newer.clone(), PATIENCE).await, Err(above.clone()));
+        assert!(above.to_string().ends_with("update warren on `proxy-3`"), "{above}");
+    }
     let raise = Command::RaiseLevel { level: Level(2) };
     let held = ProposeError::Rejected(Rejection::LevelHeldBack("proxy-3".parse().expect("a name")));
     assert_eq!(all[0].propose(raise.clone(), PATIENCE).await, Err(held.clone()));
     // Being down is no reason to forget what it knows.
     network.unplug(3);
     all.remove(2).shutdown().await;
-    until(&all[0], |store| store.table().epoch(warren_raft::ProxyId(3)).is_none()).await;
+    until(&all[0], |store| store.table().epoch(ProxyId(3)).is_none()).await;
     assert_eq!(all[0].propose(raise, PATIENCE).await, Err(held));
     // It comes back in the new version, and the level rises by itself.
     disks[2].reopen();
@@ -46,6 +56,8 @@ async fn one_older_member_holds_the_level_back_until_it_is_updated() {
     all.push(three);
     for store in &all {
         until(store, |store| store.table().level() == Level(2)).await;
+        let answer = store.propose(newer.clone(), PATIENCE).await;
+        assert_eq!(answer, Err(ProposeError::Rejected(Rejection::ProxyUnknown(ProxyId(9)))), "it was written");
     }
     stop(all, &network).await;
 }
@@ -74,7 +86,7 @@ async fn a_member_that_knows_too_little_is_refused_before_it_does_harm() {
     four.live(start(4));
     let reason = tokio::time::timeout(PATIENCE, four.failed()).await.expect("it ends");
     assert!(reason.contains("knows feature level 1 and the cluster is at 2: update warren on this machine"), "{reason}");
-    assert!(!all[0].status().learners.contains(&warren_raft::ProxyId(4)), "the group never took it in");
+    assert!(!all[0].status().learners.contains(&ProxyId(4)), "the group never took it in");
     network.unplug(4);
     four.shutdown().await;
     stop(all, &network).await;

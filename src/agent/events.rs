@@ -26,6 +26,8 @@ pub(super) enum Event {
     Cluster { proxies: Vec<Member>, strategy: Strategy },
     /// Its proxy is going away.
     Leaving { proxy: ProxyId, sequence: Sequence },
+    /// Another proxy was found where a chosen one should be: what is known of the proxies is out of date.
+    Stranger,
     /// It is no more.
     Ended {
         way: Way,

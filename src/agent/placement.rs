@@ -84,9 +84,14 @@ impl Knowledge {
         let elsewhere = free.clone().filter(|proxy| !self.zones().any(|zone| zone == proxy.zone)).choose(rng);
         match elsewhere.or_else(|| free.choose(rng)) {
             Some(proxy) => Some(Step::Open(proxy.clone())),
-            None if !self.entering && self.tunnels.values().all(|state| *state == State::Leaving) => Some(Step::Enter),
+            None if self.is_adrift() => Some(Step::Enter),
             None => None,
         }
+    }
+
+    /// Whether there is no tunnel, and none is being made.
+    pub(super) fn is_adrift(&self) -> bool {
+        !self.entering && self.tunnels.values().all(|state| *state == State::Leaving)
     }
 
     /// How many tunnels wait for a quorum.

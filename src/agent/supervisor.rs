@@ -60,6 +60,8 @@ pub(super) struct Supervisor {
     /// The number of the tunnel that counts, by proxy: the end of an older one changes nothing.
     current: BTreeMap<ProxyId, Sequence>,
     sequence: Sequence,
+    /// Whether another proxy was found where a known one should be, since the proxies were last told.
+    is_outdated: bool,
     tunnels: Arc<Tunnels>,
     credentials: CredentialsHandle,
     store: CredentialStore,
@@ -85,6 +87,7 @@ impl Supervisor {
             elsewhere,
             current: BTreeMap::new(),
             sequence,
+            is_outdated: false,
             tunnels,
             credentials,
             store,
@@ -116,6 +119,10 @@ impl Supervisor {
     fn reconcile(&mut self, now: Instant, rng: &mut impl rand::Rng) {
         if self.knowledge.waiting() > 0 && self.elsewhere.until > now {
             return;
+        }
+        // After a recovery or a restore the proxies have other ids. Without a tunnel nobody tells this agent, and those it knows are silent, each for a while.
+        if self.is_outdated && self.knowledge.is_adrift() && !self.is_failing(None, now) {
+            self.enter(rng);
         }
         while let Some(step) = self.knowledge.next(|proxy| self.is_failing(Some(proxy), now), rng) {
             match step {
@@ -181,6 +188,7 @@ impl Supervisor {
                 self.learn(proxies, strategy);
             }
             Event::Cluster { proxies, strategy } => self.learn(proxies, strategy),
+            Event::Stranger => self.is_outdated = true,
             Event::Leaving { proxy, sequence } if self.current.get(&proxy) == Some(&sequence) => {
                 tracing::info!(%proxy, "proxy is going away");
                 self.knowledge.tunnels.insert(proxy, State::Leaving);
@@ -219,6 +227,7 @@ impl Supervisor {
             self.knowledge.proxies = proxies;
         }
         self.knowledge.strategy = Some(strategy);
+        self.is_outdated = false;
     }
 
     fn ended(&mut self, way: &Way, ended: &Ended, rng: &mut impl rand::Rng) {

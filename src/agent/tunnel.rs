@@ -65,8 +65,18 @@ enum TunnelError {
 }
 
 impl TunnelError {
+    /// Whether the proxy at the address is not the one that was chosen.
+    fn is_stranger(&self) -> bool {
+        // What the proxy has to say of this machine comes as the connection's close.
+        let Self::Connection(error @ quinn::ConnectionError::TransportError(_)) = self else { return false };
+        tls::refused(error) == Some(tls::Refused::OtherIdentity)
+    }
+
     /// Why, as a fragment that says what a refusal means.
     fn reason(&self) -> String {
+        if self.is_stranger() {
+            return "another proxy is at the address".to_owned();
+        }
         if let Self::Connection(error) = self
             && let Some(refused) = tls::refused(error)
         {
@@ -90,6 +100,9 @@ impl Tunnels {
             _ => None,
         };
         // The supervisor listens as long as there are tunnels.
+        if ended.as_ref().err().is_some_and(TunnelError::is_stranger) {
+            let _ = self.events.send(Event::Stranger).await;
+        }
         let _ = self.events.send(Event::Ended { way, sequence, proxy, reason, retry_after }).await;
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use warren_raft::ProxyId;
+use warren_raft::{ProxyId, ProxyName};
 
 use super::Schema;
 
@@ -30,6 +30,15 @@ pub struct RaftView {
     pub voters: Vec<ProxyId>,
     /// Who does not.
     pub learners: Vec<ProxyId>,
+    /// The cluster's feature level: which changes may be written.
+    #[serde(default)]
+    pub feature_level: u64,
+    /// The highest that this proxy knows.
+    #[serde(default)]
+    pub known_feature_level: u64,
+    /// The proxies that do not know that one yet.
+    #[serde(default)]
+    pub held_back_by: Vec<ProxyName>,
 }
 
 /// What a member is now.

@@ -38,6 +38,9 @@ pub struct StatusView {
     pub strategy: StrategyView,
     /// What is wrong, worst first.
     pub problems: Vec<StatusProblem>,
+    /// Which changes may be written: what every proxy knows.
+    #[serde(default)]
+    pub feature_level: u64,
 }
 
 /// One proxy.
@@ -69,6 +72,8 @@ pub struct ProxyRow {
     pub streams: Option<u64>,
     /// Its version of warren.
     pub version: String,
+    /// The highest feature level that it knows; `None` until its first start.
+    pub feature_level: Option<u64>,
 }
 
 /// Whether a proxy votes.

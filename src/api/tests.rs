@@ -58,6 +58,7 @@ pub(crate) fn status() -> StatusView {
         agents: 2,
         streams: Some(7),
         version: "0.1.0".to_owned(),
+        feature_level: Some(2),
     };
     let second = ProxyRow {
         id: ProxyId(2),
@@ -70,6 +71,7 @@ pub(crate) fn status() -> StatusView {
         lag_entries: None,
         agents: 0,
         streams: None,
+        feature_level: Some(1),
         ..first.clone()
     };
     StatusView {
@@ -91,6 +93,7 @@ pub(crate) fn status() -> StatusView {
             message: "proxy `proxy-2` is down".to_owned(),
             hint: Some("start it again".to_owned()),
         }],
+        feature_level: 1,
     }
 }
 
@@ -131,6 +134,9 @@ pub(crate) fn raft() -> RaftView {
         snapshot_index: None,
         voters: vec![ProxyId(1), ProxyId(3)],
         learners: vec![ProxyId(2)],
+        feature_level: 1,
+        known_feature_level: 2,
+        held_back_by: vec![name("proxy-2")],
     }
 }
 
@@ -153,6 +159,26 @@ pub(crate) fn recovery() -> RecoveryView {
         agents: 3,
         clients: 1,
         tokens: 0,
+    }
+}
+
+fn snapshot_content() -> SnapshotContent {
+    let cluster_id = "07".repeat(16);
+    SnapshotContent { cluster: "warren".to_owned(), cluster_id, term: 3, index: 41, agents: 3, clients: 1, tokens: 2 }
+}
+
+pub(crate) fn saved() -> SavedView {
+    SavedView { schema: Schema, file: "warren.snapshot".to_owned(), size_bytes: 4_242, content: snapshot_content() }
+}
+
+pub(crate) fn restored() -> RestoredView {
+    RestoredView {
+        schema: Schema,
+        file: "warren.snapshot".to_owned(),
+        id: ProxyId(1_001),
+        name: name("proxy-1"),
+        data_dir: "/var/lib/warren".to_owned(),
+        content: snapshot_content(),
     }
 }
 
@@ -190,11 +216,12 @@ fn status_keys() {
         r#"{"schema":1,"cluster":"warren","healthy":false,"leader":"proxy-1","term":3,"committed_index":42,"voters":1,
 "voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
-"agents":2,"streams":7,"version":"0.1.0"},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
+"agents":2,"streams":7,"version":"0.1.0","feature_level":2},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
-"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0"}],"agents":2,"routes":2,
+"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1}],"agents":2,"routes":2,
 "strategy":{"type":"proxy_peering","agent_connection_count":1},
-"problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}]}"#,
+"problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}],
+"feature_level":1}"#,
     );
 }
 
@@ -218,7 +245,8 @@ fn raft_keys() {
     check(
         &raft(),
         r#"{"schema":1,"id":1,"state":"leader","term":3,"last_log_index":43,"committed_index":42,"applied_index":42,
-"snapshot_index":null,"voters":[1,3],"learners":[2]}"#,
+"snapshot_index":null,"voters":[1,3],"learners":[2],
+"feature_level":1,"known_feature_level":2,"held_back_by":["proxy-2"]}"#,
     );
 }
 
@@ -229,6 +257,20 @@ fn recovery_keys() {
         r#"{"schema":1,"done":false,"cluster":"warren","cluster_id":"07070707070707070707070707070707","id":2,"name":"proxy-2",
 "role":"learner","last_log_term":3,"last_log_index":41,"term":5,"index":42,"voters":[1,3],
 "dropped":[{"id":1,"name":"proxy-1"},{"id":3,"name":"proxy-3"}],"routes":2,"agents":3,"clients":1,"tokens":0}"#,
+    );
+}
+
+#[test]
+fn snapshot_keys() {
+    check(
+        &saved(),
+        r#"{"schema":1,"file":"warren.snapshot","size_bytes":4242,"cluster":"warren","cluster_id":"07070707070707070707070707070707",
+"term":3,"index":41,"agents":3,"clients":1,"tokens":2}"#,
+    );
+    check(
+        &restored(),
+        r#"{"schema":1,"file":"warren.snapshot","id":1001,"name":"proxy-1","data_dir":"/var/lib/warren","cluster":"warren",
+"cluster_id":"07070707070707070707070707070707","term":3,"index":41,"agents":3,"clients":1,"tokens":2}"#,
     );
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use crate::config::{ConfigErrors, Place};
 use crate::failure::{Failure, Printable};
 use crate::http::{ClientError, StatusCode};
-use crate::proxy::StoppedError;
+use crate::proxy::{RestoreError, StoppedError};
 use crate::telemetry::Colour;
 
 /// The end of a verb.
@@ -34,6 +34,9 @@ const UNAVAILABLE: u8 = 6;
 /// 1: anything else.
 const OTHER: u8 = 1;
 
+/// What to do about a store that has stopped by itself.
+const STORE_FAILED: &str = "see to its disk (`dmesg`) and start the proxy again: it then checks that it has what it has acknowledged";
+
 /// Why a verb did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -52,9 +55,12 @@ pub enum CliError {
     /// The answer cannot be written.
     #[error("cannot write the answer")]
     Output(#[source] io::Error),
-    /// A stopped proxy is left as it is.
+    /// Something else, with what to do next.
     #[error(transparent)]
-    Stopped(#[from] StoppedError),
+    Hinted(#[from] Hinted),
+    /// The routing store of a proxy has stopped by itself.
+    #[error("the routing store failed: {0}")]
+    Store(String),
     /// Anything else, with its causes.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -68,6 +74,30 @@ pub struct UsageError {
     pub message: String,
     /// What to write instead.
     pub hint: String,
+}
+
+/// An error with the next command.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Hinted {
+    /// What went wrong, with its causes.
+    pub error: anyhow::Error,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl From<StoppedError> for CliError {
+    fn from(error: StoppedError) -> Self {
+        let hint = error.hint().map(str::to_owned);
+        Hinted { error: error.into(), hint }.into()
+    }
+}
+
+impl From<RestoreError> for CliError {
+    fn from(error: RestoreError) -> Self {
+        let hint = error.hint();
+        Hinted { error: error.into(), hint }.into()
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -91,7 +121,7 @@ impl CliError {
             Self::Client(error) => status_of(error),
             // Whoever read the answer has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(_) | Self::Stopped(_) | Self::Other(_) => OTHER,
+            Self::Output(_) | Self::Store(_) | Self::Hinted(_) | Self::Other(_) => OTHER,
         }
     }
 
@@ -112,8 +142,9 @@ impl CliError {
             Self::Config(errors) => errors.to_string(),
             Self::Usage(error) => format!("error: {}\nhint: {}", Printable(&error.message), error.hint),
             Self::Client(error) => with_hint(chain(error), hint_for(error)),
-            Self::Stopped(error) => with_hint(chain(error), error.hint()),
+            Self::Hinted(error) => with_hint(chain(error.error.as_ref()), error.hint.as_deref()),
             Self::Output(_) => chain(self),
+            Self::Store(_) => with_hint(chain(self), Some(STORE_FAILED)),
             Self::Other(error) => chain(error.as_ref()),
         }
     }

@@ -17,6 +17,7 @@ mod error;
 mod forward;
 mod global;
 mod join;
+mod new_file;
 mod output;
 mod proxies;
 mod proxy;
@@ -26,6 +27,7 @@ mod root;
 mod routes;
 mod run;
 mod signals;
+mod snapshot;
 mod status;
 mod table;
 #[cfg(test)]

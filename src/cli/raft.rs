@@ -6,6 +6,7 @@ use warren_raft::ProxyName;
 use super::context::Context;
 use super::output::{Show, Width};
 use super::recover::RecoverArgs;
+use super::snapshot::SnapshotArgs;
 use super::table::{Cell, Table};
 use super::{CliError, Exit};
 use crate::api::{Path, RaftView, TransferRequest, TransferView};
@@ -28,6 +29,7 @@ enum RaftVerb {
         #[arg(value_name = "NAME")]
         name: Option<ProxyName>,
     },
+    Snapshot(SnapshotArgs),
     Recover(RecoverArgs),
 }
 
@@ -42,6 +44,7 @@ impl RaftArgs {
                 let handed_over: TransferView = context.admin()?.post_json(Path::Transfer, &TransferRequest { to: name }).await?;
                 context.output().show(&handed_over).map(|()| Exit::Success)
             }
+            RaftVerb::Snapshot(args) => args.run(context).await,
             RaftVerb::Recover(args) => args.run(context).await,
         }
     }
@@ -49,7 +52,7 @@ impl RaftArgs {
 
 impl Show for RaftView {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
-        let headings = ["ID", "STATE", "TERM", "LAST", "COMMITTED", "APPLIED", "SNAPSHOT", "VOTERS", "LEARNERS"];
+        let headings = ["ID", "STATE", "TERM", "LAST", "COMMITTED", "APPLIED", "SNAPSHOT", "VOTERS", "LEARNERS", "LEVEL"];
         let mut table = Table::new(&headings);
         table.row(vec![
             Cell::plain(&self.id),
@@ -61,8 +64,16 @@ impl Show for RaftView {
             Cell::optional(self.snapshot_index.as_ref()),
             Cell::list(&self.voters),
             Cell::list(&self.learners),
+            Cell::plain(&self.feature_level),
         ]);
-        table.render(colour)
+        let held_back = match &self.held_back_by[..] {
+            [] => String::new(),
+            names => {
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                format!("\nfeature level {} waits for {}: update warren there\n", self.known_feature_level, names.join(", "))
+            }
+        };
+        table.render(colour) + &held_back
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {

@@ -83,7 +83,7 @@ async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliEr
     match end {
         End::Failed(reason) => {
             running.stop().await;
-            return Err(anyhow::anyhow!("the routing store failed: {reason}").into());
+            return Err(CliError::Store(reason));
         }
         End::Removed => {
             tracing::warn!("this proxy was removed from the cluster");
@@ -195,7 +195,7 @@ fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session
 }
 
 /// The proxy that a configuration describes.
-fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
+pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
     let join = match (config.cluster.join.as_slice(), &config.cluster.token_file) {
         ([], _) => None,
         (addresses, Some(token)) => Some(Joining { addresses: texts(addresses), token: Some(path(token)) }),
@@ -248,12 +248,16 @@ fn say(text: &str) -> Result<(), CliError> {
 
 impl From<proxy::StartError> for CliError {
     fn from(error: proxy::StartError) -> Self {
-        if let proxy::StartError::Join(JoinError::Refused(failure)) = error {
-            failure.into()
-        } else if let proxy::StartError::DataDir(DataDirError::Removed(dir)) = error {
-            removed(&dir).into()
-        } else {
-            anyhow::Error::from(error).into()
+        match error {
+            proxy::StartError::Join(JoinError::Refused(failure)) => failure.into(),
+            proxy::StartError::DataDir(DataDirError::Removed(dir)) => removed(&dir).into(),
+            error @ (proxy::StartError::DataDir(_)
+            | proxy::StartError::Join(_)
+            | proxy::StartError::Listen { .. }
+            | proxy::StartError::Admin(_)
+            | proxy::StartError::Store(_)
+            | proxy::StartError::Bootstrap(_)
+            | proxy::StartError::Credentials(_)) => anyhow::Error::from(error).into(),
         }
     }
 }

@@ -66,6 +66,8 @@ fn answers_are_as_before() {
     check_answer("proxies-ls", &samples::proxies());
     check_answer("proxies-show", &samples::proxy());
     check_answer("proxies-rm", &samples::removal());
+    check_answer("raft-snapshot-save", &samples::saved());
+    check_answer("raft-snapshot-restore", &samples::restored());
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
 }
@@ -124,6 +126,11 @@ fn command_lines() {
         ("proxies rm proxy-2 --yes", true),
         ("proxies rm --yes", false),
         ("raft recover", true),
+        ("raft snapshot", false),
+        ("raft snapshot save", false),
+        ("raft snapshot save x --stale", true),
+        ("raft snapshot restore x --stale", false),
+        ("raft snapshot restore x -o json", true),
         ("raft recover --yes -o json", true),
         ("raft recover proxy-1", false),
         ("config show --config x", true),

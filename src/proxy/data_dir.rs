@@ -3,12 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use warren_raft::{Incarnation, ProxyId};
 
 use crate::identity::files::{self, Access, DirLock, LockError};
 use crate::identity::{CredentialStore, StoreError};
 use crate::net::Entropy;
 use crate::wire::Member;
+
+/// What may be in a directory that counts as empty: the lock, what a file system has of its own, and the first note of a restore, half written.
+const ALWAYS: [&str; 3] = ["lock", "lost+found", "restoring.json.new"];
+/// What a restore that was cut off may have left, and a proxy that was not started on that.
+const LEFT_OVER: [&str; 4] = ["restoring.json", "identity", "store", "secret"];
 
 /// A data directory in use by this process.
 #[derive(Debug)]
@@ -29,6 +36,17 @@ pub enum DataDirError {
         "`{0}` is missing from a data directory that a member has used: restore it, or move the directory away and join as a new proxy"
     )]
     NoMember(PathBuf),
+    /// A restore into it has not come to its end.
+    #[error("a restore into `{0}` was cut off: run it again, or empty the directory")]
+    HalfRestored(PathBuf),
+    /// There is something in it already.
+    #[error("the data directory `{}` is not empty: it has `{}`", .dir.display(), .name.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+        /// What is in it.
+        name: PathBuf,
+    },
     /// It cannot be had.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -75,6 +93,42 @@ impl DataDir {
         &self.path
     }
 
+    /// Takes a directory in which there is nothing yet, or what a restore that was cut off has left.
+    pub(super) fn open_empty(path: &Path) -> Result<Self, DataDirError> {
+        let dir = Self::open(path)?;
+        let is_left_over = dir.restoring_path().exists();
+        let listed = std::fs::read_dir(path).map_err(|error| StoreError::io(path, error))?;
+        for entry in listed {
+            let name = PathBuf::from(entry.map_err(|error| StoreError::io(path, error))?.file_name());
+            let is_one_of = |known: &[&str]| known.iter().any(|known| name == Path::new(known));
+            let may_stay = is_one_of(&ALWAYS) || is_left_over && is_one_of(&LEFT_OVER);
+            if !may_stay {
+                return Err(DataDirError::NotEmpty { dir: path.to_owned(), name });
+            }
+        }
+        Ok(dir)
+    }
+
+    /// Notes that the directory is to become this member's, and removes what an earlier try has left. Until [`finish_restore`](Self::finish_restore)
+    /// no proxy starts on it.
+    pub(super) fn begin_restore(&self, member: &MemberFile) -> Result<(), StoreError> {
+        self.write_member(&self.restoring_path(), member)?;
+        for path in [self.path.join("identity"), self.store()] {
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::io(&path, error)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// From now on the directory belongs to the member.
+    pub(super) fn finish_restore(&self) -> Result<(), StoreError> {
+        let (from, to) = (self.restoring_path(), self.member_path());
+        let renamed = std::fs::rename(from, &to).and_then(|()| std::fs::File::open(&self.path)?.sync_all());
+        renamed.map_err(|error| StoreError::io(&to, error))
+    }
+
     /// Where the identity is.
     pub(super) fn credentials(&self) -> CredentialStore {
         CredentialStore::new(self.path.join("identity"))
@@ -115,6 +169,9 @@ impl DataDir {
     /// Which member this is; `None` in a new directory.
     pub(super) fn member(&self) -> Result<Option<MemberFile>, DataDirError> {
         let member = self.read_member()?;
+        if member.is_none() && self.restoring_path().exists() {
+            return Err(DataDirError::HalfRestored(self.path.clone()));
+        }
         if member.is_none() && self.opened()? > Incarnation(0) {
             return Err(DataDirError::NoMember(self.member_path()));
         }
@@ -147,14 +204,27 @@ impl DataDir {
 
     /// Notes how often the store was opened.
     pub(super) fn save_opened(&self, opened: Incarnation) -> Result<(), StoreError> {
-        files::write(&self.opened_path(), opened.to_string().as_bytes(), Access::Public)
+        self.opened_note().save(opened)
+    }
+
+    /// Where that is noted.
+    pub(super) fn opened_note(&self) -> OpenedNote {
+        OpenedNote(self.opened_path())
     }
 
     /// Notes which member this is.
     pub(super) fn save_member(&self, member: &MemberFile) -> Result<(), StoreError> {
-        let path = self.member_path();
-        let text = serde_json::to_vec_pretty(member).map_err(|error| StoreError::io(&path, error.into()))?;
-        files::write(&path, &text, Access::Public)
+        self.write_member(&self.member_path(), member)
+    }
+
+    fn write_member(&self, path: &Path, member: &MemberFile) -> Result<(), StoreError> {
+        let text = serde_json::to_vec_pretty(member).map_err(|error| StoreError::io(path, error.into()))?;
+        files::write(path, &text, Access::Public)
+    }
+
+    /// What `member.json` is called while a restore is under way.
+    fn restoring_path(&self) -> PathBuf {
+        self.path.join("restoring.json")
     }
 
     fn opened_path(&self) -> PathBuf {
@@ -167,6 +237,28 @@ impl DataDir {
 
     fn member_path(&self) -> PathBuf {
         self.path.join("member.json")
+    }
+}
+
+/// Where it is noted how often the store was opened.
+#[derive(Clone, Debug)]
+pub(super) struct OpenedNote(PathBuf);
+
+impl OpenedNote {
+    fn save(&self, opened: Incarnation) -> Result<(), StoreError> {
+        files::write(&self.0, opened.to_string().as_bytes(), Access::Public)
+    }
+
+    /// Notes every opening to come, until `cancel`: a disk that was full is opened anew.
+    pub(super) async fn follow(self, mut openings: watch::Receiver<Incarnation>, cancel: CancellationToken) {
+        openings.mark_unchanged();
+        while let Some(Ok(())) = cancel.run_until_cancelled(openings.changed()).await {
+            let opened = *openings.borrow_and_update();
+            if let Err(error) = self.save(opened) {
+                // The note stays lower than it might be, and the store is checked a little less strictly.
+                tracing::warn!(%error, "it was not noted that the store was opened");
+            }
+        }
     }
 }
 
@@ -200,6 +292,24 @@ mod tests {
         assert_eq!(data_dir.opened().expect("read"), Incarnation(3));
         std::fs::remove_file(dir.path().join("member.json")).expect("removed");
         assert!(matches!(data_dir.member(), Err(DataDirError::NoMember(_))));
+    }
+
+    #[test]
+    fn a_restore_that_was_cut_off_is_no_proxy_and_can_be_done_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let member = MemberFile { id: ProxyId(1_001), seeds: Vec::new() };
+        let first = DataDir::open_empty(dir.path()).expect("it is empty");
+        first.begin_restore(&member).expect("begun");
+        std::fs::create_dir_all(first.store().join("half")).expect("made");
+        assert!(matches!(first.member(), Err(DataDirError::HalfRestored(_))));
+        drop(first);
+        let again = DataDir::open_empty(dir.path()).expect("what is there is left over");
+        again.begin_restore(&member).expect("begun");
+        assert!(!again.store().exists());
+        again.finish_restore().expect("finished");
+        assert_eq!(again.member().expect("read"), Some(member));
+        drop(again);
+        assert!(matches!(DataDir::open_empty(dir.path()), Err(DataDirError::NotEmpty { .. })));
     }
 
     #[test]

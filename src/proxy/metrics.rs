@@ -37,6 +37,7 @@ struct Gauges {
     applied_index: Gauge<u64, AtomicU64>,
     lease_held: Gauge<u64, AtomicU64>,
     is_leader: Gauge<u64, AtomicU64>,
+    disk_writable: Gauge<u64, AtomicU64>,
     certificate_remaining: Gauge<u64, AtomicU64>,
 }
 
@@ -55,6 +56,8 @@ pub(super) struct Sample {
     pub lease_held: u64,
     /// 1 while this proxy leads.
     pub is_leader: u64,
+    /// 1 while the store's disk takes writes.
+    pub disk_writable: u64,
     /// How much longer the proxy's certificate is valid.
     pub certificate_remaining: Duration,
 }
@@ -96,6 +99,7 @@ impl Metrics {
         registry.register("routes", "Valid routes in the table", metrics.gauges.routes.clone());
         registry.register("raft_applied_index", "The last log entry applied", metrics.gauges.applied_index.clone());
         registry.register("lease_held", "1 while this proxy holds its lease", metrics.gauges.lease_held.clone());
+        registry.register("disk_writable", "1 while the store's disk takes writes", metrics.gauges.disk_writable.clone());
         registry.register("raft_is_leader", "1 while this proxy leads the group", metrics.gauges.is_leader.clone());
         registry.register(
             "certificate_remaining_seconds",
@@ -138,6 +142,7 @@ impl Metrics {
         self.gauges.applied_index.set(sample.applied_index);
         self.gauges.lease_held.set(sample.lease_held);
         self.gauges.is_leader.set(sample.is_leader);
+        self.gauges.disk_writable.set(sample.disk_writable);
         self.gauges.certificate_remaining.set(sample.certificate_remaining.as_secs());
     }
 }

@@ -8,6 +8,7 @@ use tracing::Instrument;
 use warren_raft::{LeaseState, ProxyId, RoutingStore};
 
 use super::dial::Owner;
+use super::disk_report::disk_report;
 use super::mesh::PeerService;
 use super::metrics::Metrics;
 use crate::target::Target;
@@ -35,6 +36,7 @@ impl PeerService for Service {
             streams: self.metrics.streams(),
             isolated: *self.store.lease().borrow() == LeaseState::Lost,
             draining: self.leaving.is_cancelled(),
+            disk: disk_report(&self.store),
         }
     }
 

@@ -113,6 +113,7 @@ impl Wiring {
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
+        tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
         Ok(RunningProxy::new(Parts {
             id: ground.membership.member.id,
             store,

@@ -8,7 +8,7 @@ use warren_raft::{ClusterId, ProxyId, Sequence, Service, ServiceKind, Strategy, 
 
 use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled, Member};
-use super::peer::{ControlReply, ControlRequest, Held, LinkKind, PeerHello, PeerReport};
+use super::peer::{ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
 use super::tunnel::{AgentHello, AgentMessage, ProxyMessage, Waiting, Welcome};
 use super::{Hello, TraceId};
 use crate::failure::{Code, Failure, Stage};
@@ -21,6 +21,34 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T, golde
     // What a newer version adds at the end is passed over.
     let longer = [bytes.as_slice(), b"added later"].concat();
     assert_eq!(&postcard::from_bytes::<T>(&longer).expect("it decodes"), message);
+}
+
+/// Every variant of an enum, in the order of their numbers: one that is added and not listed does not compile, and [`check_all`] wants bytes for each.
+macro_rules! variants {
+    ($type:ty { $($pattern:pat),+ $(,)? }) => {{
+        fn number(value: &$type) -> usize {
+            let mut number = 0;
+            $(if matches!(value, $pattern) { return number; } number += 1;)+
+            match value { $($pattern => number),+ }
+        }
+        (number as fn(&$type) -> usize, [$(stringify!($pattern)),+].len())
+    }};
+}
+
+/// Checks the bytes of values of which every variant is one, stored under its number.
+fn check_all<T, const N: usize>((number, count): (fn(&T) -> usize, usize), table: [(T, &str); N])
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let mut seen = std::collections::BTreeSet::new();
+    for (message, golden) in &table {
+        check(message, golden);
+        let bytes = postcard::to_stdvec(message).expect("it encodes");
+        let (stored, _) = postcard::take_from_bytes::<u32>(&bytes).expect("a variant begins with its number");
+        assert_eq!(stored as usize, number(message), "the number of a variant");
+        seen.insert(stored);
+    }
+    assert_eq!(seen.len(), count, "each variant has its bytes");
 }
 
 fn hello() -> Hello {
@@ -55,13 +83,19 @@ const FAILURE_HEX: &str = "05026e6f01016301016801010170010174";
 #[test]
 fn dials() {
     let dial = |target: &str| ClientRequest::Dial(DialRequest { target: target.parse::<Target>().expect("a target"), budget_ms: 300 });
-    check(&dial("a/s"), "000001610173ac02");
-    check(&dial("a:22"), "0001016116ac02");
-    check(&dial("any/s"), "00020173ac02");
-    check(&ClientRequest::Renew { request: vec![1, 2] }, "01020102");
+    let table = [
+        (dial("a/s"), "000001610173ac02"),
+        (dial("a:22"), "0001016116ac02"),
+        (dial("any/s"), "00020173ac02"),
+        (ClientRequest::Renew { request: vec![1, 2] }, "01020102"),
+    ];
+    check_all(variants!(ClientRequest { ClientRequest::Dial(_), ClientRequest::Renew { .. } }), table);
+    let target = |target: &str| target.parse::<Target>().expect("a target");
+    let targets = [(target("a/s"), "0001610173"), (target("a:22"), "01016116"), (target("any/s"), "020173")];
+    check_all(variants!(Target { Target::Service(..), Target::Port(..), Target::Any(_) }), targets);
     let connected = DialReply::Connected { agent: "a".parse().expect("a name"), path: vec![ProxyId(1), ProxyId(2)], trace: TRACE };
-    check(&connected, &format!("000161020102{TRACE_HEX}"));
-    check(&DialReply::Failed(failure()), &format!("01{}", FAILURE_HEX));
+    let table = [(connected, &*format!("000161020102{TRACE_HEX}")), (DialReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];
+    check_all(variants!(DialReply { DialReply::Connected { .. }, DialReply::Failed(_) }), table);
     let header = DialHeader {
         trace: TRACE,
         client: "c".parse().expect("a name"),
@@ -87,9 +121,19 @@ fn answers_to_dials() {
         (DialAnswer::TunnelLost { reason: "r".to_owned() }, "080172"),
         (DialAnswer::Unconfirmed { reason: "r".to_owned() }, "090172"),
     ];
-    for (answer, golden) in table {
-        check(&answer, golden);
-    }
+    let all = variants!(DialAnswer {
+        DialAnswer::Connected,
+        DialAnswer::NotHere { .. },
+        DialAnswer::Draining { .. },
+        DialAnswer::TargetRefused { .. },
+        DialAnswer::TargetTimeout,
+        DialAnswer::Denied,
+        DialAnswer::Overloaded { .. },
+        DialAnswer::UnknownService,
+        DialAnswer::TunnelLost { .. },
+        DialAnswer::Unconfirmed { .. },
+    });
+    check_all(all, table);
 }
 
 #[test]
@@ -97,29 +141,51 @@ fn tunnels() {
     let service = Service { name: "s".parse().expect("a name"), target: "h:1".to_owned(), kind: ServiceKind::Tcp };
     check(&AgentHello { hello: hello(), sequence: Sequence(300), services: vec![service] }, &format!("{HELLO_HEX}ac0201017303683a3100"));
     let welcome = Welcome { hello: hello(), proxy: ProxyId(2), index: 300, proxies: vec![member()], strategy: strategy() };
-    check(&ProxyMessage::Welcome(welcome), &format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102"));
-    check(&ProxyMessage::Refused { failure: failure(), retry_after_ms: 300 }, &format!("01{}ac02", FAILURE_HEX));
-    check(&ProxyMessage::Cluster { proxies: vec![member()], strategy: strategy() }, &format!("0201{MEMBER_HEX}0102"));
     let waiting = Waiting { hello: hello(), proxy: ProxyId(2), failure: failure(), proxies: vec![member()], strategy: strategy() };
-    check(&ProxyMessage::Waiting(waiting), &format!("05{HELLO_HEX}02{FAILURE_HEX}01{MEMBER_HEX}0102"));
-    check(&ProxyMessage::Leaving, "03");
-    check(&ProxyMessage::Renewed { certificate: vec![1, 2] }, "04020102");
-    check(&AgentMessage::Renew { request: vec![1, 2] }, "00020102");
+    let table = [
+        (ProxyMessage::Welcome(welcome), &*format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102")),
+        (ProxyMessage::Refused { failure: failure(), retry_after_ms: 300 }, &*format!("01{FAILURE_HEX}ac02")),
+        (ProxyMessage::Cluster { proxies: vec![member()], strategy: strategy() }, &*format!("0201{MEMBER_HEX}0102")),
+        (ProxyMessage::Leaving, "03"),
+        (ProxyMessage::Renewed { certificate: vec![1, 2] }, "04020102"),
+        (ProxyMessage::Waiting(waiting), &*format!("05{HELLO_HEX}02{FAILURE_HEX}01{MEMBER_HEX}0102")),
+    ];
+    let all = variants!(ProxyMessage {
+        ProxyMessage::Welcome(_),
+        ProxyMessage::Refused { .. },
+        ProxyMessage::Cluster { .. },
+        ProxyMessage::Leaving,
+        ProxyMessage::Renewed { .. },
+        ProxyMessage::Waiting(_),
+    });
+    check_all(all, table);
+    check_all(variants!(AgentMessage { AgentMessage::Renew { .. } }), [(AgentMessage::Renew { request: vec![1, 2] }, "00020102")]);
 }
 
 #[test]
 fn peers() {
     check(&PeerHello { hello: hello(), kind: LinkKind::Control }, &format!("{HELLO_HEX}00"));
-    check(&PeerHello { hello: hello(), kind: LinkKind::Bulk }, &format!("{HELLO_HEX}01"));
-    check(&ControlRequest::Store(Bytes::from_static(&[1, 2])), "00020102");
-    check(&ControlRequest::Ping, "01");
-    check(&ControlRequest::WhoHas("a/s".parse().expect("a target")), "020001610173");
-    check(&ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102");
-    let report = PeerReport { applied_index: 300, streams: 7, isolated: true, draining: false };
-    check(&ControlReply::Pong(report), "01ac02070100");
-    check(&ControlReply::Refused("r".to_owned()), "020172");
+    check_all(variants!(LinkKind { LinkKind::Control, LinkKind::Bulk }), [(LinkKind::Control, "00"), (LinkKind::Bulk, "01")]);
+    let requests = [
+        (ControlRequest::Store(Bytes::from_static(&[1, 2])), "00020102"),
+        (ControlRequest::Ping, "01"),
+        (ControlRequest::WhoHas("a/s".parse().expect("a target")), "020001610173"),
+    ];
+    check_all(variants!(ControlRequest { ControlRequest::Store(_), ControlRequest::Ping, ControlRequest::WhoHas(_) }), requests);
+    let report = PeerReport { applied_index: 300, streams: 7, isolated: true, draining: false, disk: None };
+    for (fault, number) in [(DiskFault::Full, "00"), (DiskFault::Failed, "01")] {
+        let disk = Some(DiskReport { fault, location: "d".to_owned(), reason: "r".to_owned(), seconds: 300 });
+        check(&ControlReply::Pong(PeerReport { disk, ..report.clone() }), &format!("01ac0207010001{number}01640172ac02"));
+    }
     let held = Held { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name") };
-    check(&ControlReply::Held(vec![held]), "030101610173");
+    let replies = [
+        (ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102"),
+        (ControlReply::Pong(report), "01ac0207010000"),
+        (ControlReply::Refused("r".to_owned()), "020172"),
+        (ControlReply::Held(vec![held]), "030101610173"),
+    ];
+    let all = variants!(ControlReply { ControlReply::Store(_), ControlReply::Pong(_), ControlReply::Refused(_), ControlReply::Held(_) });
+    check_all(all, replies);
 }
 
 #[test]
@@ -134,6 +200,27 @@ fn enrolments() {
         certificate: vec![1, 2],
         proxies: vec![member()],
     };
-    check(&EnrollReply::Enrolled(enrolled), &format!("00{HELLO_HEX}{TRACE_HEX}0163010202010201{MEMBER_HEX}"));
-    check(&EnrollReply::Failed(failure()), &format!("01{}", FAILURE_HEX));
+    let table = [
+        (EnrollReply::Enrolled(enrolled), &*format!("00{HELLO_HEX}{TRACE_HEX}0163010202010201{MEMBER_HEX}")),
+        (EnrollReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
+    ];
+    check_all(variants!(EnrollReply { EnrollReply::Enrolled(_), EnrollReply::Failed(_) }), table);
+}
+
+#[test]
+fn failures() {
+    for (number, code) in (0_u8..).zip(Code::ALL) {
+        check(&code, &format!("{number:02x}"));
+    }
+    let stages = [
+        (Stage::Local, "00"),
+        (Stage::Ingress, "01"),
+        (Stage::Route, "02"),
+        (Stage::Peer, "03"),
+        (Stage::Tunnel, "04"),
+        (Stage::Target, "05"),
+        (Stage::Store, "06"),
+    ];
+    let all = variants!(Stage { Stage::Local, Stage::Ingress, Stage::Route, Stage::Peer, Stage::Tunnel, Stage::Target, Stage::Store });
+    check_all(all, stages);
 }

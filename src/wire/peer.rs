@@ -82,4 +82,28 @@ pub struct PeerReport {
     pub isolated: bool,
     /// Whether it is draining.
     pub draining: bool,
+    /// What is wrong with its disk; `None` while that takes writes.
+    pub disk: Option<DiskReport>,
+}
+
+/// What is wrong with a proxy's disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskReport {
+    /// Whether it may pass.
+    pub fault: DiskFault,
+    /// Where its store is.
+    pub location: String,
+    /// What the disk said.
+    pub reason: String,
+    /// For how many seconds it has been so.
+    pub seconds: u64,
+}
+
+/// Whether what is wrong with a disk may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskFault {
+    /// 0: it is full; the proxy goes on by itself when there is room.
+    Full,
+    /// 1: it has failed; the proxy ends.
+    Failed,
 }

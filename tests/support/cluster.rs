@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::proxy::text;
-use super::{Agent, Client, Ports, Proxy, wait_for, warren};
+use super::{Agent, Client, Namespaces, Ports, Proxy, wait_for, warren};
 
 /// A cluster. Dropping it ends its proxies and removes what they kept.
 #[derive(Debug)]
@@ -19,8 +19,14 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts so many proxies: the first makes the cluster, the others join it by token; all of them vote in the end.
     pub(crate) fn start(count: usize) -> Self {
+        Self::start_on(count, |_| ())
+    }
+
+    /// The same, once `prepare` has dealt with the data directory of each.
+    pub(crate) fn start_on(count: usize, mut prepare: impl FnMut(&Path)) -> Self {
         let home = TempDir::new().expect("a directory");
         let mut first = Proxy::new(home.path(), 1);
+        prepare(&first.data_dir());
         first.start();
         first.wait_ready();
         let mut cluster = Self { proxies: vec![first], home };
@@ -28,7 +34,26 @@ impl Cluster {
             let token = cluster.token("proxy", &[]);
             let address = cluster.proxy(0).public_address();
             let mut proxy = Proxy::new(cluster.home(), number);
+            prepare(&proxy.data_dir());
             proxy.join(address, &token);
+            cluster.proxies.push(proxy);
+        }
+        cluster.wait_healthy();
+        cluster
+    }
+
+    /// The same with a proxy on each of three machines.
+    pub(crate) fn on(machines: &Namespaces) -> Self {
+        let home = TempDir::new().expect("a directory");
+        let mut cluster = Self { proxies: Vec::new(), home };
+        for machine in 0..3 {
+            let mut proxy = Proxy::new(cluster.home(), machine + 1).at(machines.address(machine));
+            let first = cluster.proxies.first().map(|first| (first.public_address(), cluster.token("proxy", &[])));
+            machines.on(machine, || match first {
+                Some((address, token)) => proxy.join(address, &token),
+                None => proxy.start(),
+            });
+            proxy.wait_ready();
             cluster.proxies.push(proxy);
         }
         cluster.wait_healthy();

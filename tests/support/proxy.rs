@@ -1,7 +1,7 @@
 //! One proxy: its directory, its configuration and its process.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -31,6 +31,12 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         Self { name: format!("proxy-{number}"), home: home.to_owned(), process: None, listen: [any(), any()] }
+    }
+
+    /// The same proxy, where it has this address.
+    pub(crate) fn at(self, address: Ipv4Addr) -> Self {
+        let any = || format!("{address}:0");
+        Self { listen: [any(), any()], ..self }
     }
 
     /// Starts it: a new data directory begins a cluster.

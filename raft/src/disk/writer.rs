@@ -156,6 +156,11 @@ impl Writer {
 
     /// Closes the disk after everything that was asked for before.
     pub(crate) async fn close(&self) {
+        self.close_within(HANG).await;
+    }
+
+    /// The same, but waiting no longer than this.
+    pub(crate) async fn close_within(&self, patience: Duration) {
         let (done, closed) = oneshot::channel();
         let closing = async {
             if self.jobs.send(Job::Close(done)).await.is_ok() {
@@ -163,7 +168,7 @@ impl Writer {
                 let _ = closed.await;
             }
         };
-        if timeout(HANG, closing).await.is_err() {
+        if timeout(patience, closing).await.is_err() {
             tracing::error!(store = %self.location, "the disk does not answer; it is left open");
         }
     }

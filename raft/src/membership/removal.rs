@@ -42,11 +42,13 @@ pub fn may_remove(id: ProxyId, voters: &BTreeSet<ProxyId>, up: &BTreeSet<ProxyId
 mod tests {
     use super::*;
 
+    /// Who is to go, the voters, who is up, and how many of how many would be left where that is refused.
+    type Case<'a> = (u64, &'a [u64], &'a [u64], Option<(u64, u64)>);
+
     #[test]
     fn what_is_left_must_be_able_to_commit() {
         let set = |ids: &[u64]| ids.iter().copied().map(ProxyId).collect::<BTreeSet<_>>();
-        type Row<'a> = (u64, &'a [u64], &'a [u64], Option<(u64, u64)>);
-        let table: [Row<'_>; 11] = [
+        let table: &[Case] = &[
             (3, &[1, 2, 3], &[1, 2, 3], None),
             (3, &[1, 2, 3], &[1, 2], None),
             (2, &[1, 2, 3], &[1, 2], Some((1, 2))),
@@ -59,7 +61,7 @@ mod tests {
             (5, &[1, 2, 3, 4, 5], &[1, 2, 5], Some((2, 4))),
             (4, &[1, 2, 3, 4, 5], &[1, 2, 5], None),
         ];
-        for (id, voters, up, refused) in table {
+        for &(id, voters, up, refused) in table {
             let expected = refused.map(|(up, voters)| NotRemovable::NoMajority { up, voters });
             assert_eq!(may_remove(ProxyId(id), &set(voters), &set(up)).err(), expected, "{id} of {voters:?}, {up:?} up");
         }

@@ -18,7 +18,9 @@ pub enum DiskState {
 /// What is wrong with a disk, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// What it said, with its path.
+    /// Where the store is.
+    pub location: String,
+    /// What the disk said, with its path.
     pub reason: String,
     /// When it began.
     pub since: Instant,

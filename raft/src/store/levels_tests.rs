@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::message::{Refusal, Response};
-use super::records::{LEVEL, put_meta};
+use super::message::{LeaderRequest, Refusal, Request, Response};
+use super::records::{LEVEL, encode, put_meta};
 use super::{Garbled, OpenError, RoutingStore, StoreConfig, Tuning};
-use crate::command::{Bootstrap, Command, ProxyStart};
+use crate::command::{Bootstrap, Command, Proposal, ProxyStart};
 use crate::disk::{Disk, DiskDrive, MemoryDisk};
 use crate::ids::{ClusterId, Incarnation, KeyHash, Level, ProxyId, Timestamp};
 use crate::table::Strategy;
@@ -123,5 +123,22 @@ async fn requests_of_later_versions_are_refused() {
     }
     let level = store.propose(Command::RaiseLevel { level: Level(2) }, PATIENCE).await;
     level.expect("it goes on");
+    store.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_leader_does_not_write_what_a_member_forwards_too_early() {
+    let store = group(1, &Arc::new(MemoryDisk::default())).await;
+    let proposal = |commands| Proposal { proposer: ProxyId(2), incarnation: Incarnation(1), number: 1, at: Timestamp(1), commands };
+    let ask = async |commands| {
+        let request = Request::Leader(LeaderRequest::Propose(proposal(commands)));
+        let answer = store.handle(ProxyId(2), Bytes::from(encode(&request))).await.expect("understood");
+        postcard::from_bytes::<Response>(&answer).expect("an answer")
+    };
+    let (newer, older) = (Command::RemoveProxy { proxy: ProxyId(9) }, Command::SetStrategy(Strategy::default()));
+    let before = store.status().last_log_index;
+    assert_eq!(ask(vec![older.clone(), newer]).await, Response::Refused(Refusal::AboveLevel { cluster: Level(1) }));
+    assert_eq!(store.status().last_log_index, before, "nothing of it was written");
+    assert!(matches!(ask(vec![older]).await, Response::Leader(_)));
     store.shutdown().await;
 }

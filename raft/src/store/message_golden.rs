@@ -7,9 +7,10 @@ use openraft::{CommittedLeaderId, EntryPayload};
 
 use super::hand_over::NotHandedOver;
 use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
-use super::types::{Entry, LogId, Member, Membership, SnapshotMeta, Vote};
+use super::state::Description;
+use super::types::{Entry, LogId, Member, Membership, SnapshotMeta, TypeConfig, Vote};
 use crate::command::{Accepted, Command, Proposal};
-use crate::golden::check;
+use crate::golden::{Variants, check, check_variants, variants};
 use crate::ids::{Epoch, Incarnation, Level, ProxyId, Timestamp, TokenId};
 use crate::membership::NotRemovable;
 
@@ -50,6 +51,16 @@ fn meta() -> SnapshotMeta {
 #[test]
 fn the_bytes_of_records() {
     check(&entries(), ENTRIES);
+    let payloads = variants!(EntryPayload<TypeConfig> {
+        0 => EntryPayload::Blank,
+        1 => EntryPayload::Normal(_),
+        2 => EntryPayload::Membership(_),
+    });
+    check_variants(&payloads, entries().iter().map(|entry| &entry.payload));
+    check(&[None, Some(log_id(300))], COMMITTED);
+    check(&[Level(2)], &["02"]);
+    check(&[Incarnation(300)], &["ac02"]);
+    check(&[Description { meta: meta(), generation: 7, pieces: 2, checksum: 300 }], DESCRIPTION);
     check(&[vote(), Vote::new(4, ProxyId(2))], VOTES);
     check(&[meta()], META);
 }
@@ -74,6 +85,30 @@ fn the_bytes_of_requests() {
         Request::Leader(LeaderRequest::Remove(ProxyId(2))),
     ];
     check(&requests, REQUESTS);
+    let all = variants!(Request {
+        0 => Request::Append(_),
+        1 => Request::Vote(_),
+        2 => Request::InstallSnapshot(_),
+        3 => Request::Leader(_),
+        4 => Request::Relayed { .. },
+        5 => Request::Ping,
+        6 => Request::Campaign(_),
+        7 => Request::Succeed(_),
+    });
+    check_variants(&all, &requests);
+    assert_eq!(all.numbers.len() as u32, Request::KINDS, "what is beyond is refused as unknown");
+    let of_leader = variants!(LeaderRequest {
+        0 => LeaderRequest::Propose(_),
+        1 => LeaderRequest::ReadIndex,
+        2 => LeaderRequest::Renew(_),
+        3 => LeaderRequest::HandOver { .. },
+        4 => LeaderRequest::Remove(_),
+    });
+    check_variants(
+        &of_leader,
+        requests.iter().filter_map(|request| if let Request::Leader(request) = request { Some(request) } else { None }),
+    );
+    assert_eq!(of_leader.numbers.len() as u32, Request::LEADER_KINDS, "what is beyond is refused as unknown");
 }
 
 #[test]
@@ -112,10 +147,83 @@ fn the_bytes_of_responses() {
         Response::Leader(LeaderAnswer::Removable(Err(NotRemovable::NoMajority { up: 1, voters: 2 }))),
     ];
     check(&responses, RESPONSES);
+    let all = variants!(Response {
+        0 => Response::Append(_),
+        1 => Response::Vote(_),
+        2 => Response::InstallSnapshot(_),
+        3 => Response::Leader(_),
+        4 => Response::Refused(_),
+        5 => Response::Pong,
+        6 => Response::Campaigning,
+    });
+    check_variants(&all, &responses);
+    check_variants(
+        &appended(),
+        responses.iter().filter_map(|response| if let Response::Append(answer) = response { Some(answer) } else { None }),
+    );
+    let of_leader = responses.iter().filter_map(|response| if let Response::Leader(answer) = response { Some(answer) } else { None });
+    check_variants(&leader_answers(), of_leader.clone());
+    let not_removable =
+        of_leader.clone().filter_map(|answer| if let LeaderAnswer::Removable(Err(why)) = answer { Some(why) } else { None });
+    check_variants(&variants!(NotRemovable { 0 => NotRemovable::NoMajority { .. } }), not_removable);
+    let not_handed_over = of_leader.filter_map(|answer| if let LeaderAnswer::HandedOver(Err(why)) = answer { Some(why) } else { None });
+    check_variants(&not_handed_over_numbers(), not_handed_over);
+    check_variants(
+        &refusals(),
+        responses.iter().filter_map(|response| if let Response::Refused(why) = response { Some(why) } else { None }),
+    );
+}
+
+fn appended() -> Variants<AppendEntriesResponse<ProxyId>> {
+    variants!(AppendEntriesResponse<ProxyId> {
+        0 => AppendEntriesResponse::Success,
+        1 => AppendEntriesResponse::PartialSuccess(_),
+        2 => AppendEntriesResponse::Conflict,
+        3 => AppendEntriesResponse::HigherVote(_),
+    })
+}
+
+fn leader_answers() -> Variants<LeaderAnswer> {
+    variants!(LeaderAnswer {
+        0 => LeaderAnswer::Proposed { .. },
+        1 => LeaderAnswer::ReadIndex(_),
+        2 => LeaderAnswer::Renewed,
+        3 => LeaderAnswer::EpochOver,
+        4 => LeaderAnswer::HandedOver(_),
+        5 => LeaderAnswer::Removable(_),
+    })
+}
+
+fn not_handed_over_numbers() -> Variants<NotHandedOver> {
+    variants!(NotHandedOver {
+        0 => NotHandedOver::Leads,
+        1 => NotHandedOver::NoMember,
+        2 => NotHandedOver::Learner,
+        3 => NotHandedOver::Down,
+        4 => NotHandedOver::Lagging(_),
+        5 => NotHandedOver::Alone,
+        6 => NotHandedOver::Nobody,
+        7 => NotHandedOver::Busy,
+        8 => NotHandedOver::Late,
+    })
+}
+
+fn refusals() -> Variants<Refusal> {
+    variants!(Refusal {
+        0 => Refusal::NotLeader,
+        1 => Refusal::NoQuorum,
+        2 => Refusal::Stopped,
+        3 => Refusal::SnapshotMismatch { .. },
+        4 => Refusal::Removed,
+        5 => Refusal::AboveLevel { .. },
+        6 => Refusal::Unknown,
+    })
 }
 
 const ENTRIES: &[&str] = &["0301000201010102010468313a31020468323a31", "03010100", "030102010203040501070606060606060606"];
 const VOTES: &[&str] = &["030101", "040200"];
+const COMMITTED: &[&str] = &["00", "010301ac02"];
+const DESCRIPTION: &[&str] = &["010301020103010001010102010468313a31020468323a3101730702ac02"];
 const META: &[&str] = &["010301020103010001010102010468313a31020468323a310173"];
 const REQUESTS: &[&str] = &[
     "0003010100030301000201010102010468313a31020468323a310301010003010201020304050107060606060606060601030100",

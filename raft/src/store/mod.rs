@@ -10,7 +10,8 @@
 //!   supervisor: opens the disk, puts openraft into the engine, takes it out when the disk refuses
 //! ```
 //!
-//! It must *never* acknowledge what is not on disk, and never wait without a deadline.
+//! It must *never* acknowledge what is not on disk, and never wait without a deadline. What is done to the store of a member that does not run is in
+//! [`offline`], a state that leaves its store in [`saved`].
 
 mod campaign;
 mod care;

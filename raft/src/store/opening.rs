@@ -23,6 +23,8 @@ use crate::ids::{Incarnation, Level, ProxyId};
 pub(crate) const CURRENT_FORMAT: u32 = 1;
 /// Bytes per piece of a snapshot on its way to a peer.
 const CHUNK_BYTES: u64 = 48 * 1024;
+/// How long openraft, and then a disk, may take to end once the disk has failed.
+const LAST_ORDERS: Duration = Duration::from_secs(2);
 /// Most entries in one message to a peer; their bytes are bounded by the log's reader.
 const MAX_ENTRIES: u64 = 256;
 
@@ -46,12 +48,21 @@ impl Instance {
         }
     }
 
-    /// Stops openraft and closes the disk.
+    /// Stops openraft and closes the disk, for as long as that may take in good order.
     pub(crate) async fn close(self) {
-        if timeout(HANG, self.raft.shutdown()).await.is_err() {
+        self.close_within(HANG).await;
+    }
+
+    /// The same on a disk that has failed: whatever does not end soon is left behind, the process ends anyhow.
+    pub(crate) async fn abandon(self) {
+        self.close_within(LAST_ORDERS).await;
+    }
+
+    async fn close_within(self, each: Duration) {
+        if timeout(each, self.raft.shutdown()).await.is_err() {
             tracing::error!("openraft does not stop; it is left behind");
         }
-        self.writer.close().await;
+        self.writer.close_within(each).await;
     }
 }
 

@@ -202,7 +202,8 @@ impl RoutingStore {
         }
         let LeaseState::Held(epoch) = held else { return };
         let proxy = self.inner.core.config.id;
-        if let Err(error) = self.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
+        // Also when the store has stopped by itself: the queue goes on, and the leader is elsewhere.
+        if let Err(error) = self.inner.proposer.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
             tracing::debug!(%error, "the group was not told that this proxy leaves");
         }
         self.inner.lease.send_replace(LeaseState::Lost);

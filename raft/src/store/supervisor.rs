@@ -67,12 +67,12 @@ impl Supervisor {
                 }
                 End::Disk(error) => {
                     self.fail(error.to_string());
-                    instance.close().await;
+                    instance.abandon().await;
                     return;
                 }
                 End::Failed(reason) => {
                     self.fail(reason);
-                    instance.close().await;
+                    instance.abandon().await;
                     return;
                 }
             };
@@ -153,11 +153,15 @@ impl Supervisor {
 
     fn begin(&self, state: fn(Outage) -> DiskState, reason: &str) {
         tracing::error!(reason, "the disk of the store takes no writes; the table stays readable, and it is tried again");
-        self.core.disk.send_replace(state(Outage { reason: reason.to_owned(), since: Instant::now() }));
+        self.core.disk.send_replace(state(self.outage(reason)));
+    }
+
+    fn outage(&self, reason: &str) -> Outage {
+        Outage { location: self.volume.location(), reason: reason.to_owned(), since: Instant::now() }
     }
 
     fn fail(&self, reason: String) {
-        self.core.disk.send_replace(DiskState::Failed(Outage { reason: reason.clone(), since: Instant::now() }));
+        self.core.disk.send_replace(DiskState::Failed(self.outage(&reason)));
         self.core.failure.report(reason);
     }
 }

@@ -1,6 +1,6 @@
 //! `/readyz`: whether this proxy may take traffic.
 
-use warren_raft::LeaseState;
+use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
 use crate::http::{Response, StatusCode};
@@ -10,6 +10,7 @@ pub(super) fn readyz(parts: &AdminParts, verbose: bool) -> Response {
     let checks = [
         ("member", parts.store.table().proxy(parts.me).is_some()),
         ("lease", matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
+        ("disk", *parts.store.disk().borrow() == DiskState::Writable),
         ("not draining", !parts.leaving.is_cancelled()),
     ];
     let ready = checks.iter().all(|(_, passed)| *passed);

@@ -2,8 +2,16 @@
 
 use crate::api::{ProxyRow, ProxyState, StatusProblem};
 
+/// A proxy that keeps the cluster from a higher feature level.
+const HELD_BACK: &str = "feature_level_held_back";
+
 /// The problems that these proxies show. `voters` is how many there are and how many of them are up.
-pub(super) fn problems<'a>(proxies: impl IntoIterator<Item = &'a ProxyRow>, has_leader: bool, voters: (u64, u64)) -> Vec<StatusProblem> {
+pub(super) fn problems<'a>(
+    proxies: impl IntoIterator<Item = &'a ProxyRow, IntoIter: Clone>,
+    has_leader: bool,
+    voters: (u64, u64),
+) -> Vec<StatusProblem> {
+    let proxies = proxies.into_iter();
     let mut problems = Vec::new();
     let mut add =
         |code: &str, message: String, hint: String| problems.push(StatusProblem { code: code.to_owned(), message, hint: Some(hint) });
@@ -14,7 +22,7 @@ pub(super) fn problems<'a>(proxies: impl IntoIterator<Item = &'a ProxyRow>, has_
         let message = format!("{what}: {up} of {all} voters are up, nothing can be registered");
         add("no_quorum", message, no_quorum_hint(voters));
     }
-    for row in proxies {
+    for row in proxies.clone() {
         match row.state {
             ProxyState::Healthy => {}
             ProxyState::Draining => {
@@ -41,7 +49,18 @@ pub(super) fn problems<'a>(proxies: impl IntoIterator<Item = &'a ProxyRow>, has_
             }
         }
     }
+    let newest = proxies.clone().filter_map(|row| row.feature_level).max();
+    for row in proxies.filter(|row| row.feature_level.is_some() && row.feature_level < newest) {
+        let message = format!("proxy `{}` is of an older version: what the newer ones can do more waits for it", row.name);
+        add(HELD_BACK, message, format!("update warren on the machine of `{}`; until then nothing is lost", row.name));
+    }
     problems
+}
+
+/// Whether nothing is wrong. An update under way is nothing wrong: whoever waits for a healthy cluster between two proxies must not wait for the
+/// last of them.
+pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
+    problems.iter().all(|problem| problem.code == HELD_BACK)
 }
 
 /// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.
@@ -85,7 +104,21 @@ mod tests {
             agents: 0,
             streams: None,
             version: String::new(),
+            feature_level: Some(2),
         }
+    }
+
+    #[test]
+    fn an_older_proxy_is_named_and_nothing_is_wrong() {
+        let (newer, mut older, mut new) =
+            (row(ProxyState::Healthy, "a:1"), row(ProxyState::Healthy, "a:2"), row(ProxyState::Healthy, "a:3"));
+        (older.feature_level, older.name, new.feature_level) = (Some(1), "old".parse().expect("a name"), None);
+        let found = problems(&[newer.clone(), older.clone(), new], true, (3, 3));
+        assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["feature_level_held_back"]);
+        assert!(found[0].message.contains("`old`"), "{found:?}");
+        assert!(is_healthy(&found));
+        older.state = ProxyState::Down;
+        assert!(!is_healthy(&problems(&[newer, older], true, (3, 3))));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
-use warren_raft::LeaseState;
+use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
 use super::{health, removal, snapshot, tokens, transfer, views};
@@ -148,6 +148,7 @@ fn metrics(parts: &AdminParts) -> Response {
         routes: table.counts().routes,
         applied_index: status.applied_index,
         lease_held: u64::from(matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
+        disk_writable: u64::from(*parts.store.disk().borrow() == DiskState::Writable),
         is_leader: u64::from(status.leader == Some(parts.me)),
         certificate_remaining: parts.credentials.current().remaining(parts.env.wall.now()),
     });

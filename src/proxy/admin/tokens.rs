@@ -115,3 +115,23 @@ fn not_recorded(error: &ProposeError) -> Failure {
     };
     Failure::new(code, Stage::Store, what).with_cause(error.to_string()).with_hint(hint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_told_why_nothing_was_recorded() {
+        let table = [
+            (ProposeError::QueueFull(8_192), Code::LimitReached),
+            (ProposeError::NoQuorum(COMMIT), Code::NoQuorum),
+            (ProposeError::Rejected(Rejection::TooMany { what: "tokens".to_owned(), limit: 1 }), Code::LimitReached),
+            (ProposeError::Rejected(Rejection::TokenExists), Code::Denied),
+        ];
+        for (error, code) in table {
+            let failure = not_recorded(&error);
+            assert_eq!((failure.code(), failure.causes()), (code, [error.to_string()].as_slice()));
+            assert!(failure.hint().is_some());
+        }
+    }
+}

@@ -5,11 +5,12 @@ use std::time::Duration;
 use warren_raft::{LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
 
 use super::parts::AdminParts;
-use super::problems;
+use super::{disks, problems};
 use crate::api::{
     AgentRow, AgentsView, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema, ServiceRow, StatusView,
 };
 use crate::net::Budget;
+use crate::proxy::disk_report::disk_report;
 use crate::wire::peer::PeerReport;
 
 /// How long the peers may take to say how they are.
@@ -23,24 +24,31 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let counts = table.counts();
     let held = |id| counts.routes_by_proxy.get(&id).copied().unwrap_or_default();
     let proxies: Vec<_> = table.proxies().map(|(id, proxy)| row(parts, &store, (id, proxy), reports.get(&id), held(id))).collect();
-    let is_up = |id: &ProxyId| proxies.iter().any(|row| row.id == *id && matches!(row.state, ProxyState::Healthy | ProxyState::Draining));
+    // A proxy whose disk takes no writes serves what it knows, and has no vote to give.
+    let votes = |id: &ProxyId| reports.get(id).is_none_or(|report| report.disk.is_none());
+    let runs = |row: &ProxyRow| matches!(row.state, ProxyState::Healthy | ProxyState::Draining);
+    let is_up = |id: &ProxyId| votes(id) && proxies.iter().any(|row| row.id == *id && runs(row));
     let (voters, voters_up) = (store.voters.len() as u64, store.voters.iter().filter(|id| is_up(id)).count() as u64);
     let leader = store.leader.and_then(|id| table.proxy(id)).map(|proxy| proxy.name.clone());
+    // Such a proxy does not hear who leads either.
+    let has_leader = leader.is_some() || (!votes(&parts.me) && voters_up > voters / 2);
     // What a proxy that is to leave lacks is no problem; that it has not left yet is.
     let is_removed = |row: &&ProxyRow| table.proxy(row.id).is_some_and(|proxy| proxy.removed);
     let (removed, staying): (Vec<_>, Vec<_>) = proxies.iter().partition(is_removed);
-    let mut problems = problems::problems(staying, leader.is_some(), (voters, voters_up));
+    let mut problems = disks::problems(&table, &reports);
+    problems.extend(problems::problems(staying, has_leader, (voters, voters_up)));
     problems.extend(removed.into_iter().map(problems::removed));
     StatusView {
         schema: Schema,
         cluster: table.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),
-        healthy: problems.is_empty(),
+        healthy: problems::is_healthy(&problems),
         leader,
         term: store.term,
         committed_index: store.committed_index,
         voters,
         voters_up,
         tolerates: voters_up.saturating_sub(voters / 2 + 1),
+        feature_level: table.level().0,
         agents: counts.agents_online,
         routes: counts.routes,
         strategy: table.cluster().map(|cluster| cluster.strategy).unwrap_or_default().into(),
@@ -64,6 +72,7 @@ fn row(parts: &AdminParts, store: &StoreStatus, (id, proxy): (ProxyId, &Proxy), 
         agents,
         streams: report.map(|report| report.streams),
         version: proxy.version.clone(),
+        feature_level: Some(proxy.level.0).filter(|level| *level > 0),
     }
 }
 
@@ -73,6 +82,7 @@ fn mine(parts: &AdminParts, store: &StoreStatus) -> PeerReport {
         streams: parts.metrics.streams(),
         isolated: *parts.store.lease().borrow() == LeaseState::Lost,
         draining: parts.leaving.is_cancelled(),
+        disk: disk_report(&parts.store),
     }
 }
 
@@ -133,7 +143,7 @@ pub(super) fn routes(store: &RoutingStore) -> RoutesView {
 
 /// `raft status`.
 pub(super) fn raft(store: &RoutingStore) -> RaftView {
-    let status = store.status();
+    let (status, table, known) = (store.status(), store.table(), store.known_level());
     RaftView {
         schema: Schema,
         id: status.id,
@@ -151,5 +161,8 @@ pub(super) fn raft(store: &RoutingStore) -> RaftView {
         snapshot_index: (status.snapshot_index > 0).then_some(status.snapshot_index),
         voters: status.voters,
         learners: status.learners,
+        feature_level: table.level().0,
+        known_feature_level: known.0,
+        held_back_by: table.holding_back(known).map(|(_, proxy)| proxy.name.clone()).collect(),
     }
 }

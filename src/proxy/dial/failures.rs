@@ -117,3 +117,26 @@ fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
 fn name(table: &Table, proxy: ProxyId) -> String {
     table.proxy(proxy).map_or_else(|| format!("proxy {proxy}"), |record| record.name.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_confirmed_says_so_and_keeps_its_code() {
+        let stale = || Failure::new(Code::AgentOffline, Stage::Route, "service `a/s` has no agent online").with_cause("last seen");
+        let no_quorum = ReadError::NoQuorum(Duration::from_secs(3));
+        let table = [(0, "no other proxy could be asked"), (1, "the one other proxy"), (2, "none of the 2 other proxies")];
+        for (answered, part) in table {
+            let failure = unconfirmed(stale(), &no_quorum, answered);
+            assert_eq!(failure.code(), Code::AgentOffline);
+            let [_, why, peers] = failure.causes() else { panic!("{failure}") };
+            assert!(why.contains("there is no quorum") && peers.contains(part), "{failure}");
+            assert!(failure.hint().is_some_and(|hint| hint.contains("warren status")));
+        }
+        let failure = unconfirmed(stale(), &ReadError::Disk("no space left".to_owned()), 0);
+        assert!(!failure.to_string().contains("there is no quorum"), "{failure}");
+    }
+}

@@ -148,3 +148,25 @@ fn not_committed(error: &ProposeError) -> Failure {
     };
     Failure::new(code, Stage::Store, "the route could not be registered").with_cause(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use warren_raft::Rejection;
+
+    use super::*;
+
+    #[test]
+    fn an_agent_is_told_why_its_route_cannot_be() {
+        let table = [
+            (ProposeError::QueueFull(8_192), Code::LimitReached),
+            (ProposeError::NoQuorum(Duration::from_secs(10)), Code::NoQuorum),
+            (ProposeError::Disk("no space left".to_owned()), Code::NoQuorum),
+            (ProposeError::Stopped("it was shut down".to_owned()), Code::NoQuorum),
+            (ProposeError::Rejected(Rejection::NoCluster), Code::Denied),
+        ];
+        for (error, code) in table {
+            let failure = not_committed(&error);
+            assert_eq!((failure.code(), failure.causes()), (code, [error.to_string()].as_slice()));
+        }
+    }
+}

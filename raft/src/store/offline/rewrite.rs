@@ -8,7 +8,7 @@ use crate::disk::writer::Writer;
 use crate::disk::{Change, DiskError, Space};
 use crate::ids::ProxyId;
 use crate::store::opening::CURRENT_FORMAT;
-use crate::store::records::{COMMITTED, FORMAT, ID, PURGED, VOTE, log_range, put_meta};
+use crate::store::records::{COMMITTED, FORMAT, ID, LEVEL, PURGED, VOTE, log_range, put_meta};
 use crate::store::state::{Image, snapshots};
 use crate::store::types::{LogId, Member, Membership, Vote};
 
@@ -29,6 +29,7 @@ pub(super) async fn rewrite(writer: &Writer, me: ProxyId, image: &Image) -> Resu
     let also = vec![
         put_meta(FORMAT, &CURRENT_FORMAT),
         put_meta(ID, &me),
+        put_meta(LEVEL, &image.table.level()),
         // Not as the leader: it stands for election like everybody, and wins alone.
         put_meta(VOTE, &Vote::new(term, me)),
         put_meta(COMMITTED, &image.last_applied),

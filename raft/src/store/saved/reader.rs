@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ids::{ClusterId, ProxyId};
+use crate::ids::{ClusterId, Level, ProxyId};
 use crate::store::state::codec::{Decoder, HEAD_BYTES, PIECE_BYTES, piece_length};
 use crate::store::state::{Image, SnapshotError};
 use crate::table::Table;
@@ -108,6 +108,12 @@ impl Saved {
     /// What it holds.
     pub fn table(&self) -> &Table {
         &self.image.table
+    }
+
+    /// The cluster's feature level, and the highest that this version knows if that is lower: then it cannot go on with it.
+    pub fn above_known(&self) -> Option<(Level, Level)> {
+        let level = self.table().level();
+        (level > Level::CURRENT).then_some((level, Level::CURRENT))
     }
 
     /// The id that the first proxy of a group gets that begins with it.

@@ -8,6 +8,8 @@ mod published;
 pub(crate) mod snapshots;
 
 pub use codec::SnapshotError;
+#[cfg(test)]
+pub(crate) use image::Description;
 pub(crate) use image::Image;
 pub(crate) use known_level::KnownLevel;
 pub(crate) use machine::StateMachine;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::command::{Accepted, Rejection};
-use crate::golden::check;
+use crate::golden::{Variants, check, check_variants, variants};
 
 fn commands() -> Vec<Command> {
     vec![
@@ -25,6 +25,40 @@ fn commands() -> Vec<Command> {
 #[test]
 fn the_bytes_of_commands() {
     check(&commands(), COMMANDS);
+    let all = variants!(Command {
+        0 => Command::Bootstrap(_),
+        1 => Command::StartProxy(_),
+        2 => Command::ExpireProxy { .. },
+        3 => Command::RegisterRoute { .. },
+        4 => Command::WithdrawRoute { .. },
+        5 => Command::PublishServices { .. },
+        6 => Command::CreateToken(_),
+        7 => Command::RevokeToken { .. },
+        8 => Command::Enroll(_),
+        9 => Command::SetStrategy(_),
+        10 => Command::RaiseLevel { .. },
+        11 => Command::RemoveProxy { .. },
+        12 => Command::ForgetProxy { .. },
+    });
+    check_variants(&all, &commands());
+}
+
+/// The words that records and commands are made of.
+#[test]
+fn the_bytes_of_words() {
+    let kinds = [StrategyKind::AgentMesh, StrategyKind::ProxyPeering];
+    check(&kinds, &["00", "01"]);
+    check_variants(&variants!(StrategyKind { 0 => StrategyKind::AgentMesh, 1 => StrategyKind::ProxyPeering }), &kinds);
+    check(&[ServiceKind::Tcp], &["00"]);
+    check_variants(&variants!(ServiceKind { 0 => ServiceKind::Tcp }), &[ServiceKind::Tcp]);
+    let roles = [TokenRole::Proxy, TokenRole::Agent, TokenRole::Client];
+    check(&roles, &["00", "01", "02"]);
+    check_variants(&variants!(TokenRole { 0 => TokenRole::Proxy, 1 => TokenRole::Agent, 2 => TokenRole::Client }), &roles);
+    check(&["lab-*/ssh".parse::<crate::Pattern>().expect("a pattern")], &["096c61622d2a2f737368"]);
+    check(&[Timestamp(300)], &["ac02"]);
+    check(&[TokenId([6; 8])], &["0606060606060606"]);
+    let long = "a-name-that-is-longer-than-others";
+    check(&[agent("a"), agent(long)], &["0161", "21612d6e616d652d746861742d69732d6c6f6e6765722d7468616e2d6f7468657273"]);
 }
 
 #[test]
@@ -36,37 +70,68 @@ fn the_bytes_of_a_proposal() {
 
 #[test]
 fn the_bytes_of_answers() {
-    check(
-        &[Accepted::Done, Accepted::Epoch(Epoch(5)), Accepted::Enrolled { proxy: None }, Accepted::Enrolled { proxy: Some(ProxyId(3)) }],
-        ACCEPTED,
-    );
-    check(
-        &[
-            Rejection::ClusterExists,
-            Rejection::NoCluster,
-            Rejection::ProxyUnknown(ProxyId(9)),
-            Rejection::EpochOver { current: Epoch(4) },
-            Rejection::SequenceOld { current: Sequence(4) },
-            Rejection::AgentUnknown(agent("a")),
-            Rejection::TokenUnknown,
-            Rejection::TokenExpired,
-            Rejection::TokenUsed,
-            Rejection::TokenRevoked,
-            Rejection::TokenRole(TokenRole::Client),
-            Rejection::TokenName("a*".parse().expect("a glob")),
-            Rejection::NameTaken("a".to_owned()),
-            Rejection::NameInvalid("b".to_owned()),
-            Rejection::Overtaken,
-            Rejection::TooMany { what: "x".to_owned(), limit: 256 },
-            Rejection::TokenExists,
-            Rejection::LevelTooLow { known: Level(1), cluster: Level(2) },
-            Rejection::LevelHeldBack("p".parse().expect("a name")),
-            Rejection::ProxyRemoved(ProxyId(2)),
-            Rejection::LastProxy,
-            Rejection::NotRemoved(ProxyId(2)),
-        ],
-        REJECTIONS,
-    );
+    let accepted =
+        [Accepted::Done, Accepted::Epoch(Epoch(5)), Accepted::Enrolled { proxy: None }, Accepted::Enrolled { proxy: Some(ProxyId(3)) }];
+    check(&accepted, ACCEPTED);
+    let all = variants!(Accepted { 0 => Accepted::Done, 1 => Accepted::Epoch(_), 2 => Accepted::Enrolled { .. } });
+    check_variants(&all, &accepted);
+}
+
+#[test]
+fn the_bytes_of_rejections() {
+    let rejections = [
+        Rejection::ClusterExists,
+        Rejection::NoCluster,
+        Rejection::ProxyUnknown(ProxyId(9)),
+        Rejection::EpochOver { current: Epoch(4) },
+        Rejection::SequenceOld { current: Sequence(4) },
+        Rejection::AgentUnknown(agent("a")),
+        Rejection::TokenUnknown,
+        Rejection::TokenExpired,
+        Rejection::TokenUsed,
+        Rejection::TokenRevoked,
+        Rejection::TokenRole(TokenRole::Client),
+        Rejection::TokenName("a*".parse().expect("a glob")),
+        Rejection::NameTaken("a".to_owned()),
+        Rejection::NameInvalid("b".to_owned()),
+        Rejection::Overtaken,
+        Rejection::TooMany { what: "x".to_owned(), limit: 256 },
+        Rejection::TokenExists,
+        Rejection::LevelTooLow { known: Level(1), cluster: Level(2) },
+        Rejection::LevelHeldBack("p".parse().expect("a name")),
+        Rejection::ProxyRemoved(ProxyId(2)),
+        Rejection::LastProxy,
+        Rejection::NotRemoved(ProxyId(2)),
+    ];
+    check(&rejections, REJECTIONS);
+    check_variants(&rejection_numbers(), &rejections);
+}
+
+fn rejection_numbers() -> Variants<Rejection> {
+    variants!(Rejection {
+        0 => Rejection::ClusterExists,
+        1 => Rejection::NoCluster,
+        2 => Rejection::ProxyUnknown(_),
+        3 => Rejection::EpochOver { .. },
+        4 => Rejection::SequenceOld { .. },
+        5 => Rejection::AgentUnknown(_),
+        6 => Rejection::TokenUnknown,
+        7 => Rejection::TokenExpired,
+        8 => Rejection::TokenUsed,
+        9 => Rejection::TokenRevoked,
+        10 => Rejection::TokenRole(_),
+        11 => Rejection::TokenName(_),
+        12 => Rejection::NameTaken(_),
+        13 => Rejection::NameInvalid(_),
+        14 => Rejection::Overtaken,
+        15 => Rejection::TooMany { .. },
+        16 => Rejection::TokenExists,
+        17 => Rejection::LevelTooLow { .. },
+        18 => Rejection::LevelHeldBack(_),
+        19 => Rejection::ProxyRemoved(_),
+        20 => Rejection::LastProxy,
+        21 => Rejection::NotRemoved(_),
+    })
 }
 
 /// A table with one record of each kind, and with it the bytes of each record.
