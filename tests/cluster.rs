@@ -87,6 +87,7 @@ fn statuses(cluster: &Cluster) {
             "agents",
             "cluster",
             "committed_index",
+            "feature_level",
             "healthy",
             "leader",
             "problems",
@@ -110,6 +111,7 @@ fn statuses(cluster: &Cluster) {
         let expected = [
             "agents",
             "epoch",
+            "feature_level",
             "id",
             "lag_entries",
             "leader",
