@@ -45,6 +45,8 @@ pub struct StoreStatus {
     pub snapshot_index: u64,
     /// Members that vote.
     pub voters: Vec<ProxyId>,
+    /// Whether a change of the voters is under way: until it is settled, a majority of those before it is needed too.
+    pub is_changing: bool,
     /// Members that do not.
     pub learners: Vec<ProxyId>,
     /// On the leader: how many entries each other member lags behind. Empty elsewhere.
@@ -73,6 +75,7 @@ impl StoreStatus {
             applied_index: applied,
             snapshot_index: index(metrics.snapshot.as_ref()),
             voters: membership.voter_ids().collect(),
+            is_changing: membership.get_joint_config().len() > 1,
             learners: membership.learner_ids().collect(),
             lag: others.map(|(id, matched)| (*id, last.saturating_sub(index(matched.as_ref())))).collect(),
         }
