@@ -94,6 +94,27 @@ async fn a_leader_with_a_full_disk_is_replaced_and_catches_up() {
     }
 }
 
+/// Nobody would be elected within the test's patience without the former leader's word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_whose_disk_refuses_leaves_its_place_to_another() {
+    let faults: [fn(&MemoryDisk); 2] = [MemoryDisk::fill, |disk| disk.fail("input/output error")];
+    for fault in faults {
+        let (network, disks) = (Network::default(), disks());
+        let all = three_with(&network, &disks, |config| StoreConfig { election_timeout: 4 * PATIENCE, ..config }).await;
+        let leader = all[0].status().leader.expect("a leader");
+        let place = usize::try_from(leader.0).expect("small") - 1;
+        fault(&disks[place]);
+        all[place].propose(Command::RevokeToken { id: TokenId([0; 8]) }, PATIENCE).await.expect_err("its disk refuses");
+        let other = &all[(place + 1) % 3];
+        until(other, |store| store.status().leader.is_some_and(|now| now != leader)).await;
+        token(other, TokenRole::Agent, 1).await;
+        for (store, id) in all.iter().zip(1..) {
+            network.unplug(id);
+            store.shutdown().await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fails_ends_the_member_and_keeps_what_was_acknowledged() {
     let (network, disk) = (Network::default(), Arc::new(MemoryDisk::default()));
@@ -105,7 +126,7 @@ async fn a_disk_that_fails_ends_the_member_and_keeps_what_was_acknowledged() {
     assert!(matches!(failing, Err(ProposeError::Stopped(_))), "{failing:?}");
     let reason = tokio::time::timeout(PATIENCE, store.failed()).await.expect("in time");
     assert!(reason.contains("input/output error"), "{reason}");
-    assert!(matches!(*store.disk().borrow(), DiskState::Failed(_)));
+    disk_is(&store, |disk| matches!(disk, DiskState::Failed(_))).await;
     network.unplug(1);
     store.shutdown().await;
 

@@ -15,8 +15,8 @@
 
 use std::sync::atomic::Ordering;
 
-use openraft::CommittedLeaderId;
 use openraft::raft::{AppendEntriesRequest, VoteRequest};
+use openraft::{CommittedLeaderId, ServerState};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -58,6 +58,15 @@ pub enum NotHandedOver {
     /// 8: the successor was not elected in time; the leader may have stayed, or another one may have been elected.
     #[error("the successor was not elected in time")]
     Late,
+}
+
+/// How a leader leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// It leads on should its successor not be elected.
+    Waits,
+    /// It leads no more, whoever succeeds it.
+    Resigned,
 }
 
 impl Core {
@@ -162,11 +171,34 @@ impl Core {
         NotHandedOver::Late
     }
 
+    /// Tells the voter that has most of the log to lead, where this member led and can no more: it has given up its own instance, so
+    /// that the others need not wait until its lease is over. Takes no longer than half an election time-out, and may fail.
+    pub(crate) async fn bequeath(&self, last: &Metrics) {
+        if last.state != ServerState::Leader {
+            return;
+        }
+        let membership = last.membership_config.membership();
+        let voters = membership.get_joint_config().last().cloned().unwrap_or_default();
+        let matched = |id: &ProxyId| last.replication.as_ref().and_then(|replication| *replication.get(id)?);
+        let mut heirs: Vec<_> = voters.iter().filter(|id| **id != last.id).filter_map(|id| Some((matched(id)?, *id))).collect();
+        heirs.sort_unstable_by(|a, b| b.cmp(a));
+        let until = Instant::now() + self.config.election_timeout / 2;
+        for (has, id) in heirs {
+            let address = membership.get_node(&id).map(|node| node.address.clone()).unwrap_or_default();
+            // Time is left for the next one.
+            let left = until.saturating_duration_since(Instant::now()).min(self.config.election_timeout / 4);
+            if let Ok(Response::Campaigning) = self.network.call(id, &address, &Request::Bequeath(has), left).await {
+                tracing::info!(to = %id, "leadership was left to another voter");
+                return;
+            }
+        }
+    }
+
     /// The leader `from` asks this member to succeed it, if it has everything up to this entry.
     ///
-    /// A request that comes late finds another leader, or entries that followed, and is refused: what the leader held back for its
-    /// sake it then holds back no more.
-    pub(crate) async fn campaign(&self, from: ProxyId, last: LogId) -> Response {
+    /// A request that comes late finds another leader, or, unless it has resigned, entries that followed, and is refused: what the leader
+    /// held back for its sake it then holds back no more.
+    pub(crate) async fn campaign(&self, from: ProxyId, last: LogId, leaving: Leaving) -> Response {
         let Ok(raft) = self.engine.raft() else { return STOPPED };
         // It has acknowledged that entry, but may not have said so of itself yet.
         let mut own = raft.metrics();
@@ -174,7 +206,11 @@ impl Core {
         let seen = timeout(self.config.election_timeout / 4, seen).await.ok().and_then(Result::ok).map(|metrics| metrics.clone());
         let Some(metrics) = seen else { return Response::Refused(Refusal::NotLeader) };
         let voters = metrics.membership_config.membership().get_joint_config().last().cloned().unwrap_or_default();
-        let is_due = metrics.current_leader == Some(from) && metrics.last_log_index == Some(last.index) && voters.contains(&metrics.id);
+        let has_all = match leaving {
+            Leaving::Waits => metrics.last_log_index == Some(last.index),
+            Leaving::Resigned => metrics.last_log_index >= Some(last.index),
+        };
+        let is_due = metrics.current_leader == Some(from) && has_all && voters.contains(&metrics.id);
         if !is_due {
             return Response::Refused(Refusal::NotLeader);
         }

@@ -34,6 +34,8 @@ pub(crate) enum Request {
     Campaign(LogId),
     /// 7: `RequestVote` with the leader's consent: its lease is no reason to refuse.
     Succeed(VoteRequest<ProxyId>),
+    /// 8: the former leader's, whose disk takes no writes: stand for election, if you have this entry.
+    Bequeath(LogId),
 }
 
 impl Request {
@@ -44,7 +46,7 @@ impl Request {
     /// The number of `Relayed`.
     pub(crate) const RELAYED: u32 = 4;
     /// How many kinds this version knows; the golden bytes hold it to the declaration.
-    pub(crate) const KINDS: u32 = 8;
+    pub(crate) const KINDS: u32 = 9;
     /// How many kinds of [`LeaderRequest`].
     pub(crate) const LEADER_KINDS: u32 = 5;
 }

@@ -68,6 +68,7 @@ fn the_bytes_of_requests() {
         Request::Ping,
         Request::Campaign(log_id(300)),
         Request::Succeed(VoteRequest { vote: Vote::new(4, ProxyId(2)), last_log_id: Some(log_id(2)) }),
+        Request::Bequeath(log_id(300)),
         Request::Leader(LeaderRequest::HandOver { from: ProxyId(1), to: None }),
         Request::Leader(LeaderRequest::HandOver { from: ProxyId(1), to: Some(ProxyId(2)) }),
         Request::Leader(LeaderRequest::Remove(ProxyId(2))),
@@ -82,6 +83,7 @@ fn the_bytes_of_requests() {
         5 => Request::Ping,
         6 => Request::Campaign(_),
         7 => Request::Succeed(_),
+        8 => Request::Bequeath(_),
     });
     check_variants(&all, &requests);
     assert_eq!(all.numbers.len() as u32, Request::KINDS, "what is beyond is refused as unknown");
@@ -234,6 +236,7 @@ const REQUESTS: &[&str] = &[
     "05",
     "060301ac02",
     "0704020001030102",
+    "080301ac02",
     "03030100",
     "0303010102",
     "030402",

@@ -5,6 +5,7 @@ use tokio::time::{Instant, timeout};
 
 use super::core::Core;
 use super::error::Garbled;
+use super::hand_over::Leaving;
 use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response, SnapshotPiece, SnapshotProgress};
 use super::types::Vote;
 use crate::ids::ProxyId;
@@ -34,7 +35,8 @@ impl Core {
                 let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
                 Ok(raft.vote(rpc).await.map_or(STOPPED, Response::Vote))
             }
-            Request::Campaign(last) => Ok(self.campaign(from, last).await),
+            Request::Campaign(last) => Ok(self.campaign(from, last, Leaving::Waits).await),
+            Request::Bequeath(last) => Ok(self.campaign(from, last, Leaving::Resigned).await),
             Request::Succeed(rpc) => {
                 spoken_by(from, &rpc.vote)?;
                 Ok(self.vote_for_successor(rpc).await)

@@ -5,7 +5,7 @@
 //!      |                      |
 //!      +--any other error-----+--> failed: the process has to end
 //! ```
-//! What was acknowledged is on the disk, so an instance may be ended at any moment. It must *never* go on with one that has seen an
+//! What was acknowledged is on the disk, so an instance may be ended at any moment; one that led names its successor. It must *never* go on with one that has seen an
 //! error of its disk: what that disk holds is only known once it was opened and read anew.
 
 use std::ops::ControlFlow;
@@ -21,6 +21,7 @@ use super::core::Core;
 use super::health::{DiskState, Outage};
 use super::opening::Instance;
 use super::runtime::jitter;
+use super::types::Metrics;
 use crate::disk::writer::HANG;
 use crate::disk::{DiskError, Fault, OpenError, Volume};
 
@@ -53,8 +54,11 @@ impl Supervisor {
         let mut instance = first;
         loop {
             self.core.engine.put(instance.raft.clone());
-            let end = self.watch(&instance).await;
+            let (end, last) = self.watch(&instance).await;
             self.core.engine.take();
+            if !matches!(end, End::Stopped) {
+                self.core.bequeath(&last).await;
+            }
             let next = match end {
                 End::Stopped => {
                     instance.close().await;
@@ -84,13 +88,22 @@ impl Supervisor {
         }
     }
 
-    /// Shows what the instance says of itself until it ends.
-    async fn watch(&self, Instance { raft, writer }: &Instance) -> End {
+    /// Shows what the instance says of itself until it ends; also returns what it said last while it ran.
+    async fn watch(&self, instance: &Instance) -> (End, Metrics) {
+        let mut last = instance.raft.metrics().borrow().clone();
+        let end = self.watch_for_end(instance, &mut last).await;
+        (end, last)
+    }
+
+    async fn watch_for_end(&self, Instance { raft, writer }: &Instance, last: &mut Metrics) -> End {
         let mut metrics = raft.metrics();
         let (mut broken, mut hung) = (pin!(writer.broken()), pin!(writer.hung()));
         loop {
             let newest = metrics.borrow_and_update().clone();
             let fatal = newest.running_state.clone().err();
+            if fatal.is_none() {
+                *last = newest.clone();
+            }
             self.core.engine.show(newest);
             tokio::select! {
                 biased;
@@ -161,7 +174,9 @@ impl Supervisor {
     }
 
     fn fail(&self, reason: String) {
-        self.core.disk.send_replace(DiskState::Failed(self.outage(&reason)));
+        let outage = self.outage(&reason);
+        // The failure first: whoever waits for an answer is told that the store has stopped, and not that it will go on.
         self.core.failure.report(reason);
+        self.core.disk.send_replace(DiskState::Failed(outage));
     }
 }

@@ -151,7 +151,12 @@ impl State {
                 }
             }
             // No other request rests on what is on a disk.
-            Request::InstallSnapshot(_) | Request::Leader(_) | Request::Relayed { .. } | Request::Ping | Request::Campaign(_) => {}
+            Request::InstallSnapshot(_)
+            | Request::Leader(_)
+            | Request::Relayed { .. }
+            | Request::Ping
+            | Request::Campaign(_)
+            | Request::Bequeath(_) => {}
         }
     }
 
