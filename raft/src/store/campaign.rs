@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use openraft::ServerState;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::core::Core;
 use super::engine::Elections;
@@ -41,7 +42,8 @@ pub(crate) async fn mind_the_majority(core: Arc<Core>) {
 ///
 /// In openraft 0.9 a member draws its time once for its whole life and looks at it at every tick, so that two whose ticks fall together
 /// and whose times lie between the same two would always stand together. A candidate therefore does not stand again by its ticks: it
-/// draws a further time for each try, from a range that doubles, or disks that are slow to note votes would never let anybody win.
+/// draws a further time for each try, from a range that doubles, or disks that are slow to note votes would never let anybody win. One that was
+/// refused because it lags behind stands back for two election time-outs.
 pub(crate) async fn part_candidates(core: Arc<Core>) {
     let all = core.config.election_timeout;
     let mut metrics = core.engine.metrics();
@@ -52,6 +54,11 @@ pub(crate) async fn part_candidates(core: Arc<Core>) {
         };
         core.engine.pace(Elections::Forbidden);
         sleep(all / 20 + jitter(all / 4 * (1 << tries))).await;
+        if core.network.outranked.swap(false, Ordering::Relaxed) {
+            // It cannot win, and each of its terms costs those who can one of theirs.
+            let decided = metrics.wait_for(|metrics| metrics.state != ServerState::Candidate);
+            let _ = timeout(all * 2 + jitter(all), decided).await;
+        }
         let newest = metrics.borrow().clone();
         let is_undecided = newest.state == ServerState::Candidate && newest.current_term == candidate.current_term;
         if is_undecided
