@@ -26,6 +26,8 @@ mod error;
 mod failure;
 mod hand_over;
 mod health;
+#[cfg(test)]
+mod installing;
 mod lease_desk;
 mod levels;
 #[cfg(test)]
