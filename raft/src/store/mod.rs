@@ -46,6 +46,8 @@ mod reader;
 mod receiver;
 #[cfg(test)]
 mod receiving;
+#[cfg(test)]
+mod receiving_unnoticed;
 mod records;
 #[cfg(test)]
 mod refusals;
