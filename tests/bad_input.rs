@@ -113,7 +113,7 @@ fn a_token_for_something_else_is_not_used_up() {
     let (id, again) = create(&cluster, "client", &[]);
     let elsewhere = tempfile::tempdir().expect("a directory");
     let thief = Client::unenrolled(elsewhere.path(), "guest-1");
-    thief.enroll_at("guest-1", &[cluster.proxy(0).public_address()], &again).must_fail(5, "the token was not accepted");
+    thief.enroll_at("guest-1", &[cluster.proxy(0).public_address()], &again).must_fail(5, "the name `guest-1` belongs to another machine");
     assert_eq!(token(&cluster, &id)["uses_left"], 1);
 }
 

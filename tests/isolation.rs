@@ -85,13 +85,16 @@ impl Scene {
         assert_eq!(log.lines().filter(lost).count(), 0, "its tunnel was held: {log}");
     }
 
-    /// Waits until the proxy says that it has no lease, wherever it is asked.
+    /// Waits until the proxy says that it has no lease, wherever it is asked, and that it is without a quorum, from which that follows.
     fn is_isolated(&self, index: usize) {
         let proxy = self.cluster.proxy(index);
         wait_up_to(EXPIRY, "it knows that it is isolated", || {
             let status = proxy.status()?;
             let codes: Vec<_> = status["problems"].as_array()?.iter().map(|problem| problem["code"].clone()).collect();
-            (row(&status, proxy.name())["state"] == "isolated" && codes.contains(&"proxy_isolated".into())).then_some(())
+            (row(&status, proxy.name())["state"] == "isolated"
+                && codes.contains(&"no_quorum".into())
+                && !codes.contains(&"proxy_isolated".into()))
+            .then_some(())
         });
         let (code, body) = self.readyz(index);
         assert!(code == 503 && body.contains("[-] lease"), "{code} {body}");

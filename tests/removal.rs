@@ -188,7 +188,7 @@ fn what_must_not_be_removed_is_refused() {
     cluster.proxy_mut(dead).kill();
     let name = cluster.proxy(live).name().to_owned();
     let refused = on(cluster.home(), cluster.proxy(leader), &name, &told.remove);
-    refused.must_fail(1, "only 1 of the 2 voters that would be left are up");
+    refused.must_fail(1, "only 1 of the 2 voters that would be left is up");
     cluster.create_token("client", &[]);
 
     cluster.proxy_mut(live).kill();

@@ -40,7 +40,7 @@ pub enum TransportError {
         reason: String,
     },
     /// The deadline passed.
-    #[error("no answer from proxy {target} within {deadline:?}")]
+    #[error("no answer from proxy {target} within {:?}", crate::store::in_millis(*.deadline))]
     Deadline {
         /// Who.
         target: ProxyId,

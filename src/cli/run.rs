@@ -252,6 +252,8 @@ impl From<proxy::StartError> for CliError {
             failure.into()
         } else if let proxy::StartError::DataDir(DataDirError::Removed(dir)) = error {
             removed(&dir).into()
+        } else if let proxy::StartError::Join(JoinError::OtherCluster { dir, .. }) = &error {
+            UsageError { message: error.to_string(), hint: format!("to join, empty `{}`", dir.display()) }.into()
         } else {
             anyhow::Error::from(error).into()
         }

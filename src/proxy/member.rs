@@ -1,6 +1,7 @@
 //! How a proxy becomes a member: the first makes the cluster, the others join by token, and all start again from their disk.
 
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
 use warren_raft::command::Bootstrap;
@@ -12,6 +13,7 @@ use crate::failure::Failure;
 use crate::identity::authority::AuthorityError;
 use crate::identity::credentials::CredentialsError;
 use crate::identity::enroll::Enrolling;
+use crate::identity::fingerprint::fingerprint;
 use crate::identity::token::TokenReadError;
 use crate::identity::{Authority, Credentials, Identity, IssueError, LIFETIME, StoreError, Token};
 use crate::net::Env;
@@ -43,6 +45,14 @@ pub enum JoinError {
     /// It has enrolled in a cluster and was stopped before it could note that.
     #[error("this machine has begun to join a cluster: give `warren join` the same token again, or empty the data directory")]
     HalfJoined,
+    /// It has the token of one cluster and is a member of another.
+    #[error("this machine is proxy {id} of another cluster")]
+    OtherCluster {
+        /// Its id there.
+        id: ProxyId,
+        /// Its data directory.
+        dir: PathBuf,
+    },
     /// The cluster did not take it.
     #[error("{}", .0.message())]
     Refused(Failure),
@@ -76,6 +86,21 @@ pub(super) struct Membership {
     pub(super) credentials: Credentials,
     /// What the store is to begin with, for the first proxy of a new cluster.
     pub(super) bootstrap: Option<Bootstrap>,
+}
+
+impl Membership {
+    /// Whoever gives the token of another cluster must not find this machine at work for the one that it belongs to. A member needs no token, so one
+    /// that is not there or not readable any more says nothing, and nobody is waited for at a terminal.
+    pub(super) fn must_be_of(&self, token: &Path, dir: &Path) -> Result<(), JoinError> {
+        if token == Path::new("-") && std::io::stdin().is_terminal() {
+            return Ok(());
+        }
+        let Ok(token) = Token::read(token) else { return Ok(()) };
+        if fingerprint(self.credentials.ca()).starts_with(&token.fingerprint()) {
+            return Ok(());
+        }
+        Err(JoinError::OtherCluster { id: self.member.id, dir: dir.to_owned() })
+    }
 }
 
 /// What the first proxy makes.
@@ -148,4 +173,35 @@ pub(super) fn issue(
 ) -> Result<Credentials, JoinError> {
     let issued = authority.issue(&key.csr(), identity, LIFETIME, env)?;
     Ok(Credentials::new(issued.certificate, CertificateDer::from(authority.certificate_der().to_vec()), key)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn only_the_token_of_another_cluster_is_refused() {
+        let env = Env::real();
+        let home = tempfile::tempdir().expect("a directory");
+        let id = Identity::proxy(ClusterId([1; 16]), FIRST);
+        let authority = Authority::create(id.cluster, "lab", &env).expect("created");
+        let key = crate::identity::MachineKey::generate(&env.entropy);
+        let issued = authority.issue(&key.csr(), &id, Duration::from_secs(3600), &env).expect("issued");
+        let credentials = Credentials::new(issued.certificate, authority.certificate_der().clone(), key).expect("credentials");
+        let ours = fingerprint(credentials.ca());
+        let membership = Membership { member: MemberFile { id: FIRST, seeds: Vec::new() }, credentials, bootstrap: None };
+        let file = home.path().join("token");
+        let given = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            membership.must_be_of(&file, home.path())
+        };
+        given(&Token::generate(&ours, &env.entropy).reveal()).expect("its own cluster");
+        given("nonsense").expect("no token");
+        let error = given(&Token::generate(&[7; 32], &env.entropy).reveal()).expect_err("another cluster");
+        assert_eq!(error.to_string(), "this machine is proxy 1 of another cluster");
+        std::fs::remove_file(&file).expect("removed");
+        membership.must_be_of(&file, home.path()).expect("a member needs no token");
+    }
 }

@@ -85,6 +85,7 @@ impl Drop for RunningStream {
 impl Metrics {
     /// Counters under the prefix `warren_` in `registry`.
     pub(super) fn register(registry: &mut Registry) -> Self {
+        let registry = registry.sub_registry_with_prefix("warren");
         let metrics = Self {
             dials: Family::default(),
             streams: Gauge::default(),
@@ -94,7 +95,6 @@ impl Metrics {
             gauges: Gauges::default(),
             store: StoreMetrics::register(registry),
         };
-        let registry = registry.sub_registry_with_prefix("warren");
         registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
         registry.register("streams", "Streams that run through this proxy now", metrics.streams.clone());
         registry.register("sent_bytes", "Payload bytes from clients towards agents", metrics.sent_bytes.clone());
@@ -151,5 +151,27 @@ impl Metrics {
         self.gauges.is_leader.set(sample.is_leader);
         self.gauges.disk_writable.set(sample.disk_writable);
         self.gauges.certificate_remaining.set(sample.certificate_remaining.as_secs());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_the_prefix() {
+        let mut registry = Registry::default();
+        Metrics::register(&mut registry).dialled(None);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("written");
+        let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(samples.iter().all(|line| line.starts_with("warren_")), "{text}");
+        for name in ["snapshot_index", "snapshot_bytes", "snapshot_duration_seconds", "log_entries", "log_bytes", "store_bytes"] {
+            assert!(
+                samples.contains(&format!("warren_raft_{name} 0").as_str())
+                    || samples.contains(&format!("warren_raft_{name} 0.0").as_str()),
+                "{name}: {text}"
+            );
+        }
     }
 }

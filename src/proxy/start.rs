@@ -51,6 +51,8 @@ impl Proxy {
 
     async fn membership(&self, dir: &DataDir, sockets: &Sockets, env: &Env) -> Result<Membership, StartError> {
         if let Some(membership) = member::resume(dir)? {
+            let token = self.join.as_ref().and_then(|joining| joining.token.as_deref());
+            token.map_or(Ok(()), |token| membership.must_be_of(token, &self.data_dir))?;
             return Ok(membership);
         }
         Ok(match &self.join {

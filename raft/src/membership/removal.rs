@@ -11,7 +11,7 @@ use crate::ids::ProxyId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum NotRemovable {
     /// 0: without it too few of the voters would be up.
-    #[error("only {up} of the {voters} voters that would be left are up: nothing could be recorded any more")]
+    #[error("only {up} of the {voters} voters that would be left {} up: nothing could be recorded any more", if *.up == 1 { "is" } else { "are" })]
     NoMajority {
         /// Voters without it that are up.
         up: u64,

@@ -136,7 +136,7 @@ async fn erase(proposer: &Proposer, proxy: ProxyId, deadline: Duration) {
 /// Carries out a change of these voters.
 async fn carry_out(core: &Core, change: Change, voters: BTreeSet<ProxyId>) {
     let _shared = core.gate.read().await;
-    tracing::info!(?change, "the membership changes");
+    tracing::info!(%change, "the membership changes");
     let node = |id: ProxyId, address: String| BTreeMap::from([(id, Member { address })]);
     let after = change.voters(voters);
     let members = match change {

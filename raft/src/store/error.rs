@@ -15,7 +15,7 @@ pub enum ProposeError {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// No leader took it and confirmed it in time. It may still be committed later.
-    #[error("no quorum confirmed the change within {0:?}")]
+    #[error("no quorum confirmed the change within {:?}", in_millis(*.0))]
     NoQuorum(Duration),
     /// A proxy of the cluster does not know such a command yet, so it was not taken.
     #[error("the change needs feature level {needed} and the cluster is at {cluster}: {}", names(.held_back_by))]
@@ -38,6 +38,12 @@ pub enum ProposeError {
     Stopped(String),
 }
 
+/// What is left of a deadline is a number of nanoseconds, of which nobody wants to know more than the milliseconds.
+pub(crate) fn in_millis(time: Duration) -> Duration {
+    const HALF: Duration = Duration::from_micros(500);
+    Duration::from_millis(u64::try_from(time.saturating_add(HALF).as_millis()).unwrap_or(u64::MAX))
+}
+
 /// Who is to be updated.
 fn names(held_back_by: &[ProxyName]) -> String {
     if held_back_by.is_empty() {
@@ -54,7 +60,7 @@ pub enum TransferError {
     #[error(transparent)]
     Refused(#[from] NotHandedOver),
     /// No leader answered in time.
-    #[error("no leader answered within {0:?}")]
+    #[error("no leader answered within {:?}", in_millis(*.0))]
     NoLeader(Duration),
     /// The store has stopped.
     #[error("the store has stopped: {0}")]
@@ -76,7 +82,7 @@ pub enum RemoveError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// No leader confirmed in time.
-    #[error("no quorum confirmed the read within {0:?}")]
+    #[error("no quorum confirmed the read within {:?}", in_millis(*.0))]
     NoQuorum(Duration),
     /// The disk of this member takes no writes, so its table does not follow.
     #[error("this proxy's table does not follow: {0}")]
@@ -90,3 +96,16 @@ pub enum ReadError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a garbled request")]
 pub struct Garbled;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_are_told_in_milliseconds() {
+        let told = |nanos| ReadError::NoQuorum(Duration::from_nanos(nanos)).to_string();
+        assert_eq!(told(299_999_209), "no quorum confirmed the read within 300ms");
+        assert_eq!(told(9_999_400_000), "no quorum confirmed the read within 9.999s");
+        assert_eq!(told(u64::MAX), "no quorum confirmed the read within 18446744073.71s");
+    }
+}

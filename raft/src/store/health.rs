@@ -20,7 +20,7 @@ pub enum DiskState {
 pub struct Outage {
     /// Where the store is.
     pub location: String,
-    /// What the disk said, with its path.
+    /// What the disk said at the last try, with its path.
     pub reason: String,
     /// When it began.
     pub since: Instant,

@@ -69,6 +69,7 @@ mod usage;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
+pub(crate) use error::in_millis;
 pub use error::{Garbled, ProposeError, ReadError, RemoveError, TransferError};
 pub use hand_over::NotHandedOver;
 pub use health::{DiskState, Outage};

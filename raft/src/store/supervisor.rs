@@ -158,6 +158,7 @@ impl Supervisor {
         };
         if may_pass {
             tracing::debug!(%error, "still no room");
+            self.say(&error.to_string());
             return ControlFlow::Continue(());
         }
         self.fail(error.to_string());
@@ -167,6 +168,17 @@ impl Supervisor {
     fn begin(&self, state: fn(Outage) -> DiskState, reason: &str) {
         tracing::error!(reason, "the disk of the store takes no writes; the table stays readable, and it is tried again");
         self.core.disk.send_replace(state(self.outage(reason)));
+    }
+
+    /// What is free changes while it lasts, and what is needed to go on is more than what was missing when it began.
+    fn say(&self, newest: &str) {
+        self.core.disk.send_if_modified(|state| match state {
+            DiskState::Full(outage) if outage.reason != newest => {
+                newest.clone_into(&mut outage.reason);
+                true
+            }
+            DiskState::Full(_) | DiskState::Writable | DiskState::Failed(_) => false,
+        });
     }
 
     fn outage(&self, reason: &str) -> Outage {

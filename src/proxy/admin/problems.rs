@@ -5,26 +5,56 @@ use crate::api::{ProxyRow, ProxyState, StatusProblem};
 /// A proxy that keeps the cluster from a higher feature level.
 const HELD_BACK: &str = "feature_level_held_back";
 
-/// The problems that these proxies show. `voters` is how many there are and how many of them are up.
+/// The voters of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Voters {
+    /// How many there are.
+    pub(super) all: u64,
+    /// How many are up and can write.
+    pub(super) up: u64,
+    /// How many run and have a full disk.
+    pub(super) full: u64,
+}
+
+impl Voters {
+    fn is_quorum(self, count: u64) -> bool {
+        count > self.all / 2
+    }
+
+    /// Whether room on disks is all that is missing.
+    fn lack_only_room(self) -> bool {
+        !self.is_quorum(self.up) && self.is_quorum(self.up + self.full)
+    }
+}
+
+/// The problems that these proxies show.
 pub(super) fn problems<'a>(
     proxies: impl IntoIterator<Item = &'a ProxyRow, IntoIter: Clone>,
     has_leader: bool,
-    voters: (u64, u64),
+    voters: Voters,
 ) -> Vec<StatusProblem> {
     let proxies = proxies.into_iter();
     let mut problems = Vec::new();
     let mut add =
         |code: &str, message: String, hint: String| problems.push(StatusProblem { code: code.to_owned(), message, hint: Some(hint) });
-    let (all, up) = voters;
     // A leader that is alone may not know yet that it leads nobody.
-    if !has_leader || up <= all / 2 {
+    let is_lost = !has_leader || !voters.is_quorum(voters.up);
+    if is_lost {
         let what = if has_leader { "no quorum" } else { "no leader" };
-        let message = format!("{what}: {up} of {all} voters are up, nothing can be registered");
+        let Voters { all, up, .. } = voters;
+        let can = match (voters.lack_only_room(), up) {
+            (true, _) => "can write",
+            (false, 1) => "is up",
+            (false, _) => "are up",
+        };
+        let message = format!("{what}: {up} of {all} voters {can}, nothing can be registered");
         add("no_quorum", message, no_quorum_hint(voters));
     }
     for row in proxies.clone() {
         match row.state {
             ProxyState::Healthy => {}
+            // It follows from there being no quorum.
+            ProxyState::Isolated if is_lost => {}
             ProxyState::Draining => {
                 add(
                     "proxy_draining",
@@ -64,9 +94,12 @@ pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
 }
 
 /// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.
-fn no_quorum_hint((all, up): (u64, u64)) -> String {
+fn no_quorum_hint(voters: Voters) -> String {
+    if voters.lack_only_room() {
+        return "make room first, see above: it then goes on by itself".to_owned();
+    }
     let start = "start the proxies that are down; `warren raft status` on each shows what it knows";
-    if up <= all / 2 {
+    if !voters.is_quorum(voters.up) {
         format!("{start}. If too many are lost for good, stop this one and run `warren raft recover` with its `--config`")
     } else {
         start.to_owned()
@@ -108,17 +141,34 @@ mod tests {
         }
     }
 
+    fn voters(all: u64, up: u64) -> Voters {
+        Voters { all, up, full: 0 }
+    }
+
+    #[test]
+    fn full_disks_are_no_reason_to_recover() {
+        let proxies = [row(ProxyState::Isolated, "a:1"), row(ProxyState::Down, "a:2")];
+        let found = problems(&proxies[..1], false, Voters { all: 1, up: 0, full: 1 });
+        assert_eq!(found.len(), 1, "that it has no lease follows: {found:?}");
+        assert_eq!(found[0].message, "no leader: 0 of 1 voters can write, nothing can be registered");
+        assert!(found[0].hint.as_ref().is_some_and(|hint| hint.starts_with("make room first") && !hint.contains("recover")), "{found:?}");
+        // Room alone does not help here.
+        let found = problems(&proxies, false, Voters { all: 3, up: 0, full: 1 });
+        assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["no_quorum", "proxy_down"]);
+        assert!(found[0].hint.as_ref().is_some_and(|hint| hint.contains("recover")), "{found:?}");
+    }
+
     #[test]
     fn an_older_proxy_is_named_and_nothing_is_wrong() {
         let (newer, mut older, mut new) =
             (row(ProxyState::Healthy, "a:1"), row(ProxyState::Healthy, "a:2"), row(ProxyState::Healthy, "a:3"));
         (older.feature_level, older.name, new.feature_level) = (Some(1), "old".parse().expect("a name"), None);
-        let found = problems(&[newer.clone(), older.clone(), new], true, (3, 3));
+        let found = problems(&[newer.clone(), older.clone(), new], true, voters(3, 3));
         assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["feature_level_held_back"]);
         assert!(found[0].message.contains("`old`"), "{found:?}");
         assert!(is_healthy(&found));
         older.state = ProxyState::Down;
-        assert!(!is_healthy(&problems(&[newer, older], true, (3, 3))));
+        assert!(!is_healthy(&problems(&[newer, older], true, voters(3, 3))));
     }
 
     #[test]
@@ -130,14 +180,14 @@ mod tests {
             (&[row(ProxyState::Isolated, "a:1")], true, &["proxy_isolated"]),
             (&[row(ProxyState::Draining, "a:1")], true, &["proxy_draining"]),
         ];
-        let alone = problems(&[row(ProxyState::Healthy, "a:1")], true, (3, 1));
-        assert_eq!(alone[0].message, "no quorum: 1 of 3 voters are up, nothing can be registered");
+        let alone = problems(&[row(ProxyState::Healthy, "a:1")], true, voters(3, 1));
+        assert_eq!(alone[0].message, "no quorum: 1 of 3 voters is up, nothing can be registered");
         assert!(alone[0].hint.as_ref().is_some_and(|hint| hint.contains("`warren raft recover`")), "{alone:?}");
         assert_eq!(removed(&row(ProxyState::Down, "a:1")).code, "proxy_removed");
-        let electing = problems(&[row(ProxyState::Healthy, "a:1")], false, (3, 2));
+        let electing = problems(&[row(ProxyState::Healthy, "a:1")], false, voters(3, 2));
         assert!(electing[0].hint.as_ref().is_some_and(|hint| !hint.contains("recover")), "{electing:?}");
         for (proxies, has_leader, expected) in table {
-            let found = problems(proxies, has_leader, (1, 1));
+            let found = problems(proxies, has_leader, voters(1, 1));
             assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), expected);
             assert!(found.iter().all(|problem| problem.hint.is_some()));
         }

@@ -11,7 +11,7 @@ use crate::api::{
 };
 use crate::net::Budget;
 use crate::proxy::disk_report::disk_report;
-use crate::wire::peer::PeerReport;
+use crate::wire::peer::{DiskFault, PeerReport};
 
 /// How long the peers may take to say how they are.
 const REPORTS: Duration = Duration::from_secs(1);
@@ -28,6 +28,8 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let votes = |id: &ProxyId| reports.get(id).is_none_or(|report| report.disk.is_none());
     let runs = |row: &ProxyRow| matches!(row.state, ProxyState::Healthy | ProxyState::Draining);
     let is_up = |id: &ProxyId| votes(id) && proxies.iter().any(|row| row.id == *id && runs(row));
+    let is_full = |id: &ProxyId| reports.get(id).and_then(|report| report.disk.as_ref()).is_some_and(|disk| disk.fault == DiskFault::Full);
+    let voters_full = store.voters.iter().filter(|id| is_full(id)).count() as u64;
     let (voters, voters_up) = (store.voters.len() as u64, store.voters.iter().filter(|id| is_up(id)).count() as u64);
     let leader = store.leader.and_then(|id| table.proxy(id)).map(|proxy| proxy.name.clone());
     // Such a proxy does not hear who leads either.
@@ -36,7 +38,7 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let is_removed = |row: &&ProxyRow| table.proxy(row.id).is_some_and(|proxy| proxy.removed);
     let (removed, staying): (Vec<_>, Vec<_>) = proxies.iter().partition(is_removed);
     let mut problems = disks::problems(&table, &reports);
-    problems.extend(problems::problems(staying, has_leader, (voters, voters_up)));
+    problems.extend(problems::problems(staying, has_leader, problems::Voters { all: voters, up: voters_up, full: voters_full }));
     problems.extend(removed.into_iter().map(problems::removed));
     StatusView {
         schema: Schema,

@@ -167,9 +167,18 @@ fn invalid(reason: String) -> Failure {
 
 fn refused(role: TokenRole, error: &ProposeError) -> Failure {
     match error {
+        ProposeError::Rejected(taken @ Rejection::NameTaken(name)) => {
+            let replaces = match role {
+                TokenRole::Proxy => format!(
+                    "if this machine replaces it, `warren proxies rm {name} --yes` on another proxy's machine, then join again; otherwise "
+                ),
+                TokenRole::Agent | TokenRole::Client => String::new(),
+            };
+            Failure::new(Code::Denied, Stage::Ingress, taken.to_string()).with_hint(format!("{replaces}choose another name"))
+        }
         ProposeError::Rejected(rejection) => {
             let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").with_cause(rejection.to_string());
-            let is_name = matches!(rejection, Rejection::NameTaken(_) | Rejection::NameInvalid(_) | Rejection::TokenName(_));
+            let is_name = matches!(rejection, Rejection::NameInvalid(_) | Rejection::TokenName(_));
             let token = || format!("`warren token create --role {}` on a proxy's machine makes a new token", role.as_str());
             failure.with_hint(if is_name { "choose another name".to_owned() } else { token() })
         }

@@ -32,6 +32,6 @@ impl Export {
 
 impl fmt::Debug for Export {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Export({:?})", self.image.last_applied)
+        write!(f, "Export(up to entry {})", self.image.last_applied.map_or(0, |last| last.index))
     }
 }
