@@ -70,6 +70,7 @@ fn remove(cluster: &Cluster, by: usize, name: &str) {
     let (told, proxy) = (Told::read(), cluster.proxy(by));
     let looked = on(cluster.home(), proxy, name, &told.look);
     looked.must_fail(2, &format!("nothing was changed: this would take proxy `{name}`"));
+    assert!(looked.stderr.contains(" would remain, of which "), "{looked:?}");
     assert!(names(proxy).contains(&name.to_owned()));
     let removed = on(cluster.home(), proxy, name, &told.remove);
     let said = String::from_utf8(removed.clone().must_succeed()).expect("text");
@@ -149,8 +150,10 @@ fn one_of_two_is_removed_and_the_last_is_not() {
     wait_for("a group of one", || (voters(cluster.proxy(0)) == Some(1)).then_some(()));
     cluster.create_token("client", &[]);
     let last = on(cluster.home(), cluster.proxy(0), "proxy-1", &Told::read().remove);
-    last.must_fail(1, "proxy `proxy-1`");
-    assert!(last.stderr.contains("hint: "), "{last:?}");
+    last.must_fail(1, "proxy `proxy-1` was not removed: it is the only proxy");
+    assert!(last.stderr.contains("hint: to end the cluster, stop it"), "{last:?}");
+    let looked = on(cluster.home(), cluster.proxy(0), "proxy-1", &Told::read().look);
+    assert_eq!((looked.status, looked.stderr), (last.status, last.stderr), "it promises nothing that is then refused");
     cluster.proxy_mut(0).must_run();
 }
 
@@ -189,6 +192,8 @@ fn what_must_not_be_removed_is_refused() {
     let name = cluster.proxy(live).name().to_owned();
     let refused = on(cluster.home(), cluster.proxy(leader), &name, &told.remove);
     refused.must_fail(1, "only 1 of the 2 voters that would be left is up");
+    let looked = on(cluster.home(), cluster.proxy(leader), &name, &told.look);
+    looked.must_fail(1, "only 1 of the 2 voters that would be left is up");
     cluster.create_token("client", &[]);
 
     cluster.proxy_mut(live).kill();

@@ -22,7 +22,7 @@ mod transfer;
 pub use agents::{AgentRow, AgentsView, ServiceRow};
 pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};
-pub use proxies::{ProxiesView, ProxyView, RemovalRequest, RemovalView};
+pub use proxies::{ProxiesView, ProxyView, RemovalPlan, RemovalRequest, RemovalView};
 pub use raft::{RaftState, RaftView};
 pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};

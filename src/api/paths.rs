@@ -26,6 +26,8 @@ pub enum Path {
     Transfer,
     /// POST of a [`RemovalRequest`](super::RemovalRequest): [`RemovalView`](super::RemovalView); on the admin socket only.
     Removal,
+    /// POST of a [`RemovalRequest`](super::RemovalRequest): [`RemovalPlan`](super::RemovalPlan), and nothing changes; on the admin socket only.
+    RemovalCheck,
 }
 
 /// How new a snapshot must be.
@@ -50,6 +52,7 @@ impl Path {
             "/v1/tokens" => Some(Self::Tokens),
             "/v1/raft/transfer" => Some(Self::Transfer),
             "/v1/proxies/remove" => Some(Self::Removal),
+            "/v1/proxies/remove/check" => Some(Self::RemovalCheck),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
         }
     }
@@ -67,6 +70,7 @@ impl fmt::Display for Path {
             Self::Tokens => f.pad("/v1/tokens"),
             Self::Transfer => f.pad("/v1/raft/transfer"),
             Self::Removal => f.pad("/v1/proxies/remove"),
+            Self::RemovalCheck => f.pad("/v1/proxies/remove/check"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
         }
     }

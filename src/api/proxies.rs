@@ -42,3 +42,18 @@ pub struct RemovalView {
     /// Whether it has left the cluster, so that its name is free; otherwise it does so as soon as a majority of the voters can.
     pub gone: bool,
 }
+
+/// What the removal of a proxy, which may begin now, would leave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalPlan {
+    /// 1.
+    pub schema: Schema,
+    /// Its id.
+    pub id: ProxyId,
+    /// Its name.
+    pub name: ProxyName,
+    /// How many voters there are then.
+    pub voters: u64,
+    /// How many more of them may then fail.
+    pub tolerates: u64,
+}

@@ -39,6 +39,8 @@ fn leadership_and_removals() {
     check(&removal(), r#"{"schema":1,"id":3,"name":"proxy-3","gone":true}"#);
     check(&TransferRequest { to: None }, r#"{"to":null}"#);
     check(&RemovalRequest { name: name("proxy-3") }, r#"{"name":"proxy-3"}"#);
+    let plan = RemovalPlan { schema: Schema, id: ProxyId(3), name: name("proxy-3"), voters: 2, tolerates: 0 };
+    check(&plan, r#"{"schema":1,"id":3,"name":"proxy-3","voters":2,"tolerates":0}"#);
     let declined = DeclinedView { schema: Schema, declined: Declined::new("it leads already", "`warren status`") };
     check(&declined, r#"{"schema":1,"declined":{"message":"it leads already","hint":"`warren status`"}}"#);
 }

@@ -9,7 +9,7 @@ use super::output::{Show, Width, lines};
 use super::status::proxies;
 use super::table::count;
 use super::{CliError, Exit, UsageError};
-use crate::api::{Path, ProxiesView, ProxyRow, ProxyView, RemovalRequest, RemovalView, Schema, StatusView};
+use crate::api::{Path, ProxiesView, ProxyRow, ProxyView, RemovalPlan, RemovalRequest, RemovalView, Schema, StatusView};
 use crate::http::{ClientError, StatusCode};
 use crate::telemetry::Colour;
 
@@ -36,7 +36,7 @@ enum ProxiesVerb {
 /// Take a proxy out of the cluster for good, whether it runs or not
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Run it on any proxy's machine. The proxy gets no agents any more, its vote goes to another one or is given up, and its identity is refused from then on; if it runs, it ends. Its name is free again. Without `--yes` it says what it would do and changes nothing."
+    after_help = "Run it on any proxy's machine. The proxy gets no agents any more, its vote goes to another one or is given up, and its identity is refused from then on; if it runs, it ends. Its name is free again. Without `--yes` it says what it would do, or why it would refuse, and changes nothing."
 )]
 struct RmArgs {
     /// Its name
@@ -67,7 +67,9 @@ impl ProxiesArgs {
 impl RmArgs {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
         if !self.yes {
-            return Err(unconfirmed(&find(context, &self.name).await?).into());
+            let row = find(context, &self.name).await?;
+            let plan: RemovalPlan = context.admin()?.post_json(Path::RemovalCheck, &RemovalRequest { name: self.name }).await?;
+            return Err(unconfirmed(&row, &plan).into());
         }
         let removed: RemovalView = context.admin()?.post_json(Path::Removal, &RemovalRequest { name: self.name }).await?;
         context.output().show(&removed).map(|()| Exit::Success)
@@ -84,15 +86,17 @@ async fn find(context: &Context, name: &ProxyName) -> Result<ProxyRow, CliError>
 }
 
 /// What would happen.
-fn unconfirmed(row: &ProxyRow) -> UsageError {
+fn unconfirmed(row: &ProxyRow, plan: &RemovalPlan) -> UsageError {
     let role = if row.leader { "the leader".to_owned() } else { format!("a {}", row.role) };
     UsageError {
         message: format!(
-            "nothing was changed: this would take proxy `{}` (id {}, {role}, {}) out of the cluster for good, with the tunnels of {}",
+            "nothing was changed: this would take proxy `{}` (id {}, {role}, {}) out of the cluster for good, with the tunnels of {}; {} would remain, of which {} may then fail",
             row.name,
             row.id,
             row.state,
             count(row.agents, "agent"),
+            count(plan.voters, "voter"),
+            if plan.tolerates == 0 { "none".to_owned() } else { plan.tolerates.to_string() },
         ),
         hint: format!("`warren proxies rm {} --yes` does it", row.name),
     }

@@ -42,6 +42,17 @@ impl RoutingStore {
     /// [`RemoveError`]
     pub async fn remove_proxy(&self, proxy: ProxyId, deadline: Duration) -> Result<(), RemoveError> {
         let until = Instant::now() + deadline;
+        self.check_removal(proxy, deadline).await?;
+        self.propose(Command::RemoveProxy { proxy }, until.saturating_duration_since(Instant::now())).await?;
+        Ok(())
+    }
+
+    /// Asks the leader whether a proxy may be removed now. Nothing changes.
+    ///
+    /// # Errors
+    /// [`RemoveError`]
+    pub async fn check_removal(&self, proxy: ProxyId, deadline: Duration) -> Result<(), RemoveError> {
+        let until = Instant::now() + deadline;
         let request = LeaderRequest::Remove(proxy);
         let asked = self.core().insist(&request, until);
         let answer = tokio::select! {
@@ -50,8 +61,6 @@ impl RoutingStore {
             answer = asked => answer,
         };
         let Some(LeaderAnswer::Removable(removable)) = answer else { return Err(ProposeError::NoQuorum(deadline).into()) };
-        removable?;
-        self.propose(Command::RemoveProxy { proxy }, until.saturating_duration_since(Instant::now())).await?;
-        Ok(())
+        Ok(removable?)
     }
 }

@@ -129,7 +129,12 @@ impl Answers {
             (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id).await,
             (&Method::POST, Path::Transfer, Audience::Operator) => transfer::transfer(parts, &request.body).await,
             (&Method::POST, Path::Removal, Audience::Operator) => removal::remove(parts, &request.body).await,
-            (_, Path::Tokens | Path::Revoke(_) | Path::Snapshot(_) | Path::Transfer | Path::Removal, Audience::Anybody) => not_found(),
+            (&Method::POST, Path::RemovalCheck, Audience::Operator) => removal::check(parts, &request.body).await,
+            (
+                _,
+                Path::Tokens | Path::Revoke(_) | Path::Snapshot(_) | Path::Transfer | Path::Removal | Path::RemovalCheck,
+                Audience::Anybody,
+            ) => not_found(),
             (_, _, _) => Response::text(StatusCode::METHOD_NOT_ALLOWED, "not that way"),
         }
     }
