@@ -208,6 +208,11 @@ fn what_cannot_be_restored_changes_nothing() {
     assert!(exposed.stderr.contains("hint: `chmod 600 warren.snapshot`"), "{exposed:?}");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
     on(&proxy, vault.path(), &restore.replace("warren.snapshot", "nothing")).must_fail(1, "nothing");
+    for other in ["/dev/null", "."] {
+        let ended = on(&proxy, vault.path(), &restore.replace("warren.snapshot", other));
+        ended.must_fail(1, "it is not a regular file");
+        assert!(!ended.stderr.contains("chmod"), "{ended:?}");
+    }
 
     on(&proxy, vault.path(), &restore).must_succeed();
     // As a kill before the last step leaves it.

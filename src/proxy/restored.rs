@@ -77,6 +77,10 @@ impl RestoreError {
 pub fn read_snapshot(path: &Path, mut progress: impl FnMut(u64)) -> Result<Saved, RestoreError> {
     let io = |error| RestoreError::File(StoreError::io(path, error));
     let damaged = |error| RestoreError::Snapshot { path: path.to_owned(), error };
+    // Looked at before it is opened: a pipe without a writer would be waited for, and a device is nobody's to close off.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file")));
+    }
     let mut file = File::open(path).map_err(io)?;
     let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {

@@ -33,6 +33,8 @@ const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 /// How long a database that has failed may take to close; sled was seen to hang there for good.
 const CLOSING: Duration = Duration::from_secs(5);
+/// What sled calls corruption, which it says in terms of its source.
+const CORRUPT: &str = "what is in its files `db`, `conf` or `snap.*` does not fit its checksums";
 /// Where flushes are counted: beyond every space.
 const FLUSHES: &[u8] = b"\xffflushes";
 
@@ -129,7 +131,7 @@ impl SledDisk {
     fn sled_error(&self, operation: Operation, error: &sled::Error) -> DiskError {
         match error {
             sled::Error::Io(error) => self.io_error(operation, error),
-            sled::Error::Corruption { .. } => self.error(Operation::Decode, error),
+            sled::Error::Corruption { .. } => self.error(Operation::Decode, &CORRUPT),
             sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_) | sled::Error::ReportableBug(_) => {
                 self.error(operation, error)
             }
@@ -294,6 +296,7 @@ fn open_once(path: &Path) -> Result<sled::Db, OpenError> {
             Err(OpenError::InUse { path: path.to_owned() })
         }
         Ok(Err(sled::Error::Io(error))) => Err(not_opened(path, &error)),
+        Ok(Err(sled::Error::Corruption { .. })) => Err(damaged(path, CORRUPT.to_owned())),
         Ok(Err(error)) => Err(damaged(path, error.to_string())),
         Err(panic) => Err(damaged(path, panic)),
     }
