@@ -59,8 +59,8 @@ pub(crate) enum Answer {
     RoundTrips { nanos: Vec<u64> },
     /// So many were found, so many were not, and each took a thread so long.
     LookedUp { found: u64, missed: u64, each_nanos: f64 },
-    /// How it is.
-    State { public: String, leads: bool, routes: u64, log: u64, snapshot: u64, live_bytes: u64 },
+    /// How it is: `log` is the last entry, `kept` is how many the log holds.
+    State { public: String, leads: bool, routes: u64, log: u64, kept: u64, snapshot: u64, live_bytes: u64 },
     /// It did not work.
     Failed { why: String },
 }

@@ -1,10 +1,10 @@
 //! How long a proxy with many routes takes to start again, and how long a new one takes to have them all.
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use tokio::time::Instant;
 
 use super::group::{Group, ready};
-use super::options::Options;
+use super::options::{Effort, Options};
 use super::order::{Answer, Order, Settings};
 use super::process::Process;
 use super::report::{Report, number};
@@ -53,9 +53,13 @@ fn start_again(options: &Options, report: &mut Report, group: &mut Group, routes
 fn install(options: &Options, report: &mut Report, group: &mut Group, routes: u64) -> anyhow::Result<()> {
     // A start ends the routes of the earlier epoch.
     group.members[0].ask(&Order::Register { from: 0, to: routes })?;
-    let Answer::State { snapshot, log, live_bytes, .. } = group.members[0].ask(&Order::State)? else {
+    let Answer::State { snapshot, log, kept, live_bytes, .. } = group.members[0].ask(&Order::State)? else {
         bail!("another answer than to `State`")
     };
+    // Who is new lacks the beginning: where the log has lost that, it can only come in a snapshot.
+    let by_snapshot = kept < log;
+    ensure!(by_snapshot || options.effort == Effort::Quick, "nobody needs a snapshot: the log still has all of its {log} entries");
+    let way = if by_snapshot { format!("by a snapshot of {snapshot} entries") } else { "through the log".to_owned() };
     let mut whole = Samples::default();
     for number in 2..2 + options.pick(1, 3) {
         let begun = Instant::now();
@@ -65,7 +69,7 @@ fn install(options: &Options, report: &mut Report, group: &mut Group, routes: u6
         group.members[last].ask(&Order::Await { agents: all, routes: all, voters: 0 })?;
         whole.add(begun.elapsed().as_secs_f64());
     }
-    let beside = format!("{} MB; the snapshot has {snapshot} of {log} entries{}", number(live_bytes as f64 / 1e6), aim(routes));
+    let beside = format!("{} MB; {way}, the log has {kept} of {log} entries{}", number(live_bytes as f64 / 1e6), aim(routes));
     report.add(&format!("a new member, until it has {} routes", number(routes as f64)), &whole, "s", beside);
     Ok(())
 }

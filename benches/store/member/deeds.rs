@@ -175,6 +175,7 @@ impl Member {
         let live_bytes = table.stored_bytes();
         let leads = status.leader == Some(self.proxy.id());
         let public = self.proxy.public_addr()?.to_string();
-        Ok(Answer::State { public, leads, routes, log: status.last_log_index, snapshot: status.snapshot_index, live_bytes })
+        let (log, snapshot, kept) = (status.last_log_index, status.snapshot_index, self.proxy.store().usage().log_entries);
+        Ok(Answer::State { public, leads, routes, log, kept, snapshot, live_bytes })
     }
 }

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use openraft::ServerState;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::core::Core;
 use super::engine::Elections;
@@ -17,6 +18,9 @@ use super::runtime::jitter;
 use super::types::Metrics;
 use crate::ids::ProxyId;
 use crate::membership::is_majority;
+
+/// The range from which a candidate draws grows to four election time-outs.
+const MOST_DOUBLINGS: u32 = 4;
 
 /// Allows and forbids this member to stand for election, as its peers come and go.
 pub(crate) async fn mind_the_majority(core: Arc<Core>) {
@@ -37,22 +41,39 @@ pub(crate) async fn mind_the_majority(core: Arc<Core>) {
 /// Keeps candidates that have split the votes from doing so again and again.
 ///
 /// In openraft 0.9 a member draws its time once for its whole life and looks at it at every tick, so that two whose ticks fall together
-/// and whose times lie between the same two would always stand together. A candidate therefore draws a further time for each try.
+/// and whose times lie between the same two would always stand together. A candidate therefore does not stand again by its ticks: it
+/// draws a further time for each try, from a range that doubles, or disks that are slow to note votes would never let anybody win. One that was
+/// refused because it lags behind stands back for two election time-outs.
 pub(crate) async fn part_candidates(core: Arc<Core>) {
-    let least = core.config.election_timeout / 20;
+    let all = core.config.election_timeout;
     let mut metrics = core.engine.metrics();
-    while let Ok(candidate) = metrics.wait_for(|metrics| metrics.state == ServerState::Candidate).await.map(|metrics| metrics.clone()) {
-        sleep(least + jitter(core.config.election_timeout / 4)).await;
-        let is_undecided = {
-            let now = metrics.borrow();
-            now.state == ServerState::Candidate && now.current_term == candidate.current_term
+    let mut tries = 0;
+    loop {
+        let Ok(candidate) = metrics.wait_for(|metrics| metrics.state == ServerState::Candidate).await.map(|metrics| metrics.clone()) else {
+            return;
         };
+        core.engine.pace(Elections::Forbidden);
+        sleep(all / 20 + jitter(all / 4 * (1 << tries))).await;
+        if core.network.outranked.swap(false, Ordering::Relaxed) {
+            // It cannot win, and each of its terms costs those who can one of theirs.
+            let decided = metrics.wait_for(|metrics| metrics.state != ServerState::Candidate);
+            let _ = timeout(all * 2 + jitter(all), decided).await;
+        }
+        let newest = metrics.borrow().clone();
+        let is_undecided = newest.state == ServerState::Candidate && newest.current_term == candidate.current_term;
         if is_undecided
             && core.engine.may_campaign()
             && let Ok(raft) = core.engine.raft()
         {
+            tries = (tries + 1).min(MOST_DOUBLINGS);
             // It fails when it has stopped, and then there is no candidate.
             let _ = raft.trigger().elect().await;
+        }
+        if newest.current_leader.is_some() {
+            tries = 0;
+        }
+        if newest.state != ServerState::Candidate {
+            core.engine.pace(Elections::Allowed);
         }
     }
 }

@@ -21,52 +21,53 @@ pub(super) struct Found {
     pub(super) snapshot: Option<LogId>,
 }
 
-struct Member {
+pub(super) struct Member {
     disk: Arc<MemoryDisk>,
-    log: LogStore,
-    machine: StateMachine,
+    pub(super) log: LogStore,
+    pub(super) machine: StateMachine,
+    pub(super) shelf: Shelf,
     /// How many events there were when each step was acknowledged, and what a restart must find from then on.
     acknowledged: Vec<(usize, Found)>,
-    events: Vec<DiskEvent>,
-    found: Found,
+    pub(super) events: Vec<DiskEvent>,
+    pub(super) found: Found,
 }
 
-async fn open(disk: &Arc<MemoryDisk>) -> (LogStore, StateMachine) {
+async fn open(disk: &Arc<MemoryDisk>) -> (LogStore, StateMachine, Shelf) {
     let disk: Arc<dyn Disk> = disk.clone();
     let writer = Writer::start(disk, DiskDrive::Task, &TaskTracker::new()).expect("no thread to start");
     let (shelf, image) = Shelf::open(writer.clone()).await.expect("a whole store");
     let machine = StateMachine::new(shelf.clone(), image, Arc::new(Published::default()));
-    (LogStore::new(writer, shelf), machine)
+    (LogStore::new(writer, shelf.clone()), machine, shelf)
 }
 
-fn log_id(term: u64, index: u64) -> LogId {
+pub(super) fn log_id(term: u64, index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(term, ProxyId(1)), index)
 }
 
-fn blank(id: LogId) -> Entry {
+pub(super) fn blank(id: LogId) -> Entry {
     Entry { log_id: id, payload: EntryPayload::Blank }
 }
 
 impl Member {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let disk = Arc::new(MemoryDisk::default());
-        let (log, machine) = open(&disk).await;
-        Self { disk, log, machine, acknowledged: vec![(0, Found::default())], events: Vec::new(), found: Found::default() }
+        let (log, machine, shelf) = open(&disk).await;
+        Self { disk, log, machine, shelf, acknowledged: vec![(0, Found::default())], events: Vec::new(), found: Found::default() }
     }
 
-    fn acknowledge(&mut self) {
+    pub(super) fn acknowledge(&mut self) {
         self.events.extend(self.disk.take_events());
         self.acknowledged.push((self.events.len(), self.found.clone()));
     }
 
-    async fn vote(&mut self, term: u64) {
+    pub(super) async fn vote(&mut self, term: u64) {
         let vote = Vote::new(term, ProxyId(1));
         self.log.save_vote(&vote).await.expect("saved");
         self.found.vote = Some(vote);
         self.acknowledge();
     }
 
-    async fn append(&mut self, term: u64, count: u64) {
+    pub(super) async fn append(&mut self, term: u64, count: u64) {
         let next = self.found.log.last().map_or(0, |id| id.index + 1);
         let ids: Vec<_> = (next..next + count).map(|index| log_id(term, index)).collect();
         self.log.blocking_append(ids.iter().copied().map(blank)).await.expect("appended");
@@ -81,7 +82,7 @@ impl Member {
         self.acknowledge();
     }
 
-    async fn snapshot(&mut self) {
+    pub(super) async fn snapshot(&mut self) {
         self.machine.apply(self.found.log.iter().copied().map(blank).collect::<Vec<_>>()).await.expect("applied");
         let mut builder = self.machine.get_snapshot_builder().await;
         builder.build_snapshot().await.expect("a snapshot");
@@ -101,7 +102,7 @@ impl Member {
 
 pub(super) async fn restart(disk: MemoryDisk) -> Found {
     let disk = Arc::new(disk);
-    let (mut log, mut machine) = open(&disk).await;
+    let (mut log, mut machine, _) = open(&disk).await;
     let entries = log.try_get_log_entries(..).await.expect("a readable log");
     let (applied, _) = machine.applied_state().await.expect("a state");
     Found { vote: log.read_vote().await.expect("a vote"), log: entries.iter().map(|entry| entry.log_id).collect(), snapshot: applied }

@@ -19,6 +19,8 @@ pub(crate) struct Engine {
     raft: ArcSwapOption<Raft>,
     metrics: watch::Sender<Metrics>,
     may_campaign: AtomicBool,
+    /// Whether openraft may stand for election by its own clock.
+    by_its_clock: AtomicBool,
 }
 
 /// Whether a member may stand for election.
@@ -34,7 +36,7 @@ impl Engine {
     /// Without an instance.
     pub(crate) fn new(id: ProxyId) -> Self {
         let metrics = watch::Sender::new(stopped(Metrics::new_initial(id)));
-        Self { raft: ArcSwapOption::empty(), metrics, may_campaign: AtomicBool::new(true) }
+        Self { raft: ArcSwapOption::empty(), metrics, may_campaign: AtomicBool::new(true), by_its_clock: AtomicBool::new(true) }
     }
 
     /// The current instance. It may be taken out while the caller uses it: then it answers that it has stopped.
@@ -49,10 +51,19 @@ impl Engine {
 
     /// Whether this member may stand for election, now and with every instance to come.
     pub(crate) fn elect(&self, elections: Elections) {
-        let allowed = elections == Elections::Allowed;
-        self.may_campaign.store(allowed, Ordering::SeqCst);
+        self.may_campaign.store(elections == Elections::Allowed, Ordering::SeqCst);
+        self.apply();
+    }
+
+    /// Whether it may do so by openraft's own clock; otherwise whoever forbids it says when.
+    pub(crate) fn pace(&self, elections: Elections) {
+        self.by_its_clock.store(elections == Elections::Allowed, Ordering::SeqCst);
+        self.apply();
+    }
+
+    fn apply(&self) {
         if let Ok(raft) = self.raft() {
-            raft.runtime_config().elect(allowed);
+            raft.runtime_config().elect(self.may_campaign() && self.by_its_clock.load(Ordering::SeqCst));
         }
     }
 
@@ -64,8 +75,8 @@ impl Engine {
     /// Puts an instance in.
     pub(crate) fn put(&self, raft: Raft) {
         self.show(raft.metrics().borrow().clone());
-        self.raft.store(Some(raft.clone().into()));
-        raft.runtime_config().elect(self.may_campaign.load(Ordering::SeqCst));
+        self.raft.store(Some(raft.into()));
+        self.apply();
     }
 
     /// Shows what the current instance has just said of itself.

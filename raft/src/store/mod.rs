@@ -26,6 +26,8 @@ mod error;
 mod failure;
 mod hand_over;
 mod health;
+#[cfg(test)]
+mod installing;
 mod lease_desk;
 mod levels;
 #[cfg(test)]
@@ -44,6 +46,8 @@ mod reader;
 mod receiver;
 #[cfg(test)]
 mod receiving;
+#[cfg(test)]
+mod receiving_unnoticed;
 mod records;
 #[cfg(test)]
 mod refusals;

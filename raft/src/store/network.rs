@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,12 +29,14 @@ pub(crate) struct Network {
     pub(crate) heartbeat: Duration,
     /// The term in which this member was called upon to succeed the leader.
     pub(crate) succeeding: Arc<AtomicU64>,
+    /// Whether a voter has refused this member its vote because it has more of the log.
+    pub(crate) outranked: Arc<AtomicBool>,
 }
 
 impl Network {
     /// The way of the member `me` to its peers.
     pub(crate) fn new(me: ProxyId, heartbeat: Duration, transport: Arc<dyn Transport>, published: Arc<Published>) -> Self {
-        Self { me, transport, published, heartbeat, succeeding: Arc::default() }
+        Self { me, transport, published, heartbeat, succeeding: Arc::default(), outranked: Arc::default() }
     }
 
     /// Where a member is reached: what it said last of itself, or what the log says of it.
@@ -145,9 +147,13 @@ impl RaftNetwork<TypeConfig> for Link {
         option: RPCOption,
     ) -> Result<VoteResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
         let succeeds = self.network.succeeding.load(Ordering::Relaxed) == rpc.vote.leader_id().term;
+        let own = rpc.last_log_id;
         let request = if succeeds { Request::Succeed(rpc) } else { Request::Vote(rpc) };
         let response = self.call(RPCTypes::Vote, request, option).await?;
         if let Response::Vote(answer) = response {
+            if !answer.vote_granted && answer.last_log_id > own {
+                self.network.outranked.store(true, Ordering::Relaxed);
+            }
             return Ok(answer);
         }
         Err(self.unexpected(response))

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::message::{Received, Refusal, SnapshotPiece, SnapshotProgress};
 use super::state::codec::Decoder;
-use super::state::{Draft, Shelf, SnapshotData};
+use super::state::{Draft, Shelf, SnapshotData, let_go};
 use super::types::{LogId, Raft, Snapshot, Vote};
 
 /// So many pieces may be on their way at once.
@@ -67,11 +67,16 @@ impl Receiver {
                 return so_far(Received::Before(0));
             }
             other => {
-                drop(other);
+                if let Some(other) = other {
+                    other.give_up().await;
+                }
                 Receiving::begin(shelf, sent.vote, sent.last).await?
             }
         };
-        receiving.push(sent).await?;
+        if let Err(refusal) = receiving.push(sent).await {
+            receiving.give_up().await;
+            return Err(refusal);
+        }
         if receiving.decoder.is_complete() {
             return self.install(raft, receiving).await;
         }
@@ -81,11 +86,11 @@ impl Receiver {
     }
 
     /// Gives up what has begun to come and does not go on: its leader has another way now, or is no more.
-    pub(crate) fn give_up_idle(&self) {
+    pub(crate) async fn give_up_idle(&self) {
         // Where the lock is held, something comes just now.
         let Ok(mut begun) = self.begun.try_lock() else { return };
-        if begun.as_ref().is_some_and(|receiving| receiving.touched.elapsed() > IDLE) {
-            *begun = None;
+        if let Some(idle) = begun.take_if(|receiving| receiving.touched.elapsed() > IDLE) {
+            idle.give_up().await;
         }
     }
 
@@ -105,6 +110,12 @@ impl Receiving {
     async fn begin(shelf: &Shelf, vote: Vote, last: Option<LogId>) -> Result<Self, Refusal> {
         let draft = shelf.begin().await.map_err(refused)?;
         Ok(Self { vote, last, decoder: Decoder::default(), draft, next: 0, early: BTreeMap::new(), touched: Instant::now() })
+    }
+
+    /// Nothing of it is needed any more.
+    async fn give_up(self) {
+        drop(self.draft);
+        let_go(self.decoder.into_table()).await;
     }
 
     async fn push(&mut self, sent: SnapshotPiece) -> Result<(), Refusal> {

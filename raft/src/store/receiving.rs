@@ -19,47 +19,67 @@ use crate::ids::{ClusterId, Incarnation, KeyHash, ProxyId, Timestamp, TokenId};
 use crate::table::{Strategy, TokenRole};
 
 const AGENTS: u64 = 6_000;
+/// Commands in one proposal.
+const BATCH: usize = 500;
+/// Agents of one token.
+const USES: u64 = 500;
 
 /// A state of several pieces, as of this entry.
 fn image(index: u64) -> Image {
+    image_of(index, AGENTS)
+}
+
+/// The same of so many agents.
+pub(super) fn image_of(index: u64, agents: u64) -> Image {
     let (id, key) = (ClusterId([7; 16]), KeyHash([1; 32]));
     let (name, proxy) = ("warren".to_owned(), "proxy-1".parse().expect("a name"));
     let strategy = Strategy::default();
     let bootstrap = Bootstrap { id, name, ca_certificate: vec![1], ca_key: vec![2], strategy, proxy, key };
-    let (token, glob) = (TokenId([1; 8]), "*".parse().expect("a glob"));
-    let expires_at = Timestamp(u64::MAX);
-    let new = NewToken { id: token, secret: key, role: TokenRole::Agent, name: glob, allow: vec![], expires_at, uses: u32::MAX };
+    // A token knows who has used it, in one record.
+    let token = |n: u64| TokenId((n / USES).to_be_bytes());
+    let create = |n: u64| {
+        let (id, name, expires_at) = (token(n * USES), "*".parse().expect("a glob"), Timestamp(u64::MAX));
+        Command::CreateToken(NewToken { id, secret: key, role: TokenRole::Agent, name, allow: vec![], expires_at, uses: u32::MAX })
+    };
     let enroll = |n: u64| {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&n.to_be_bytes());
         Command::Enroll(Enrollment {
-            token,
+            token: token(n),
             secret: KeyHash([1; 32]),
             role: TokenRole::Agent,
-            name: format!("agent-with-a-name-as-long-as-a-label-may-be-in-a-host-name-{n}"),
+            name: format!("agent-with-a-name-as-long-as-a-label-may-be-in-hostnames-{n}"),
             key: KeyHash(key),
         })
     };
-    let commands =
-        [Command::Bootstrap(Box::new(bootstrap)), Command::CreateToken(new)].into_iter().chain((0..AGENTS).map(enroll)).collect();
+    let tokens = (0..agents.div_ceil(USES)).map(create);
+    let commands = [Command::Bootstrap(Box::new(bootstrap))].into_iter().chain(tokens).chain((0..agents).map(enroll)).collect();
     let mut image = Image { last_applied: Some(log_id(index)), ..Image::default() };
-    let proposal = Proposal { proposer: ProxyId(1), incarnation: Incarnation(1), number: 1, at: Timestamp(1), commands };
-    assert!(image.table.apply(&proposal).iter().all(Result::is_ok));
+    propose(&mut image, 0, commands);
     image
 }
 
-fn log_id(index: u64) -> LogId {
+/// Applies commands as a proxy proposes them, some at a time; `earlier` is how many came before.
+pub(super) fn propose(image: &mut Image, earlier: u64, commands: Vec<Command>) {
+    for (commands, number) in commands.chunks(BATCH).zip(earlier + 1..) {
+        let (proposer, incarnation, commands) = (ProxyId(1), Incarnation(1), commands.to_vec());
+        let proposal = Proposal { proposer, incarnation, number, at: Timestamp(1), commands };
+        assert!(image.table.apply(&proposal).iter().all(Result::is_ok));
+    }
+}
+
+pub(super) fn log_id(index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(5, ProxyId(2)), index)
 }
 
 /// A member that takes snapshots from proxy 2, the leader of term 5.
-struct Target {
+pub(super) struct Target {
     disk: Arc<MemoryDisk>,
-    store: RoutingStore,
+    pub(super) store: RoutingStore,
 }
 
 impl Target {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let disk = Arc::new(MemoryDisk::default());
         let store = open(config(1), &disk).await.expect("a new store");
         Self { disk, store }
@@ -72,7 +92,7 @@ impl Target {
         postcard::from_bytes(&answer.expect("a request")).expect("an answer")
     }
 
-    async fn received(&self, index: u64, number: u32, piece: &[u8]) -> Received {
+    pub(super) async fn received(&self, index: u64, number: u32, piece: &[u8]) -> Received {
         let answer = self.send(5, index, number, piece).await;
         let Response::InstallSnapshot(progress) = answer else { panic!("not taken: {answer:?}") };
         progress.received
@@ -83,7 +103,7 @@ impl Target {
     }
 }
 
-fn number(place: usize) -> u32 {
+pub(super) fn number(place: usize) -> u32 {
     u32::try_from(place).expect("few")
 }
 

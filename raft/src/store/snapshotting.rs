@@ -36,7 +36,7 @@ pub(crate) async fn take_snapshots(core: Arc<Core>) {
         if let Ok(Err(_)) = timeout(TICK, metrics.changed()).await {
             return;
         }
-        core.receiver.give_up_idle();
+        core.receiver.give_up_idle().await;
         let (Ok(raft), Some(shelf)) = (core.engine.raft(), core.shelf.load_full()) else { continue };
         // An instance that has stopped does neither; the next one will.
         let _ = look(&core, &raft, &shelf).await;

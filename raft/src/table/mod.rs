@@ -11,6 +11,7 @@ mod name_map;
 mod presence;
 mod proxies;
 mod records;
+mod remains;
 mod routes;
 mod sections;
 mod succession;
@@ -24,6 +25,7 @@ pub use presence::Seen;
 pub use records::{
     Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Strategy, StrategyKind, Token, TokenRole,
 };
+pub(crate) use remains::Remains;
 pub use sections::SectionError;
 pub(crate) use sections::SectionRecord;
 
@@ -95,6 +97,12 @@ impl Table {
     /// Every agent that enrolled, in an order that is the same on every member and is not that of their names.
     pub fn agents(&self) -> impl Iterator<Item = (&AgentName, &Agent)> {
         self.agents.iter().map(|(name, agent)| (name, &**agent))
+    }
+
+    /// Every agent's record, to see when it is freed.
+    #[cfg(test)]
+    pub(crate) fn agent_records(&self) -> impl Iterator<Item = &Arc<Agent>> {
+        self.agents.iter().map(|(_, agent)| agent)
     }
 
     /// The routes of one agent that are valid now, ordered by proxy.

@@ -98,12 +98,12 @@ fn no_quorum_hint(voters: Voters) -> String {
     if voters.lack_only_room() {
         return "make room first, see above: it then goes on by itself".to_owned();
     }
-    let start = "start the proxies that are down; `warren raft status` on each shows what it knows";
-    if !voters.is_quorum(voters.up) {
-        format!("{start}. If too many are lost for good, stop this one and run `warren raft recover` with its `--config`")
-    } else {
-        start.to_owned()
+    if voters.is_quorum(voters.up) {
+        return "they elect one within seconds; if not, `warren raft status` on each shows what it knows".to_owned();
     }
+    "start the proxies that are down; `warren raft status` on each shows what it knows. If too many are lost for good, stop this one and \
+     run `warren raft recover` with its `--config`"
+        .to_owned()
 }
 
 /// A proxy that was removed and has not left yet.

@@ -26,7 +26,8 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let proxies: Vec<_> = table.proxies().map(|(id, proxy)| row(parts, &store, (id, proxy), reports.get(&id), held(id))).collect();
     // A proxy whose disk takes no writes serves what it knows, and has no vote to give.
     let votes = |id: &ProxyId| reports.get(id).is_none_or(|report| report.disk.is_none());
-    let runs = |row: &ProxyRow| matches!(row.state, ProxyState::Healthy | ProxyState::Draining);
+    // One without a lease has answered, and votes: without a leader that is all of them.
+    let runs = |row: &ProxyRow| !matches!(row.state, ProxyState::Down);
     let is_up = |id: &ProxyId| votes(id) && proxies.iter().any(|row| row.id == *id && runs(row));
     let is_full = |id: &ProxyId| reports.get(id).and_then(|report| report.disk.as_ref()).is_some_and(|disk| disk.fault == DiskFault::Full);
     let voters_full = store.voters.iter().filter(|id| is_full(id)).count() as u64;

@@ -4,6 +4,7 @@ use openraft::{AnyError, RaftSnapshotBuilder, StorageIOError};
 use tokio::time::Instant;
 
 use super::image::Image;
+use super::let_go::let_go;
 use super::shelf::Shelf;
 use super::snapshot_data::SnapshotData;
 use crate::store::types::{Snapshot, StorageError, TypeConfig};
@@ -21,6 +22,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
             StorageError::from(StorageIOError::write_snapshot(Some(self.image.meta().signature()), AnyError::new(&error)))
         })?;
         let took = began.elapsed();
+        let_go(std::mem::take(&mut self.image.table)).await;
         self.shelf.note(took);
         tracing::info!(index = stored.meta().last_log_id.map_or(0, |id| id.index), bytes = stored.bytes(), ?took, "a snapshot was made");
         Ok(Snapshot { meta: stored.meta().clone(), snapshot: Box::new(SnapshotData::Stored(stored)) })

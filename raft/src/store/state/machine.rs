@@ -8,6 +8,7 @@ use openraft::{AnyError, OptionalSend, StorageIOError};
 use super::builder::Builder;
 use super::image::Image;
 use super::known_level::KnownLevel;
+use super::let_go::let_go_of_shown;
 use super::published::Published;
 use super::shelf::{Shelf, decode};
 use super::snapshot_data::SnapshotData;
@@ -20,14 +21,17 @@ pub(crate) struct StateMachine {
     published: Arc<Published>,
     shelf: Shelf,
     known: KnownLevel,
+    /// Whether the table that is shown has little in common with the next one: it is of another opening.
+    shows_foreign: bool,
 }
 
 impl StateMachine {
     /// Starts from what the current snapshot holds; openraft applies the rest of the log to it.
     pub(crate) fn new(shelf: Shelf, image: Option<Image>, published: Arc<Published>) -> Self {
-        let machine = Self { image: image.unwrap_or_default(), published, shelf, known: KnownLevel::default() };
-        machine.publish();
-        machine
+        let image = image.unwrap_or_default();
+        // What was shown before is empty, or newer and shown on.
+        let shows_foreign = published.publish(&image.table, image.last_applied).is_none();
+        Self { image, published, shelf, known: KnownLevel::default(), shows_foreign }
     }
 
     /// Minds from now on what this member knows.
@@ -39,8 +43,11 @@ impl StateMachine {
         Ok(Self { known, ..self })
     }
 
-    fn publish(&self) {
-        self.published.publish(&self.image.table, self.image.last_applied);
+    async fn publish(&mut self) {
+        let Some(replaced) = self.published.publish(&self.image.table, self.image.last_applied) else { return };
+        if std::mem::take(&mut self.shows_foreign) {
+            let_go_of_shown(Arc::unwrap_or_clone(replaced)).await;
+        }
     }
 
     /// What is to be the state, and on the disk as the current snapshot when this returns.
@@ -83,7 +90,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             answers.push(self.image.apply(entry));
             self.known.check(self.image.table.level())?;
         }
-        self.publish();
+        self.publish().await;
         Ok(answers)
     }
 
@@ -97,8 +104,9 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<SnapshotData>) -> Result<(), StorageError> {
         let image = self.take_in(meta, *snapshot).await?;
-        self.image = image;
-        self.publish();
+        let replaced = std::mem::replace(&mut self.image, image);
+        self.publish().await;
+        let_go_of_shown(replaced.table).await;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod codec;
 mod draft;
 mod image;
 mod known_level;
+mod let_go;
 mod machine;
 mod published;
 mod shelf;
@@ -15,6 +16,9 @@ pub use codec::SnapshotError;
 pub(crate) use draft::Draft;
 pub(crate) use image::Image;
 pub(crate) use known_level::KnownLevel;
+#[cfg(test)]
+pub(crate) use let_go::STEP;
+pub(crate) use let_go::let_go;
 pub(crate) use machine::StateMachine;
 pub(crate) use published::Published;
 pub(crate) use shelf::Shelf;

@@ -46,17 +46,19 @@ impl Published {
     }
 
     /// Shows a newer table; the table first, so that who sees the index sees the table too. An older one than is shown already is not:
-    /// a member that opens its disk anew applies again what it had applied.
-    pub(crate) fn publish(&self, table: &Table, last: Option<LogId>) {
+    /// a member that opens its disk anew applies again what it had applied. Returns what was shown before.
+    pub(crate) fn publish(&self, table: &Table, last: Option<LogId>) -> Option<Arc<Table>> {
+        let mut replaced = None;
         let applied = last.map_or(0, |id| id.index);
         self.applied.send_if_modified(|shown| {
             let newer = applied > *shown;
             if newer {
-                self.table.store(Arc::new(table.clone()));
+                replaced = Some(self.table.swap(Arc::new(table.clone())));
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
                 *shown = applied;
             }
             newer
         });
+        replaced
     }
 }

@@ -7,9 +7,9 @@ use tokio::time::{sleep, timeout};
 
 use super::recorder::{Recorder, Seen};
 use crate::command::{Accepted, Bootstrap, Command, Enrollment, NewToken, ProxyStart};
-use crate::disk::MemoryDisk;
+use crate::disk::{DiskDrive, MemoryDisk};
 use crate::ids::{ClusterId, Incarnation, KeyHash, Level, ProxyId, Timestamp, TokenId};
-use crate::store::{LeaseState, RoutingStore, StoreConfig, Tuning};
+use crate::store::{LeaseState, RoutingStore, StoreConfig, StoreStatus, Tuning};
 use crate::table::{Strategy, TokenRole};
 
 /// Longer than anything here takes on a busy machine.
@@ -26,6 +26,7 @@ pub(super) struct Group {
     recorder: Recorder,
     disks: [Arc<MemoryDisk>; 3],
     members: Vec<RoutingStore>,
+    drive: DiskDrive,
     snapshot_after: u64,
     written: u64,
 }
@@ -35,7 +36,23 @@ impl Group {
     pub(super) fn new(snapshot_after: u64, prepare: impl Fn(&MemoryDisk)) -> Self {
         let disks: [Arc<MemoryDisk>; 3] = std::array::from_fn(|_| Arc::new(MemoryDisk::default()));
         disks.iter().for_each(|disk| prepare(disk));
-        Self { recorder: Recorder::default(), disks, members: Vec::new(), snapshot_after, written: 0 }
+        Self { recorder: Recorder::default(), disks, members: Vec::new(), drive: DiskDrive::Thread, snapshot_after, written: 0 }
+    }
+
+    /// None yet, on disks that are driven like this.
+    pub(super) fn driven(drive: DiskDrive, snapshot_after: u64) -> Self {
+        Self { drive, ..Self::new(snapshot_after, |_| {}) }
+    }
+
+    /// All three, on these disks.
+    pub(super) async fn reopened(drive: DiskDrive, snapshot_after: u64, disks: [MemoryDisk; 3]) -> Self {
+        let mut group = Self { disks: disks.map(Arc::new), ..Self::driven(drive, snapshot_after) };
+        for id in 1..=3 {
+            let member = group.open(id).await;
+            member.live(start(id));
+            group.members.push(member);
+        }
+        group
     }
 
     /// One bootstraps, two join; when all vote, everything that leaves them is looked at against a majority of three.
@@ -75,18 +92,70 @@ impl Group {
     pub(super) async fn write(&mut self, count: u64) {
         for _ in 0..count {
             self.written += 1;
-            let member = &self.members[usize::try_from(self.written).expect("small") % self.members.len()];
-            let committed = member.propose(revoke(self.written), PATIENCE).await;
-            // There is no such token; an answer is all that is wanted.
-            assert!(matches!(committed, Err(crate::ProposeError::Rejected(_))), "{committed:?}");
-            self.recorder.answered(*member.applied().borrow());
+            self.write_through(usize::try_from(self.written).expect("small") % self.members.len()).await;
         }
+    }
+
+    /// So many writes, through the leader.
+    pub(super) async fn write_at_leader(&mut self, count: u64) {
+        let place = place(self.members[0].status().leader.expect("a leader"));
+        for _ in 0..count {
+            self.written += 1;
+            self.write_through(place).await;
+        }
+    }
+
+    async fn write_through(&self, place: usize) {
+        let member = &self.members[place];
+        let committed = member.propose(revoke(self.written), PATIENCE).await;
+        // There is no such token; an answer is all that is wanted.
+        assert!(matches!(committed, Err(crate::ProposeError::Rejected(_))), "{committed:?}");
+        self.recorder.answered(*member.applied().borrow());
+    }
+
+    /// Cuts a member off.
+    pub(super) fn cut(&self, id: ProxyId) {
+        self.recorder.cut(id);
+    }
+
+    /// Lets everybody reach everybody.
+    pub(super) fn mend(&self) {
+        self.recorder.mend();
+    }
+
+    /// How many events a member's disk has seen.
+    pub(super) fn events(&self, id: ProxyId) -> usize {
+        self.recorder.events(id)
+    }
+
+    /// What a member says of itself.
+    pub(super) fn status(&self, id: ProxyId) -> StoreStatus {
+        self.members[place(id)].status()
+    }
+
+    /// Waits until the members other than this one have nothing in their logs any more that this one has not seen: they need a snapshot for it.
+    pub(super) async fn outgrow(&self, id: ProxyId) {
+        let last = self.status(id).last_log_index;
+        for store in self.members.iter().filter(|store| store.status().id != id) {
+            until(store, |store| store.status().last_log_index - store.usage().log_entries > last).await;
+        }
+    }
+
+    /// Waits until all have applied everything that one of them has.
+    pub(super) async fn settle(&self) {
+        let last = self.members.iter().map(|store| store.status().last_log_index).max().expect("members");
+        self.until(|store| store.status().applied_index >= last).await;
+    }
+
+    /// A member's disk as it is now, flushed or not.
+    pub(super) fn disk(&self, id: ProxyId) -> &MemoryDisk {
+        &self.disks[place(id)]
     }
 
     /// Cuts the leader off, lets it write what nobody else gets, and takes it back under another leader.
     pub(super) async fn depose(&mut self) {
         let leader = self.members[0].status().leader.expect("a leader");
-        let place = usize::try_from(leader.0).expect("small") - 1;
+        let place = place(leader);
         self.recorder.cut(leader);
         let hopeless = self.members[place].propose(revoke(0), HOPELESS).await;
         assert!(matches!(hopeless, Err(crate::ProposeError::NoQuorum(_))), "{hopeless:?}");
@@ -100,13 +169,24 @@ impl Group {
 
     /// Stops a member and opens it again on the same disk.
     pub(super) async fn restart(&mut self, id: u64) {
-        let place = usize::try_from(id).expect("small") - 1;
+        let place = place(ProxyId(id));
         self.recorder.unplug(ProxyId(id));
         self.members[place].shutdown().await;
         self.members[place] = self.open(id).await;
         self.members[place].live(start(id));
         let member = self.members[place].clone();
         until(&member, |store| matches!(*store.lease().borrow(), LeaseState::Held(_))).await;
+    }
+
+    /// Waits until all have everything up to `committed`, and writes through each of them: then all have the same.
+    pub(super) async fn agree_on(&mut self, committed: u64) {
+        self.until(|store| store.status().leader.is_some() && store.status().applied_index >= committed).await;
+        self.write(3).await;
+        self.settle().await;
+        let same = |store: &RoutingStore| (store.status().applied_index, store.table());
+        for store in &self.members[1..] {
+            assert!(same(store) == same(&self.members[0]), "{:#?} {:#?}", store.status(), self.members[0].status());
+        }
     }
 
     /// Stops all of them.
@@ -132,9 +212,14 @@ impl Group {
             lease: Duration::from_secs(1),
             seed: id,
             wall: Arc::new(|| Timestamp(1)),
-            tuning: Tuning { snapshot_after: self.snapshot_after, keep_behind_snapshot: self.snapshot_after / 4, ..Tuning::default() },
+            tuning: Tuning {
+                drive: self.drive,
+                snapshot_after: self.snapshot_after,
+                keep_behind_snapshot: self.snapshot_after / 4,
+                ..Tuning::default()
+            },
         };
-        let disk = self.disks[usize::try_from(id).expect("small") - 1].clone();
+        let disk = self.disks[place(ProxyId(id))].clone();
         self.recorder.add(ProxyId(id), disk.clone());
         let store = RoutingStore::open(config, disk, self.recorder.from(ProxyId(id))).await.expect("it opens");
         self.recorder.plug(ProxyId(id), store.clone());
@@ -155,6 +240,10 @@ async fn until(store: &RoutingStore, so: impl Fn(&RoutingStore) -> bool) {
         }
     };
     assert!(timeout(PATIENCE, wait).await.is_ok(), "in time, not {:#?}", store.status());
+}
+
+fn place(id: ProxyId) -> usize {
+    usize::try_from(id.0).expect("small") - 1
 }
 
 fn address(id: u64) -> String {

@@ -1,6 +1,7 @@
 //! What leaves a member is on its disk: watched at every message of a group of three, and compared with what a restart finds after a crash anywhere.
 
 mod group;
+mod installing;
 mod recorder;
 
 use std::time::Duration;

@@ -101,6 +101,13 @@ impl Recorder {
         }
     }
 
+    /// How many events a member's disk has seen.
+    pub(super) fn events(&self, id: ProxyId) -> usize {
+        let mut state = self.lock();
+        state.collect(id);
+        state.seen.members[&id].events.len()
+    }
+
     /// Everything that was seen, with the rest of the disks' events.
     pub(super) fn take(&self) -> Seen {
         let mut state = self.lock();

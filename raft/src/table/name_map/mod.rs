@@ -17,6 +17,7 @@
 
 mod hash;
 mod node;
+mod remains;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use std::fmt;
 use crate::names::AgentName;
 use hash::hash;
 use node::{Entry, Iter, Node};
+pub(crate) use remains::Remains;
 
 /// A map from agents' names. Clones share what they have in common.
 #[derive(Clone)]

@@ -88,6 +88,14 @@ impl<V> Node<V> {
         }
     }
 
+    /// Whether anybody else has it; a single leaf is too small to matter.
+    pub(super) fn is_shared(&self) -> bool {
+        match self {
+            Self::Branch(ways) => Arc::strong_count(ways) > 1,
+            Self::Leaf(_) => false,
+        }
+    }
+
     pub(super) fn iter(&self) -> Iter<'_, V> {
         Iter { above: vec![std::slice::from_ref(self).iter()], leaf: [].iter() }
     }

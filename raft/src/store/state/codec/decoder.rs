@@ -70,6 +70,11 @@ impl Decoder {
         }
     }
 
+    /// What was decoded so far.
+    pub(crate) fn into_table(self) -> Table {
+        self.table
+    }
+
     /// Something that does not even begin like a snapshot is better called that than damaged.
     fn foreign(&self, piece: &[u8]) -> Option<SnapshotError> {
         let begins = piece.get(HEAD_BYTES..).is_some_and(|body| body.starts_with(MAGIC));
