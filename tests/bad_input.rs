@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
-use support::{Agent, Client, Cluster, SharedCluster, Target, random_bytes, wait_for, warren};
+use support::{Agent, Client, Cluster, Proxy, SharedCluster, Target, random_bytes, wait_for, warren};
 use warren::identity::tls::{Expected, SERVER_NAME};
 use warren::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, Token};
 use warren::net::quic::{self, Profile};
@@ -94,6 +94,36 @@ fn a_token_that_is_not_good_admits_nobody() {
     let malformed = save(cluster.home(), "malformed", "warren1_not-a-token");
     refuse(&cluster, "malformed", &malformed, 1, "malformed.token");
     refuse(&cluster, "none", &cluster.home().join("none.token"), 1, "none.token");
+}
+
+#[test]
+fn a_proxy_joins_neither_from_another_cluster_nor_by_anothers_name() {
+    let cluster = CLUSTER.get();
+    let (id, token_file) = create(&cluster, "proxy", &[]);
+    let mut other = Cluster::start(1);
+    let own = other.token("proxy", &[]);
+    let member = other.proxy_mut(0);
+    member.stop();
+    member.join(cluster.proxy(0).public_address(), &token_file);
+    let (status, log) = member.wait_ended();
+    assert_eq!(status, Some(2), "{log}");
+    let hint = format!("hint: to join, empty `{}`", member.data_dir().display());
+    assert!(log.contains("error: this machine is proxy 1 of another cluster") && log.contains(&hint), "{log}");
+    // A token of its own cluster does no harm.
+    member.join(cluster.proxy(0).public_address(), &own);
+    member.wait_ready();
+
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let mut twin = Proxy::new(elsewhere.path(), 1);
+    twin.join(cluster.proxy(0).public_address(), &token_file);
+    let (status, log) = twin.wait_ended();
+    assert_eq!(status, Some(5), "{log}");
+    for part in
+        ["error: the name `proxy-1` belongs to another machine", "`warren proxies rm proxy-1 --yes`", "otherwise choose another name"]
+    {
+        assert!(log.contains(part), "`{part}` is not in {log}");
+    }
+    assert_eq!(token(&cluster, &id)["uses_left"], 1);
 }
 
 #[test]

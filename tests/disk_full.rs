@@ -144,4 +144,8 @@ fn it_says_so(cluster: &Cluster, full: usize) {
     assert!(status == 503 && body.contains("[-] disk"), "{status} {body}");
     assert!(shows(proxy, "/metrics", "warren_disk_writable 0"));
     write(proxy).must_fail(6, "the disk is full");
+    wait_for("the status says how much it takes to come back", || {
+        let problem = problem(proxy, "disk_full")?;
+        problem["message"].as_str()?.contains("64 MiB are needed").then_some(())
+    });
 }
