@@ -18,12 +18,12 @@ fn dialling(cluster: &Cluster, client: &Client, index: usize) -> Dialling {
     Dialling::start(client.forward(&format!("via-{}", proxy.name()), "lab/echo", &[proxy.public_address()]))
 }
 
-/// The one route, as the proxy with this index has it.
-fn route(cluster: &Cluster, index: usize) -> Value {
+/// The route through `owner`, as the proxy with this index has it. There may be another one beside it: an agent whose proxy has no lease for a moment, as in an
+/// election, holds a tunnel elsewhere too.
+fn route(cluster: &Cluster, index: usize, owner: usize) -> Value {
     let view = cluster.proxy(index).get("/v1/routes").expect("an answer");
-    let routes = view["routes"].as_array().expect("routes");
-    assert_eq!(routes.len(), 1, "{view}");
-    routes[0].clone()
+    let mut routes = view["routes"].as_array().expect("routes").iter();
+    routes.find(|route| route["proxy"] == cluster.proxy(owner).name()).unwrap_or_else(|| panic!("{view}")).clone()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_death_of_the_leader_and_of_a_follower_costs_no_dial_elsewhere() {
     let (owner, other) = ((first + 1) % 3, (first + 2) % 3);
     let _agent = cluster.agent("lab", &[owner], &[("echo", echo.address().to_string())]);
     let client = cluster.client("laptop", "*/*");
-    let before = route(&cluster, owner);
+    let before = route(&cluster, owner, owner);
     let unharmed = [owner, other].map(|index| dialling(&cluster, &client, index));
     let through_the_dead = dialling(&cluster, &client, first);
 
@@ -43,10 +43,10 @@ fn the_death_of_the_leader_and_of_a_follower_costs_no_dial_elsewhere() {
     unharmed.iter().for_each(|dialling| dialling.wait_for_more(20));
     // A write goes through the new leader.
     cluster.create_token("client", &[]);
-    assert_eq!(route(&cluster, owner), before, "the route stands through the election");
+    assert_eq!(route(&cluster, owner, owner), before, "the route stands through the election");
     cluster.proxy_mut(first).restart(Ports::Same);
     cluster.wait_healthy();
-    assert_eq!(route(&cluster, first), before, "and in the table of the one that came back");
+    assert_eq!(route(&cluster, first, owner), before, "and in the table of the one that came back");
     through_the_dead.wait_for_more(5);
 
     // A follower now: one that does not hold the tunnel.
@@ -57,7 +57,7 @@ fn the_death_of_the_leader_and_of_a_follower_costs_no_dial_elsewhere() {
     unharmed_by_both.iter().for_each(|dialling| dialling.wait_for_more(20));
     cluster.proxy_mut(follower).restart(Ports::Same);
     cluster.wait_healthy();
-    assert_eq!(route(&cluster, follower), before);
+    assert_eq!(route(&cluster, follower, owner), before);
     for dialling in unharmed_by_both {
         assert_eq!(dialling.failures(), [""; 0], "after the deaths of {first} and {follower}, with {next} as leader");
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use super::wait_for;
 
 /// Most lines of a log that are shown.
-const SHOWN_LINES: usize = 60;
+const SHOWN_LINES: usize = 12;
 
 /// A `warren` that runs, or has ended. Dropping it kills it and waits for its end.
 #[derive(Debug)]
