@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use warren_raft::{ProxyId, Sequence, Strategy};
+use warren_raft::{ProxyId, Sequence};
 
-use crate::wire::Member;
+use crate::wire::{ClusterView, Member};
 
 /// How a tunnel was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub(super) enum Way {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// Its route is committed.
-    Welcomed { way: Way, sequence: Sequence, proxy: ProxyId, proxies: Vec<Member>, strategy: Strategy },
+    Welcomed { way: Way, sequence: Sequence, proxy: ProxyId, cluster: ClusterView },
     /// Its route is not committed, or not any more: it is held until it is, and dials come over it from whoever finds it without the table.
-    Waiting { way: Way, sequence: Sequence, proxy: ProxyId, proxies: Vec<Member>, strategy: Strategy, reason: String },
+    Waiting { way: Way, sequence: Sequence, proxy: ProxyId, cluster: ClusterView, reason: String },
     /// The cluster has changed.
-    Cluster { proxies: Vec<Member>, strategy: Strategy },
+    Cluster(ClusterView),
     /// Its proxy is going away.
     Leaving { proxy: ProxyId, sequence: Sequence },
     /// Another proxy was found where a chosen one should be: what is known of the proxies is out of date.

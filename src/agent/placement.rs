@@ -62,7 +62,7 @@ pub(super) enum Step {
 impl Knowledge {
     /// How many tunnels there should be.
     fn wanted(&self) -> usize {
-        let up = self.proxies.iter().filter(|proxy| proxy.up).count();
+        let up = self.proxies.iter().filter(|proxy| proxy.is_up()).count();
         match self.strategy {
             None => 1,
             Some(Strategy { kind: StrategyKind::AgentMesh, .. }) => up.clamp(1, MAX_TUNNELS),
@@ -78,7 +78,7 @@ impl Knowledge {
         if counted >= self.wanted() || self.waiting() >= MAX_WAITING {
             return None;
         }
-        let free = self.proxies.iter().filter(|proxy| proxy.up && !proxy.public_addresses.is_empty());
+        let free = self.proxies.iter().filter(|proxy| proxy.is_up() && !proxy.public_addresses.is_empty());
         let free = free.filter(|proxy| !self.tunnels.contains_key(&proxy.id) && !blocked(proxy.id));
         // Another zone than the tunnels it has, where there is one.
         let elsewhere = free.clone().filter(|proxy| !self.zones().any(|zone| zone == proxy.zone)).choose(rng);
@@ -109,6 +109,7 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::wire::MemberState;
 
     fn member(id: u64, zone: &str) -> Member {
         Member {
@@ -117,7 +118,8 @@ mod tests {
             peer_address: String::new(),
             public_addresses: vec![format!("127.0.0.1:{id}")],
             zone: zone.to_owned(),
-            up: true,
+            state: MemberState::Up,
+            tunnels: 0,
         }
     }
 

@@ -15,7 +15,7 @@ use super::placement::{Knowledge, State, Step};
 use super::tunnel::Tunnels;
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
 use crate::net::{Backoff, Env};
-use crate::wire::Member;
+use crate::wire::{ClusterView, Member};
 
 /// The waits before a way that failed is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
@@ -172,22 +172,22 @@ impl Supervisor {
 
     fn take(&mut self, event: Event, rng: &mut impl rand::Rng) {
         match event {
-            Event::Welcomed { way, sequence, proxy, proxies, strategy } => {
+            Event::Welcomed { way, sequence, proxy, cluster } => {
                 tracing::info!(%proxy, "tunnel open");
                 self.failures.remove(&key(&way));
                 self.held(&way, sequence, (proxy, State::Up));
-                self.learn(proxies, strategy);
+                self.learn(cluster);
             }
-            Event::Waiting { way, sequence, proxy, proxies, strategy, reason } => {
+            Event::Waiting { way, sequence, proxy, cluster, reason } => {
                 tracing::warn!(%proxy, reason, "not registered yet: only proxies that ask for it reach this agent");
                 // A proxy that has just started has its first epoch in a moment. A lost lease, everybody learned of at the same moment.
                 let was_up = self.knowledge.tunnels.get(&proxy) == Some(&State::Up);
                 let least = if was_up { Duration::ZERO } else { FIRST_EPOCH };
                 self.elsewhere.until = Instant::now() + least + self.elsewhere.backoff.next(rng);
                 self.held(&way, sequence, (proxy, State::Waiting));
-                self.learn(proxies, strategy);
+                self.learn(cluster);
             }
-            Event::Cluster { proxies, strategy } => self.learn(proxies, strategy),
+            Event::Cluster(cluster) => self.learn(cluster),
             Event::Stranger => self.is_outdated = true,
             Event::Leaving { proxy, sequence } if self.current.get(&proxy) == Some(&sequence) => {
                 tracing::info!(%proxy, "proxy is going away");
@@ -219,7 +219,7 @@ impl Supervisor {
         }
     }
 
-    fn learn(&mut self, proxies: Vec<Member>, strategy: warren_raft::Strategy) {
+    fn learn(&mut self, ClusterView { proxies, strategy, .. }: ClusterView) {
         if self.knowledge.proxies != proxies {
             if let Err(error) = self.known.save(&proxies) {
                 tracing::warn!(%error, "the list of proxies was not kept");

@@ -168,7 +168,12 @@ impl Tunnels {
                 Close::DONE.close(connection);
                 return Err(refused(first));
             }
-            ProxyMessage::Cluster { .. } | ProxyMessage::Leaving | ProxyMessage::Renewed { .. } => return Err(TunnelError::NoWelcome),
+            ProxyMessage::Cluster(_)
+            | ProxyMessage::Leaving
+            | ProxyMessage::Renewed { .. }
+            | ProxyMessage::Move { .. }
+            | ProxyMessage::Retired
+            | ProxyMessage::NotUnderstood { .. } => return Err(TunnelError::NoWelcome),
         };
         self.take(tunnel, proxy, first).await?;
         Ok(proxy)
@@ -186,16 +191,15 @@ impl Tunnels {
     async fn take(&self, (way, sequence): (&Way, Sequence), proxy: ProxyId, message: ProxyMessage) -> Result<(), TunnelError> {
         let way = way.clone();
         match message {
-            ProxyMessage::Welcome(Welcome { proxies, strategy, .. }) => {
-                self.tell(Event::Welcomed { way, sequence, proxy, proxies, strategy }).await
-            }
-            ProxyMessage::Waiting(Waiting { proxies, strategy, failure, .. }) => {
+            ProxyMessage::Welcome(Welcome { cluster, .. }) => self.tell(Event::Welcomed { way, sequence, proxy, cluster }).await,
+            ProxyMessage::Waiting(Waiting { cluster, failure, .. }) => {
                 let reason = failure.causes().first().map_or_else(|| failure.message().to_owned(), Clone::clone);
-                self.tell(Event::Waiting { way, sequence, proxy, proxies, strategy, reason }).await
+                self.tell(Event::Waiting { way, sequence, proxy, cluster, reason }).await
             }
-            ProxyMessage::Cluster { proxies, strategy } => self.tell(Event::Cluster { proxies, strategy }).await,
+            ProxyMessage::Cluster(cluster) => self.tell(Event::Cluster(cluster)).await,
             ProxyMessage::Leaving => self.tell(Event::Leaving { proxy, sequence }).await,
             ProxyMessage::Renewed { certificate } => self.tell(Event::Renewed { certificate }).await,
+            ProxyMessage::Move { .. } | ProxyMessage::Retired | ProxyMessage::NotUnderstood { .. } => Ok(()),
             ProxyMessage::Refused { .. } => Err(refused(message)),
         }
     }
@@ -240,9 +244,12 @@ fn refused(message: ProxyMessage) -> TunnelError {
         }
         ProxyMessage::Welcome(_)
         | ProxyMessage::Waiting(_)
-        | ProxyMessage::Cluster { .. }
+        | ProxyMessage::Cluster(_)
         | ProxyMessage::Leaving
-        | ProxyMessage::Renewed { .. } => TunnelError::NoWelcome,
+        | ProxyMessage::Renewed { .. }
+        | ProxyMessage::Move { .. }
+        | ProxyMessage::Retired
+        | ProxyMessage::NotUnderstood { .. } => TunnelError::NoWelcome,
     }
 }
 

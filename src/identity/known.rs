@@ -44,7 +44,7 @@ impl KnownProxies {
     /// The public addresses of `proxies`, those of proxies that are up first, each once.
     pub fn addresses(proxies: &[Member]) -> Vec<String> {
         let mut addresses = Vec::new();
-        for member in proxies.iter().filter(|member| member.up).chain(proxies.iter().filter(|member| !member.up)) {
+        for member in proxies.iter().filter(|member| member.is_up()).chain(proxies.iter().filter(|member| !member.is_up())) {
             for address in &member.public_addresses {
                 if !addresses.contains(address) {
                     addresses.push(address.clone());

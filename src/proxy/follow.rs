@@ -5,7 +5,8 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::RoutingStore;
 
 use super::mesh::Links;
-use super::public::ClusterView;
+use super::public::cluster_view;
+use crate::wire::ClusterView;
 
 /// Follows the table until `cancel`.
 pub(super) async fn follow(store: RoutingStore, links: Links, view: watch::Sender<ClusterView>, cancel: CancellationToken) {
@@ -14,9 +15,9 @@ pub(super) async fn follow(store: RoutingStore, links: Links, view: watch::Sende
         applied.mark_unchanged();
         let table = store.table();
         links.follow(&table);
-        let now = ClusterView::of(&table);
+        let now = cluster_view(&table);
         view.send_if_modified(|told| {
-            let changed = *told != now;
+            let changed = is_news(told, &now);
             *told = now;
             changed
         });
@@ -25,4 +26,14 @@ pub(super) async fn follow(store: RoutingStore, links: Links, view: watch::Sende
             () = cancel.cancelled() => return,
         }
     }
+}
+
+/// Whether agents are to be told at once: how many tunnels each proxy holds changes with every tunnel, and is told with the next thing that is news.
+fn is_news(told: &ClusterView, now: &ClusterView) -> bool {
+    let without_tunnels = |view: &ClusterView| {
+        let mut view = view.clone();
+        view.proxies.iter_mut().for_each(|member| member.tunnels = 0);
+        view
+    };
+    without_tunnels(told) != without_tunnels(now)
 }

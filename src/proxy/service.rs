@@ -9,17 +9,18 @@ use warren_raft::{LeaseState, ProxyId, RoutingStore};
 
 use super::dial::Owner;
 use super::disk_report::disk_report;
-use super::mesh::PeerService;
+use super::mesh::{Links, PeerService};
 use super::metrics::Metrics;
 use crate::target::Target;
 use crate::wire::peer::PeerReport;
-use crate::wire::{DialHeader, Held};
+use crate::wire::{AgentProgress, DialHeader, Held};
 
 /// The parts that peers may use.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) store: RoutingStore,
     pub(super) owner: Owner,
+    pub(super) links: Links,
     pub(super) metrics: Metrics,
     pub(super) leaving: CancellationToken,
 }
@@ -37,11 +38,18 @@ impl PeerService for Service {
             isolated: *self.store.lease().borrow() == LeaseState::Lost,
             draining: self.leaving.is_cancelled(),
             disk: disk_report(&self.store),
+            tunnels: u64::try_from(self.owner.tunnels.all().len()).unwrap_or(u64::MAX),
+            cut_streams: 0,
+            unreachable: self.links.unreachable(),
         }
     }
 
     fn held(&self, target: &Target) -> Vec<Held> {
         self.owner.tunnels.held(target)
+    }
+
+    fn unsettled(&self) -> Vec<AgentProgress> {
+        Vec::new()
     }
 
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream)) {

@@ -18,7 +18,7 @@ use super::member::Membership;
 use super::mesh::{self, Links, PeerAcceptor, PeerConnection};
 use super::metrics::Metrics;
 use super::policy::TablePolicy;
-use super::public::{Agents, Clients, ClusterView, Enrollments, PublicAcceptor};
+use super::public::{Agents, Clients, Enrollments, PublicAcceptor, cluster_view};
 use super::registrar::Registrar;
 use super::removal::Removal;
 use super::renewal::keep_renewed;
@@ -30,6 +30,7 @@ use super::tunnels::Tunnels;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
 use crate::net::quic::{self, Port};
+use crate::wire::ClusterView;
 
 /// What is there before the store.
 pub(super) struct Ground {
@@ -164,7 +165,13 @@ impl Wiring {
 
     fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>) {
         let owner = Owner { me: self.me(), store: self.store.clone(), tunnels: self.tunnels.clone(), metrics: self.metrics.clone() };
-        let service = Service { store: self.store.clone(), owner, metrics: self.metrics.clone(), leaving: self.leaving.clone() };
+        let service = Service {
+            store: self.store.clone(),
+            owner,
+            links: self.ground.links.clone(),
+            metrics: self.metrics.clone(),
+            leaving: self.leaving.clone(),
+        };
         self.tasks.spawn(mesh::serve(connections, Arc::new(service), self.tasks.clone(), self.stopped.clone()));
         let Ground { sockets, links, made, .. } = &self.ground;
         let acceptor = PeerAcceptor { endpoint: sockets.peer.clone(), links: links.clone(), made: made.clone() };
@@ -172,7 +179,7 @@ impl Wiring {
     }
 
     fn serve_public(&self) {
-        let (tell, cluster) = watch::channel(ClusterView::of(&self.store.table()));
+        let (tell, cluster) = watch::channel(cluster_view(&self.store.table()));
         self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use warren_raft::{ClusterId, ProxyId, TokenRole};
 use zeroize::Zeroize;
 
-use super::Hello;
+use super::{Hello, Member};
 use crate::failure::Failure;
 
 /// The only message of the machine, on the only stream.
@@ -57,22 +57,6 @@ pub struct Enrolled {
     /// The certificate, DER.
     pub certificate: Vec<u8>,
     /// The proxies of the cluster.
+    #[serde(with = "super::growing")]
     pub proxies: Vec<Member>,
-}
-
-/// A proxy as others need to know it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    /// Which.
-    pub id: ProxyId,
-    /// Its name.
-    pub name: String,
-    /// Where proxies reach it; only a proxy is told.
-    pub peer_address: String,
-    /// Where agents and clients reach it.
-    pub public_addresses: Vec<String>,
-    /// Its zone.
-    pub zone: String,
-    /// Whether it is up.
-    pub up: bool,
 }

@@ -7,9 +7,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use warren_raft::{ClusterId, ProxyId, Sequence, Service, ServiceKind, Strategy, StrategyKind, TokenRole};
 
 use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
-use super::enroll::{EnrollReply, EnrollRequest, Enrolled, Member};
-use super::peer::{ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
-use super::tunnel::{AgentHello, AgentMessage, ProxyMessage, Waiting, Welcome};
+use super::enroll::{EnrollReply, EnrollRequest, Enrolled};
+use super::member::{ClusterView, Member, MemberState};
+use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
+use super::tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};
 use super::{Hello, TraceId};
 use crate::failure::{Code, Failure, Stage};
 use crate::target::Target;
@@ -62,12 +63,22 @@ fn member() -> Member {
         peer_address: "a:1".to_owned(),
         public_addresses: vec!["a:2".to_owned()],
         zone: "z".to_owned(),
-        up: true,
+        state: MemberState::Draining,
+        tunnels: 300,
     }
 }
 
 fn failure() -> Failure {
     Failure::new(Code::Denied, Stage::Ingress, "no").with_cause("c").with_hint("h").at("p").with_trace("t")
+}
+
+fn cluster() -> ClusterView {
+    ClusterView { proxies: vec![member()], strategy: strategy(), pulse_ms: 300 }
+}
+
+fn progress() -> Progress {
+    let obstacles = vec![Obstacle { proxy: Some(ProxyId(2)), reason: "r".to_owned() }];
+    Progress { wanted: 3, held: 1, retiring: 2, obstacles }
 }
 
 fn strategy() -> Strategy {
@@ -77,7 +88,8 @@ fn strategy() -> Strategy {
 const TRACE: TraceId = TraceId([0xab; 16]);
 const TRACE_HEX: &str = "abababababababababababababababab";
 const HELLO_HEX: &str = "010005302e312e30";
-const MEMBER_HEX: &str = "02017003613a310103613a32017a01";
+const MEMBER_HEX: &str = "1102017003613a310103613a32017a01ac02";
+const PROGRESS_HEX: &str = "0301020101020172";
 const FAILURE_HEX: &str = "05026e6f01016301016801010170010174";
 
 #[test]
@@ -140,26 +152,48 @@ fn answers_to_dials() {
 fn tunnels() {
     let service = Service { name: "s".parse().expect("a name"), target: "h:1".to_owned(), kind: ServiceKind::Tcp };
     check(&AgentHello { hello: hello(), sequence: Sequence(300), services: vec![service] }, &format!("{HELLO_HEX}ac0201017303683a3100"));
-    let welcome = Welcome { hello: hello(), proxy: ProxyId(2), index: 300, proxies: vec![member()], strategy: strategy() };
-    let waiting = Waiting { hello: hello(), proxy: ProxyId(2), failure: failure(), proxies: vec![member()], strategy: strategy() };
+    let welcome = Welcome { hello: hello(), proxy: ProxyId(2), index: 300, cluster: cluster() };
+    let waiting = Waiting { hello: hello(), proxy: ProxyId(2), failure: failure(), cluster: cluster() };
     let table = [
-        (ProxyMessage::Welcome(welcome), &*format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102")),
+        (ProxyMessage::Welcome(welcome), &*format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102ac02")),
         (ProxyMessage::Refused { failure: failure(), retry_after_ms: 300 }, &*format!("01{FAILURE_HEX}ac02")),
-        (ProxyMessage::Cluster { proxies: vec![member()], strategy: strategy() }, &*format!("0201{MEMBER_HEX}0102")),
+        (ProxyMessage::Cluster(cluster()), &*format!("0201{MEMBER_HEX}0102ac02")),
         (ProxyMessage::Leaving, "03"),
         (ProxyMessage::Renewed { certificate: vec![1, 2] }, "04020102"),
-        (ProxyMessage::Waiting(waiting), &*format!("05{HELLO_HEX}02{FAILURE_HEX}01{MEMBER_HEX}0102")),
+        (ProxyMessage::Waiting(waiting), &*format!("05{HELLO_HEX}02{FAILURE_HEX}01{MEMBER_HEX}0102ac02")),
+        (ProxyMessage::Move { to: ProxyId(2) }, "0602"),
+        (ProxyMessage::Retired, "07"),
+        (ProxyMessage::NotUnderstood { number: 300 }, "08ac02"),
     ];
     let all = variants!(ProxyMessage {
         ProxyMessage::Welcome(_),
         ProxyMessage::Refused { .. },
-        ProxyMessage::Cluster { .. },
+        ProxyMessage::Cluster(_),
         ProxyMessage::Leaving,
         ProxyMessage::Renewed { .. },
         ProxyMessage::Waiting(_),
+        ProxyMessage::Move { .. },
+        ProxyMessage::Retired,
+        ProxyMessage::NotUnderstood { .. },
     });
     check_all(all, table);
-    check_all(variants!(AgentMessage { AgentMessage::Renew { .. } }), [(AgentMessage::Renew { request: vec![1, 2] }, "00020102")]);
+    let table = [
+        (AgentMessage::Renew { request: vec![1, 2] }, "00020102"),
+        (AgentMessage::Retire, "01"),
+        (AgentMessage::Pulse, "02"),
+        (AgentMessage::Progress(progress()), &*format!("03{PROGRESS_HEX}")),
+        (AgentMessage::NotUnderstood { number: 300 }, "04ac02"),
+    ];
+    let all = variants!(AgentMessage {
+        AgentMessage::Renew { .. },
+        AgentMessage::Retire,
+        AgentMessage::Pulse,
+        AgentMessage::Progress(_),
+        AgentMessage::NotUnderstood { .. },
+    });
+    check_all(all, table);
+    let states = [(MemberState::Up, "00"), (MemberState::Draining, "01"), (MemberState::Down, "02")];
+    check_all(variants!(MemberState { MemberState::Up, MemberState::Draining, MemberState::Down }), states);
 }
 
 #[test]
@@ -170,21 +204,36 @@ fn peers() {
         (ControlRequest::Store(Bytes::from_static(&[1, 2])), "00020102"),
         (ControlRequest::Ping, "01"),
         (ControlRequest::WhoHas("a/s".parse().expect("a target")), "020001610173"),
+        (ControlRequest::Unsettled, "03"),
     ];
-    check_all(variants!(ControlRequest { ControlRequest::Store(_), ControlRequest::Ping, ControlRequest::WhoHas(_) }), requests);
-    let report = PeerReport { applied_index: 300, streams: 7, isolated: true, draining: false, disk: None };
+    check_all(
+        variants!(ControlRequest { ControlRequest::Store(_), ControlRequest::Ping, ControlRequest::WhoHas(_), ControlRequest::Unsettled }),
+        requests,
+    );
+    let report = PeerReport {
+        applied_index: 300,
+        streams: 7,
+        isolated: true,
+        draining: false,
+        disk: None,
+        tunnels: 5,
+        cut_streams: 6,
+        unreachable: vec![ProxyId(3)],
+    };
     for (fault, number) in [(DiskFault::Full, "00"), (DiskFault::Failed, "01")] {
         let disk = Some(DiskReport { fault, location: "d".to_owned(), reason: "r".to_owned(), seconds: 300 });
-        check(&ControlReply::Pong(PeerReport { disk, ..report.clone() }), &format!("01ac0207010001{number}01640172ac02"));
+        check(&ControlReply::Pong(PeerReport { disk, ..report.clone() }), &format!("01ac0207010001{number}01640172ac0205060103"));
     }
     let held = Held { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name") };
+    let unsettled = AgentProgress { agent: "a".parse().expect("a name"), progress: progress(), seconds: 300 };
     let replies = [
         (ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102"),
-        (ControlReply::Pong(report), "01ac0207010000"),
+        (ControlReply::Pong(report), "01ac020701000005060103"),
         (ControlReply::Refused("r".to_owned()), "020172"),
         (ControlReply::Held(vec![held]), "030101610173"),
+        (ControlReply::Unsettled(vec![unsettled]), &*format!("04010161{PROGRESS_HEX}ac02")),
     ];
-    let all = variants!(ControlReply { ControlReply::Store(_), ControlReply::Pong(_), ControlReply::Refused(_), ControlReply::Held(_) });
+    let all = variants!(ControlReply { ControlReply::Store(_), ControlReply::Pong(_), ControlReply::Refused(_), ControlReply::Held(_), ControlReply::Unsettled(_) });
     check_all(all, replies);
 }
 
@@ -223,4 +272,17 @@ fn failures() {
     ];
     let all = variants!(Stage { Stage::Local, Stage::Ingress, Stage::Route, Stage::Peer, Stage::Tunnel, Stage::Target, Stage::Store });
     check_all(all, stages);
+}
+
+/// A later version adds fields to a proxy's record, and states that this one does not know.
+#[test]
+fn a_list_of_proxies_can_grow() {
+    let member = hex::decode(MEMBER_HEX).expect("hex");
+    let longer = [&[member[0] + 2], &member[1..], b"++"].concat();
+    let mut unknown = member.clone();
+    let state = unknown.len() - 3;
+    unknown[state] = 9;
+    let bytes = [&[3_u8], longer.as_slice(), &unknown, &member, &[1, 2, 5]].concat();
+    let view: ClusterView = postcard::from_bytes(&bytes).expect("it decodes");
+    assert_eq!(view, ClusterView { proxies: vec![super::golden::member(), super::golden::member()], strategy: strategy(), pulse_ms: 5 });
 }

@@ -12,14 +12,17 @@ pub mod enroll;
 pub mod frame;
 #[cfg(test)]
 mod golden;
+mod growing;
 mod hello;
+mod member;
 pub mod peer;
 mod trace;
 pub mod tunnel;
 
 pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
-pub use enroll::{EnrollReply, EnrollRequest, Enrolled, Member};
+pub use enroll::{EnrollReply, EnrollRequest, Enrolled};
 pub use hello::{Hello, VERSION};
-pub use peer::{ControlReply, ControlRequest, Held, LinkKind, PeerHello};
+pub use member::{ClusterView, Member, MemberState};
+pub use peer::{AgentProgress, ControlReply, ControlRequest, Held, LinkKind, PeerHello};
 pub use trace::TraceId;
-pub use tunnel::{AgentHello, AgentMessage, ProxyMessage, Waiting, Welcome};
+pub use tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};

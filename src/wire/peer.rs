@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use warren_raft::{AgentName, ServiceName};
+use warren_raft::{AgentName, ProxyId, ServiceName};
 
 use super::Hello;
+use super::tunnel::Progress;
 use crate::target::Target;
 
 /// Most tunnels that one answer to [`ControlRequest::WhoHas`] names.
@@ -47,6 +48,8 @@ pub enum ControlRequest {
     Ping,
     /// 2: which tunnels of yours lead to this, whatever the table says? Asked only when no quorum can confirm a miss.
     WhoHas(Target),
+    /// 3: which agents that have a tunnel to you have not got the tunnels they ought to hold?
+    Unsettled,
 }
 
 /// Its answer.
@@ -60,6 +63,22 @@ pub enum ControlReply {
     Refused(String),
     /// 3: what its own live tunnels lead to, at most [`MAX_HELD`] of them; their services come from the agents themselves.
     Held(Vec<Held>),
+    /// 4: the answer to [`ControlRequest::Unsettled`], at most [`MAX_UNSETTLED`], by name.
+    Unsettled(Vec<AgentProgress>),
+}
+
+/// Most agents of a [`ControlReply::Unsettled`].
+pub const MAX_UNSETTLED: usize = 100;
+
+/// What an agent has said of its tunnels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentProgress {
+    /// Which.
+    pub agent: AgentName,
+    /// What it said last.
+    pub progress: Progress,
+    /// For how many seconds it has not had what it wants.
+    pub seconds: u64,
 }
 
 /// A service behind a live tunnel of the proxy that says so.
@@ -84,6 +103,12 @@ pub struct PeerReport {
     pub draining: bool,
     /// What is wrong with its disk; `None` while that takes writes.
     pub disk: Option<DiskReport>,
+    /// Tunnels it holds, retiring ones too.
+    pub tunnels: u64,
+    /// Streams that its last drain cut.
+    pub cut_streams: u64,
+    /// The peers that it has no connection to.
+    pub unreachable: Vec<ProxyId>,
 }
 
 /// What is wrong with a proxy's disk.

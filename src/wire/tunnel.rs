@@ -1,9 +1,9 @@
 //! What an agent and a proxy say to each other on the tunnel's control stream, the first that the agent opens.
 
 use serde::{Deserialize, Serialize};
-use warren_raft::{ProxyId, Sequence, Service, Strategy};
+use warren_raft::{ProxyId, Sequence, Service};
 
-use super::{Hello, Member};
+use super::{ClusterView, Hello};
 use crate::failure::Failure;
 
 /// The agent's first message.
@@ -30,13 +30,8 @@ pub enum ProxyMessage {
         retry_after_ms: u32,
     },
     /// 2: the cluster has changed.
-    Cluster {
-        /// The proxies now.
-        proxies: Vec<Member>,
-        /// How tunnels are to be held.
-        strategy: Strategy,
-    },
-    /// 3: this proxy is going away: open a tunnel elsewhere; streams here run on until the connection is closed.
+    Cluster(ClusterView),
+    /// 3: this proxy is going away: open a tunnel elsewhere, wherever; streams here run on until the connection is closed.
     Leaving,
     /// 4: the answer to [`AgentMessage::Renew`]: a certificate, DER, for the same identity and key.
     Renewed {
@@ -46,6 +41,18 @@ pub enum ProxyMessage {
     /// 5: the route is not committed, or not any more, since there is no quorum. It will be: the tunnel is held, and dials come over it
     /// from this proxy and from those that ask it. A tunnel elsewhere may fare better.
     Waiting(Waiting),
+    /// 6: hold a tunnel to this proxy instead: open it, and ask for the end of this one once it is welcome there.
+    Move {
+        /// The proxy.
+        to: ProxyId,
+    },
+    /// 7: the answer to [`AgentMessage::Retire`]: the route is withdrawn. The agent closes the tunnel when its last stream has ended.
+    Retired,
+    /// 8: the agent's message with this number is not known to this version; it was passed over.
+    NotUnderstood {
+        /// The number of its variant.
+        number: u32,
+    },
 }
 
 /// What an agent is told while its route waits for a quorum.
@@ -57,10 +64,8 @@ pub struct Waiting {
     pub proxy: ProxyId,
     /// Why it waits.
     pub failure: Failure,
-    /// The proxies of the cluster, as far as they are known here.
-    pub proxies: Vec<Member>,
-    /// How tunnels are to be held.
-    pub strategy: Strategy,
+    /// The cluster, as far as it is known here.
+    pub cluster: ClusterView,
 }
 
 /// The proxy's greeting.
@@ -72,10 +77,8 @@ pub struct Welcome {
     pub proxy: ProxyId,
     /// The log index at which the route stands.
     pub index: u64,
-    /// The proxies of the cluster.
-    pub proxies: Vec<Member>,
-    /// How tunnels are to be held.
-    pub strategy: Strategy,
+    /// The cluster.
+    pub cluster: ClusterView,
 }
 
 /// What the agent says after its hello.
@@ -86,4 +89,44 @@ pub enum AgentMessage {
         /// PKCS #10.
         request: Vec<u8>,
     },
+    /// 1: the agent wants this tunnel no more: its route is to be withdrawn, answered by [`ProxyMessage::Retired`]. What runs over it runs on, and dials that
+    /// were under way are still taken.
+    Retire,
+    /// 2: a sign of life is wanted: that the transport acknowledges this is answer enough.
+    Pulse,
+    /// 3: how far the agent is with the tunnels it ought to hold; whenever that has changed, and at most once a second.
+    Progress(Progress),
+    /// 4: the proxy's message with this number is not known to this version; it was passed over.
+    NotUnderstood {
+        /// The number of its variant.
+        number: u32,
+    },
 }
+
+/// How far an agent is with the tunnels it ought to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// How many it wants.
+    pub wanted: u32,
+    /// How many of those it has.
+    pub held: u32,
+    /// Tunnels beyond those whose streams still run.
+    pub retiring: u32,
+    /// What keeps it from having the others, at most [`MAX_OBSTACLES`].
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// Most obstacles that an agent tells of.
+pub const MAX_OBSTACLES: usize = 16;
+
+/// Why an agent has no tunnel to a proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    /// The proxy; `None` for the addresses of the agent's configuration.
+    pub proxy: Option<ProxyId>,
+    /// Why the last try failed, as a fragment of at most [`MAX_REASON`] bytes.
+    pub reason: String,
+}
+
+/// Longest reason of an [`Obstacle`].
+pub const MAX_REASON: usize = 200;

@@ -86,6 +86,9 @@ fn mine(parts: &AdminParts, store: &StoreStatus) -> PeerReport {
         isolated: *parts.store.lease().borrow() == LeaseState::Lost,
         draining: parts.leaving.is_cancelled(),
         disk: disk_report(&parts.store),
+        tunnels: u64::try_from(parts.tunnels.all().len()).unwrap_or(u64::MAX),
+        cut_streams: 0,
+        unreachable: parts.links.unreachable(),
     }
 }
 

@@ -147,13 +147,18 @@ impl Links {
         self.lock().get(&peer).cloned().and_then(|link| link.rtt())
     }
 
+    /// The peers that there is no connection to.
+    pub(crate) fn unreachable(&self) -> Vec<ProxyId> {
+        self.lock().iter().filter(|(_, link)| link.rtt().is_none()).map(|(peer, _)| *peer).collect()
+    }
+
     /// How long a question to `peer` takes, there and back; `None` when it is not answered within the budget.
     pub(crate) async fn ping(&self, peer: ProxyId, budget: Budget) -> Option<Duration> {
         let link = self.lock().get(&peer).cloned()?;
         let asked = Instant::now();
         match ask(&link, &ControlRequest::Ping, budget).await {
             Ok(ControlReply::Pong(_)) => Some(asked.elapsed()),
-            Ok(ControlReply::Store(_) | ControlReply::Refused(_) | ControlReply::Held(_)) | Err(_) => None,
+            Ok(ControlReply::Store(_) | ControlReply::Refused(_) | ControlReply::Held(_) | ControlReply::Unsettled(_)) | Err(_) => None,
         }
     }
 

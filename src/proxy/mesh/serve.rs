@@ -16,7 +16,7 @@ use crate::net::Budget;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
-use crate::wire::{ControlReply, ControlRequest, DialHeader, Held, LinkKind, frame};
+use crate::wire::{AgentProgress, ControlReply, ControlRequest, DialHeader, Held, LinkKind, frame};
 
 /// How long a request may take to arrive once its stream is open.
 const HEADER: Duration = Duration::from_secs(5);
@@ -36,6 +36,8 @@ pub(crate) trait PeerService: Send + Sync + 'static {
     fn report(&self) -> PeerReport;
     /// What this proxy's own live tunnels lead to, of what `target` may mean.
     fn held(&self, target: &Target) -> Vec<Held>;
+    /// The agents with a tunnel here that have not got the tunnels they ought to hold.
+    fn unsettled(&self) -> Vec<AgentProgress>;
     /// Carries a dial that `from` sends to a tunnel of this proxy, to its end.
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream));
 }
@@ -96,6 +98,7 @@ async fn answer(peer: ProxyId, kind: LinkKind, (mut send, mut recv): (SendStream
 async fn reply(peer: ProxyId, request: ControlRequest, mut send: SendStream, service: &dyn PeerService) {
     let reply = match request {
         ControlRequest::Ping => ControlReply::Pong(service.report()),
+        ControlRequest::Unsettled => ControlReply::Unsettled(service.unsettled()),
         ControlRequest::WhoHas(target) => ControlReply::Held(service.held(&target)),
         ControlRequest::Store(bytes) => match service.store(peer, bytes).await {
             Ok(bytes) => ControlReply::Store(bytes),

@@ -18,13 +18,12 @@ use warren_raft::{AgentName, KeyHash, ProxyId, RoutingStore, TokenRole};
 
 use super::enroll::is_enrolled;
 use super::hold::{Held, push};
-use super::members::ClusterView;
 use crate::failure::{Code, Failure, Stage};
 use crate::net::{Budget, Env};
 use crate::proxy::registrar::Registrar;
 use crate::proxy::tunnels::{Offer, Tunnel, Tunnels};
 use crate::wire::close::Close;
-use crate::wire::{AgentHello, ProxyMessage, frame};
+use crate::wire::{AgentHello, ClusterView, ProxyMessage, frame};
 
 /// Longest target of a service: a host name (RFC 1035: 253) with a port.
 const MAX_TARGET: usize = 260;

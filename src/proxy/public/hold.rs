@@ -7,14 +7,13 @@ use tokio::sync::watch;
 use warren_raft::{KeyHash, LeaseState, ProposeError};
 
 use super::agents::Agents;
-use super::members::ClusterView;
 use super::renew::renew;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
 use crate::net::Budget;
 use crate::proxy::tunnels::{Standing, Tunnel};
 use crate::wire::close::Close;
-use crate::wire::{AgentMessage, Hello, ProxyMessage, Waiting, Welcome, frame};
+use crate::wire::{AgentMessage, ClusterView, Hello, ProxyMessage, Waiting, Welcome, frame};
 
 /// How long a push may take to be written.
 const PUSH: Duration = Duration::from_secs(5);
@@ -87,8 +86,7 @@ impl Held<'_> {
             }
             changed = told.cluster.changed() => {
                 changed.ok()?;
-                let ClusterView { proxies, strategy } = told.cluster.borrow_and_update().clone();
-                Some(ProxyMessage::Cluster { proxies, strategy })
+                Some(ProxyMessage::Cluster(told.cluster.borrow_and_update().clone()))
             }
             () = self.agents.leaving.cancelled(), if !told.leaving => {
                 told.leaving = true;
@@ -98,13 +96,13 @@ impl Held<'_> {
     }
 
     fn stands(&self, standing: Standing) -> ProxyMessage {
-        let ClusterView { proxies, strategy } = self.agents.cluster.borrow().clone();
+        let cluster = self.agents.cluster.borrow().clone();
         let (hello, proxy) = (Hello::ours(), self.agents.me);
         match standing {
-            Standing::Registered(index) => ProxyMessage::Welcome(Welcome { hello, proxy, index, proxies, strategy }),
+            Standing::Registered(index) => ProxyMessage::Welcome(Welcome { hello, proxy, index, cluster }),
             Standing::Pending | Standing::Waiting => {
                 let failure = self.waits().at(self.agents.name.as_str());
-                ProxyMessage::Waiting(Waiting { hello, proxy, failure, proxies, strategy })
+                ProxyMessage::Waiting(Waiting { hello, proxy, failure, cluster })
             }
         }
     }
@@ -120,7 +118,10 @@ impl Held<'_> {
     }
 
     async fn reply(&self, message: &AgentMessage, send: &mut SendStream) -> Ended {
-        let AgentMessage::Renew { request } = message;
+        let request = match message {
+            AgentMessage::Renew { request } => request,
+            AgentMessage::Retire | AgentMessage::Pulse | AgentMessage::Progress(_) | AgentMessage::NotUnderstood { .. } => return Ok(()),
+        };
         let table = self.agents.store.table();
         let Some(cluster) = table.cluster() else { return Ok(()) };
         let identity = Identity { cluster: cluster.id, role: Role::Agent, name: self.tunnel.agent.to_string() };

@@ -1,8 +1,8 @@
 //! The proxies as agents, clients and joining proxies are told of them.
 
-use warren_raft::{ProxyState, Strategy, Table};
+use warren_raft::{ProxyState, Table};
 
-use crate::wire::Member;
+use crate::wire::{ClusterView, Member, MemberState};
 
 /// Who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub(crate) enum Audience {
 
 /// Every proxy that has started once and is to stay, by id.
 pub(crate) fn members(table: &Table, audience: Audience) -> Vec<Member> {
+    let tunnels = table.counts().routes_by_proxy;
     table
         .proxies()
         .filter(|(_, proxy)| !proxy.peer_address.is_empty() && !proxy.removed)
@@ -24,24 +25,20 @@ pub(crate) fn members(table: &Table, audience: Audience) -> Vec<Member> {
             peer_address: if audience == Audience::Proxy { proxy.peer_address.clone() } else { String::new() },
             public_addresses: proxy.public_addresses.clone(),
             zone: proxy.zone.clone(),
-            up: proxy.state() == ProxyState::Up,
+            state: match proxy.state() {
+                ProxyState::Up => MemberState::Up,
+                ProxyState::Down => MemberState::Down,
+            },
+            tunnels: tunnels.get(&id).copied().unwrap_or_default(),
         })
         .collect()
 }
 
-/// What agents are told of the cluster, and again whenever it changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ClusterView {
-    /// The proxies.
-    pub proxies: Vec<Member>,
-    /// How tunnels are to be held.
-    pub strategy: Strategy,
-}
+/// After how much silence an agent asks its proxy for a sign of life.
+const PULSE_MS: u32 = 1_000;
 
-impl ClusterView {
-    /// The view of one version of the table.
-    pub(crate) fn of(table: &Table) -> Self {
-        let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
-        Self { proxies: members(table, Audience::Public), strategy }
-    }
+/// What agents are told of the cluster in one version of the table.
+pub(crate) fn cluster_view(table: &Table) -> ClusterView {
+    let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
+    ClusterView { proxies: members(table, Audience::Public), strategy, pulse_ms: PULSE_MS }
 }

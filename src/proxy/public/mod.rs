@@ -15,4 +15,4 @@ pub(super) use accept::PublicAcceptor;
 pub(super) use agents::Agents;
 pub(super) use clients::Clients;
 pub(super) use enroll::Enrollments;
-pub(super) use members::ClusterView;
+pub(super) use members::cluster_view;
