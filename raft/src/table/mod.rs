@@ -14,6 +14,7 @@ mod records;
 mod remains;
 mod routes;
 mod sections;
+mod strategy;
 mod succession;
 mod tokens;
 
@@ -22,12 +23,11 @@ mod tests;
 
 pub use census::Counts;
 pub use presence::Seen;
-pub use records::{
-    Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Strategy, StrategyKind, Token, TokenRole,
-};
+pub use records::{Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Token, TokenRole};
 pub(crate) use remains::Remains;
 pub use sections::SectionError;
 pub(crate) use sections::SectionRecord;
+pub use strategy::{Strategy, StrategyKind, UnknownStrategy};
 
 use std::sync::Arc;
 
