@@ -17,7 +17,7 @@ use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
-use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, TraceId, frame};
+use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, Heard, Hello, Party, TraceId, frame, not_understood};
 
 /// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -89,14 +89,25 @@ impl Session {
         let (budget, trace) = (Budget::new(timeout), TraceId(self.shared.env.entropy.bytes()));
         let connection = self.connection(budget).await?;
         let lost = |error: &dyn std::fmt::Display| broken(&connection, error);
-        let request = ClientRequest::Dial(DialRequest { target: target.clone(), budget_ms: budget.left_ms(), trace });
+        let request = ClientRequest::Dial(DialRequest {
+            hello: Hello::ours(),
+            target: Heard::Known(target.clone()),
+            budget_ms: budget.left_ms(),
+            trace,
+        });
         let exchange = async {
             let (mut send, mut recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
             frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| lost(&error))?;
-            let reply: DialReply = frame::read(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| lost(&error))?;
-            match reply {
-                DialReply::Connected { agent, path, trace } => Ok(Dialled { send, recv, agent, path, trace }),
-                DialReply::Failed(failure) => Err(failure),
+            match frame::hear(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| lost(&error))? {
+                Heard::Known(DialReply::Connected { agent, path, trace, hello }) => {
+                    let at = || connection.remote_address().to_string();
+                    hello.agree(Party::Proxy).map_err(|error| error.failure().at(at()))?;
+                    Ok(Dialled { send, recv, agent, path, trace })
+                }
+                Heard::Known(DialReply::Failed(failure)) => Err(failure),
+                Heard::Unknown(number) => {
+                    Err(not_understood(&format!("answer {number} of a proxy")).at(connection.remote_address().to_string()))
+                }
             }
         };
         match Budget::new(budget.left() + GRACE).run(exchange).await {
@@ -206,11 +217,14 @@ impl Session {
         }
         let renewal = async {
             let (mut send, mut recv) = connection.open_bi().await.map_err(|error| error.to_string())?;
-            let request = ClientRequest::Renew { request: current.key().csr() };
+            let request = ClientRequest::Renew { hello: Hello::ours(), request: current.key().csr() };
             frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())?;
-            match frame::read(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
-                EnrollReply::Enrolled(enrolled) => current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string()),
-                EnrollReply::Failed(failure) => Err(failure.message().to_owned()),
+            match frame::hear(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
+                Heard::Known(EnrollReply::Enrolled(enrolled)) => {
+                    current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string())
+                }
+                Heard::Known(EnrollReply::Failed(failure)) => Err(failure.message().to_owned()),
+                Heard::Unknown(number) => Err(not_understood(&format!("answer {number} of a proxy")).message().to_owned()),
             }
         };
         let renewed = Budget::new(RENEWAL).run(renewal).await.unwrap_or_else(|error| Err(error.to_string()));

@@ -13,15 +13,18 @@ pub mod frame;
 #[cfg(test)]
 mod golden;
 mod growing;
+mod heard;
 mod hello;
 mod member;
 pub mod peer;
+mod record;
 mod trace;
 pub mod tunnel;
 
 pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
 pub use enroll::{EnrollReply, EnrollRequest, Enrolled};
-pub use hello::{Hello, VERSION};
+pub use heard::Heard;
+pub use hello::{Agreed, FEATURES, Hello, LEAST, Party, TooOld, VERSION, not_understood};
 pub use member::{ClusterView, Member, MemberState};
 pub use peer::{AgentProgress, ControlReply, ControlRequest, Held, LinkKind, PeerHello};
 pub use trace::TraceId;
