@@ -239,7 +239,7 @@ fn tunnels() {
     check_messages(all, table);
     let table = [
         (AgentMessage::Renew { request: vec![1, 2] }, "00020102"),
-        (AgentMessage::Retire, "01"),
+        (AgentMessage::Retire, &*format!("{:02x}", AgentMessage::RETIRE)),
         (AgentMessage::Pulse, "02"),
         (AgentMessage::Progress(progress()), &*format!("03{PROGRESS_HEX}")),
         (AgentMessage::NotUnderstood { number: 300 }, "04ac02"),

@@ -1,8 +1,9 @@
 //! What travels between processes: the messages of each protocol and their framing.
 //!
 //! A message is postcard with a length in front ([`frame`]). Every conversation begins with a [`Hello`] from each side, so that
-//! two versions can tell what the other understands. Fields are only ever added at the end: an older reader ignores
-//! what follows the fields it knows. Variants have their position as number, so new ones go to the end as well.
+//! two versions can tell what the other understands. Fields are only ever added at the end of a message, or of a record within one (`record`, `growing`): an
+//! older reader ignores what follows the fields it knows. Variants have their position as number, so new ones go to the end as well, and are [`Heard`] as unknown by
+//! older readers.
 //!
 //! It must *never* trust a length, a count or a name that it reads: [`frame`] bounds what is taken in, and names check themselves.
 

@@ -111,6 +111,11 @@ pub enum AgentMessage {
     },
 }
 
+impl AgentMessage {
+    /// The number of [`Retire`](Self::Retire): a proxy that does not know it answers by [`ProxyMessage::NotUnderstood`].
+    pub const RETIRE: u32 = 1;
+}
+
 /// How far an agent is with the tunnels it ought to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {

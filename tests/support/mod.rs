@@ -14,6 +14,7 @@ mod cluster;
 mod dialling;
 mod door;
 mod http;
+pub(crate) mod later;
 mod namespaces;
 mod pattern;
 mod process;
