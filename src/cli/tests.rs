@@ -154,7 +154,7 @@ fn command_lines_about_the_strategy() {
 }
 
 fn check_lines(table: &[(&str, bool)]) {
-    for (line, expected) in table.iter().copied() {
+    for (line, expected) in table {
         let parsed = Cli::try_parse_from(std::iter::once("warren").chain(line.split_whitespace()));
         assert_eq!(parsed.is_ok(), expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
     }
