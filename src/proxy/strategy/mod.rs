@@ -11,6 +11,6 @@ mod settling;
 
 pub(super) use arrangement::Arrangement;
 pub(super) use gaps::Gaps;
-pub(super) use plan::{CutOff, Plan};
+pub(super) use plan::Plan;
 pub(super) use progress::{Lagging, Progress, progress};
 pub(super) use settling::{Settled, Settling};

@@ -114,7 +114,11 @@ mod tests {
         ];
         for (placements, pairs, count, cuts_off, single) in table {
             let plan = Plan::new(&arrangement(&["", "", ""], placements), &gaps(pairs, 3), peering(*count));
-            assert_eq!((plan.cuts_off(), plan.alone.values().sum::<u64>()), (*cuts_off, *single), "{placements:?} {pairs:?} {count}: {plan:?}");
+            assert_eq!(
+                (plan.cuts_off(), plan.alone.values().sum::<u64>()),
+                (*cuts_off, *single),
+                "{placements:?} {pairs:?} {count}: {plan:?}"
+            );
         }
     }
 
@@ -123,7 +127,10 @@ mod tests {
         let mesh = Strategy { kind: StrategyKind::AgentMesh, agent_connection_count: 1 };
         let plan = Plan::new(&arrangement(&["", "", ""], &[(&[1], 4), (&[2], 2)]), &gaps(&[(1, 2)], 3), mesh);
         assert_eq!((plan.wanted, plan.opened, plan.closed, plan.cuts_off()), (3, 12, 0, false));
-        assert_eq!(plan.cut_off.iter().map(|through| (through.through.0, through.now, through.then)).collect::<Vec<_>>(), [(1, 2, 0), (2, 4, 0)]);
+        assert_eq!(
+            plan.cut_off.iter().map(|through| (through.through.0, through.now, through.then)).collect::<Vec<_>>(),
+            [(1, 2, 0), (2, 4, 0)]
+        );
     }
 
     proptest! {

@@ -20,6 +20,8 @@ pub(in crate::proxy) struct Progress {
     pub(in crate::proxy) moving: u64,
     /// Something is in their way, or they have not got there for long.
     pub(in crate::proxy) stuck: u64,
+    /// Whether nothing has moved for so long that whoever has not got there is stuck.
+    pub(in crate::proxy) is_at_rest: bool,
     /// Those of them that are known by name, the longest first.
     pub(in crate::proxy) lagging: Vec<Lagging>,
 }
@@ -62,8 +64,9 @@ pub(in crate::proxy) fn progress(
     let unsettled = arrangement.agents() - converged;
     let known = lagging.iter().filter(|lagging| lagging.is_stuck).count() as u64;
     // Proxies name some of those that lag; where nothing moves any more, all of them are stuck.
-    let stuck = if unchanged >= STUCK { unsettled } else { known.min(unsettled) };
-    Progress { converged, moving: unsettled - stuck, stuck, lagging }
+    let is_at_rest = unchanged >= STUCK;
+    let stuck = if is_at_rest { unsettled } else { known.min(unsettled) };
+    Progress { converged, moving: unsettled - stuck, stuck, is_at_rest, lagging }
 }
 
 #[cfg(test)]
