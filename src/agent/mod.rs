@@ -13,6 +13,7 @@
 mod dialling;
 mod enrollment;
 mod events;
+mod joins;
 mod live;
 mod outcome;
 mod placement;

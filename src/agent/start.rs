@@ -55,6 +55,7 @@ impl Agent {
             endpoint: endpoint.clone(),
             credentials: credentials.clone(),
             services: Arc::new(self.services),
+            connecting: Arc::default(),
             events,
             progress: watch::Sender::new(Progress::default()),
             tasks: tasks.clone(),

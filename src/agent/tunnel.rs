@@ -12,6 +12,7 @@ use warren_raft::{ProxyId, Sequence, Service};
 use super::dialling::{Addresses, Dial, Met, Socket};
 use super::events::{End, Event, What};
 use super::live::Live;
+use super::service;
 pub(super) use super::tunnel_error::TunnelError;
 use crate::identity::CredentialsHandle;
 use crate::net::{Budget, Env};
@@ -32,6 +33,7 @@ pub(super) struct Tunnels {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) credentials: CredentialsHandle,
     pub(super) services: Arc<Vec<Service>>,
+    pub(super) connecting: Arc<service::Connecting>,
     pub(super) events: mpsc::Sender<Event>,
     /// How far the agent is, which each proxy is told.
     pub(super) progress: watch::Sender<Progress>,

@@ -13,6 +13,7 @@ mod routes;
 mod saved;
 mod schema;
 mod status;
+mod strategy;
 #[cfg(test)]
 pub(crate) mod tests;
 mod time;
@@ -29,6 +30,7 @@ pub use routes::{RouteRow, RoutesView};
 pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
 pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
+pub use strategy::{ProxyTunnels, StrategyRequest, StrategyRequestError, StrategySet, StrategyShown};
 pub use time::Time;
 pub use tokens::{
     MAX_TTL, MAX_USES, RevokeView, TokenCreated, TokenRequest, TokenRequestError, TokenRow, TokenState, TokenText, TokensView, command_for,

@@ -28,6 +28,9 @@ pub enum Path {
     Removal,
     /// POST of a [`RemovalRequest`](super::RemovalRequest): [`RemovalPlan`](super::RemovalPlan), and nothing changes; on the admin socket only.
     RemovalCheck,
+    /// GET: [`StrategyShown`](super::StrategyShown); POST of a [`StrategyRequest`](super::StrategyRequest):
+    /// [`StrategySet`](super::StrategySet), on the admin socket only.
+    Strategy,
 }
 
 /// How new a snapshot must be.
@@ -53,6 +56,7 @@ impl Path {
             "/v1/raft/transfer" => Some(Self::Transfer),
             "/v1/proxies/remove" => Some(Self::Removal),
             "/v1/proxies/remove/check" => Some(Self::RemovalCheck),
+            "/v1/strategy" => Some(Self::Strategy),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
         }
     }
@@ -71,6 +75,7 @@ impl fmt::Display for Path {
             Self::Transfer => f.pad("/v1/raft/transfer"),
             Self::Removal => f.pad("/v1/proxies/remove"),
             Self::RemovalCheck => f.pad("/v1/proxies/remove/check"),
+            Self::Strategy => f.pad("/v1/strategy"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
         }
     }

@@ -29,6 +29,7 @@ mod run;
 mod signals;
 mod snapshot;
 mod status;
+mod strategy;
 mod table;
 #[cfg(test)]
 mod tests;

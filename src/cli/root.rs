@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 
 use super::context::Context;
 use super::global::GlobalArgs;
-use super::{CliError, Exit, agent, agents, config, connect, dev, enroll, forward, join, proxies, proxy, raft, routes, status, token};
+use super::{
+    CliError, Exit, agent, agents, config, connect, dev, enroll, forward, join, proxies, proxy, raft, routes, status, strategy, token,
+};
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
 const VERBS: &str = "\
@@ -30,6 +32,7 @@ Manage:
   proxies  List proxies, and take one out of the cluster
   agents   List agents
   routes   List routes
+  strategy Show and change how agents hold their tunnels
   token    Create, list and revoke the tokens that machines enrol with
   raft     Show the Raft group as this proxy sees it, and care for it
 
@@ -70,6 +73,7 @@ enum Verb {
     Proxies(proxies::ProxiesArgs),
     Agents(agents::AgentsArgs),
     Routes(routes::RoutesArgs),
+    Strategy(strategy::StrategyArgs),
     Token(token::TokenArgs),
     Raft(raft::RaftArgs),
     Config(config::ConfigArgs),
@@ -113,6 +117,7 @@ impl Verb {
             Self::Proxies(args) => args.run(context).await,
             Self::Agents(args) => args.run(context).await,
             Self::Routes(args) => args.run(context).await,
+            Self::Strategy(args) => args.run(context).await,
             Self::Token(args) => args.run(context).await,
             Self::Raft(args) => args.run(context).await,
             Self::Config(args) => args.run(context).await,

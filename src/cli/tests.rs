@@ -68,6 +68,8 @@ fn answers_are_as_before() {
     check_answer("proxies-rm", &samples::removal());
     check_answer("raft-snapshot-save", &samples::saved());
     check_answer("raft-snapshot-restore", &samples::restored());
+    check_answer("strategy-show", &samples::strategy_shown());
+    check_answer("strategy-set", &samples::strategy_set());
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
 }
@@ -135,7 +137,24 @@ fn command_lines() {
         ("raft recover proxy-1", false),
         ("config show --config x", true),
     ];
-    for (line, expected) in table {
+    check_lines(&table);
+}
+
+#[test]
+fn command_lines_about_the_strategy() {
+    check_lines(&[
+        ("strategy", false),
+        ("strategy show", true),
+        ("strategy set", false),
+        ("strategy set agent_mesh", true),
+        ("strategy set mesh", false),
+        ("strategy set proxy_peering --agent-connection-count 2 -o json", true),
+        ("strategy set proxy_peering --agent-connection-count two", false),
+    ]);
+}
+
+fn check_lines(table: &[(&str, bool)]) {
+    for (line, expected) in table.iter().copied() {
         let parsed = Cli::try_parse_from(std::iter::once("warren").chain(line.split_whitespace()));
         assert_eq!(parsed.is_ok(), expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
     }

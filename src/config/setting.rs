@@ -172,9 +172,7 @@ impl Setting for SocketAddr {
 
 impl Setting for StrategyKind {
     fn parse(text: &str) -> Result<Self, String> {
-        let kinds = [Self::AgentMesh, Self::ProxyPeering];
-        let found = kinds.into_iter().find(|kind| kind.to_string() == text);
-        found.ok_or_else(|| format!("`{}` is no strategy: `agent_mesh` or `proxy_peering`", Printable(text)))
+        text.parse().map_err(|_| format!("`{}` is no strategy: `agent_mesh` or `proxy_peering`", Printable(text)))
     }
 
     fn show(&self) -> String {

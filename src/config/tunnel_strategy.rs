@@ -6,9 +6,6 @@ use warren_raft::{Strategy, StrategyKind};
 
 use super::reader::Reader;
 
-/// Most tunnels of one agent.
-const MAX_CONNECTIONS: u32 = 64;
-
 /// `[tunnel_strategy]`. Only bootstrap reads it; later it is a replicated setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TunnelStrategyTable {
@@ -25,8 +22,8 @@ impl TunnelStrategyTable {
             kind: section.get("type", StrategyKind::ProxyPeering),
             agent_connection_count: section.get("agent_connection_count", NonZeroU32::MIN),
         };
-        if table.agent_connection_count.get() > MAX_CONNECTIONS {
-            section.refuse("agent_connection_count", format!("is at most {MAX_CONNECTIONS}"));
+        if table.agent_connection_count.get() > Strategy::MAX_CONNECTIONS {
+            section.refuse("agent_connection_count", format!("is at most {}", Strategy::MAX_CONNECTIONS));
         }
         table
     }

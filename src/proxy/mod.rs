@@ -22,6 +22,7 @@ mod member;
 mod mesh;
 mod metrics;
 mod policy;
+mod progress;
 mod public;
 mod registrar;
 mod removal;

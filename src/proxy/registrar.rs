@@ -6,6 +6,8 @@
 //!     \------------------------------------------------------------------------------------------------->/
 //! ```
 //!
+//! Once its agent wants a tunnel no more, from whichever of them: Retired, when the withdrawal is committed, and it is never registered again.
+//!
 //! A route is proposed before its agent is welcomed, withdrawn after its tunnel has ended, and proposed again when this proxy
 //! got a new epoch, which ended all its routes at once. Without a quorum it waits, and its tunnel with it. It must *never* give up on a
 //! withdrawal: a route that nobody withdraws would point at this proxy until its epoch ends.
@@ -161,6 +163,11 @@ impl Registrar {
             }
             tokio::time::sleep(backoff.next(&mut rng)).await;
         }
+    }
+
+    /// Whether the table shows a route for a tunnel, or for an older one of its agent to this proxy.
+    pub(super) fn is_visible(&self, tunnel: &Tunnel) -> bool {
+        self.visible(tunnel).is_some()
     }
 
     /// The route that the table shows for a tunnel, or for an older one of its agent to this proxy.

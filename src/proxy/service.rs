@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use warren_raft::{LeaseState, ProxyId, RoutingStore};
@@ -49,7 +50,7 @@ impl PeerService for Service {
     }
 
     fn unsettled(&self) -> Vec<AgentProgress> {
-        Vec::new()
+        self.owner.tunnels.unsettled(Instant::now())
     }
 
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream)) {

@@ -7,13 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use warren_raft::{AgentName, Sequence, Service, ServiceName};
 
+use super::progress::ProgressNote;
 use crate::net::{Budget, Elapsed};
 use crate::target::{Target, port_of};
-use crate::wire::Held;
 use crate::wire::close::Close;
-use crate::wire::peer::MAX_HELD;
+use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED};
+use crate::wire::{AgentProgress, Held};
+
+/// Most retiring tunnels of one agent. An agent that comes and goes faster than its streams end loses the oldest.
+const MAX_RETIRING: usize = 8;
 
 /// One agent's QUIC connection to this proxy.
 #[derive(Debug)]
@@ -26,6 +32,10 @@ pub(super) struct Tunnel {
     pub connection: quinn::Connection,
     /// What the agent says that it publishes, by name; its version goes with it into the table.
     pub offer: Offer,
+    /// What the agent has said of the tunnels it ought to hold.
+    pub progress: ProgressNote,
+    /// Cancelled once the agent wants it no more.
+    retire: CancellationToken,
     standing: watch::Sender<Standing>,
     streams: AtomicU64,
     limit: u64,
@@ -49,6 +59,8 @@ pub(super) enum Standing {
     Waiting,
     /// Its route is committed, at this log index.
     Registered(u64),
+    /// The agent wants it no more, and its route is withdrawn for good. What runs over it runs on, and a dial that was under way is taken.
+    Retired,
 }
 
 /// Why a tunnel gives no stream.
@@ -77,6 +89,7 @@ impl fmt::Display for Standing {
             Self::Pending => f.write_str("pending"),
             Self::Waiting => f.write_str("waiting for a quorum"),
             Self::Registered(index) => write!(f, "registered at {index}"),
+            Self::Retired => f.write_str("retired"),
         }
     }
 }
@@ -94,8 +107,8 @@ impl Drop for StreamPermit {
 impl Tunnel {
     /// A tunnel that carries at most `limit` streams.
     pub(super) fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, offer: Offer, limit: u64) -> Self {
-        let standing = watch::Sender::new(Standing::Pending);
-        Self { agent, sequence, connection, offer, standing, streams: AtomicU64::new(0), limit }
+        let (standing, progress, retire) = (watch::Sender::new(Standing::Pending), ProgressNote::default(), CancellationToken::new());
+        Self { agent, sequence, connection, offer, progress, retire, standing, streams: AtomicU64::new(0), limit }
     }
 
     /// How it stands in the table, and whenever that changes.
@@ -108,9 +121,32 @@ impl Tunnel {
         self.standing.send_if_modified(|known| std::mem::replace(known, standing) != standing);
     }
 
+    /// Notes that the agent wants it no more.
+    pub(super) fn retire(&self) {
+        self.retire.cancel();
+    }
+
+    /// Resolves once the agent wants it no more.
+    pub(super) async fn retiring(&self) {
+        self.retire.cancelled().await;
+    }
+
+    /// Whether its route is withdrawn for good.
+    pub(super) fn is_retired(&self) -> bool {
+        *self.standing.borrow() == Standing::Retired
+    }
+
+    fn phase(&self) -> Phase {
+        if self.retire.is_cancelled() { Phase::Retiring } else { Phase::Wanted }
+    }
+
+    fn is_live(&self) -> bool {
+        self.connection.close_reason().is_none()
+    }
+
     /// Whether dials may come over it from those who cannot read the table.
     fn serves(&self) -> bool {
-        *self.standing.borrow() != Standing::Pending && self.connection.close_reason().is_none()
+        matches!(*self.standing.borrow(), Standing::Waiting | Standing::Registered(_)) && self.is_live()
     }
 
     /// Streams that run over it now.
@@ -133,10 +169,19 @@ impl Tunnel {
     }
 }
 
-/// The tunnels by agent, at most one each: the newest.
+/// Whether an agent wants a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It does.
+    Wanted,
+    /// It does not, and waits for the streams to end.
+    Retiring,
+}
+
+/// The tunnels by agent, the newest last. All but the newest of an agent retire.
 #[derive(Debug, Default)]
 pub(super) struct Tunnels {
-    by_agent: Mutex<BTreeMap<AgentName, Arc<Tunnel>>>,
+    by_agent: Mutex<BTreeMap<AgentName, Vec<Arc<Tunnel>>>>,
 }
 
 /// A newer tunnel of the same agent is here already.
@@ -148,33 +193,40 @@ pub(super) struct Outdated {
 }
 
 impl Tunnels {
-    /// Takes in a tunnel; an older one of the same agent is closed.
+    /// Takes in a tunnel. Older ones of the same agent are closed, but for those that the agent has retired.
     ///
     /// # Errors
     /// [`Outdated`] if it is itself the older one.
     pub(super) fn insert(&self, tunnel: Arc<Tunnel>) -> Result<(), Outdated> {
         let mut tunnels = self.lock();
-        if let Some(known) = tunnels.get(&tunnel.agent) {
-            if known.sequence >= tunnel.sequence {
-                return Err(Outdated { current: known.sequence });
+        let known = tunnels.entry(tunnel.agent.clone()).or_default();
+        let places: Vec<_> = known.iter().map(|known| (known.sequence, known.phase())).collect();
+        let staying = staying(&places, tunnel.sequence)?;
+        let mut places = staying.into_iter();
+        known.retain(|known| {
+            let stays = places.next().unwrap_or_default();
+            if !stays {
+                Close::REPLACED.close(&known.connection);
             }
-            Close::REPLACED.close(&known.connection);
-        }
-        tunnels.insert(tunnel.agent.clone(), tunnel);
+            stays
+        });
+        known.push(tunnel);
         Ok(())
     }
 
-    /// Forgets `tunnel`, unless a newer one has taken its place.
+    /// Forgets `tunnel`, unless it was replaced.
     pub(super) fn remove(&self, tunnel: &Tunnel) {
         let mut tunnels = self.lock();
-        if tunnels.get(&tunnel.agent).is_some_and(|known| known.sequence == tunnel.sequence) {
+        let Some(known) = tunnels.get_mut(&tunnel.agent) else { return };
+        known.retain(|known| known.sequence != tunnel.sequence);
+        if known.is_empty() {
             tunnels.remove(&tunnel.agent);
         }
     }
 
-    /// The tunnel of `agent`, if its connection is live.
+    /// The newest tunnel of `agent` whose connection is live. One that was retired takes the dials that were under way.
     pub(super) fn get(&self, agent: &AgentName) -> Option<Arc<Tunnel>> {
-        self.lock().get(agent).filter(|tunnel| tunnel.connection.close_reason().is_none()).cloned()
+        self.lock().get(agent)?.iter().rev().find(|tunnel| tunnel.is_live()).cloned()
     }
 
     /// What `target` may mean among the live tunnels here, by agent, whatever the table says; at most [`MAX_HELD`].
@@ -185,19 +237,46 @@ impl Tunnels {
             tunnel.serves().then(|| Held { agent: tunnel.agent.clone(), service })
         };
         match target {
-            Target::Service(agent, _) | Target::Port(agent, _) => tunnels.get(agent).and_then(matching).into_iter().collect(),
-            Target::Any(_) => tunnels.values().filter_map(matching).take(MAX_HELD).collect(),
+            Target::Service(agent, _) | Target::Port(agent, _) => {
+                tunnels.get(agent).and_then(|known| known.last()).and_then(matching).into_iter().collect()
+            }
+            Target::Any(_) => tunnels.values().filter_map(|known| known.last()).filter_map(matching).take(MAX_HELD).collect(),
         }
     }
 
-    /// All of them, by agent.
-    pub(super) fn all(&self) -> Vec<Arc<Tunnel>> {
-        self.lock().values().cloned().collect()
+    /// The agents that say that they lack tunnels, by name; at most [`MAX_UNSETTLED`].
+    pub(super) fn unsettled(&self, now: Instant) -> Vec<AgentProgress> {
+        let tunnels = self.lock();
+        let newest = tunnels.values().filter_map(|known| known.last()).filter(|tunnel| tunnel.is_live());
+        newest.filter_map(|tunnel| tunnel.progress.unsettled(&tunnel.agent, now)).take(MAX_UNSETTLED).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AgentName, Arc<Tunnel>>> {
+    /// All of them, retiring ones too, by agent.
+    pub(super) fn all(&self) -> Vec<Arc<Tunnel>> {
+        self.lock().values().flatten().cloned().collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AgentName, Vec<Arc<Tunnel>>>> {
         self.by_agent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Which of an agent's tunnels, oldest first, stay when one with the number `newest` comes.
+fn staying(known: &[(Sequence, Phase)], newest: Sequence) -> Result<Vec<bool>, Outdated> {
+    if let Some((current, _)) = known.last().filter(|(current, _)| *current >= newest) {
+        return Err(Outdated { current: *current });
+    }
+    let retiring = known.iter().filter(|(_, phase)| *phase == Phase::Retiring).count();
+    let mut surplus = retiring.saturating_sub(MAX_RETIRING);
+    let stays = known.iter().map(|(_, phase)| match phase {
+        Phase::Wanted => false,
+        Phase::Retiring if surplus > 0 => {
+            surplus -= 1;
+            false
+        }
+        Phase::Retiring => true,
+    });
+    Ok(stays.collect())
 }
 
 /// Which of an agent's services a target means.
@@ -207,4 +286,33 @@ fn meant(services: &[Service], target: &Target) -> Option<ServiceName> {
         Target::Port(_, port) => port_of(&known.target) == Some(*port),
     });
     found.map(|known| known.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tunnels that are here, the number of a further one, and which of them stay.
+    type Case<'a> = (&'a [(u64, Phase)], u64, Result<&'a [bool], u64>);
+
+    #[test]
+    fn a_newer_tunnel_replaces_the_wanted_one_and_leaves_those_that_retire() {
+        use Phase::{Retiring, Wanted};
+        let many: Vec<_> = (1..=10).map(|sequence| (sequence, Retiring)).collect();
+        let few = [false, false, true, true, true, true, true, true, true, true];
+        let table: [Case; 7] = [
+            (&[], 1, Ok(&[])),
+            (&[(1, Wanted)], 2, Ok(&[false])),
+            (&[(1, Retiring)], 2, Ok(&[true])),
+            (&[(1, Retiring), (4, Wanted)], 5, Ok(&[true, false])),
+            (&[(1, Retiring), (4, Wanted)], 4, Err(4)),
+            (&[(1, Retiring), (4, Retiring)], 3, Err(4)),
+            (&many, 11, Ok(&few)),
+        ];
+        for (known, newest, expected) in table {
+            let known: Vec<_> = known.iter().map(|(sequence, phase)| (Sequence(*sequence), *phase)).collect();
+            let expected = expected.map(<[bool]>::to_vec).map_err(|current| Outdated { current: Sequence(current) });
+            assert_eq!(staying(&known, Sequence(newest)), expected, "{newest} after {known:?}");
+        }
+    }
 }

@@ -19,22 +19,28 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts so many proxies: the first makes the cluster, the others join it by token; all of them vote in the end.
     pub(crate) fn start(count: usize) -> Self {
-        Self::start_on(count, |_| ())
+        Self::start_with(count, |proxy| proxy)
     }
 
     /// The same, once `prepare` has dealt with the data directory of each.
     pub(crate) fn start_on(count: usize, mut prepare: impl FnMut(&Path)) -> Self {
+        Self::start_with(count, |proxy| {
+            prepare(&proxy.data_dir());
+            proxy
+        })
+    }
+
+    /// The same with proxies that `make` has changed, such as [`Proxy::behind_relays`].
+    pub(crate) fn start_with(count: usize, mut make: impl FnMut(Proxy) -> Proxy) -> Self {
         let home = TempDir::new().expect("a directory");
-        let mut first = Proxy::new(home.path(), 1);
-        prepare(&first.data_dir());
+        let mut first = make(Proxy::new(home.path(), 1));
         first.start();
         first.wait_ready();
         let mut cluster = Self { proxies: vec![first], home };
         for number in 2..=count {
             let token = cluster.token("proxy", &[]);
             let address = cluster.proxy(0).public_address();
-            let mut proxy = Proxy::new(cluster.home(), number);
-            prepare(&proxy.data_dir());
+            let mut proxy = make(Proxy::new(cluster.home(), number));
             proxy.join(address, &token);
             cluster.proxies.push(proxy);
         }

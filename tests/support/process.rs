@@ -37,6 +37,11 @@ impl Process {
         Self { name: name.to_owned(), child, stdout, stderr }
     }
 
+    /// What processes of this name have logged so far.
+    pub(crate) fn logged(name: &str, dir: &Path) -> String {
+        fs::read_to_string(dir.join(format!("{name}.log"))).unwrap_or_default()
+    }
+
     /// What it, and those of the same name before it, have written to standard output.
     pub(crate) fn stdout(&self) -> String {
         fs::read_to_string(&self.stdout).unwrap_or_default()

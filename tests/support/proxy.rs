@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Process, get_json, wait_for};
+use super::{Process, Relay, get_json, wait_for};
 
 /// Which ports a proxy takes when it starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,19 +24,45 @@ pub(crate) struct Proxy {
     home: PathBuf,
     process: Option<Process>,
     listen: [String; 2],
+    advertise: [Option<SocketAddr>; 2],
+    relays: Option<[Relay; 2]>,
+    /// How much those before this process have logged.
+    logged: usize,
 }
 
 impl Proxy {
     /// A proxy `proxy-NUMBER` that keeps everything in `home` and does not run yet.
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
-        Self { name: format!("proxy-{number}"), home: home.to_owned(), process: None, listen: [any(), any()] }
+        let (name, home) = (format!("proxy-{number}"), home.to_owned());
+        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, logged: 0 }
     }
 
     /// The same proxy, where it has this address.
     pub(crate) fn at(self, address: Ipv4Addr) -> Self {
         let any = || format!("{address}:0");
         Self { listen: [any(), any()], ..self }
+    }
+
+    /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
+    pub(crate) fn advertising(self, public: SocketAddr) -> Self {
+        Self { advertise: [self.advertise[0], Some(public)], ..self }
+    }
+
+    /// The same proxy behind relays: peers, agents and clients are told the relays' addresses. They lead to it once it is ready.
+    pub(crate) fn behind_relays(self) -> Self {
+        let relays = [Relay::new(), Relay::new()];
+        Self { advertise: relays.each_ref().map(|relay| Some(relay.address())), relays: Some(relays), ..self }
+    }
+
+    /// The relay to which its peers are told to come.
+    pub(crate) fn peer_relay(&self) -> &Relay {
+        &self.relays.as_ref().expect("it is behind relays")[0]
+    }
+
+    /// The relay to which agents and clients are told to come.
+    pub(crate) fn public_relay(&self) -> &Relay {
+        &self.relays.as_ref().expect("it is behind relays")[1]
     }
 
     /// Starts it: a new data directory begins a cluster.
@@ -53,7 +79,7 @@ impl Proxy {
     pub(crate) fn restart(&mut self, ports: Ports) {
         assert!(self.process.is_none(), "`{}` runs", self.name);
         if ports == Ports::Fresh {
-            self.listen = Self::new(&self.home, 0).listen;
+            self.listen = ["127.0.0.1:0"; 2].map(str::to_owned);
         }
         self.start();
     }
@@ -63,7 +89,7 @@ impl Proxy {
         let words: Vec<_> = line.split_whitespace().collect();
         assert_eq!(words.first(), Some(&"warren"), "{line}");
         fs::write(self.config(), self.configuration()).expect("its configuration");
-        self.process = Some(Process::start(&self.name, &self.home, &words[1..], &[]));
+        self.begin(&words[1..]);
     }
 
     /// Ends it as `kill -9` does.
@@ -102,12 +128,21 @@ impl Proxy {
     pub(crate) fn wait_ready(&mut self) {
         wait_for(&format!("`{}` is ready", self.name.clone()), || {
             self.must_run();
+            self.lead_relays()?;
             let status = self.status()?;
             let row = row(&status, &self.name)?;
             // Only a proxy that holds its lease calls itself healthy.
             (row["state"] == "healthy").then_some(())
         });
-        self.listen = [self.peer_address(), self.public_address()].map(|address| address.to_string());
+        self.listen = self.ports().expect("it has logged them").map(|address| address.to_string());
+    }
+
+    /// Leads its relays to where it listens; `None` while that is not known.
+    fn lead_relays(&self) -> Option<()> {
+        for (relay, port) in self.relays.iter().flatten().zip(self.ports()?) {
+            relay.lead_to(&[port]);
+        }
+        Some(())
     }
 
     /// Panics if its process has ended.
@@ -145,22 +180,32 @@ impl Proxy {
         get_json(&self.data_dir().join("admin.sock"), path)
     }
 
-    /// Where agents and clients reach it.
+    /// Where it listens for peers and for the public, whatever it tells them; `None` before it has logged that.
+    pub(crate) fn ports(&self) -> Option<[SocketAddr; 2]> {
+        let line = self.running()?;
+        Some([address(&line["peer"]), address(&line["public"])])
+    }
+
+    /// Where agents and clients are told to reach it.
     pub(crate) fn public_address(&self) -> SocketAddr {
         address(&self.row()["public_addresses"][0])
     }
 
-    /// Where peers reach it.
+    /// Where peers are told to reach it.
     pub(crate) fn peer_address(&self) -> SocketAddr {
         address(&self.row()["peer_address"])
     }
 
     /// Where probes reach it, as it has logged.
     pub(crate) fn http_address(&self) -> SocketAddr {
-        let lines = self.log();
-        let runs = lines.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut runs = runs.filter(|line| line["message"] == "proxy runs");
-        address(&runs.next().expect("it has logged that it runs")["http"])
+        address(&self.running().expect("it has logged that it runs")["http"])
+    }
+
+    /// What it logged when it had started.
+    fn running(&self) -> Option<Value> {
+        let log = self.log();
+        let lines = log.get(self.logged..)?.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.into_iter().find(|line| line["message"] == "proxy runs")
     }
 
     /// The names of the proxies at which this one sees `agent`.
@@ -188,8 +233,12 @@ impl Proxy {
     fn run(&mut self, words: &[&str]) {
         fs::write(self.config(), self.configuration()).expect("its configuration");
         let config = self.config();
-        let words = [&["--config", text(&config)], words].concat();
-        self.process = Some(Process::start(&self.name, &self.home, &words, &[]));
+        self.begin(&[&["--config", text(&config)], words].concat());
+    }
+
+    fn begin(&mut self, words: &[&str]) {
+        self.logged = Process::logged(&self.name, &self.home).len();
+        self.process = Some(Process::start(&self.name, &self.home, words, &[]));
     }
 
     fn process(&mut self) -> &mut Process {
@@ -200,9 +249,12 @@ impl Proxy {
     fn configuration(&self) -> String {
         let (name, data_dir) = (&self.name, self.data_dir());
         let [peer, public] = &self.listen;
+        let [peer_advertise, public_advertise] = self.advertise.map(|address| address.map(|address| address.to_string()));
+        let (peer_advertise, public_advertise) = (peer_advertise.unwrap_or_default(), Vec::from_iter(public_advertise));
         format!(
             "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = \"2s\"\n\
-             [peer]\nlisten = {peer:?}\n[public]\nlisten = {public:?}\n\
+             [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
+             [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
              [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
              [liveness]\nlease = \"2s\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
              [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n"

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::Answers;
 use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp};
 use crate::names::{Glob, Pattern, ProxyName, ServiceName};
+use crate::table::Strategy;
 
 /// The cluster itself.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,39 +30,6 @@ pub struct Cluster {
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").field("id", &self.id).field("name", &self.name).field("strategy", &self.strategy).finish_non_exhaustive()
-    }
-}
-
-/// How agents hold their tunnels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Strategy {
-    /// To all proxies or to some.
-    pub kind: StrategyKind,
-    /// To how many, at least 1, when to some.
-    pub agent_connection_count: u32,
-}
-
-impl Default for Strategy {
-    fn default() -> Self {
-        Self { kind: StrategyKind::ProxyPeering, agent_connection_count: 1 }
-    }
-}
-
-/// To all proxies or to some.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StrategyKind {
-    /// 0: every agent holds a tunnel to every proxy.
-    AgentMesh,
-    /// 1: every agent holds a tunnel to `agent_connection_count` proxies; the others reach it through them.
-    ProxyPeering,
-}
-
-impl fmt::Display for StrategyKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::AgentMesh => "agent_mesh",
-            Self::ProxyPeering => "proxy_peering",
-        })
     }
 }
 

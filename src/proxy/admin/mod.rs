@@ -10,6 +10,7 @@ mod problems;
 mod removal;
 mod server;
 mod snapshot;
+mod strategy;
 mod tokens;
 mod transfer;
 mod views;

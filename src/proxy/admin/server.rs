@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{health, removal, snapshot, tokens, transfer, views};
+use super::{health, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
 use crate::net::{Listener, Stream};
@@ -123,6 +123,8 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Agents, _) => Response::json(&views::agents(&parts.store.table())),
             (&Method::GET | &Method::HEAD, Path::Routes, _) => Response::json(&views::routes(&parts.store)),
             (&Method::GET | &Method::HEAD, Path::Raft, _) => Response::json(&views::raft(&parts.store)),
+            (&Method::GET | &Method::HEAD, Path::Strategy, _) => strategy::show(parts).await,
+            (&Method::POST, Path::Strategy, Audience::Operator) => strategy::set(parts, &request.body).await,
             (&Method::GET, Path::Snapshot(freshness), Audience::Operator) => snapshot::save(parts, freshness).await,
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
             (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,

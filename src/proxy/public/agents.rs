@@ -1,7 +1,8 @@
 //! Agents: from the hello over the committed route to the end of the tunnel.
 //!
 //! ```text
-//!  handshake -> hello -> known? -> held: (waiting ->) welcome -> dials, pushes ... -> gone -> route withdrawn
+//!  handshake -> hello -> known? -> held: (waiting ->) welcome -> dials, pushes ... ----------------------------> gone -> route withdrawn
+//!                                                       \-- retire -> route withdrawn -> the last streams -> gone
 //! ```
 //! It must *never* welcome an agent whose route is not committed. One whose route waits for a quorum is told so and held.
 
@@ -92,8 +93,9 @@ impl Agents {
     async fn hold(&self, tunnel: Arc<Tunnel>, key: KeyHash, mut send: SendStream, recv: RecvStream) {
         let refused = Held { agents: self, tunnel: &tunnel, key }.until_it_ends(&mut send, recv).await;
         self.tunnels.remove(&tunnel);
-        // A first proposal that found no place was never made.
-        let is_settled = refused.as_ref().is_some_and(|failure| failure.code() == Code::LimitReached);
+        // A first proposal that found no place was never made; but an older tunnel may have left its withdrawal to this one.
+        let is_unmade = refused.as_ref().is_some_and(|failure| failure.code() == Code::LimitReached);
+        let is_settled = tunnel.is_retired() || (is_unmade && !self.registrar.is_visible(&tunnel));
         if let Some(failure) = refused {
             tracing::info!(failure = failure.message(), "tunnel not kept");
             self.refuse(&tunnel.connection, &mut send, failure).await;

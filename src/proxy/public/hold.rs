@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use warren_raft::{KeyHash, LeaseState, ProposeError};
 
 use super::agents::Agents;
@@ -49,8 +50,19 @@ impl Held<'_> {
                 }
                 None
             }
-            error = self.agents.registrar.keep(self.tunnel) => Some(not_committed(&error)),
+            error = self.route() => Some(not_committed(&error)),
         }
+    }
+
+    /// Keeps the route until the agent wants it no more, and then withdraws it for good. Returns only why it can never be.
+    async fn route(&self) -> ProposeError {
+        tokio::select! {
+            error = self.agents.registrar.keep(self.tunnel) => return error,
+            () = self.tunnel.retiring() => {}
+        }
+        self.agents.registrar.withdraw(self.tunnel, &self.agents.stopped).await;
+        self.tunnel.stands(Standing::Retired);
+        std::future::pending().await
     }
 
     /// Tells the agent what changes and answers what it asks.
@@ -100,6 +112,7 @@ impl Held<'_> {
         let (hello, proxy) = (Hello::ours(), self.agents.me);
         match standing {
             Standing::Registered(index) => ProxyMessage::Welcome(Welcome { hello, proxy, index, cluster }),
+            Standing::Retired => ProxyMessage::Retired,
             Standing::Pending | Standing::Waiting => {
                 let failure = self.waits().at(self.agents.name.as_str());
                 ProxyMessage::Waiting(Waiting { hello, proxy, failure, cluster })
@@ -120,7 +133,16 @@ impl Held<'_> {
     async fn reply(&self, message: &AgentMessage, send: &mut SendStream) -> Ended {
         let request = match message {
             AgentMessage::Renew { request } => request,
-            AgentMessage::Retire | AgentMessage::Pulse | AgentMessage::Progress(_) | AgentMessage::NotUnderstood { .. } => return Ok(()),
+            AgentMessage::Retire => {
+                self.tunnel.retire();
+                return Ok(());
+            }
+            AgentMessage::Progress(progress) => {
+                self.tunnel.progress.note(progress, Instant::now());
+                return Ok(());
+            }
+            // That the packet was acknowledged is what the agent wants to know.
+            AgentMessage::Pulse | AgentMessage::NotUnderstood { .. } => return Ok(()),
         };
         let table = self.agents.store.table();
         let Some(cluster) = table.cluster() else { return Ok(()) };

@@ -1,0 +1,199 @@
+//! A relay of datagrams: the path between whoever sends to it and one or several targets, which a test can break.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use socket2::{Domain, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The largest datagram there is.
+const LARGEST: usize = 65_535;
+/// What each socket may hold: a burst of a whole connection's window is lost in the kernel's default.
+const BUFFER: usize = 4 << 20;
+
+/// A direction through a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Towards {
+    /// From those who send to the relay to its targets.
+    Target,
+    /// From the targets back.
+    Source,
+}
+
+impl Towards {
+    /// Both.
+    pub(crate) const BOTH: [Self; 2] = [Self::Target, Self::Source];
+}
+
+/// A UDP port on loopback from which datagrams go on to a target, and back: each new source gets the next target in turn and keeps it, as
+/// behind a bare load balancer. What is sent while there is no target is lost. Dropping it ends its thread and closes its ports.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    end: CancellationToken,
+    carrier: Option<JoinHandle<()>>,
+}
+
+/// What a test can change and count, and the way of each source.
+#[derive(Debug, Default)]
+struct State {
+    targets: Vec<SocketAddr>,
+    lost: Vec<Towards>,
+    /// The way of a source was made in a round; in a later one its port is another.
+    round: usize,
+    assigned: usize,
+    ways: BTreeMap<SocketAddr, Way>,
+}
+
+/// The way of one source.
+#[derive(Clone, Debug)]
+struct Way {
+    target: SocketAddr,
+    round: usize,
+    /// The port that the target sees.
+    socket: Arc<UdpSocket>,
+}
+
+impl Relay {
+    /// A relay without a target.
+    pub(crate) fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
+        let front = {
+            let _inside = runtime.enter();
+            Arc::new(socket())
+        };
+        let address = front.local_addr().expect("an address");
+        let (state, end) = (Arc::new(Mutex::new(State::default())), CancellationToken::new());
+        let (carried, ended) = (state.clone(), end.clone());
+        // A runtime of its own: the sockets of a test must not wait for what the test does.
+        let carrier = thread::spawn(move || runtime.block_on(ended.run_until_cancelled(carry(front, carried))).unwrap_or_default());
+        Self { address, state, end, carrier: Some(carrier) }
+    }
+
+    /// A relay to these targets.
+    pub(crate) fn to(targets: &[SocketAddr]) -> Self {
+        let relay = Self::new();
+        relay.lead_to(targets);
+        relay
+    }
+
+    /// Where it is sent to.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes its targets. A source keeps the one it has as long as that is among them.
+    pub(crate) fn lead_to(&self, targets: &[SocketAddr]) {
+        self.state().targets = targets.to_vec();
+    }
+
+    /// Loses what goes in these directions from now on.
+    pub(crate) fn cut(&self, directions: &[Towards]) {
+        self.state().lost.extend_from_slice(directions);
+    }
+
+    /// Loses nothing any more.
+    pub(crate) fn mend(&self) {
+        self.state().lost.clear();
+    }
+
+    /// Gives each source another port towards its target with its next datagram, as a NAT does that has forgotten it: what the target
+    /// sends to the former port is lost.
+    pub(crate) fn rebind(&self) {
+        self.state().round += 1;
+    }
+
+    /// How many sources it has had.
+    pub(crate) fn sources(&self) -> usize {
+        self.state().ways.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.end.cancel();
+        if let Some(carrier) = self.carrier.take() {
+            // What went wrong there has been shown there.
+            let _ = carrier.join();
+        }
+    }
+}
+
+/// Carries what comes to `front`, and starts what carries the answers.
+async fn carry(front: Arc<UdpSocket>, state: Arc<Mutex<State>>) {
+    let mut returns = JoinSet::new();
+    let mut datagram = vec![0; LARGEST];
+    loop {
+        // Nobody at a port to which an answer went is no concern of the others.
+        let Ok((length, source)) = front.recv_from(&mut datagram).await else { continue };
+        let Some((way, is_new)) = lock(&state).way(source) else { continue };
+        if is_new {
+            returns.spawn(carry_back(front.clone(), state.clone(), (source, way.clone())));
+        }
+        if !lock(&state).lost.contains(&Towards::Target) {
+            let _ = way.socket.send_to(&datagram[..length], way.target).await;
+        }
+    }
+}
+
+/// Carries what the target of a source sends, as long as the source has this port.
+async fn carry_back(front: Arc<UdpSocket>, state: Arc<Mutex<State>>, (source, way): (SocketAddr, Way)) {
+    let mut datagram = vec![0; LARGEST];
+    loop {
+        let Ok((length, from)) = way.socket.recv_from(&mut datagram).await else { continue };
+        if from == way.target && lock(&state).returns(source, &way) {
+            let _ = front.send_to(&datagram[..length], source).await;
+        }
+    }
+}
+
+impl State {
+    /// The way for a datagram from `source`, and whether it was made for it.
+    fn way(&mut self, source: SocketAddr) -> Option<(Way, bool)> {
+        let known = self.ways.get(&source).filter(|way| self.targets.contains(&way.target));
+        if let Some(way) = known.filter(|way| way.round == self.round) {
+            return Some((way.clone(), false));
+        }
+        let target = match known {
+            Some(way) => way.target,
+            None => {
+                let target = *self.targets.get(self.assigned % self.targets.len().max(1))?;
+                self.assigned += 1;
+                target
+            }
+        };
+        let way = Way { target, round: self.round, socket: Arc::new(socket()) };
+        self.ways.insert(source, way.clone());
+        Some((way, true))
+    }
+
+    /// Whether what came by this way goes back to `source`.
+    fn returns(&self, source: SocketAddr, way: &Way) -> bool {
+        let is_current = self.ways.get(&source).is_some_and(|current| Arc::ptr_eq(&current.socket, &way.socket));
+        is_current && way.round == self.round && !self.lost.contains(&Towards::Source)
+    }
+}
+
+/// A port on loopback, within a runtime.
+fn socket() -> UdpSocket {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+    socket.set_nonblocking(true).expect("a socket");
+    // The kernel may grant less.
+    let _ = socket.set_recv_buffer_size(BUFFER).and_then(|()| socket.set_send_buffer_size(BUFFER));
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");
+    UdpSocket::from_std(socket.into()).expect("a socket of this runtime")
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
