@@ -188,7 +188,8 @@ impl Wiring {
     }
 
     fn serve_public(&self) {
-        let (tell, cluster) = watch::channel(cluster_view(&self.store.table()));
+        let index = *self.store.applied().borrow();
+        let (tell, cluster) = watch::channel(cluster_view(&self.store.table(), index));
         self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {
