@@ -18,6 +18,7 @@ mod dial;
 mod disk_report;
 mod follow;
 mod lifecycle;
+mod liveness;
 mod member;
 mod mesh;
 mod metrics;
@@ -36,6 +37,7 @@ mod start_error;
 mod stopped;
 mod store_metrics;
 mod tunnels;
+mod watch;
 mod wiring;
 
 pub use data_dir::DataDirError;
