@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
 use crate::names::{AgentName, Glob, Pattern, ProxyName};
-use crate::table::{Service, Strategy, TokenRole};
+use crate::table::{Drain, Service, Strategy, TokenRole};
 
 /// One entry of the log: commands that are applied together, by one proposer, exactly once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,18 @@ pub enum Command {
         /// The proxy.
         proxy: ProxyId,
     },
+    /// 13: a proxy gives its agents away and takes no others, until it is resumed or, where it goes away, until its epoch is over.
+    DrainProxy {
+        /// The proxy.
+        proxy: ProxyId,
+        /// Why.
+        drain: Drain,
+    },
+    /// 14: the operator's order to drain is taken back. A proxy that goes away goes all the same.
+    ResumeProxy {
+        /// The proxy.
+        proxy: ProxyId,
+    },
 }
 
 impl Command {
@@ -115,6 +127,7 @@ impl Command {
             | Self::SetStrategy(_)
             | Self::RaiseLevel { .. } => Level(1),
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } => Level(2),
+            Self::DrainProxy { .. } | Self::ResumeProxy { .. } => Level(3),
         }
     }
 }

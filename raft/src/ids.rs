@@ -52,7 +52,7 @@ number! {
 
 impl Level {
     /// The highest that this version knows.
-    pub const CURRENT: Self = Self(2);
+    pub const CURRENT: Self = Self(3);
 }
 
 macro_rules! bytes {

@@ -30,6 +30,7 @@ pub use store::{
 };
 pub use store::{offline, saved};
 pub use table::{
-    Agent, Client, Cluster, Proxy, ProxyState, Route, SectionError, Service, ServiceKind, Strategy, StrategyKind, Table, Token, TokenRole,
+    Agent, Client, Cluster, Drain, Proxy, ProxyState, Route, SectionError, Service, ServiceKind, Strategy, StrategyKind, Table, Token,
+    TokenRole,
 };
 pub use transport::{Transport, TransportError};

@@ -11,7 +11,9 @@ use std::time::Duration;
 use network::{Network, PATIENCE, config, disks, enroll, first, has_lease, open, start, three, three_with, token, until};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use warren_raft::{MemoryDisk, NotHandedOver, ProxyId, RoutingStore, StoreConfig, TokenId, TokenRole, TransferError};
+use warren_raft::{
+    Command, Drain, Level, MemoryDisk, NotHandedOver, ProxyId, RoutingStore, StoreConfig, TokenId, TokenRole, TransferError,
+};
 
 /// The number of the request by which a leader calls upon its successor.
 const CAMPAIGN: u8 = 6;
@@ -109,16 +111,46 @@ async fn who_cannot_lead_is_named_with_the_reason() {
     until(member(&all, one), |store| store.table().epoch(down).is_none()).await;
     assert_eq!(refused(member(&all, one), Some(down.0)).await, NotHandedOver::Down);
     // Whoever is left is taken.
+    let now = hand_on(member(&all, one)).await;
+    assert!(now != one && now != down);
+    stop(&all, &network).await;
+}
+
+/// Hands over to whoever the leader chooses, and returns who leads then.
+async fn hand_on(store: &RoutingStore) -> ProxyId {
     let begun = Instant::now();
-    let now = loop {
-        match member(&all, one).transfer_leadership(None, PATIENCE).await {
-            Ok((_, now)) => break now,
+    loop {
+        match store.transfer_leadership(None, PATIENCE).await {
+            Ok((_, now)) => return now,
             // On a busy machine a change that is under way may take longer than a hand-over waits for it.
             Err(TransferError::Refused(NotHandedOver::Busy)) if begun.elapsed() < PATIENCE => {}
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_drains_leads_only_where_no_other_can() {
+    let (network, disks) = (Network::default(), disks());
+    let all = three(&network, &disks).await;
+    until(&all[0], |store| store.table().level() >= Level(3)).await;
+    let one = leader(&all);
+    let (two, three) = (ProxyId(one.0 % 3 + 1), ProxyId((one.0 + 1) % 3 + 1));
+    let drain = async |proxy: ProxyId| {
+        all[0].propose(Command::DrainProxy { proxy, drain: Drain::Ordered }, PATIENCE).await.expect("it may");
+        for store in &all {
+            until(store, |store| store.table().is_draining(proxy)).await;
+        }
     };
-    assert!(now != one && now != down);
+    drain(two).await;
+    for expected in [three, one, three, one] {
+        assert_eq!(hand_on(&all[0]).await, expected, "the only other one that stays");
+        for store in &all {
+            until(store, |store| store.status().leader == Some(expected)).await;
+        }
+    }
+    drain(three).await;
+    assert_ne!(hand_on(&all[0]).await, one, "both others drain");
     stop(&all, &network).await;
 }
 

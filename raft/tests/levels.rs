@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use network::{Network, PATIENCE, config, disks, enroll, has_lease, open, start, three_with, until};
 use warren_raft::{
-    Command, Level, MemoryDisk, OpenError, ProposeError, ProxyId, Rejection, RoutingStore, StoreConfig, TokenId, TokenRole, Tuning,
+    Command, Drain, Level, MemoryDisk, OpenError, ProposeError, ProxyId, Rejection, RoutingStore, StoreConfig, TokenId, TokenRole, Tuning,
 };
 
 fn at(level: Level, config: StoreConfig) -> StoreConfig {
@@ -20,28 +20,36 @@ async fn stop(all: Vec<RoutingStore>, network: &Network) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_older_member_holds_the_level_back_until_it_is_updated() {
+/// A level, and a command of it of which the table has something to say once it may be written.
+fn newer(level: u64) -> (Level, Command) {
+    let proxy = ProxyId(9);
+    match level {
+        2 => (Level(2), Command::RemoveProxy { proxy }),
+        3 => (Level(3), Command::DrainProxy { proxy, drain: Drain::Ordered }),
+        other => panic!("no command of level {other} is tried"),
+    }
+}
+
+async fn one_older_member_holds_it_back((level, newer): (Level, Command)) {
+    let before = Level(level.0 - 1);
     let (network, disks) = (Network::default(), disks());
     // Two of them would raise it at once: the third is in the table from the start.
-    let mut all = three_with(&network, &disks, |config| at(Level(1), config)).await;
+    let mut all = three_with(&network, &disks, |config| at(before, config)).await;
     for place in [0, 1] {
-        restart(&mut all, place, Level(2), &network, &disks[place]).await;
+        restart(&mut all, place, level, &network, &disks[place]).await;
     }
     // Long enough for several looks of whoever leads.
     for store in &all {
+        until(store, |store| store.table().level() == before).await;
         store.confirm(PATIENCE).await.expect("confirmed");
-        assert_eq!((store.table().level(), store.table().next_level()), (Level(1), None));
+        assert_eq!((store.table().level(), store.table().next_level()), (before, None));
     }
-    // A command of level 2, of which the table has something to say once it may be written.
-    let newer = Command::RemoveProxy { proxy: ProxyId(9) };
     for store in &all {
-        let above =
-            ProposeError::AboveLevel { needed: Level(2), cluster: Level(1), held_back_by: vec!["proxy-3".parse().expect("a name")] };
+        let above = ProposeError::AboveLevel { needed: level, cluster: before, held_back_by: vec!["proxy-3".parse().expect("a name")] };
         assert_eq!(store.propose(newer.clone(), PATIENCE).await, Err(above.clone()));
         assert!(above.to_string().ends_with("update warren on `proxy-3`"), "{above}");
     }
-    let raise = Command::RaiseLevel { level: Level(2) };
+    let raise = Command::RaiseLevel { level };
     let held = ProposeError::Rejected(Rejection::LevelHeldBack("proxy-3".parse().expect("a name")));
     assert_eq!(all[0].propose(raise.clone(), PATIENCE).await, Err(held.clone()));
     // Being down is no reason to forget what it knows.
@@ -51,15 +59,25 @@ async fn one_older_member_holds_the_level_back_until_it_is_updated() {
     assert_eq!(all[0].propose(raise, PATIENCE).await, Err(held));
     // It comes back in the new version, and the level rises by itself.
     disks[2].reopen();
-    let three = open(&network, at(Level(2), config(3, &[])), disks[2].clone()).await;
+    let three = open(&network, at(level, config(3, &[])), disks[2].clone()).await;
     three.live(start(3));
     all.push(three);
     for store in &all {
-        until(store, |store| store.table().level() == Level(2)).await;
+        until(store, |store| store.table().level() == level).await;
         let answer = store.propose(newer.clone(), PATIENCE).await;
         assert_eq!(answer, Err(ProposeError::Rejected(Rejection::ProxyUnknown(ProxyId(9)))), "it was written");
     }
     stop(all, &network).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_older_member_holds_a_removal_back_until_it_is_updated() {
+    one_older_member_holds_it_back(newer(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_older_member_holds_a_drain_back_until_it_is_updated() {
+    one_older_member_holds_it_back(newer(3)).await;
 }
 
 async fn restart(all: &mut [RoutingStore], place: usize, level: Level, network: &Network, disk: &Arc<MemoryDisk>) {

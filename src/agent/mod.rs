@@ -9,6 +9,7 @@
 
 mod enrollment;
 mod events;
+mod joins;
 mod placement;
 mod service;
 mod settings;

@@ -55,6 +55,7 @@ impl Agent {
             endpoint: endpoint.clone(),
             credentials: credentials.clone(),
             services: Arc::new(self.services),
+            connecting: Arc::default(),
             events,
             tasks: tasks.clone(),
             cancel: cancel.clone(),

@@ -36,6 +36,7 @@ pub(super) struct Tunnels {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) credentials: CredentialsHandle,
     pub(super) services: Arc<Vec<Service>>,
+    pub(super) connecting: Arc<service::Connecting>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) tasks: TaskTracker,
     pub(super) cancel: CancellationToken,
@@ -218,11 +219,11 @@ impl Tunnels {
     async fn accept(&self, connection: &quinn::Connection) -> Result<(), TunnelError> {
         loop {
             let stream = connection.accept_bi().await?;
-            let (env, services) = (self.env.clone(), self.services.clone());
+            let (env, services, connecting) = (self.env.clone(), self.services.clone(), self.connecting.clone());
             let cancel = self.cancel.clone();
             self.tasks.spawn(async move {
                 tokio::select! {
-                    () = service::carry(&env, &services, stream) => {}
+                    () = service::carry(&env, &services, &connecting, stream) => {}
                     () = cancel.cancelled() => {}
                 }
             });

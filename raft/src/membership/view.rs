@@ -33,7 +33,8 @@ pub struct View {
     pub configurations: Vec<BTreeSet<ProxyId>>,
     /// How each member is. The leader is up.
     pub health: BTreeMap<ProxyId, Health>,
-    /// To whom leadership can be handed over: other voters that are up and have caught up. None for a while after that has failed.
+    /// To whom leadership can be handed over: other voters that are up and have caught up; of these the ones that do not drain, unless all
+    /// do. None for a while after that has failed.
     pub successors: BTreeSet<ProxyId>,
 }
 

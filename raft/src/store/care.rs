@@ -105,13 +105,15 @@ async fn view(core: &Core, metrics: &Metrics, health: &mut HealthWatch, now: Ins
     let members: BTreeMap<_, _> = membership.nodes().map(|(id, node)| (*id, node.address.clone())).collect();
     let is_alive = |id: &ProxyId| alive.contains(id) || core.leases.is_alive(*id, now);
     let up: BTreeSet<_> = members.keys().copied().filter(|id| is_healthy(metrics, *id, is_alive)).collect();
-    let successors = membership.voter_ids().filter(|id| *id != metrics.id && up.contains(id)).collect();
+    let is_successor = |id: &ProxyId| *id != metrics.id && up.contains(id) && table.proxy(*id).is_some_and(|proxy| !proxy.removed);
+    let (draining, staying): (BTreeSet<_>, BTreeSet<_>) =
+        membership.voter_ids().filter(is_successor).partition(|id| table.is_draining(*id));
     View {
         leader: metrics.id,
         proxies: table.proxies().map(|(id, proxy)| (id, listed(proxy))).collect(),
         health: health.observe(&members.keys().copied().collect(), &up, now).clone(),
         members,
-        successors,
+        successors: if staying.is_empty() { draining } else { staying },
         configurations: membership.get_joint_config().clone(),
     }
 }

@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::care::CAUGHT_UP;
 use super::core::Core;
+use super::heirs::heirs;
 use super::lease_desk::is_in_office;
 use super::message::{LeaderAnswer, Refusal, Request, Response};
 use super::serve::STOPPED;
@@ -104,7 +105,8 @@ impl Core {
         Ok(to)
     }
 
-    /// Who is to lead next. The best prepared is the one that lacks least.
+    /// Who is to lead next. The best prepared is the one that lacks least; one that drains is about to be stopped, and leads only where no
+    /// other can.
     async fn successor(&self, metrics: &Metrics, wanted: Option<ProxyId>) -> Result<ProxyId, NotHandedOver> {
         let membership = metrics.membership_config.membership();
         let voters = membership.get_joint_config().last().cloned().unwrap_or_default();
@@ -127,10 +129,14 @@ impl Core {
         // Leases tell less: a member that has only just begun to lead has been asked for none.
         let alive = self.signs_of_life(metrics, asked).await;
         // Nor does a leader of a moment ago know yet how far the others are: `caught_up` finds out.
-        let best = alive.into_iter().map(|id| (lag(metrics, id).unwrap_or(CAUGHT_UP), id)).min();
-        match best {
-            Some((lag, id)) if lag <= CAUGHT_UP => Ok(id),
-            Some((lag, _)) if wanted.is_some() => Err(NotHandedOver::Lagging(lag)),
+        let table = self.published.table();
+        let rank = |id| {
+            let lag = lag(metrics, id).unwrap_or(CAUGHT_UP);
+            (lag > CAUGHT_UP, table.is_draining(id), lag, id)
+        };
+        match alive.into_iter().map(rank).min() {
+            Some((false, _, _, id)) => Ok(id),
+            Some((true, _, lag, _)) if wanted.is_some() => Err(NotHandedOver::Lagging(lag)),
             None if wanted.is_some() => Err(NotHandedOver::Down),
             Some(_) | None => Err(NotHandedOver::Nobody),
         }
@@ -172,7 +178,8 @@ impl Core {
     }
 
     /// Tells the voter that has most of the log to lead, where this member led and can no more: it has given up its own instance, so
-    /// that the others need not wait until its lease is over. Takes no longer than half an election time-out, and may fail.
+    /// that the others need not wait until its lease is over. One that drains is asked after those that do not and could win as well. Takes
+    /// no longer than half an election time-out, and may fail.
     pub(crate) async fn bequeath(&self, last: &Metrics) {
         if last.state != ServerState::Leader {
             return;
@@ -180,10 +187,10 @@ impl Core {
         let membership = last.membership_config.membership();
         let voters = membership.get_joint_config().last().cloned().unwrap_or_default();
         let matched = |id: &ProxyId| last.replication.as_ref().and_then(|replication| *replication.get(id)?);
-        let mut heirs: Vec<_> = voters.iter().filter(|id| **id != last.id).filter_map(|id| Some((matched(id)?, *id))).collect();
-        heirs.sort_unstable_by(|a, b| b.cmp(a));
+        let others: Vec<_> = voters.iter().filter(|id| **id != last.id).filter_map(|id| Some((*id, matched(id)?))).collect();
+        let table = self.published.table();
         let until = Instant::now() + self.config.election_timeout / 2;
-        for (has, id) in heirs {
+        for (id, has) in heirs(&others, voters.len(), |id| table.is_draining(id)) {
             let address = membership.get_node(&id).map(|node| node.address.clone()).unwrap_or_default();
             // Time is left for the next one.
             let left = until.saturating_duration_since(Instant::now()).min(self.config.election_timeout / 4);

@@ -26,6 +26,7 @@ mod error;
 mod failure;
 mod hand_over;
 mod health;
+mod heirs;
 #[cfg(test)]
 mod installing;
 mod lease_desk;

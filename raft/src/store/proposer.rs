@@ -155,7 +155,7 @@ impl Batch {
 fn is_urgent(command: &Command) -> bool {
     match command {
         Command::StartProxy(_) | Command::ExpireProxy { .. } | Command::WithdrawRoute { .. } | Command::RevokeToken { .. } => true,
-        Command::RemoveProxy { .. } | Command::ForgetProxy { .. } => true,
+        Command::RemoveProxy { .. } | Command::ForgetProxy { .. } | Command::DrainProxy { .. } | Command::ResumeProxy { .. } => true,
         Command::Bootstrap(_)
         | Command::RegisterRoute { .. }
         | Command::PublishServices { .. }

@@ -53,6 +53,8 @@ impl Table {
             Command::RaiseLevel { level } => self.raise_level(*level),
             Command::RemoveProxy { proxy } => self.remove_proxy(*proxy, at),
             Command::ForgetProxy { proxy } => self.forget_proxy(*proxy),
+            Command::DrainProxy { proxy, drain } => self.drain_proxy(*proxy, *drain),
+            Command::ResumeProxy { proxy } => self.resume_proxy(*proxy),
         }
     }
 }

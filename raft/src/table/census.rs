@@ -4,7 +4,7 @@
 //! an epoch needs no count to be changed. There are as many counts as combinations of proxies that hold an agent together, at most
 //! one per agent. Nothing of it is stored: it follows from the routes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -53,17 +53,29 @@ impl Census {
 impl Table {
     /// How many agents are online, and how many routes there are.
     pub fn counts(&self) -> Counts {
-        let current: BTreeMap<Epoch, ProxyId> = self.proxies().filter_map(|(id, proxy)| Some((proxy.epoch?, id))).collect();
         let mut counts = Counts::default();
-        for (epochs, agents) in &self.census.0 {
-            let mut online = false;
-            for proxy in epochs.iter().filter_map(|epoch| current.get(epoch)) {
-                *counts.routes_by_proxy.entry(*proxy).or_default() += agents;
+        for (proxies, agents) in self.placements() {
+            counts.agents_online += agents;
+            for proxy in proxies {
+                *counts.routes_by_proxy.entry(proxy).or_default() += agents;
                 counts.routes += agents;
-                online = true;
             }
-            counts.agents_online += if online { *agents } else { 0 };
         }
         counts
+    }
+
+    /// How many agents have their valid routes at exactly these proxies, for each combination that there is. Agents that are not online are in
+    /// none. It takes as long as there are combinations, however many agents there are.
+    pub fn placements(&self) -> BTreeMap<BTreeSet<ProxyId>, u64> {
+        let current: BTreeMap<Epoch, ProxyId> = self.proxies().filter_map(|(id, proxy)| Some((proxy.epoch?, id))).collect();
+        let mut placements = BTreeMap::new();
+        for (epochs, agents) in &self.census.0 {
+            let proxies: BTreeSet<_> = epochs.iter().filter_map(|epoch| current.get(epoch).copied()).collect();
+            // Epochs that are over leave different combinations alike.
+            if !proxies.is_empty() {
+                *placements.entry(proxies).or_default() += agents;
+            }
+        }
+        placements
     }
 }

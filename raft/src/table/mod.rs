@@ -6,6 +6,7 @@
 
 mod apply;
 mod census;
+mod drains;
 mod levels;
 mod name_map;
 mod presence;
@@ -22,6 +23,7 @@ mod tokens;
 mod tests;
 
 pub use census::Counts;
+pub use drains::Drain;
 pub use presence::Seen;
 pub use records::{Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Token, TokenRole};
 pub(crate) use remains::Remains;
@@ -34,6 +36,7 @@ use std::sync::Arc;
 use crate::ids::{Epoch, ProxyId, TokenId};
 use crate::names::{AgentName, ClientName, ServiceName};
 use census::Census;
+use drains::Drains;
 use imbl::OrdMap;
 use name_map::NameMap;
 use presence::Presence;
@@ -57,6 +60,8 @@ pub struct Table {
     pub(crate) clients: OrdMap<ClientName, Client>,
     pub(crate) tokens: OrdMap<TokenId, Token>,
     pub(crate) proposers: OrdMap<ProxyId, LastProposal>,
+    /// Proxies that drain.
+    pub(crate) drains: OrdMap<ProxyId, Drains>,
     pub(crate) next_proxy: u64,
     pub(crate) next_epoch: u64,
     /// Follows from `presences`.

@@ -66,6 +66,7 @@ impl Table {
         proxy.zone.clone_from(&start.zone);
         proxy.version.clone_from(&start.version);
         proxy.level = start.level;
+        self.end_leaving(start.proxy);
         Ok(Accepted::Epoch(epoch))
     }
 
@@ -74,6 +75,7 @@ impl Table {
         if proxy.epoch == Some(epoch) {
             proxy.epoch = None;
             proxy.changed_at = at;
+            self.end_leaving(id);
         }
         Ok(Accepted::Done)
     }
@@ -90,6 +92,7 @@ impl Table {
         if !proxy.removed {
             (proxy.removed, proxy.epoch, proxy.changed_at) = (true, None, at);
         }
+        self.drains.remove(&id);
         Ok(Accepted::Done)
     }
 

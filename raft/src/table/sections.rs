@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::drains::Drains;
 use super::presence::Presence;
 use super::{Agent, Client, Cluster, LastProposal, Proxy, Table, Token};
 use crate::ids::{ProxyId, TokenId};
@@ -33,6 +34,8 @@ pub(crate) enum SectionRecord<'a> {
     Token(&'a TokenId, &'a Token),
     /// 9: the last proposal of a proxy.
     Proposer(&'a ProxyId, &'a LastProposal),
+    /// 10: a proxy that drains.
+    Drain(&'a ProxyId, &'a Drains),
 }
 
 impl SectionRecord<'_> {
@@ -47,6 +50,7 @@ impl SectionRecord<'_> {
             Self::Client(..) => 7,
             Self::Token(..) => 8,
             Self::Proposer(..) => 9,
+            Self::Drain(..) => 10,
         }
     }
 
@@ -61,6 +65,7 @@ impl SectionRecord<'_> {
             Self::Client(key, record) => append(&(key, record), out),
             Self::Token(key, record) => append(&(key, record), out),
             Self::Proposer(key, record) => append(&(key, record), out),
+            Self::Drain(key, record) => append(&(key, record), out),
         }
     }
 }
@@ -88,7 +93,7 @@ impl Table {
     /// Every record, section by section; the same table gives the same records in the same order.
     pub(crate) fn section_records(&self) -> impl Iterator<Item = SectionRecord<'_>> + Send {
         // Without `..`: what is added to the table is added here.
-        let Self { cluster, proxies, presences, agents, clients, tokens, proposers, next_proxy, next_epoch, census: _ } = self;
+        let Self { cluster, proxies, presences, agents, clients, tokens, proposers, drains, next_proxy, next_epoch, census: _ } = self;
         let single = cluster.iter().map(SectionRecord::Cluster).chain([SectionRecord::Counters(*next_proxy, *next_epoch)]);
         single
             .chain(proxies.iter().map(|(key, record)| SectionRecord::Proxy(key, record)))
@@ -97,6 +102,7 @@ impl Table {
             .chain(clients.iter().map(|(key, record)| SectionRecord::Client(key, record)))
             .chain(tokens.iter().map(|(key, record)| SectionRecord::Token(key, record)))
             .chain(proposers.iter().map(|(key, record)| SectionRecord::Proposer(key, record)))
+            .chain(drains.iter().map(|(key, record)| SectionRecord::Drain(key, record)))
     }
 
     /// The bytes of all records as they are stored, without what frames them.
@@ -128,6 +134,7 @@ impl Table {
             7 => put(read(section, bytes)?, |key, record| self.clients.insert(key, record)),
             8 => put(read(section, bytes)?, |key, record| self.tokens.insert(key, record)),
             9 => put(read(section, bytes)?, |key, record| self.proposers.insert(key, record)),
+            10 => put(read(section, bytes)?, |key, record| self.drains.insert(key, record)),
             unknown => return Err(SectionError::Unknown(unknown)),
         };
         if replaced { Err(SectionError::Twice(section)) } else { Ok(()) }

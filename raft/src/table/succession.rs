@@ -45,6 +45,8 @@ impl Table {
         self.next_proxy = self.next_succession().0;
         self.proxies.clear();
         self.proposers.clear();
+        // Nor has a proxy that is alone anybody to give its agents to.
+        self.drains.clear();
         self.withdraw_all_routes();
     }
 }

@@ -1,8 +1,10 @@
 //! What is shown of the cluster.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use warren_raft::{LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
+use warren_raft::table::Counts;
+use warren_raft::{Drain, LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
 
 use super::parts::AdminParts;
 use super::{disks, problems};
@@ -22,8 +24,8 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let (table, store) = (parts.store.table(), parts.store.status());
     reports.insert(parts.me, mine(parts, &store));
     let counts = table.counts();
-    let held = |id| counts.routes_by_proxy.get(&id).copied().unwrap_or_default();
-    let proxies: Vec<_> = table.proxies().map(|(id, proxy)| row(parts, &store, (id, proxy), reports.get(&id), held(id))).collect();
+    let seen = Seen { table: &table, store: &store, counts: &counts, reports: &reports };
+    let proxies: Vec<_> = table.proxies().map(|(id, proxy)| seen.row(parts, id, proxy)).collect();
     // A proxy whose disk takes no writes serves what it knows, and has no vote to give.
     let votes = |id: &ProxyId| reports.get(id).is_none_or(|report| report.disk.is_none());
     // One without a lease has answered, and votes: without a leader that is all of them.
@@ -60,22 +62,33 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     }
 }
 
-fn row(parts: &AdminParts, store: &StoreStatus, (id, proxy): (ProxyId, &Proxy), report: Option<&PeerReport>, agents: u64) -> ProxyRow {
-    ProxyRow {
-        id,
-        name: proxy.name.clone(),
-        peer_address: proxy.peer_address.clone(),
-        public_addresses: proxy.public_addresses.clone(),
-        role: if store.voters.contains(&id) { ProxyRole::Voter } else { ProxyRole::Learner },
-        leader: store.leader == Some(id),
-        state: state(proxy, report),
-        epoch: proxy.epoch.map(|epoch| epoch.0),
-        rtt_ms: parts.links.rtt(id).map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3),
-        lag_entries: report.map(|report| store.committed_index.saturating_sub(report.applied_index)),
-        agents,
-        streams: report.map(|report| report.streams),
-        version: proxy.version.clone(),
-        feature_level: Some(proxy.level.0).filter(|level| *level > 0),
+/// What is known of the proxies.
+struct Seen<'a> {
+    table: &'a Table,
+    store: &'a StoreStatus,
+    counts: &'a Counts,
+    reports: &'a BTreeMap<ProxyId, PeerReport>,
+}
+
+impl Seen<'_> {
+    fn row(&self, parts: &AdminParts, id: ProxyId, proxy: &Proxy) -> ProxyRow {
+        let report = self.reports.get(&id);
+        ProxyRow {
+            id,
+            name: proxy.name.clone(),
+            peer_address: proxy.peer_address.clone(),
+            public_addresses: proxy.public_addresses.clone(),
+            role: if self.store.voters.contains(&id) { ProxyRole::Voter } else { ProxyRole::Learner },
+            leader: self.store.leader == Some(id),
+            state: state(proxy, report, self.table.drain(id)),
+            epoch: proxy.epoch.map(|epoch| epoch.0),
+            rtt_ms: parts.links.rtt(id).map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3),
+            lag_entries: report.map(|report| self.store.committed_index.saturating_sub(report.applied_index)),
+            agents: self.counts.routes_by_proxy.get(&id).copied().unwrap_or_default(),
+            streams: report.map(|report| report.streams),
+            version: proxy.version.clone(),
+            feature_level: Some(proxy.level.0).filter(|level| *level > 0),
+        }
     }
 }
 
@@ -93,13 +106,14 @@ fn mine(parts: &AdminParts, store: &StoreStatus) -> PeerReport {
 }
 
 /// What a proxy says of itself, or what the table does when it says nothing.
-fn state(proxy: &Proxy, report: Option<&PeerReport>) -> ProxyState {
+fn state(proxy: &Proxy, report: Option<&PeerReport>, drain: Option<Drain>) -> ProxyState {
     match report {
-        Some(report) if report.draining => ProxyState::Draining,
-        Some(report) if report.isolated => ProxyState::Isolated,
-        Some(_) if proxy.epoch.is_some() => ProxyState::Healthy,
-        Some(_) => ProxyState::Isolated,
         None => ProxyState::Down,
+        // It is about to end, whatever else is the matter with it.
+        Some(report) if report.draining && drain != Some(Drain::Ordered) => ProxyState::Draining,
+        Some(report) if report.isolated || proxy.epoch.is_none() => ProxyState::Isolated,
+        Some(report) if report.draining || drain.is_some() => ProxyState::Draining,
+        Some(_) => ProxyState::Healthy,
     }
 }
 

@@ -19,6 +19,8 @@ fn commands() -> Vec<Command> {
         Command::RaiseLevel { level: Level(2) },
         Command::RemoveProxy { proxy: ProxyId(2) },
         Command::ForgetProxy { proxy: ProxyId(2) },
+        Command::DrainProxy { proxy: ProxyId(2), drain: Drain::Leaving(Epoch(300)) },
+        Command::ResumeProxy { proxy: ProxyId(2) },
     ]
 }
 
@@ -39,6 +41,8 @@ fn the_bytes_of_commands() {
         10 => Command::RaiseLevel { .. },
         11 => Command::RemoveProxy { .. },
         12 => Command::ForgetProxy { .. },
+        13 => Command::DrainProxy { .. },
+        14 => Command::ResumeProxy { .. },
     });
     check_variants(&all, &commands());
 }
@@ -54,6 +58,9 @@ fn the_bytes_of_words() {
     let roles = [TokenRole::Proxy, TokenRole::Agent, TokenRole::Client];
     check(&roles, &["00", "01", "02"]);
     check_variants(&variants!(TokenRole { 0 => TokenRole::Proxy, 1 => TokenRole::Agent, 2 => TokenRole::Client }), &roles);
+    let drains = [Drain::Ordered, Drain::Leaving(Epoch(300))];
+    check(&drains, &["00", "01ac02"]);
+    check_variants(&variants!(Drain { 0 => Drain::Ordered, 1 => Drain::Leaving(_) }), &drains);
     check(&["lab-*/ssh".parse::<crate::Pattern>().expect("a pattern")], &["096c61622d2a2f737368"]);
     check(&[Timestamp(300)], &["ac02"]);
     check(&[TokenId([6; 8])], &["0606060606060606"]);
@@ -142,6 +149,8 @@ fn the_bytes_of_records() {
     world.accept(Command::Enroll(enrollment(2, TokenRole::Client, "lab-user", 20)));
     world.accept(Command::PublishServices { agent: agent("lab-pi"), services: vec![service("ssh")], version: "1".to_owned() });
     world.accept(register(1, 4));
+    world.accept(Command::DrainProxy { proxy: ProxyId(1), drain: Drain::Leaving(Epoch(1)) });
+    world.accept(Command::DrainProxy { proxy: ProxyId(1), drain: Drain::Ordered });
     let mut back = Table::default();
     let records = world.table.section_records().map(|record| {
         let mut bytes = Vec::new();
@@ -171,6 +180,8 @@ const COMMANDS: &[&str] = &[
     "0a02",
     "0b02",
     "0c02",
+    "0d0201ac02",
+    "0e02",
 ];
 const PROPOSAL: &[&str] = &["020304c0843d0104066c61622d7069010304"];
 const ACCEPTED: &[&str] = &["00", "0105", "0200", "020103"];
@@ -227,5 +238,6 @@ const RECORDS: &[(u16, &str)] = &[
         "0202020202020202636363636363636363636363636363636363636363636363636363636363636302056c61622d2a01096c\
          61622d2a2f737368c0843da88c3d0101141414141414141414141414141414141414141414141414141414141414141400",
     ),
-    (9, "010108010000"),
+    (9, "01010a010000"),
+    (10, "01010101"),
 ];

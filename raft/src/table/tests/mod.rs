@@ -1,6 +1,7 @@
 //! What each command does, as tables; routes against a naive model; and the bytes of all of it.
 
 mod commands;
+mod draining;
 mod enrolling;
 mod golden;
 mod levels;

@@ -1,6 +1,6 @@
 //! Routes against a model that keeps everything and looks through all of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::strategy::Strategy;
@@ -116,6 +116,14 @@ proptest! {
             let counts = world.table.counts();
             prop_assert_eq!(counts.routes, routes.len() as u64);
             prop_assert_eq!(counts.agents_online, routes.iter().map(|route| route.0).collect::<BTreeSet<_>>().len() as u64);
+            let mut placements = BTreeMap::new();
+            for agent in 0..AGENTS.len() {
+                let held: BTreeSet<_> = routes.iter().filter(|route| route.0 == agent).map(|route| ProxyId(route.1)).collect();
+                if !held.is_empty() {
+                    *placements.entry(held).or_default() += 1;
+                }
+            }
+            prop_assert_eq!(world.table.placements(), placements);
             for proxy in 1..3 {
                 let held = routes.iter().filter(|route| route.1 == proxy).count() as u64;
                 prop_assert_eq!(counts.routes_by_proxy.get(&ProxyId(proxy)).copied().unwrap_or_default(), held);

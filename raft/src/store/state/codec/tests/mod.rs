@@ -13,7 +13,7 @@ use crate::command::{Bootstrap, Command, Enrollment, NewToken, Proposal, ProxySt
 use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
 use crate::store::state::image::Image;
 use crate::store::types::{LogId, Member, Membership};
-use crate::table::{Service, ServiceKind, Strategy, Table, TokenRole};
+use crate::table::{Drain, Service, ServiceKind, Strategy, Table, TokenRole};
 
 /// What a random table has.
 #[derive(Clone, Debug)]
@@ -78,6 +78,7 @@ pub(super) fn image(contents: &Contents) -> Image {
         }
     }
     commands.extend((0..contents.clients).map(|n| enroll(2, TokenRole::Client, format!("client-{n}"), n)));
+    commands.push(Command::DrainProxy { proxy: ProxyId(contents.proxies), drain: Drain::Leaving(Epoch(contents.proxies)) });
     let mut table = Table::default();
     for (number, commands) in (1..).zip(commands.chunks(100)) {
         let (proposer, incarnation, at) = (ProxyId(1), Incarnation(1), Timestamp(1_000));
