@@ -57,6 +57,11 @@ impl Report {
         self.rows.push(Row { what: what.to_owned(), value, spread, beside });
     }
 
+    /// Adds a line with one figure.
+    pub(crate) fn figure(&mut self, what: &str, (value, unit): (f64, &str), beside: impl Into<String>) {
+        self.add(what, &Samples::from_iter([value]), unit, beside.into());
+    }
+
     /// Says what is being done: a full run takes minutes.
     pub(crate) fn begin(&self, what: &str) {
         complain(what);
