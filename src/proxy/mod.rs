@@ -35,6 +35,7 @@ mod start;
 mod start_error;
 mod stopped;
 mod store_metrics;
+mod strategy;
 mod tunnels;
 mod wiring;
 

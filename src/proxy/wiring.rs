@@ -26,6 +26,7 @@ use super::service::Service;
 use super::settings::Proxy;
 use super::sockets::Sockets;
 use super::start_error::StartError;
+use super::strategy::{Settled, Settling};
 use super::tunnels::Tunnels;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
@@ -158,9 +159,17 @@ impl Wiring {
             registry: Arc::new(std::mem::take(&mut self.registry)),
             credentials: self.ground.credentials.clone(),
             leaving: self.leaving.clone(),
+            settled: self.settled(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
         Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
+    }
+
+    fn settled(&self) -> watch::Receiver<Settled> {
+        let settling = Settling::new(self.ground.env.clone());
+        let settled = settling.seen();
+        self.tasks.spawn(settling.follow(self.store.clone(), self.stopped.clone()));
+        settled
     }
 
     fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>) {
