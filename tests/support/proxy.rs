@@ -26,6 +26,7 @@ pub(crate) struct Proxy {
     listen: [String; 2],
     advertise: [Option<SocketAddr>; 2],
     relays: Option<[Relay; 2]>,
+    further: String,
     /// How much those before this process have logged.
     logged: usize,
 }
@@ -35,13 +36,18 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, logged: 0 }
+        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, further: String::new(), logged: 0 }
     }
 
     /// The same proxy, where it has this address.
     pub(crate) fn at(self, address: Ipv4Addr) -> Self {
         let any = || format!("{address}:0");
         Self { listen: [any(), any()], ..self }
+    }
+
+    /// The same proxy with further tables in its configuration.
+    pub(crate) fn configured(self, further: &str) -> Self {
+        Self { further: further.to_owned(), ..self }
     }
 
     /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
@@ -257,7 +263,8 @@ impl Proxy {
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
              [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
              [liveness]\nlease = \"2s\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
-             [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n"
+             [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n{}",
+            self.further
         )
     }
 }
