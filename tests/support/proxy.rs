@@ -30,6 +30,7 @@ pub(crate) struct Proxy {
     listen: [String; 2],
     advertise: [Option<SocketAddr>; 2],
     relays: Option<[Relay; 2]>,
+    further: String,
     /// How much those before this process have logged.
     logged: usize,
     pace: Pace,
@@ -49,13 +50,19 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, logged: 0, pace: Pace::Test }
+        let (relays, further, pace) = (None, String::new(), Pace::Test);
+        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays, further, logged: 0, pace }
     }
 
     /// The same proxy, where it has this address.
     pub(crate) fn at(self, address: Ipv4Addr) -> Self {
         let any = || format!("{address}:0");
         Self { listen: [any(), any()], ..self }
+    }
+
+    /// The same proxy with further tables in its configuration.
+    pub(crate) fn configured(self, further: &str) -> Self {
+        Self { further: further.to_owned(), ..self }
     }
 
     /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
@@ -280,7 +287,8 @@ impl Proxy {
             "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\n{drain_timeout}\
              [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
-             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}"
+             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}{}",
+            self.further
         )
     }
 }
