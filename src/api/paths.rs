@@ -29,8 +29,11 @@ pub enum Path {
     /// POST of a [`RemovalRequest`](super::RemovalRequest): [`RemovalPlan`](super::RemovalPlan), and nothing changes; on the admin socket only.
     RemovalCheck,
     /// GET: [`StrategyShown`](super::StrategyShown); POST of a [`StrategyRequest`](super::StrategyRequest):
-    /// [`StrategySet`](super::StrategySet), on the admin socket only.
+    /// [`StrategyPlan`](super::StrategyPlan), on the admin socket only.
     Strategy,
+    /// POST of a [`StrategyRequest`](super::StrategyRequest): [`StrategyPlan`](super::StrategyPlan), and nothing changes; on the admin
+    /// socket only.
+    StrategyPlan,
 }
 
 /// How new a snapshot must be.
@@ -57,6 +60,7 @@ impl Path {
             "/v1/proxies/remove" => Some(Self::Removal),
             "/v1/proxies/remove/check" => Some(Self::RemovalCheck),
             "/v1/strategy" => Some(Self::Strategy),
+            "/v1/strategy/plan" => Some(Self::StrategyPlan),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
         }
     }
@@ -76,6 +80,7 @@ impl fmt::Display for Path {
             Self::Removal => f.pad("/v1/proxies/remove"),
             Self::RemovalCheck => f.pad("/v1/proxies/remove/check"),
             Self::Strategy => f.pad("/v1/strategy"),
+            Self::StrategyPlan => f.pad("/v1/strategy/plan"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
         }
     }

@@ -19,6 +19,7 @@ mod global;
 mod join;
 mod new_file;
 mod output;
+mod progress_line;
 mod proxies;
 mod proxy;
 mod raft;
@@ -30,6 +31,7 @@ mod signals;
 mod snapshot;
 mod status;
 mod strategy;
+mod strategy_shown;
 mod table;
 #[cfg(test)]
 mod tests;

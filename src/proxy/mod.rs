@@ -36,6 +36,7 @@ mod start;
 mod start_error;
 mod stopped;
 mod store_metrics;
+mod strategy;
 mod tunnels;
 mod watch;
 mod wiring;

@@ -26,6 +26,7 @@ use super::service::Service;
 use super::settings::Proxy;
 use super::sockets::Sockets;
 use super::start_error::StartError;
+use super::strategy::{Settled, Settling};
 use super::tunnels::Tunnels;
 use super::watch::watch;
 use crate::identity::{CredentialsHandle, ServerTls};
@@ -160,9 +161,17 @@ impl Wiring {
             registry: Arc::new(std::mem::take(&mut self.registry)),
             credentials: self.ground.credentials.clone(),
             leaving: self.leaving.clone(),
+            settled: self.settled(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
         Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
+    }
+
+    fn settled(&self) -> watch::Receiver<Settled> {
+        let settling = Settling::new(self.ground.env.clone());
+        let settled = settling.seen();
+        self.tasks.spawn(settling.follow(self.store.clone(), self.stopped.clone()));
+        settled
     }
 
     fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>) {
@@ -181,7 +190,8 @@ impl Wiring {
     }
 
     fn serve_public(&self) {
-        let (tell, cluster) = watch::channel(cluster_view(&self.store.table()));
+        let index = *self.store.applied().borrow();
+        let (tell, cluster) = watch::channel(cluster_view(&self.store.table(), index));
         self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {

@@ -5,6 +5,7 @@
 
 mod disks;
 mod health;
+mod outlook;
 mod parts;
 mod problems;
 mod removal;

@@ -21,8 +21,8 @@ use super::slot::NoConnection;
 use crate::identity::CredentialsHandle;
 use crate::net::{Budget, Elapsed, Env};
 use crate::target::Target;
-use crate::wire::peer::{MAX_HELD, PeerReport};
-use crate::wire::{ControlReply, ControlRequest, Held, LinkKind, frame};
+use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
+use crate::wire::{AgentProgress, ControlReply, ControlRequest, Held, LinkKind, frame};
 
 /// Most peers that are asked who has a tunnel.
 const MAX_ASKED: usize = 64;
@@ -185,6 +185,22 @@ impl Links {
             }
         }
         reports
+    }
+
+    /// Asks every peer which agents lack tunnels. What those that do not answer within the budget would have said is missing.
+    pub(crate) async fn unsettled(&self, budget: Budget) -> Vec<AgentProgress> {
+        let links: Vec<_> = self.lock().values().cloned().collect();
+        let mut questions = JoinSet::new();
+        for link in links {
+            questions.spawn(async move { ask(&link, &ControlRequest::Unsettled, budget).await });
+        }
+        let mut told = Vec::new();
+        while let Some(answered) = questions.join_next().await {
+            if let Ok(Ok(ControlReply::Unsettled(agents))) = answered {
+                told.extend(agents.into_iter().take(MAX_UNSETTLED));
+            }
+        }
+        told
     }
 
     /// Asks the peers that are connected and not silent, nearest first, which tunnels of theirs lead to `target`, and stops at the first that has one. What a
