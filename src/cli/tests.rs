@@ -65,7 +65,14 @@ fn answers_are_as_before() {
     check_answer("raft-transfer-leader", &samples::transfer());
     check_answer("proxies-ls", &samples::proxies());
     check_answer("proxies-show", &samples::proxy());
+    check_answer(
+        "proxies-show-draining",
+        &crate::api::ProxyView { schema: crate::api::Schema, proxy: samples::status().proxies.remove(1) },
+    );
     check_answer("proxies-rm", &samples::removal());
+    check_answer("proxies-drain", &samples::drain((4, 1), None));
+    check_answer("proxies-drained", &samples::drain((0, 0), Some(2)));
+    check_answer("proxies-resume", &samples::resumed());
     check_answer("raft-snapshot-save", &samples::saved());
     check_answer("raft-snapshot-restore", &samples::restored());
     check_answer("strategy-show", &samples::strategy_shown());
@@ -127,6 +134,12 @@ fn command_lines() {
         ("proxies rm proxy-2", true),
         ("proxies rm proxy-2 --yes", true),
         ("proxies rm --yes", false),
+        ("proxies drain", false),
+        ("proxies drain proxy-2", true),
+        ("proxies drain proxy-2 --wait --yes -o json", true),
+        ("proxies resume", false),
+        ("proxies resume proxy-2", true),
+        ("proxies resume proxy-2 --wait", false),
         ("raft recover", true),
         ("raft snapshot", false),
         ("raft snapshot save", false),
@@ -154,7 +167,7 @@ fn command_lines_about_the_strategy() {
 }
 
 fn check_lines(table: &[(&str, bool)]) {
-    for (line, expected) in table.iter().copied() {
+    for &(line, expected) in table {
         let parsed = Cli::try_parse_from(std::iter::once("warren").chain(line.split_whitespace()));
         assert_eq!(parsed.is_ok(), expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
     }

@@ -17,6 +17,7 @@ mod data_dir;
 mod dial;
 mod disk_report;
 mod follow;
+mod handover;
 mod lifecycle;
 mod member;
 mod mesh;
@@ -35,6 +36,8 @@ mod start;
 mod start_error;
 mod stopped;
 mod store_metrics;
+mod streams;
+mod tunnel_metrics;
 mod tunnels;
 mod wiring;
 
