@@ -101,7 +101,7 @@ fn an_agent_outlives_all_proxies() {
     let echo = Target::echo();
     let mut agent = cluster.agent("lab", &[0, 1, 2], &[("echo", echo.address().to_string())]);
     let client = cluster.client("laptop", "*/*");
-    let lost = |agent: &mut Agent| agent.process().log().matches("tunnel lost").count();
+    let lost = |agent: &mut Agent| agent.process().log().matches("no tunnel").count();
     let before = lost(&mut agent);
     cluster.stop_all();
     wait_for("the agent has tried in vain", || {

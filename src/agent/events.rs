@@ -2,43 +2,62 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use warren_raft::{ProxyId, Sequence};
 
-use crate::wire::{ClusterView, Member};
+use super::placement::{Hearing, Meeting};
+use crate::wire::ClusterView;
 
-/// How a tunnel was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// To a proxy that was chosen.
-    Chosen(Member),
-    /// By an address from the configuration.
-    Entry,
+/// Something has happened to the tunnel with this number.
+#[derive(Debug)]
+pub(super) struct Event {
+    pub(super) sequence: Sequence,
+    pub(super) what: What,
 }
 
-/// Something has happened to a tunnel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+/// What has happened.
+#[derive(Debug)]
+pub(super) enum What {
+    /// A proxy has answered the handshake.
+    Met {
+        proxy: ProxyId,
+        /// Where.
+        address: String,
+        /// What is to become of the connection. Nothing has been said on it yet.
+        answer: oneshot::Sender<Meeting>,
+    },
     /// Its route is committed.
-    Welcomed { way: Way, sequence: Sequence, proxy: ProxyId, cluster: ClusterView },
+    Welcomed { proxy: ProxyId, cluster: ClusterView },
     /// Its route is not committed, or not any more: it is held until it is, and dials come over it from whoever finds it without the table.
-    Waiting { way: Way, sequence: Sequence, proxy: ProxyId, cluster: ClusterView, reason: String },
+    Waiting { proxy: ProxyId, cluster: ClusterView, reason: String },
     /// The cluster has changed.
-    Cluster(ClusterView),
+    Cluster { proxy: ProxyId, cluster: ClusterView },
     /// Its proxy is going away.
-    Leaving { proxy: ProxyId, sequence: Sequence },
-    /// Another proxy was found where a chosen one should be: what is known of the proxies is out of date.
-    Stranger,
+    Leaving { proxy: ProxyId },
+    /// Its proxy asks for a tunnel to another one instead.
+    Move { proxy: ProxyId, to: ProxyId },
+    /// Signs of life have stopped, or come again.
+    Hearing { proxy: ProxyId, hearing: Hearing },
+    /// A fresh certificate, DER.
+    Renewed { certificate: Vec<u8> },
     /// It is no more.
-    Ended {
-        way: Way,
-        sequence: Sequence,
-        /// Which proxy it led to, once that was known.
-        proxy: Option<ProxyId>,
+    Ended(End),
+}
+
+/// How a tunnel ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It was retired, and its last stream has ended.
+    Retired,
+    /// What answered is held already, or not wanted.
+    NotNeeded(Meeting),
+    /// It failed, or never came about.
+    Failed {
         /// Why, as a fragment.
         reason: String,
+        /// Which address was tried last, before anything but the handshake had happened.
+        address: Option<String>,
         /// Not before this long is the same way worth another try.
         retry_after: Option<Duration>,
     },
-    /// A fresh certificate, DER.
-    Renewed { certificate: Vec<u8> },
 }

@@ -1,20 +1,30 @@
 //! The agent: dials out to proxies, holds its tunnels, and connects the streams that come over them to its services.
 //!
 //! ```text
-//!                     +-- Placement (pure): which tunnels ought there to be? --+
-//!  Supervisor --------+                                                        +--> Tunnel task per proxy --> Service per stream
-//!                     +-- events: welcomed, told of the cluster, lost ---------+
+//!                     +-- Placement, Ways (pure): which tunnels ought there to be, and by which way? --+
+//!  Supervisor --------+                                                                               +--> Tunnel task per proxy --> Service per stream
+//!                     +-- events: met a proxy, welcomed, told of the cluster, silent, lost ------------+      (Dialling, then Live with its Pulse)
 //! ```
+//! Read in this order: `placement` (what ought to be), `ways` (what has failed), `supervisor` and `outcome` (what follows from what happens), `dialling`, `tunnel`,
+//! `live` (one tunnel's life), `pulse` (whether it is alive).
+//!
 //! It must *never* end because proxies went away, and *never* connect anywhere but to the targets of its own configuration.
 
+mod dialling;
 mod enrollment;
 mod events;
+mod joins;
+mod live;
+mod outcome;
 mod placement;
+mod pulse;
 mod service;
 mod settings;
 mod start;
 mod supervisor;
 mod tunnel;
+mod tunnel_error;
+mod ways;
 
 pub use enrollment::{AgentError, StartError};
 pub use settings::{Agent, TokenFrom};

@@ -1,40 +1,104 @@
-//! Which tunnels an agent ought to hold. Pure.
+//! Which tunnels an agent ought to hold: what to open, what to retire. Pure.
+//!
+//! ```text
+//!  attempt --met a proxy--> Greeting --> Up <--> Waiting (no quorum)
+//!     |  \__ slow: another is       |    |
+//!     |      opened beside it       |    +--> Leaving | Moving: counts no more, goes once the wanted ones are up without it
+//!     +-- failed                    |    |
+//!                                   +----+--> Retiring: out of the way, its streams run on
+//! ```
+//! A tunnel in any state can fall silent beside that, and then counts no more until it is heard again. It must *never* give up a tunnel before the wanted
+//! number is up without it, and *never* want two tunnels to one proxy.
+
+mod choice;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rand::Rng;
-use rand::seq::IteratorRandom;
-use warren_raft::{ProxyId, Strategy, StrategyKind};
+use tokio::time::Instant;
+use warren_raft::{ProxyId, Sequence, Strategy, StrategyKind};
 
-use crate::wire::Member;
+use super::ways::Ways;
+use crate::wire::{Member, MemberState};
 
 /// Most tunnels of one agent, whatever the cluster says.
 pub(super) const MAX_TUNNELS: usize = 256;
 /// Most tunnels that wait for a quorum at the same time. Without a quorum anywhere each agent holds so many, which must not be a stampede; a minority
 /// in which it could get stuck is smaller in a cluster of nine voters, and in a larger one it lies in another zone.
 pub(super) const MAX_WAITING: usize = 8;
+/// Most tunnels that are tried at the same time.
+pub(super) const MAX_ATTEMPTS: usize = 8;
+/// How long a handshake may take before another proxy is tried beside: twice as many handshakes in a stampede would only lengthen it.
+pub(super) const HANDSHAKE_HEDGE: Duration = Duration::from_millis(700);
+/// How long a proxy that has answered may take to commit the route before another one is tried beside: an election fits in.
+pub(super) const WELCOME_HEDGE: Duration = Duration::from_secs(3);
 
-/// What is known of a tunnel.
+/// How a tunnel stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Being made.
-    Connecting,
+    /// The proxy is known, its answer to the hello is awaited.
+    Greeting,
     /// Welcomed.
     Up,
     /// Held by a proxy that has no quorum: its route is not in the table, so that a tunnel elsewhere is wanted too.
     Waiting,
-    /// Its proxy is going away: it counts no more, and its streams run on.
+    /// Its proxy is going away.
     Leaving,
+    /// Its proxy asked for a tunnel to that one instead.
+    Moving(ProxyId),
 }
 
-impl State {
-    /// Whether it is one of those that are wanted.
-    fn counts(self) -> bool {
-        match self {
-            Self::Connecting | Self::Up => true,
-            Self::Waiting | Self::Leaving => false,
-        }
-    }
+/// Whether signs of life come over a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// They do.
+    Heard,
+    /// They have stopped.
+    Silent,
+}
+
+/// A tunnel to a proxy that has said who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Its number.
+    pub(super) sequence: Sequence,
+    /// How it stands.
+    pub(super) state: State,
+    /// Whether it is heard.
+    pub(super) hearing: Hearing,
+    /// When the proxy answered the handshake.
+    pub(super) since: Instant,
+    /// The tunnel that counted no more when this one was begun, and may come back.
+    pub(super) stands_in_for: Option<Sequence>,
+}
+
+/// A tunnel that is being tried: nobody has answered the handshake yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// The proxy it is meant for; `None` by the addresses of the configuration.
+    pub(super) aim: Option<ProxyId>,
+    /// When it was begun.
+    pub(super) since: Instant,
+    /// See [`Held::stands_in_for`].
+    pub(super) stands_in_for: Option<Sequence>,
+}
+
+/// What a tunnel is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worth {
+    /// It is one of those that are wanted.
+    Up,
+    /// It will soon be.
+    Coming,
+    /// Its proxy drains: it serves until the proxy names another one, and nothing is given up for it.
+    Lingering,
+    /// Another one is wanted.
+    Nothing,
 }
 
 /// What the agent knows.
@@ -44,24 +108,39 @@ pub(super) struct Knowledge {
     pub(super) proxies: Vec<Member>,
     /// How tunnels are to be held; `None` before the first welcome.
     pub(super) strategy: Option<Strategy>,
-    /// The tunnels by proxy.
-    pub(super) tunnels: BTreeMap<ProxyId, State>,
-    /// Whether a tunnel to an address from the configuration is being made, to whichever proxy it leads.
-    pub(super) entering: bool,
+    /// The tunnels by proxy, without those that are being retired.
+    pub(super) tunnels: BTreeMap<ProxyId, Held>,
+    /// What is being tried.
+    pub(super) attempts: BTreeMap<Sequence, Attempt>,
+    /// Tunnels that nobody wants any more, with the proxies they lead to.
+    pub(super) retiring: BTreeMap<Sequence, ProxyId>,
 }
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Make a tunnel to this proxy.
+    /// Make a tunnel to this proxy: call [`Knowledge::begun`].
     Open(Member),
-    /// Make a tunnel to any proxy, by an address from the configuration.
+    /// Make a tunnel to any proxy, by an address from the configuration: call [`Knowledge::begun`].
     Enter,
+    /// Ask for the end of this tunnel: call [`Knowledge::retire`].
+    Retire(ProxyId, Sequence),
+}
+
+/// What is to become of a connection to a proxy that has answered the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meeting {
+    /// It becomes a tunnel.
+    Taken,
+    /// There is a tunnel to this proxy already, or none is wanted to it: another draw may find another one.
+    Held,
+    /// There are enough.
+    Enough,
 }
 
 impl Knowledge {
     /// How many tunnels there should be.
-    fn wanted(&self) -> usize {
+    pub(super) fn wanted(&self) -> usize {
         let up = self.proxies.iter().filter(|proxy| proxy.is_up()).count();
         match self.strategy {
             None => 1,
@@ -72,120 +151,195 @@ impl Knowledge {
         }
     }
 
-    /// The next step towards the wanted tunnels, or `None` when they are there or on their way. `blocked` are the proxies that failed a moment ago.
-    pub(super) fn next(&self, blocked: impl Fn(ProxyId) -> bool, rng: &mut impl Rng) -> Option<Step> {
-        let counted = self.tunnels.values().filter(|state| state.counts()).count() + usize::from(self.entering);
-        if counted >= self.wanted() || self.waiting() >= MAX_WAITING {
-            return None;
-        }
-        let free = self.proxies.iter().filter(|proxy| proxy.is_up() && !proxy.public_addresses.is_empty());
-        let free = free.filter(|proxy| !self.tunnels.contains_key(&proxy.id) && !blocked(proxy.id));
-        // Another zone than the tunnels it has, where there is one.
-        let elsewhere = free.clone().filter(|proxy| !self.zones().any(|zone| zone == proxy.zone)).choose(rng);
-        match elsewhere.or_else(|| free.choose(rng)) {
-            Some(proxy) => Some(Step::Open(proxy.clone())),
-            None if self.is_adrift() => Some(Step::Enter),
-            None => None,
-        }
+    /// How many tunnels are up, of those that are wanted or more.
+    pub(super) fn up(&self, now: Instant) -> usize {
+        self.tunnels.iter().filter(|(proxy, held)| self.worth(**proxy, held, now) == Worth::Up).count()
     }
 
-    /// Whether there is no tunnel, and none is being made.
-    pub(super) fn is_adrift(&self) -> bool {
-        !self.entering && self.tunnels.values().all(|state| *state == State::Leaving)
+    /// The next step towards the wanted tunnels, or `None` when they are there or on their way.
+    pub(super) fn next(&self, ways: &Ways, now: Instant, rng: &mut impl Rng) -> Option<Step> {
+        let wanted = self.wanted();
+        let opened = (self.held(now) + self.coming(now) < wanted).then(|| self.open(ways, now, rng)).flatten();
+        opened.or_else(|| if self.up(now) >= wanted { self.surplus(wanted, now, rng) } else { None })
+    }
+
+    /// When something becomes too slow to be waited for alone.
+    pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
+        let attempts = self.attempts.values().map(|attempt| attempt.since + HANDSHAKE_HEDGE);
+        let greeting = self.tunnels.values().filter(|held| held.state == State::Greeting).map(|held| held.since + WELCOME_HEDGE);
+        attempts.chain(greeting).filter(|at| *at > now).min()
     }
 
     /// How many tunnels wait for a quorum.
     pub(super) fn waiting(&self) -> usize {
-        self.tunnels.values().filter(|state| **state == State::Waiting).count()
+        self.tunnels.values().filter(|held| held.state == State::Waiting).count()
     }
 
-    fn zones(&self) -> impl Iterator<Item = &str> {
-        self.proxies.iter().filter(|proxy| self.tunnels.contains_key(&proxy.id)).map(|proxy| proxy.zone.as_str())
+    fn worth(&self, proxy: ProxyId, held: &Held, now: Instant) -> Worth {
+        let state = self.member(proxy).map(|member| member.state);
+        if held.hearing == Hearing::Silent || state == Some(MemberState::Down) {
+            return Worth::Nothing;
+        }
+        match held.state {
+            State::Greeting if now >= held.since + WELCOME_HEDGE => Worth::Nothing,
+            State::Greeting => Worth::Coming,
+            State::Up if state == Some(MemberState::Draining) => Worth::Lingering,
+            State::Up => Worth::Up,
+            State::Waiting | State::Leaving | State::Moving(_) => Worth::Nothing,
+        }
+    }
+
+    /// Tunnels that are or will soon be what is wanted.
+    fn held(&self, now: Instant) -> usize {
+        self.tunnels.iter().filter(|(proxy, held)| self.worth(**proxy, held, now) != Worth::Nothing).count()
+    }
+
+    /// Attempts that another one must not be begun for: beside one that is slow there is one more, not many.
+    fn coming(&self, now: Instant) -> usize {
+        let slow = self.attempts.values().filter(|attempt| now >= attempt.since + HANDSHAKE_HEDGE).count();
+        self.attempts.len() - slow.min(1)
+    }
+
+    /// Whether no tunnel is there or on its way that new dials could come over.
+    fn is_adrift(&self, now: Instant) -> bool {
+        let serves = |held: &Held| held.state != State::Leaving && held.hearing == Hearing::Heard;
+        self.coming(now) == 0 && !self.tunnels.values().any(serves)
+    }
+
+    /// A tunnel that counts no more and may come back.
+    fn missed(&self) -> Option<Sequence> {
+        let is_missed = |(proxy, held): &(&ProxyId, &Held)| {
+            let is_down = self.member(**proxy).is_some_and(|member| member.state == MemberState::Down);
+            held.state == State::Waiting || held.hearing == Hearing::Silent || is_down
+        };
+        self.tunnels.iter().find(is_missed).map(|(_, held)| held.sequence)
+    }
+
+    pub(super) fn member(&self, proxy: ProxyId) -> Option<&Member> {
+        self.proxies.iter().find(|member| member.id == proxy)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use rand::SeedableRng;
+/// What has happened.
+impl Knowledge {
+    /// The proxies are these now. What one that drained was giving away, it keeps if it drains no more.
+    pub(super) fn learn(&mut self, proxies: Vec<Member>) {
+        let is =
+            |proxies: &[Member], id: ProxyId, state: MemberState| proxies.iter().any(|member| member.id == id && member.state == state);
+        for (proxy, held) in self.tunnels.iter_mut().filter(|(_, held)| matches!(held.state, State::Leaving | State::Moving(_))) {
+            if is(&self.proxies, *proxy, MemberState::Draining) && is(&proxies, *proxy, MemberState::Up) {
+                held.state = State::Up;
+            }
+        }
+        self.proxies = proxies;
+    }
 
-    use super::*;
-    use crate::wire::MemberState;
+    /// A tunnel is tried, as [`Knowledge::next`] wanted.
+    pub(super) fn begun(&mut self, sequence: Sequence, aim: Option<ProxyId>, now: Instant) {
+        let stands_in_for = self.missed();
+        self.attempts.insert(sequence, Attempt { aim, since: now, stands_in_for });
+    }
 
-    fn member(id: u64, zone: &str) -> Member {
-        Member {
-            id: ProxyId(id),
-            name: format!("proxy-{id}"),
-            peer_address: String::new(),
-            public_addresses: vec![format!("127.0.0.1:{id}")],
-            zone: zone.to_owned(),
-            state: MemberState::Up,
-            tunnels: 0,
+    /// A proxy has answered the handshake of an attempt.
+    pub(super) fn met(&mut self, sequence: Sequence, proxy: ProxyId, now: Instant) -> Meeting {
+        // The same attempt may meet more than one, on different addresses.
+        let Some(attempt) = self.attempts.get(&sequence).copied() else { return Meeting::Enough };
+        if self.tunnels.contains_key(&proxy) {
+            return Meeting::Held;
+        }
+        let others = self.tunnels.iter().any(|(proxy, held)| self.worth(*proxy, held, now) != Worth::Nothing);
+        if others && self.member(proxy).is_some_and(|member| !member.is_up()) {
+            return Meeting::Held;
+        }
+        if self.held(now) >= self.wanted() {
+            return Meeting::Enough;
+        }
+        self.attempts.remove(&sequence);
+        let (state, hearing) = (State::Greeting, Hearing::Heard);
+        self.tunnels.insert(proxy, Held { sequence, state, hearing, since: now, stands_in_for: attempt.stands_in_for });
+        Meeting::Taken
+    }
+
+    /// The proxy has said how the route stands: [`State::Up`] or [`State::Waiting`]. One that is going away stays so.
+    pub(super) fn stands(&mut self, proxy: ProxyId, sequence: Sequence, state: State) {
+        if let Some(held) = self.current(proxy, sequence)
+            && matches!(held.state, State::Greeting | State::Up | State::Waiting)
+        {
+            held.state = state;
+        }
+        let up = self.tunnels.values().filter(|held| held.state == State::Up && held.hearing == Hearing::Heard).count();
+        // A tunnel that was to move there is wanted beside it, where all the others do not suffice.
+        if up < self.wanted() {
+            self.stop_moving(proxy);
         }
     }
 
-    fn knowledge(proxies: &[Member], count: u32, tunnels: &[(u64, State)]) -> Knowledge {
-        Knowledge {
-            proxies: proxies.to_vec(),
-            strategy: Some(Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: count }),
-            tunnels: tunnels.iter().map(|(id, state)| (ProxyId(*id), *state)).collect(),
-            entering: false,
+    /// The proxy is going away.
+    pub(super) fn leaves(&mut self, proxy: ProxyId, sequence: Sequence) {
+        if let Some(held) = self.current(proxy, sequence) {
+            held.state = State::Leaving;
         }
     }
 
-    fn rng() -> rand::rngs::StdRng {
-        rand::rngs::StdRng::seed_from_u64(1)
-    }
-
-    #[test]
-    fn knows_when_it_has_enough() {
-        let proxies = [member(1, ""), member(2, ""), member(3, "")];
-        let table = [
-            (1, vec![(1, State::Up)], true),
-            (1, vec![(1, State::Connecting)], true),
-            (1, vec![(1, State::Leaving)], false),
-            (1, vec![(1, State::Waiting)], false),
-            (1, vec![(1, State::Waiting), (2, State::Up)], true),
-            (2, vec![(1, State::Up)], false),
-            (9, vec![(1, State::Up), (2, State::Up), (3, State::Up)], true),
-        ];
-        for (count, tunnels, enough) in table {
-            let step = knowledge(&proxies, count, &tunnels).next(|_| false, &mut rng());
-            assert_eq!(step.is_none(), enough, "{count} {tunnels:?} {step:?}");
+    /// The proxy asks for a tunnel to another one instead. It is done if it can be: the other one is up, and not held. Tells whether it is.
+    pub(super) fn moves(&mut self, proxy: ProxyId, sequence: Sequence, to: ProxyId) -> Moved {
+        let is_draining = self.member(proxy).is_some_and(|member| member.state == MemberState::Draining);
+        let is_possible = self.member(to).is_some_and(Member::is_up) && !self.tunnels.contains_key(&to);
+        let Some(held) = self.current(proxy, sequence) else { return Moved::Stays };
+        let state = match (is_possible, is_draining) {
+            (true, _) => State::Moving(to),
+            // Somewhere it has to go.
+            (false, true) => State::Leaving,
+            (false, false) => return Moved::Stays,
+        };
+        if held.state != State::Leaving {
+            held.state = state;
         }
-        let mut mesh = knowledge(&proxies, 1, &[(1, State::Up), (2, State::Up)]);
-        mesh.strategy = Some(Strategy { kind: StrategyKind::AgentMesh, agent_connection_count: 1 });
-        assert_eq!(mesh.next(|_| false, &mut rng()), Some(Step::Open(member(3, ""))));
+        Moved::Goes
     }
 
-    #[test]
-    fn without_a_quorum_anywhere_it_stops_at_a_bound_and_does_not_enter_anew() {
-        let proxies: Vec<_> = (1..=20).map(|id| member(id, "")).collect();
-        let mut held = knowledge(&proxies, 1, &[]);
-        while let Some(step) = held.next(|_| false, &mut rng()) {
-            let Step::Open(proxy) = step else { panic!("{step:?}") };
-            assert_eq!(held.tunnels.insert(proxy.id, State::Waiting), None);
+    /// Whether signs of life come over a tunnel.
+    pub(super) fn hears(&mut self, proxy: ProxyId, sequence: Sequence, hearing: Hearing) {
+        if let Some(held) = self.current(proxy, sequence) {
+            held.hearing = hearing;
         }
-        assert_eq!(held.waiting(), MAX_WAITING);
-        let blocked = knowledge(&proxies, 1, &[(1, State::Waiting)]);
-        assert_eq!(blocked.next(|_| true, &mut rng()), None);
     }
 
-    #[test]
-    fn goes_to_another_zone_and_around_what_has_failed() {
-        let proxies = [member(1, "a"), member(2, "a"), member(3, "b")];
-        let held = knowledge(&proxies, 2, &[(1, State::Up)]);
-        assert_eq!(held.next(|_| false, &mut rng()), Some(Step::Open(member(3, "b"))));
-        assert_eq!(held.next(|proxy| proxy.0 == 3, &mut rng()), Some(Step::Open(member(2, "a"))));
-        assert_eq!(held.next(|_| true, &mut rng()), None);
+    /// A tunnel is being retired, as [`Knowledge::next`] wanted.
+    pub(super) fn retire(&mut self, proxy: ProxyId) {
+        if let Some(held) = self.tunnels.remove(&proxy) {
+            self.retiring.insert(held.sequence, proxy);
+        }
     }
 
-    #[test]
-    fn enters_by_its_configuration_when_it_knows_no_way() {
-        assert_eq!(Knowledge::default().next(|_| false, &mut rng()), Some(Step::Enter));
-        let entering = Knowledge { entering: true, ..Knowledge::default() };
-        assert_eq!(entering.next(|_| false, &mut rng()), None);
-        let proxies = [member(1, "")];
-        assert_eq!(knowledge(&proxies, 1, &[]).next(|_| true, &mut rng()), Some(Step::Enter));
-        assert_eq!(knowledge(&proxies, 1, &[(1, State::Leaving)]).next(|_| true, &mut rng()), Some(Step::Enter));
+    /// A tunnel is no more, or an attempt was in vain.
+    pub(super) fn ended(&mut self, sequence: Sequence) {
+        self.retiring.remove(&sequence);
+        self.tunnels.retain(|_, held| held.sequence != sequence);
+        if let Some(Attempt { aim: Some(aim), .. }) = self.attempts.remove(&sequence) {
+            self.stop_moving(aim);
+        }
     }
+
+    /// What was to move to that proxy does not, unless it has to go anyway.
+    fn stop_moving(&mut self, to: ProxyId) {
+        let proxies = &self.proxies;
+        for (proxy, held) in self.tunnels.iter_mut().filter(|(_, held)| held.state == State::Moving(to)) {
+            let is_up = proxies.iter().any(|member| member.id == *proxy && member.is_up());
+            held.state = if is_up { State::Up } else { State::Leaving };
+        }
+    }
+
+    fn current(&mut self, proxy: ProxyId, sequence: Sequence) -> Option<&mut Held> {
+        self.tunnels.get_mut(&proxy).filter(|held| held.sequence == sequence)
+    }
+}
+
+/// What becomes of a tunnel that is asked to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// It goes.
+    Goes,
+    /// It stays where it is: what it was asked for makes no sense here.
+    Stays,
 }

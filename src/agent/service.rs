@@ -1,11 +1,13 @@
 //! A stream over a tunnel, connected to one of the agent's services.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use warren_raft::{Service, ServiceName};
 
+use super::joins::{Joins, Superseded};
 use crate::net::{Budget, Env, Stream, relay};
 use crate::wire::close::Close;
 use crate::wire::{DialAnswer, DialHeader, frame};
@@ -17,8 +19,11 @@ const MAX_CONNECT: Duration = Duration::from_secs(60);
 /// What is kept of the budget for the way back of the answer.
 const WAY_BACK: Duration = Duration::from_millis(200);
 
+/// The connections to targets that are being made.
+pub(super) type Connecting = Joins<std::io::Result<Box<dyn Stream>>>;
+
 /// Carries the stream to its end.
-pub(super) async fn carry(env: &Env, services: &[Service], (mut send, mut recv): (SendStream, RecvStream)) {
+pub(super) async fn carry(env: &Env, services: &[Service], connecting: &Connecting, (mut send, mut recv): (SendStream, RecvStream)) {
     let header: DialHeader = match Budget::new(HEADER).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
         Ok(Ok(header)) => header,
         Ok(Err(error)) => {
@@ -29,7 +34,7 @@ pub(super) async fn carry(env: &Env, services: &[Service], (mut send, mut recv):
     };
     let (trace, service) = (header.trace, header.service.clone());
     let connected = tokio::select! {
-        connected = connect(env, services, &header) => connected,
+        connected = connect(env, services, connecting, &header) => connected,
         // The proxy does not want it any more.
         _ = send.stopped() => return Close::CANCELLED.abort(&mut send, &mut recv),
     };
@@ -45,7 +50,11 @@ pub(super) async fn carry(env: &Env, services: &[Service], (mut send, mut recv):
             );
         }
         Err(answer) => {
-            tracing::info!(%trace, %service, %answer, "target not reached");
+            if answer == DialAnswer::Superseded {
+                tracing::debug!(%trace, %service, %answer, "passed on");
+            } else {
+                tracing::info!(%trace, %service, %answer, "target not reached");
+            }
             if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
                 // It fails only when the proxy has gone.
                 let _ = send.finish();
@@ -56,13 +65,18 @@ pub(super) async fn carry(env: &Env, services: &[Service], (mut send, mut recv):
     }
 }
 
-async fn connect(env: &Env, services: &[Service], header: &DialHeader) -> Result<Box<dyn Stream>, DialAnswer> {
-    let target = target(services, &header.service).ok_or(DialAnswer::UnknownService)?;
+async fn connect(env: &Env, services: &[Service], connecting: &Connecting, header: &DialHeader) -> Result<Box<dyn Stream>, DialAnswer> {
+    let target: Arc<str> = target(services, &header.service).ok_or(DialAnswer::UnknownService)?.into();
+    let begin = || {
+        let (net, target) = (env.net.clone(), target.clone());
+        Box::pin(async move { net.connect(&target).await }) as _
+    };
     let budget = Budget::new(Duration::from_millis(header.budget_ms.into()).saturating_sub(WAY_BACK).min(MAX_CONNECT));
-    match budget.run(env.net.connect(target)).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => Err(DialAnswer::TargetTimeout),
-        Ok(Err(error)) => Err(DialAnswer::TargetRefused { reason: format!("connecting to `{target}`: {error}") }),
+    match budget.run(connecting.connect(header, begin)).await {
+        Ok(Ok(Ok(stream))) => Ok(stream),
+        Ok(Ok(Err(error))) if error.kind() == ErrorKind::TimedOut => Err(DialAnswer::TargetTimeout),
+        Ok(Err(Superseded)) => Err(DialAnswer::Superseded),
+        Ok(Ok(Err(error))) => Err(DialAnswer::TargetRefused { reason: format!("connecting to `{target}`: {error}") }),
         Err(_) => Err(DialAnswer::TargetTimeout),
     }
 }

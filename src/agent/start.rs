@@ -15,7 +15,7 @@ use super::tunnel::Tunnels;
 use crate::identity::CredentialsHandle;
 use crate::identity::files::{self, DirLock};
 use crate::net::{Budget, Env};
-use crate::wire::{AgentHello, Hello, frame};
+use crate::wire::{AgentHello, Hello, Progress, frame};
 
 /// Events that wait for the supervisor.
 const EVENTS: usize = 64;
@@ -55,7 +55,9 @@ impl Agent {
             endpoint: endpoint.clone(),
             credentials: credentials.clone(),
             services: Arc::new(self.services),
+            connecting: Arc::default(),
             events,
+            progress: watch::Sender::new(Progress::default()),
             tasks: tasks.clone(),
             cancel: cancel.clone(),
         });

@@ -4,24 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::Rng;
+use rand::seq::SliceRandom;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use warren_raft::{ProxyId, Sequence};
 
+use super::dialling::{Addresses, Socket};
 use super::enrollment::AgentError;
-use super::events::{Event, Way};
-use super::placement::{Knowledge, State, Step};
-use super::tunnel::Tunnels;
+use super::events::{Event, What};
+use super::placement::{Hearing, Knowledge, Meeting, Moved, State, Step};
+use super::tunnel::{Tunnels, Wish};
+use super::ways::{WayKey, Ways};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
-use crate::net::{Backoff, Env};
+use crate::net::Env;
 use crate::wire::{ClusterView, Member};
-
-/// The waits before a way that failed is tried again.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
-
-/// The waits before a further tunnel is tried beside those that wait for a quorum.
-const ELSEWHERE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// How long a proxy that has just started may take to get its first epoch.
 const FIRST_EPOCH: Duration = Duration::from_secs(2);
@@ -33,40 +31,31 @@ pub struct AgentStatus {
     pub tunnels: Vec<ProxyId>,
 }
 
-/// A tunnel that is no more.
-struct Ended {
-    sequence: Sequence,
-    proxy: Option<ProxyId>,
-    retry_after: Option<Duration>,
-}
-
-/// A way that failed: how often, and when it may be tried again.
+/// A tunnel whose task runs.
 #[derive(Debug)]
-struct Failing {
-    backoff: Backoff,
-    until: Instant,
+pub(super) struct Running {
+    /// What it was meant for.
+    pub(super) aim: WayKey,
+    /// Where it leads, once that is known.
+    pub(super) proxy: Option<ProxyId>,
+    /// When it was welcomed first.
+    pub(super) welcomed: Option<Instant>,
+    /// Cancelled when it is wanted no more.
+    retire: CancellationToken,
 }
-
-/// The key of a way: a proxy, or the configured addresses.
-type WayKey = Option<ProxyId>;
 
 /// Keeps an agent's tunnels.
 pub(super) struct Supervisor {
     entry: Vec<String>,
-    knowledge: Knowledge,
-    failures: BTreeMap<WayKey, Failing>,
-    /// When a tunnel may be tried beside those that wait for a quorum.
-    elsewhere: Failing,
-    /// The number of the tunnel that counts, by proxy: the end of an older one changes nothing.
-    current: BTreeMap<ProxyId, Sequence>,
+    pub(super) knowledge: Knowledge,
+    pub(super) ways: Ways,
+    pub(super) running: BTreeMap<Sequence, Running>,
     sequence: Sequence,
-    /// Whether another proxy was found where a known one should be, since the proxies were last told.
-    is_outdated: bool,
-    tunnels: Arc<Tunnels>,
+    pub(super) tunnels: Arc<Tunnels>,
     credentials: CredentialsHandle,
     store: CredentialStore,
     known: KnownProxies,
-    status: watch::Sender<AgentStatus>,
+    pub(super) status: watch::Sender<AgentStatus>,
 }
 
 impl Supervisor {
@@ -78,22 +67,9 @@ impl Supervisor {
         (credentials, store): (CredentialsHandle, CredentialStore),
         status: watch::Sender<AgentStatus>,
     ) -> Self {
-        let (knowledge, known) = (Knowledge::default(), KnownProxies::new(store.dir()));
-        let elsewhere = Failing { backoff: Backoff::new(ELSEWHERE.0, ELSEWHERE.1), until: Instant::now() };
-        Self {
-            entry,
-            knowledge,
-            failures: BTreeMap::new(),
-            elsewhere,
-            current: BTreeMap::new(),
-            sequence,
-            is_outdated: false,
-            tunnels,
-            credentials,
-            store,
-            known,
-            status,
-        }
+        let (knowledge, ways, running) = (Knowledge::default(), Ways::default(), BTreeMap::new());
+        let known = KnownProxies::new(store.dir());
+        Self { entry, knowledge, ways, running, sequence, tunnels, credentials, store, known, status }
     }
 
     /// Takes in what happens and keeps what ought to be, until `cancel`.
@@ -103,56 +79,44 @@ impl Supervisor {
             // One moment for both: a way that is over its wait in between would be tried neither now nor later.
             let now = Instant::now();
             self.reconcile(now, &mut rng);
-            let next_try = self.next_try(now);
+            self.report(now);
+            let next = self.ways.next_try(now).into_iter().chain(self.knowledge.next_change(now)).min();
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.take(event, &mut rng),
                     None => return,
                 },
-                () = wait_until(next_try) => {}
+                () = wait_until(next) => {}
                 () = cancel.cancelled() => return,
             }
         }
     }
 
-    /// Begins every tunnel that is wanting and may be tried now.
-    fn reconcile(&mut self, now: Instant, rng: &mut impl rand::Rng) {
-        if self.knowledge.waiting() > 0 && self.elsewhere.until > now {
-            return;
-        }
-        // After a recovery or a restore the proxies have other ids. Without a tunnel nobody tells this agent, and those it knows are silent, each for a while.
-        if self.is_outdated && self.knowledge.is_adrift() && !self.is_failing(None, now) {
-            self.enter(rng);
-        }
-        while let Some(step) = self.knowledge.next(|proxy| self.is_failing(Some(proxy), now), rng) {
+    /// Begins every tunnel that is wanting and may be tried now, and gives up those that nobody wants.
+    fn reconcile(&mut self, now: Instant, rng: &mut impl Rng) {
+        while let Some(step) = self.knowledge.next(&self.ways, now, rng) {
             match step {
-                Step::Open(member) => self.open(member),
-                Step::Enter if self.is_failing(None, now) => return,
-                Step::Enter => self.enter(rng),
+                Step::Open(member) => self.open(&member, now, rng),
+                Step::Enter => self.enter(now, rng),
+                Step::Retire(proxy, sequence) => self.retire(proxy, sequence),
             }
         }
     }
 
-    fn open(&mut self, member: Member) {
-        self.knowledge.tunnels.insert(member.id, State::Connecting);
-        let addresses = member.public_addresses.clone();
-        let id = member.id;
-        let sequence = self.begin(Way::Chosen(member), addresses);
-        self.current.insert(id, sequence);
+    fn open(&mut self, member: &Member, now: Instant, rng: &mut impl Rng) {
+        if self.ways.is_draw(&member.public_addresses) {
+            self.ways.draws(self.knowledge.proxies.len(), now, rng);
+        }
+        self.begin(Some(member.id), Addresses { preferred: member.public_addresses.clone(), others: Vec::new() }, now);
     }
 
-    fn enter(&mut self, rng: &mut impl rand::Rng) {
-        use rand::seq::SliceRandom;
-        self.knowledge.entering = true;
-        let mut addresses = self.entry.clone();
-        addresses.shuffle(rng);
+    fn enter(&mut self, now: Instant, rng: &mut impl Rng) {
+        let mut preferred = self.entry.clone();
+        preferred.shuffle(rng);
         // The proxies of the configuration may be gone for good, while others of which it was told are there.
-        for known in self.remembered() {
-            if !addresses.contains(&known) {
-                addresses.push(known);
-            }
-        }
-        self.begin(Way::Entry, addresses);
+        let mut others = self.remembered();
+        others.retain(|known| !preferred.contains(known));
+        self.begin(None, Addresses { preferred, others }, now);
     }
 
     /// The addresses of the proxies that were there when the agent last heard of them, perhaps in an earlier life of its process.
@@ -163,59 +127,96 @@ impl Supervisor {
         })
     }
 
-    fn begin(&mut self, way: Way, addresses: Vec<String>) -> Sequence {
+    fn begin(&mut self, aim: WayKey, addresses: Addresses, now: Instant) {
         self.sequence = Sequence(self.sequence.0 + 1);
-        let (tunnels, sequence) = (self.tunnels.clone(), self.sequence);
-        self.tunnels.tasks.spawn(async move { tunnels.run(way, addresses, sequence).await });
-        sequence
+        let (tunnels, sequence, retire) = (self.tunnels.clone(), self.sequence, CancellationToken::new());
+        self.knowledge.begun(sequence, aim, now);
+        self.running.insert(sequence, Running { aim, proxy: None, welcomed: None, retire: retire.clone() });
+        let socket = if self.ways.is_draw(&addresses.preferred) { Socket::Fresh } else { Socket::Shared };
+        self.tunnels.tasks.spawn(tunnels.run(Wish { sequence, addresses, socket, retire }));
     }
 
-    fn take(&mut self, event: Event, rng: &mut impl rand::Rng) {
-        match event {
-            Event::Welcomed { way, sequence, proxy, cluster } => {
-                tracing::info!(%proxy, "tunnel open");
-                self.failures.remove(&key(&way));
-                self.held(&way, sequence, (proxy, State::Up));
-                self.learn(cluster);
-            }
-            Event::Waiting { way, sequence, proxy, cluster, reason } => {
-                tracing::warn!(%proxy, reason, "not registered yet: only proxies that ask for it reach this agent");
-                // A proxy that has just started has its first epoch in a moment. A lost lease, everybody learned of at the same moment.
-                let was_up = self.knowledge.tunnels.get(&proxy) == Some(&State::Up);
-                let least = if was_up { Duration::ZERO } else { FIRST_EPOCH };
-                self.elsewhere.until = Instant::now() + least + self.elsewhere.backoff.next(rng);
-                self.held(&way, sequence, (proxy, State::Waiting));
-                self.learn(cluster);
-            }
-            Event::Cluster(cluster) => self.learn(cluster),
-            Event::Stranger => self.is_outdated = true,
-            Event::Leaving { proxy, sequence } if self.current.get(&proxy) == Some(&sequence) => {
-                tracing::info!(%proxy, "proxy is going away");
-                self.knowledge.tunnels.insert(proxy, State::Leaving);
-            }
-            Event::Leaving { .. } => {}
-            Event::Ended { way, sequence, proxy, reason, retry_after } => {
-                let failed = Ended { sequence, proxy, retry_after };
-                tracing::info!(proxy = proxy.map(tracing::field::display), reason, "tunnel lost");
-                self.ended(&way, &failed, rng);
-            }
-            Event::Renewed { certificate } => self.renewed(&certificate),
+    fn retire(&mut self, proxy: ProxyId, sequence: Sequence) {
+        tracing::info!(%proxy, name = self.name(proxy), "tunnel retired: it is not wanted any more");
+        self.knowledge.retire(proxy);
+        if let Some(running) = self.running.get(&sequence) {
+            running.retire.cancel();
         }
-        self.report();
     }
 
-    /// Notes that a tunnel is held.
-    fn held(&mut self, way: &Way, sequence: Sequence, (proxy, state): (ProxyId, State)) {
-        self.knowledge.entering &= *way != Way::Entry;
-        // A proxy that is going away stays so, whatever becomes of the route.
-        let is_leaving = self.current.get(&proxy) == Some(&sequence) && self.knowledge.tunnels.get(&proxy) == Some(&State::Leaving);
-        // The proxy has closed an older tunnel for this one.
-        self.current.insert(proxy, sequence);
-        if !is_leaving {
-            self.knowledge.tunnels.insert(proxy, state);
+    fn take(&mut self, Event { sequence, what }: Event, rng: &mut impl Rng) {
+        let now = Instant::now();
+        match what {
+            What::Met { proxy, address, answer } => self.met(sequence, (proxy, &address), answer, now),
+            What::Welcomed { proxy, cluster } => {
+                self.learn(cluster);
+                tracing::info!(%proxy, name = self.name(proxy), "tunnel open");
+                self.welcomed(proxy, sequence, now);
+            }
+            What::Waiting { proxy, cluster, reason } => {
+                self.learn(cluster);
+                tracing::warn!(%proxy, name = self.name(proxy), reason, "not registered yet: only proxies that ask for it reach this agent");
+                self.waits(proxy, sequence, now, rng);
+            }
+            What::Cluster { cluster, .. } => self.learn(cluster),
+            What::Leaving { proxy } => {
+                tracing::info!(%proxy, name = self.name(proxy), "proxy is going away");
+                self.knowledge.leaves(proxy, sequence);
+            }
+            What::Move { proxy, to } => {
+                let moved = self.knowledge.moves(proxy, sequence, to);
+                tracing::info!(%proxy, name = self.name(proxy), %to, to_name = self.name(to), goes = moved == Moved::Goes, "asked to move");
+            }
+            What::Hearing { proxy, hearing } => {
+                match hearing {
+                    Hearing::Silent => tracing::warn!(%proxy, name = self.name(proxy), "no sign of life: another tunnel is opened beside"),
+                    Hearing::Heard => tracing::info!(%proxy, name = self.name(proxy), "heard again"),
+                }
+                self.knowledge.hears(proxy, sequence, hearing);
+            }
+            What::Renewed { certificate } => self.renewed(&certificate),
+            What::Ended(end) => self.ended(sequence, end, now, rng),
+        }
+    }
+
+    fn met(&mut self, sequence: Sequence, (proxy, address): (ProxyId, &str), answer: tokio::sync::oneshot::Sender<Meeting>, now: Instant) {
+        let aim = self.running.get(&sequence).and_then(|running| running.aim);
+        let meeting = self.knowledge.met(sequence, proxy, now);
+        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held);
+        if is_another {
+            self.ways.is_shared(address);
+        }
+        if meeting == Meeting::Taken
+            && let Some(running) = self.running.get_mut(&sequence)
+        {
+            running.proxy = Some(proxy);
+        }
+        // The dial may have been given up.
+        let _ = answer.send(meeting);
+    }
+
+    fn welcomed(&mut self, proxy: ProxyId, sequence: Sequence, now: Instant) {
+        self.knowledge.stands(proxy, sequence, State::Up);
+        self.ways.worked(Some(proxy), now);
+        if let Some(running) = self.running.get_mut(&sequence) {
+            running.welcomed.get_or_insert(now);
+            if running.aim.is_none() {
+                self.ways.worked(None, now);
+            }
         }
         if self.knowledge.waiting() == 0 {
-            self.elsewhere.backoff.reset();
+            self.ways.none_waits();
+        }
+    }
+
+    fn waits(&mut self, proxy: ProxyId, sequence: Sequence, now: Instant, rng: &mut impl Rng) {
+        // A proxy that has just started has its first epoch in a moment. A lost lease, everybody learned of at the same moment.
+        let was_up = self.knowledge.tunnels.get(&proxy).is_some_and(|held| held.state == State::Up);
+        let least = if was_up { Duration::ZERO } else { FIRST_EPOCH };
+        self.ways.waits(least, now, rng);
+        self.knowledge.stands(proxy, sequence, State::Waiting);
+        if let Some(running) = self.running.get_mut(&sequence) {
+            running.welcomed.get_or_insert(now);
         }
     }
 
@@ -224,27 +225,10 @@ impl Supervisor {
             if let Err(error) = self.known.save(&proxies) {
                 tracing::warn!(%error, "the list of proxies was not kept");
             }
-            self.knowledge.proxies = proxies;
+            self.ways.forget_all_but(&proxies);
+            self.knowledge.learn(proxies);
         }
         self.knowledge.strategy = Some(strategy);
-        self.is_outdated = false;
-    }
-
-    fn ended(&mut self, way: &Way, ended: &Ended, rng: &mut impl rand::Rng) {
-        if *way == Way::Entry && ended.proxy.is_none() {
-            self.knowledge.entering = false;
-        }
-        if let Some(proxy) = ended.proxy.or(key(way))
-            && self.current.get(&proxy) == Some(&ended.sequence)
-        {
-            self.current.remove(&proxy);
-            self.knowledge.tunnels.remove(&proxy);
-        }
-        // A way that worked is tried again soon, one that never did less and less often.
-        let new = || Failing { backoff: Backoff::new(BACKOFF.0, BACKOFF.1), until: Instant::now() };
-        let failing = self.failures.entry(key(way)).or_insert_with(new);
-        let wait = failing.backoff.next(rng).max(ended.retry_after.unwrap_or_default());
-        failing.until = Instant::now() + wait;
     }
 
     fn renewed(&mut self, certificate: &[u8]) {
@@ -258,31 +242,9 @@ impl Supervisor {
         }
     }
 
-    fn report(&self) {
-        let up = self.knowledge.tunnels.iter().filter(|(_, state)| **state == State::Up);
-        let status = AgentStatus { tunnels: up.map(|(proxy, _)| *proxy).collect() };
-        self.status.send_if_modified(|known| {
-            let changed = *known != status;
-            *known = status;
-            changed
-        });
-    }
-
-    fn is_failing(&self, key: WayKey, now: Instant) -> bool {
-        self.failures.get(&key).is_some_and(|failing| failing.until > now)
-    }
-
-    /// When the first failed way may be tried again.
-    fn next_try(&self, now: Instant) -> Option<Instant> {
-        let elsewhere = (self.knowledge.waiting() > 0).then_some(self.elsewhere.until);
-        self.failures.values().map(|failing| failing.until).chain(elsewhere).filter(|until| *until > now).min()
-    }
-}
-
-fn key(way: &Way) -> WayKey {
-    match way {
-        Way::Chosen(member) => Some(member.id),
-        Way::Entry => None,
+    /// What a proxy is called, as far as it is known.
+    pub(super) fn name(&self, proxy: ProxyId) -> &str {
+        self.knowledge.member(proxy).map_or("", |member| member.name.as_str())
     }
 }
 

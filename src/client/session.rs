@@ -86,10 +86,10 @@ impl Session {
     /// # Errors
     /// The [`Failure`] of the cluster, or of the way to it.
     pub async fn dial(&self, target: &Target, timeout: Duration) -> Result<Dialled, Failure> {
-        let budget = Budget::new(timeout);
+        let (budget, trace) = (Budget::new(timeout), TraceId(self.shared.env.entropy.bytes()));
         let connection = self.connection(budget).await?;
         let lost = |error: &dyn std::fmt::Display| broken(&connection, error);
-        let request = ClientRequest::Dial(DialRequest { target: target.clone(), budget_ms: budget.left_ms() });
+        let request = ClientRequest::Dial(DialRequest { target: target.clone(), budget_ms: budget.left_ms(), trace });
         let exchange = async {
             let (mut send, mut recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
             frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| lost(&error))?;

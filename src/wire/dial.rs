@@ -23,6 +23,8 @@ pub struct DialRequest {
     pub target: Target,
     /// How long the client will wait for the answer, in milliseconds.
     pub budget_ms: u32,
+    /// The dial's identity in every log, drawn by the client: a dial that it sends to a second proxy, since the first is silent, is the same one.
+    pub trace: TraceId,
 }
 
 /// Ingress proxy to client.
@@ -45,6 +47,7 @@ pub enum DialReply {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DialHeader {
     /// The dial's identity in every log.
+    /// Also what tells the agent that two streams are one dial, of which the target is to see one connection.
     pub trace: TraceId,
     /// Who dials; the owner proxy checks the allowance again.
     pub client: ClientName,
@@ -99,6 +102,8 @@ pub enum DialAnswer {
         /// Why, as a fragment.
         reason: String,
     },
+    /// 10: the same dial, with the same trace, came over another tunnel and is answered there.
+    Superseded,
 }
 
 impl fmt::Display for DialAnswer {
@@ -113,6 +118,7 @@ impl fmt::Display for DialAnswer {
             Self::Overloaded { .. } => f.write_str("the tunnel carries as many streams as it may"),
             Self::UnknownService => f.write_str("the agent does not publish the service"),
             Self::TunnelLost { reason } => write!(f, "the tunnel was lost: {reason}"),
+            Self::Superseded => f.write_str("the dial came over another tunnel too, and is answered there"),
             Self::Unconfirmed { reason } => write!(f, "whether the client may is not confirmed: {reason}"),
         }
     }

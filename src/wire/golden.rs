@@ -94,11 +94,13 @@ const FAILURE_HEX: &str = "05026e6f01016301016801010170010174";
 
 #[test]
 fn dials() {
-    let dial = |target: &str| ClientRequest::Dial(DialRequest { target: target.parse::<Target>().expect("a target"), budget_ms: 300 });
+    let dial = |target: &str| {
+        ClientRequest::Dial(DialRequest { target: target.parse::<Target>().expect("a target"), budget_ms: 300, trace: TRACE })
+    };
     let table = [
-        (dial("a/s"), "000001610173ac02"),
-        (dial("a:22"), "0001016116ac02"),
-        (dial("any/s"), "00020173ac02"),
+        (dial("a/s"), &*format!("000001610173ac02{TRACE_HEX}")),
+        (dial("a:22"), &*format!("0001016116ac02{TRACE_HEX}")),
+        (dial("any/s"), &*format!("00020173ac02{TRACE_HEX}")),
         (ClientRequest::Renew { request: vec![1, 2] }, "01020102"),
     ];
     check_all(variants!(ClientRequest { ClientRequest::Dial(_), ClientRequest::Renew { .. } }), table);
@@ -132,6 +134,7 @@ fn answers_to_dials() {
         (DialAnswer::UnknownService, "07"),
         (DialAnswer::TunnelLost { reason: "r".to_owned() }, "080172"),
         (DialAnswer::Unconfirmed { reason: "r".to_owned() }, "090172"),
+        (DialAnswer::Superseded, "0a"),
     ];
     let all = variants!(DialAnswer {
         DialAnswer::Connected,
@@ -144,6 +147,7 @@ fn answers_to_dials() {
         DialAnswer::UnknownService,
         DialAnswer::TunnelLost { .. },
         DialAnswer::Unconfirmed { .. },
+        DialAnswer::Superseded,
     });
     check_all(all, table);
 }

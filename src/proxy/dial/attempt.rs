@@ -59,7 +59,8 @@ impl Miss {
                 | DialAnswer::Draining { .. }
                 | DialAnswer::Overloaded { .. }
                 | DialAnswer::TunnelLost { .. }
-                | DialAnswer::Unconfirmed { .. } => false,
+                | DialAnswer::Unconfirmed { .. }
+                | DialAnswer::Superseded => false,
             },
             Self::Unreachable(_) | Self::Deadline => false,
         }

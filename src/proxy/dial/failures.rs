@@ -106,6 +106,9 @@ fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
                 .with_cause(reason.as_str())
                 .with_hint("`warren status`")
         }
+        DialAnswer::Superseded => Failure::new(Code::Timeout, Stage::Tunnel, format!("no answer from `{what}` in time"))
+            .with_cause("the dial went over two tunnels, and the answer over the second one did not arrive")
+            .with_hint("try again"),
         DialAnswer::NotHere { .. } | DialAnswer::Draining { .. } | DialAnswer::Connected => {
             Failure::new(Code::AgentOffline, Stage::Tunnel, format!("service `{what}` has no agent online"))
                 .with_cause(format!("the tunnel of `{}` has just moved", choice.agent))

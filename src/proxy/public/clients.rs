@@ -117,7 +117,7 @@ impl Clients {
         request: DialRequest,
         (mut send, mut recv): (SendStream, RecvStream),
     ) {
-        let trace = TraceId(self.env.entropy.bytes());
+        let trace = request.trace;
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
         let client_address = connection.remote_address().to_string();
         let span = tracing::info_span!("dial", target = %request.target, %trace);

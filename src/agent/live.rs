@@ -1,0 +1,210 @@
+//! A tunnel that has been welcomed or waits to be: what is said on its control stream, its signs of life, and its streams.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use quinn::{RecvStream, SendStream};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warren_raft::{ProxyId, Sequence};
+
+use super::events::{Event, What};
+use super::placement::Hearing;
+use super::pulse::{Pulse, Seen, Sign};
+use super::service;
+use super::tunnel::{TunnelError, Tunnels, refused};
+use crate::identity::renew_in;
+use crate::net::Budget;
+use crate::wire::{AgentMessage, ClusterView, ProxyMessage, Waiting, Welcome, frame};
+
+/// How long an answer to a renewal is waited for before it is asked again.
+const RENEW_RETRY: Duration = Duration::from_secs(30);
+/// How long the withdrawal of a route is waited for: it outlasts an election. Without a quorum it does not happen; then the end of the tunnel has to do.
+const RETIRE: Duration = Duration::from_secs(15);
+/// How long a retired tunnel is kept beyond its last stream: other proxies learn of the withdrawal a moment later, and a dial may be under way.
+const LINGER: Duration = Duration::from_secs(1);
+/// How often a proxy is told how far the agent is, at most.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// A tunnel that is held.
+pub(super) struct Live<'a> {
+    tunnels: &'a Tunnels,
+    sequence: Sequence,
+    proxy: ProxyId,
+    connection: quinn::Connection,
+    /// It is wanted no more.
+    retire: CancellationToken,
+    /// Its route is withdrawn.
+    retired: CancellationToken,
+    streams: TaskTracker,
+    /// How many streams it has carried.
+    carried: AtomicU64,
+    /// After how many milliseconds the proxy wants to be asked for a sign of life.
+    pulse_ms: AtomicU32,
+}
+
+impl<'a> Live<'a> {
+    /// A tunnel to `proxy`, whose first message has been read.
+    pub(super) fn new(
+        tunnels: &'a Tunnels,
+        sequence: Sequence,
+        proxy: ProxyId,
+        (connection, retire): (quinn::Connection, CancellationToken),
+    ) -> Self {
+        let (retired, streams) = (CancellationToken::new(), TaskTracker::new());
+        // Closed, it still takes tasks, and tells when there are none.
+        streams.close();
+        Self { tunnels, sequence, proxy, connection, retire, retired, streams, carried: AtomicU64::new(0), pulse_ms: AtomicU32::new(1_000) }
+    }
+
+    /// Holds it until it is retired and its last stream has ended, or it breaks.
+    pub(super) async fn run(&self, send: SendStream, recv: RecvStream) -> Result<(), TunnelError> {
+        tokio::select! {
+            ended = self.listen(recv) => ended,
+            ended = self.speak(send) => ended,
+            ended = self.accept() => ended,
+            () = self.run_out() => Ok(()),
+        }
+    }
+
+    /// Takes in what the proxy pushes.
+    async fn listen(&self, mut recv: RecvStream) -> Result<(), TunnelError> {
+        loop {
+            let message = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
+            self.take(message).await?;
+        }
+    }
+
+    /// Takes in a message of the proxy.
+    pub(super) async fn take(&self, message: ProxyMessage) -> Result<(), TunnelError> {
+        let proxy = self.proxy;
+        let what = match message {
+            ProxyMessage::Welcome(Welcome { cluster, .. }) => What::Welcomed { proxy, cluster: self.heed(cluster) },
+            ProxyMessage::Waiting(Waiting { cluster, failure, .. }) => {
+                let reason = failure.causes().first().map_or_else(|| failure.message().to_owned(), Clone::clone);
+                What::Waiting { proxy, cluster: self.heed(cluster), reason }
+            }
+            ProxyMessage::Cluster(cluster) => What::Cluster { proxy, cluster: self.heed(cluster) },
+            ProxyMessage::Leaving => What::Leaving { proxy },
+            ProxyMessage::Renewed { certificate } => What::Renewed { certificate },
+            ProxyMessage::Move { to } => What::Move { proxy, to },
+            ProxyMessage::Refused { failure, retry_after_ms } => return Err(refused(failure, retry_after_ms)),
+            // A proxy that does not know how to retire a tunnel withdraws the route when it is closed.
+            ProxyMessage::Retired | ProxyMessage::NotUnderstood { .. } => {
+                if self.retire.is_cancelled() {
+                    self.retired.cancel();
+                }
+                return Ok(());
+            }
+        };
+        self.tell(what).await
+    }
+
+    /// What this proxy says of the cluster tells how often it wants to be asked, too.
+    fn heed(&self, cluster: ClusterView) -> ClusterView {
+        self.pulse_ms.store(cluster.pulse_ms, Ordering::Relaxed);
+        cluster
+    }
+
+    /// Says what the proxy has to know, and watches for its signs of life.
+    async fn speak(&self, mut send: SendStream) -> Result<(), TunnelError> {
+        let mut progress = self.tunnels.progress.subscribe();
+        progress.mark_changed();
+        let mut pulse = Pulse::new(Instant::now());
+        let mut renew_at = Instant::now() + self.renew_in();
+        let mut progress_at = Instant::now();
+        let mut asked_to_retire = self.retire.is_cancelled();
+        loop {
+            let message = tokio::select! {
+                () = self.retire.cancelled(), if !asked_to_retire => {
+                    asked_to_retire = true;
+                    AgentMessage::Retire
+                }
+                () = sleep_until(renew_at) => {
+                    // Another tunnel may have brought a fresh one meanwhile.
+                    let left = self.renew_in();
+                    renew_at = Instant::now() + left.max(RENEW_RETRY);
+                    if !left.is_zero() {
+                        continue;
+                    }
+                    AgentMessage::Renew { request: self.tunnels.credentials.current().key().csr() }
+                }
+                () = sleep_until(pulse.next()) => match self.feel(&mut pulse).await? {
+                    Sign::Ask | Sign::Silent => AgentMessage::Pulse,
+                    Sign::Nothing | Sign::Heard | Sign::Dead => continue,
+                },
+                changed = changed_from(&mut progress, progress_at) => {
+                    if !changed {
+                        return Err(TunnelError::Stopping);
+                    }
+                    progress_at = Instant::now() + PROGRESS;
+                    AgentMessage::Progress(progress.borrow_and_update().clone())
+                }
+            };
+            frame::write(&mut send, &message, frame::MAX_MESSAGE).await?;
+        }
+    }
+
+    fn renew_in(&self) -> Duration {
+        renew_in(&self.tunnels.credentials.current(), &self.tunnels.env)
+    }
+
+    /// Looks for signs of life, and tells the supervisor when they stop or come again.
+    async fn feel(&self, pulse: &mut Pulse) -> Result<Sign, TunnelError> {
+        let every = Duration::from_millis(self.pulse_ms.load(Ordering::Relaxed).into());
+        let stats = self.connection.stats();
+        let seen = Seen { acknowledged: stats.frame_rx.acks, rtt: stats.path.rtt };
+        let sign = pulse.look(seen, every, Instant::now());
+        let proxy = self.proxy;
+        match sign {
+            Sign::Silent => self.tell(What::Hearing { proxy, hearing: Hearing::Silent }).await?,
+            Sign::Heard => self.tell(What::Hearing { proxy, hearing: Hearing::Heard }).await?,
+            Sign::Dead => return Err(TunnelError::Silent),
+            Sign::Nothing | Sign::Ask => {}
+        }
+        Ok(sign)
+    }
+
+    async fn accept(&self) -> Result<(), TunnelError> {
+        loop {
+            let stream = self.connection.accept_bi().await?;
+            self.carried.fetch_add(1, Ordering::Relaxed);
+            let Tunnels { env, services, connecting, cancel, .. } = self.tunnels;
+            let (env, services, connecting, cancel) = (env.clone(), services.clone(), connecting.clone(), cancel.clone());
+            let running = self.streams.token();
+            self.tunnels.tasks.spawn(async move {
+                tokio::select! {
+                    () = service::carry(&env, &services, &connecting, stream) => {}
+                    () = cancel.cancelled() => {}
+                }
+                drop(running);
+            });
+        }
+    }
+
+    /// Waits until the tunnel has been retired and its last stream has ended.
+    async fn run_out(&self) {
+        self.retire.cancelled().await;
+        // A proxy that cannot withdraw the route is not waited for.
+        let _ = Budget::new(RETIRE).run(self.retired.cancelled()).await;
+        loop {
+            self.streams.wait().await;
+            let carried = self.carried.load(Ordering::Relaxed);
+            tokio::time::sleep(LINGER).await;
+            if self.streams.is_empty() && carried == self.carried.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+
+    async fn tell(&self, what: What) -> Result<(), TunnelError> {
+        self.tunnels.events.send(Event { sequence: self.sequence, what }).await.map_err(|_| TunnelError::Stopping)
+    }
+}
+
+/// Waits for a change that is told not before `at`; gives whether there can be any.
+async fn changed_from<T>(watched: &mut tokio::sync::watch::Receiver<T>, at: Instant) -> bool {
+    sleep_until(at).await;
+    watched.changed().await.is_ok()
+}

@@ -1,0 +1,110 @@
+//! Why a tunnel did not come about, or is no more.
+
+use std::time::Duration;
+
+use super::events::End;
+use super::placement::Meeting;
+use super::pulse::DEAD;
+use crate::failure::Failure;
+use crate::identity::tls;
+use crate::net::Elapsed;
+use crate::wire::frame;
+
+/// Why a tunnel did not come about, or is no more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TunnelError {
+    #[error("no address to dial")]
+    NoAddress,
+    #[error("no socket: {0}")]
+    Socket(std::io::Error),
+    #[error("`{address}` does not resolve: {error}")]
+    Resolve { address: String, error: std::io::Error },
+    #[error("{error}")]
+    At { address: String, error: Box<TunnelError> },
+    #[error("the dial failed: {0}")]
+    Connect(#[from] quinn::ConnectError),
+    #[error("{}", reason_of(.0))]
+    Connection(#[from] quinn::ConnectionError),
+    #[error("the control stream broke: {0}")]
+    Control(#[from] frame::FrameError),
+    #[error(transparent)]
+    Elapsed(#[from] Elapsed),
+    #[error("refused: {}", .failure.message())]
+    Refused { failure: Failure, retry_after: Duration },
+    #[error("the certificate names no proxy")]
+    NoProxy,
+    #[error("the proxy did not begin with a welcome")]
+    NoWelcome,
+    #[error("a proxy that answered is held already or not wanted")]
+    NotNeeded(Meeting),
+    #[error("no sign of life for {} s", DEAD.as_secs())]
+    Silent,
+    #[error("the agent is stopping")]
+    Stopping,
+}
+
+impl TunnelError {
+    /// The same, which happened at this address.
+    pub(super) fn at(self, address: String) -> Self {
+        match self {
+            Self::NotNeeded(_) | Self::Stopping => self,
+            Self::At { .. } | Self::Resolve { .. } => self,
+            error @ (Self::NoAddress
+            | Self::Socket(_)
+            | Self::Connect(_)
+            | Self::Connection(_)
+            | Self::Control(_)
+            | Self::Elapsed(_)
+            | Self::Refused { .. }
+            | Self::NoProxy
+            | Self::NoWelcome
+            | Self::Silent) => Self::At { address, error: Box::new(error) },
+        }
+    }
+
+    /// Of two that addresses of one tunnel failed with, the one that tells more.
+    pub(super) fn or_rather(self, other: Self) -> Self {
+        let rank = |error: &Self| match error {
+            Self::NoAddress => 0,
+            Self::NotNeeded(Meeting::Held | Meeting::Taken) => 1,
+            Self::NotNeeded(Meeting::Enough) | Self::Stopping => 3,
+            Self::Socket(_)
+            | Self::Resolve { .. }
+            | Self::At { .. }
+            | Self::Connect(_)
+            | Self::Connection(_)
+            | Self::Control(_)
+            | Self::Elapsed(_)
+            | Self::Refused { .. }
+            | Self::NoProxy
+            | Self::NoWelcome
+            | Self::Silent => 2,
+        };
+        if rank(&other) > rank(&self) { other } else { self }
+    }
+
+    /// What the supervisor is told of it.
+    pub(super) fn end(self) -> End {
+        let reason = self.to_string();
+        match self {
+            Self::NotNeeded(meeting) => End::NotNeeded(meeting),
+            Self::At { address, .. } | Self::Resolve { address, .. } => End::Failed { reason, address: Some(address), retry_after: None },
+            Self::Refused { retry_after, .. } => End::Failed { reason, address: None, retry_after: Some(retry_after) },
+            Self::NoAddress
+            | Self::Socket(_)
+            | Self::Connect(_)
+            | Self::Connection(_)
+            | Self::Control(_)
+            | Self::Elapsed(_)
+            | Self::NoProxy
+            | Self::NoWelcome
+            | Self::Silent
+            | Self::Stopping => End::Failed { reason, address: None, retry_after: None },
+        }
+    }
+}
+
+/// What the proxy has to say of this machine comes as the connection's close.
+fn reason_of(error: &quinn::ConnectionError) -> String {
+    tls::refused(error).map_or_else(|| error.to_string(), |refused| format!("the proxy refused this machine: {refused}"))
+}
