@@ -48,6 +48,17 @@ impl Cluster {
         cluster
     }
 
+    /// Starts a further proxy, and waits until it votes.
+    pub(crate) fn add(&mut self, make: impl FnOnce(Proxy) -> Proxy) -> usize {
+        let token = self.token("proxy", &[]);
+        let address = self.proxy(0).public_address();
+        let mut proxy = make(Proxy::new(self.home(), self.proxies.len() + 1));
+        proxy.join(address, &token);
+        self.proxies.push(proxy);
+        self.wait_healthy();
+        self.proxies.len() - 1
+    }
+
     /// The same with a proxy on each of three machines.
     pub(crate) fn on(machines: &Namespaces) -> Self {
         let home = TempDir::new().expect("a directory");

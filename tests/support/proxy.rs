@@ -26,6 +26,7 @@ pub(crate) struct Proxy {
     listen: [String; 2],
     advertise: [Option<SocketAddr>; 2],
     relays: Option<[Relay; 2]>,
+    drain_timeout: &'static str,
     /// How much those before this process have logged.
     logged: usize,
 }
@@ -35,7 +36,7 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, logged: 0 }
+        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, drain_timeout: "2s", logged: 0 }
     }
 
     /// The same proxy, where it has this address.
@@ -47,6 +48,11 @@ impl Proxy {
     /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
     pub(crate) fn advertising(self, public: SocketAddr) -> Self {
         Self { advertise: [self.advertise[0], Some(public)], ..self }
+    }
+
+    /// The same proxy, which gives streams so long when it drains, such as `30s`.
+    pub(crate) fn draining_for(self, drain_timeout: &'static str) -> Self {
+        Self { drain_timeout, ..self }
     }
 
     /// The same proxy behind relays: peers, agents and clients are told the relays' addresses. They lead to it once it is ready.
@@ -247,12 +253,12 @@ impl Proxy {
 
     /// Quick to notice, but not so quick that a busy machine looks like a dead one.
     fn configuration(&self) -> String {
-        let (name, data_dir) = (&self.name, self.data_dir());
+        let (name, data_dir, drain_timeout) = (&self.name, self.data_dir(), self.drain_timeout);
         let [peer, public] = &self.listen;
         let [peer_advertise, public_advertise] = self.advertise.map(|address| address.map(|address| address.to_string()));
         let (peer_advertise, public_advertise) = (peer_advertise.unwrap_or_default(), Vec::from_iter(public_advertise));
         format!(
-            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = \"2s\"\n\
+            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = {drain_timeout:?}\n\
              [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
              [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
