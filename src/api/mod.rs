@@ -16,6 +16,8 @@ mod schema;
 mod status;
 mod strategy;
 #[cfg(test)]
+pub(crate) mod strategy_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 mod time;
 mod tokens;
@@ -32,7 +34,10 @@ pub use routes::{RouteRow, RoutesView};
 pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
 pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
-pub use strategy::{ProxyTunnels, StrategyRequest, StrategyRequestError, StrategySet, StrategyShown};
+pub use strategy::{
+    AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,
+    StrategyRequestError, StrategyShown,
+};
 pub use time::Time;
 pub use tokens::{
     MAX_TTL, MAX_USES, RevokeView, TokenCreated, TokenRequest, TokenRequestError, TokenRow, TokenState, TokenText, TokensView, command_for,

@@ -33,8 +33,11 @@ pub enum Path {
     /// POST of a [`ResumeRequest`](super::ResumeRequest): [`DrainView`](super::DrainView); on the admin socket only.
     Resume,
     /// GET: [`StrategyShown`](super::StrategyShown); POST of a [`StrategyRequest`](super::StrategyRequest):
-    /// [`StrategySet`](super::StrategySet), on the admin socket only.
+    /// [`StrategyPlan`](super::StrategyPlan), on the admin socket only.
     Strategy,
+    /// POST of a [`StrategyRequest`](super::StrategyRequest): [`StrategyPlan`](super::StrategyPlan), and nothing changes; on the admin
+    /// socket only.
+    StrategyPlan,
 }
 
 /// How new a snapshot must be.
@@ -63,6 +66,7 @@ impl Path {
             "/v1/proxies/drain" => Some(Self::Drain),
             "/v1/proxies/resume" => Some(Self::Resume),
             "/v1/strategy" => Some(Self::Strategy),
+            "/v1/strategy/plan" => Some(Self::StrategyPlan),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
         }
     }
@@ -84,6 +88,7 @@ impl fmt::Display for Path {
             Self::Drain => f.pad("/v1/proxies/drain"),
             Self::Resume => f.pad("/v1/proxies/resume"),
             Self::Strategy => f.pad("/v1/strategy"),
+            Self::StrategyPlan => f.pad("/v1/strategy/plan"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
         }
     }

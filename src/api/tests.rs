@@ -7,7 +7,7 @@ use crate::failure::{Code, Failure, Stage};
 
 pub(crate) const AT: Timestamp = Timestamp(1_795_352_645_250);
 
-fn check<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(view: &T, expected: &str) {
+pub(super) fn check<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(view: &T, expected: &str) {
     let json = serde_json::to_string(view).expect("a view");
     assert_eq!(json, expected.replace('\n', ""));
     assert_eq!(&serde_json::from_str::<T>(&json).expect("a view"), view);
@@ -65,51 +65,6 @@ fn leadership_and_removals() {
     check(&plan, r#"{"schema":1,"id":3,"name":"proxy-3","voters":2,"tolerates":0}"#);
     let declined = DeclinedView { schema: Schema, declined: Declined::new("it leads already", "`warren status`") };
     check(&declined, r#"{"schema":1,"declined":{"message":"it leads already","hint":"`warren status`"}}"#);
-}
-
-pub(crate) fn strategy_set() -> StrategySet {
-    let peering = |agent_connection_count| Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count };
-    StrategySet { schema: Schema, strategy: peering(2).into(), before: Strategy { kind: StrategyKind::AgentMesh, ..peering(1) }.into() }
-}
-
-pub(crate) fn strategy_shown() -> StrategyShown {
-    let row = |name: &str, state, tunnels| ProxyTunnels { name: self::name(name), state, tunnels };
-    StrategyShown {
-        schema: Schema,
-        strategy: strategy_set().strategy,
-        wanted: 1,
-        confirmed: true,
-        proxies: vec![row("proxy-1", ProxyState::Healthy, 3), row("proxy-2", ProxyState::Down, 0)],
-    }
-}
-
-#[test]
-fn strategy_keys() {
-    check(
-        &strategy_set(),
-        r#"{"schema":1,"strategy":{"type":"proxy_peering","agent_connection_count":2},"before":{"type":"agent_mesh","agent_connection_count":1}}"#,
-    );
-    check(
-        &strategy_shown(),
-        r#"{"schema":1,"strategy":{"type":"proxy_peering","agent_connection_count":2},"wanted":1,"confirmed":true,
-"proxies":[{"name":"proxy-1","state":"healthy","tunnels":3},{"name":"proxy-2","state":"down","tunnels":0}]}"#,
-    );
-}
-
-#[test]
-fn requests_for_a_strategy_make_sense() {
-    let before = Strategy { kind: StrategyKind::AgentMesh, agent_connection_count: 3 };
-    let ask = |kind, agent_connection_count| StrategyRequest { kind, agent_connection_count }.strategy(before);
-    let (mesh, peering) = (StrategyKind::AgentMesh, StrategyKind::ProxyPeering);
-    assert_eq!(ask(peering, None), Ok(Strategy { kind: peering, agent_connection_count: 3 }));
-    assert_eq!(ask(peering, Some(2)), Ok(Strategy { kind: peering, agent_connection_count: 2 }));
-    assert_eq!(ask(mesh, None), Ok(before));
-    assert_eq!(ask(mesh, Some(2)), Err(StrategyRequestError::CountOfMesh));
-    for count in [0, 65, u32::MAX] {
-        assert_eq!(ask(peering, Some(count)), Err(StrategyRequestError::Count(count)));
-    }
-    check(&StrategyRequest { kind: mesh, agent_connection_count: None }, r#"{"type":"agent_mesh","agent_connection_count":null}"#);
-    assert!(serde_json::from_str::<StrategyRequest>(r#"{"type":"mesh","agent_connection_count":null}"#).is_err());
 }
 
 pub(crate) fn status() -> StatusView {
@@ -406,6 +361,9 @@ fn commands_name_what_is_known() {
 
 #[test]
 fn paths_round_trip() {
+    for path in [Path::Strategy, Path::StrategyPlan] {
+        assert_eq!(Path::parse(&path.to_string()), Some(path));
+    }
     for path in [Path::Status, Path::Agents, Path::Routes, Path::Raft, Path::Tokens, Path::Revoke(TokenId([7; 8]))] {
         assert_eq!(Path::parse(&path.to_string()), Some(path));
     }

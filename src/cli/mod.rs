@@ -20,7 +20,7 @@ mod global;
 mod join;
 mod new_file;
 mod output;
-mod progress;
+mod progress_line;
 mod proxies;
 mod proxy;
 mod raft;
@@ -32,6 +32,7 @@ mod signals;
 mod snapshot;
 mod status;
 mod strategy;
+mod strategy_shown;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::error::Hinted;
 use super::new_file::{NewFile, NewFileError};
 use super::output::{Show, Width};
-use super::progress::ProgressLine;
+use super::progress_line::ProgressLine;
 use super::run::proxy_of;
 use super::signals::Signals;
 use super::table::{Tone, count, paint};
@@ -144,7 +144,7 @@ impl From<NewFileError> for CliError {
     }
 }
 
-/// How many bytes have passed.
+/// How much of a snapshot has passed.
 struct Progress {
     what: &'static str,
     line: ProgressLine,
@@ -152,11 +152,11 @@ struct Progress {
 
 impl Progress {
     fn new(what: &'static str) -> Self {
-        Self { what, line: ProgressLine::default() }
+        Self { what, line: ProgressLine::new() }
     }
 
     fn show(&mut self, bytes: u64) {
-        self.line.show(&format!("{} MiB {}", bytes >> 20, self.what));
+        self.line.show(format!("{} MiB {}", bytes >> 20, self.what));
     }
 
     fn clear(&mut self) {

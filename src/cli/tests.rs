@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory, Parser};
 use super::Cli;
 use super::global::Format;
 use super::output::{Output, Show};
+use crate::api::strategy_tests as strategy_samples;
 use crate::api::tests as samples;
 use crate::telemetry::Colour;
 
@@ -75,8 +76,11 @@ fn answers_are_as_before() {
     check_answer("proxies-resume", &samples::resumed());
     check_answer("raft-snapshot-save", &samples::saved());
     check_answer("raft-snapshot-restore", &samples::restored());
-    check_answer("strategy-show", &samples::strategy_shown());
-    check_answer("strategy-set", &samples::strategy_set());
+    check_answer("strategy-show", &strategy_samples::strategy_shown());
+    check_answer("strategy-plan", &strategy_samples::strategy_plan());
+    check_answer("strategy-plan-cutting-off", &strategy_samples::strategy_cutting_off());
+    let done = crate::api::StrategyPlan { done: true, wants_yes: false, ..strategy_samples::strategy_plan() };
+    check_answer("strategy-set", &done);
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
 }
@@ -163,12 +167,19 @@ fn command_lines_about_the_strategy() {
         ("strategy set mesh", false),
         ("strategy set proxy_peering --agent-connection-count 2 -o json", true),
         ("strategy set proxy_peering --agent-connection-count two", false),
+        ("strategy set proxy_peering --dry-run", true),
+        ("strategy set proxy_peering --yes", true),
+        ("strategy set proxy_peering --dry-run --yes", false),
+        ("strategy show --wait", true),
+        ("strategy show --wait --timeout 30s", true),
+        ("strategy show --timeout 30s", false),
+        ("strategy show --wait --timeout soon", false),
     ]);
 }
 
 fn check_lines(table: &[(&str, bool)]) {
-    for &(line, expected) in table {
+    for (line, expected) in table {
         let parsed = Cli::try_parse_from(std::iter::once("warren").chain(line.split_whitespace()));
-        assert_eq!(parsed.is_ok(), expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
+        assert_eq!(parsed.is_ok(), *expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
     }
 }

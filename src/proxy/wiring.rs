@@ -27,7 +27,9 @@ use super::service::Service;
 use super::settings::Proxy;
 use super::sockets::Sockets;
 use super::start_error::StartError;
+use super::strategy::{Settled, Settling};
 use super::tunnels::Tunnels;
+use super::watch::watch;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
 use crate::net::quic::{self, Port};
@@ -117,6 +119,7 @@ impl Wiring {
         self.store.live(self.particulars());
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
+        self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
         let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
@@ -162,9 +165,17 @@ impl Wiring {
             registry: Arc::new(std::mem::take(&mut self.registry)),
             credentials: self.ground.credentials.clone(),
             drain: self.drain.clone(),
+            settled: self.settled(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
         Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
+    }
+
+    fn settled(&self) -> watch::Receiver<Settled> {
+        let settling = Settling::new(self.ground.env.clone());
+        let settled = settling.seen();
+        self.tasks.spawn(settling.follow(self.store.clone(), self.stopped.clone()));
+        settled
     }
 
     fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>) {
@@ -183,7 +194,8 @@ impl Wiring {
     }
 
     fn serve_public(&self) {
-        let (tell, cluster) = watch::channel(cluster_view(&self.store.table()));
+        let index = *self.store.applied().borrow();
+        let (tell, cluster) = watch::channel(cluster_view(&self.store.table(), index));
         self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {

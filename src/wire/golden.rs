@@ -73,7 +73,7 @@ fn failure() -> Failure {
 }
 
 fn cluster() -> ClusterView {
-    ClusterView { proxies: vec![member()], strategy: strategy(), pulse_ms: 300 }
+    ClusterView { proxies: vec![member()], strategy: strategy(), pulse_ms: 300, index: 300 }
 }
 
 fn progress() -> Progress {
@@ -159,12 +159,12 @@ fn tunnels() {
     let welcome = Welcome { hello: hello(), proxy: ProxyId(2), index: 300, cluster: cluster() };
     let waiting = Waiting { hello: hello(), proxy: ProxyId(2), failure: failure(), cluster: cluster() };
     let table = [
-        (ProxyMessage::Welcome(welcome), &*format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102ac02")),
+        (ProxyMessage::Welcome(welcome), &*format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102ac02ac02")),
         (ProxyMessage::Refused { failure: failure(), retry_after_ms: 300 }, &*format!("01{FAILURE_HEX}ac02")),
-        (ProxyMessage::Cluster(cluster()), &*format!("0201{MEMBER_HEX}0102ac02")),
+        (ProxyMessage::Cluster(cluster()), &*format!("0201{MEMBER_HEX}0102ac02ac02")),
         (ProxyMessage::Leaving, "03"),
         (ProxyMessage::Renewed { certificate: vec![1, 2] }, "04020102"),
-        (ProxyMessage::Waiting(waiting), &*format!("05{HELLO_HEX}02{FAILURE_HEX}01{MEMBER_HEX}0102ac02")),
+        (ProxyMessage::Waiting(waiting), &*format!("05{HELLO_HEX}02{FAILURE_HEX}01{MEMBER_HEX}0102ac02ac02")),
         (ProxyMessage::Move { to: ProxyId(2) }, "0602"),
         (ProxyMessage::Retired, "07"),
         (ProxyMessage::NotUnderstood { number: 300 }, "08ac02"),
@@ -287,7 +287,10 @@ fn a_list_of_proxies_can_grow() {
     let mut unknown = member.clone();
     let state = unknown.len() - 3;
     unknown[state] = 9;
-    let bytes = [&[3_u8], longer.as_slice(), &unknown, &member, &[1, 2, 5]].concat();
+    let bytes = [&[3_u8], longer.as_slice(), &unknown, &member, &[1, 2, 5, 6]].concat();
     let view: ClusterView = postcard::from_bytes(&bytes).expect("it decodes");
-    assert_eq!(view, ClusterView { proxies: vec![super::golden::member(), super::golden::member()], strategy: strategy(), pulse_ms: 5 });
+    assert_eq!(
+        view,
+        ClusterView { proxies: vec![super::golden::member(), super::golden::member()], strategy: strategy(), pulse_ms: 5, index: 6 }
+    );
 }

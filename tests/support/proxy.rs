@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use super::{Process, Relay, get_json, wait_for};
 
+/// What [`Pace::Test`] adds to a configuration.
+const PACE: &str = "[raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
+    [liveness]\nlease = \"2s\"\n[telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n";
+
 /// Which ports a proxy takes when it starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ports {
@@ -29,6 +33,16 @@ pub(crate) struct Proxy {
     drain_timeout: &'static str,
     /// How much those before this process have logged.
     logged: usize,
+    pace: Pace,
+}
+
+/// How fast a proxy is to notice what happens, and how much it logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// Quick to notice, but not so quick that a busy machine looks like a dead one; logs all that a failure is understood by.
+    Test,
+    /// As whoever configures nothing of that has it.
+    Default,
 }
 
 impl Proxy {
@@ -36,7 +50,8 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, drain_timeout: "2s", logged: 0 }
+        let (listen, advertise) = ([any(), any()], [None; 2]);
+        Self { name, home, process: None, listen, advertise, relays: None, drain_timeout: "2s", logged: 0, pace: Pace::Test }
     }
 
     /// The same proxy, where it has this address.
@@ -69,6 +84,11 @@ impl Proxy {
     /// The relay to which agents and clients are told to come.
     pub(crate) fn public_relay(&self) -> &Relay {
         &self.relays.as_ref().expect("it is behind relays")[1]
+    }
+
+    /// The same proxy with the defaults of everything but its name, directory and ports.
+    pub(crate) fn as_delivered(self) -> Self {
+        Self { pace: Pace::Default, ..self }
     }
 
     /// Starts it: a new data directory begins a cluster.
@@ -161,6 +181,11 @@ impl Proxy {
         self.process.is_some()
     }
 
+    /// The number of its process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -251,19 +276,18 @@ impl Proxy {
         self.process.as_mut().expect("it was started")
     }
 
-    /// Quick to notice, but not so quick that a busy machine looks like a dead one.
     fn configuration(&self) -> String {
         let (name, data_dir, drain_timeout) = (&self.name, self.data_dir(), self.drain_timeout);
         let [peer, public] = &self.listen;
         let [peer_advertise, public_advertise] = self.advertise.map(|address| address.map(|address| address.to_string()));
         let (peer_advertise, public_advertise) = (peer_advertise.unwrap_or_default(), Vec::from_iter(public_advertise));
+        let drain_timeout = if self.pace == Pace::Test { format!("drain_timeout = {drain_timeout:?}\n") } else { String::new() };
+        let pace = if self.pace == Pace::Test { PACE } else { "" };
         format!(
-            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = {drain_timeout:?}\n\
+            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\n{drain_timeout}\
              [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
-             [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
-             [liveness]\nlease = \"2s\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
-             [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n"
+             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}"
         )
     }
 }

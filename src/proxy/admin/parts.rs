@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use warren_raft::{ProxyId, RoutingStore};
 
 use crate::identity::CredentialsHandle;
@@ -11,6 +11,7 @@ use crate::net::Env;
 use crate::proxy::handover::Drain;
 use crate::proxy::mesh::Links;
 use crate::proxy::metrics::Metrics;
+use crate::proxy::strategy::Settled;
 use crate::proxy::tunnels::Tunnels;
 
 /// What the answers are made of.
@@ -25,5 +26,6 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) registry: Arc<Registry>,
     pub(in crate::proxy) credentials: CredentialsHandle,
     pub(in crate::proxy) drain: Drain,
+    pub(in crate::proxy) settled: watch::Receiver<Settled>,
     pub(in crate::proxy) saves: Arc<Semaphore>,
 }

@@ -6,6 +6,9 @@ use crate::api::{DrainRow, ProxyRow, ProxyState, StatusProblem};
 /// A proxy that keeps the cluster from a higher feature level.
 const HELD_BACK: &str = "feature_level_held_back";
 
+/// Agents that do not get the tunnels they ought to have.
+pub(super) const AGENTS_STUCK: &str = "agents_stuck";
+
 /// The voters of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Voters {
@@ -106,10 +109,10 @@ fn draining(row: &ProxyRow) -> (String, String) {
     }
 }
 
-/// Whether nothing is wrong. An update under way is nothing wrong: whoever waits for a healthy cluster between two proxies must not wait for the
-/// last of them.
+/// Whether nothing is wrong with the proxies. An update under way is nothing wrong: whoever waits for a healthy cluster between two proxies must
+/// not wait for the last of them, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again.
 pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
-    problems.iter().all(|problem| [HELD_BACK, SKEWED].contains(&problem.code.as_str()))
+    problems.iter().all(|problem| [HELD_BACK, AGENTS_STUCK, SKEWED].contains(&problem.code.as_str()))
 }
 
 /// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.

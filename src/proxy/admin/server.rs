@@ -125,6 +125,7 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Raft, _) => Response::json(&views::raft(&parts.store)),
             (&Method::GET | &Method::HEAD, Path::Strategy, _) => strategy::show(parts).await,
             (&Method::POST, Path::Strategy, Audience::Operator) => strategy::set(parts, &request.body).await,
+            (&Method::POST, Path::StrategyPlan, Audience::Operator) => strategy::plan(parts, &request.body).await,
             (&Method::GET, Path::Snapshot(freshness), Audience::Operator) => snapshot::save(parts, freshness).await,
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
             (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,
@@ -143,7 +144,8 @@ impl Answers {
                 | Path::Removal
                 | Path::RemovalCheck
                 | Path::Drain
-                | Path::Resume,
+                | Path::Resume
+                | Path::StrategyPlan,
                 Audience::Anybody,
             ) => not_found(),
             (_, _, _) => Response::text(StatusCode::METHOD_NOT_ALLOWED, "not that way"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use warren_raft::table::Counts;
 use warren_raft::{Drain, LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
 
+use super::outlook::{self, Outlook};
 use super::parts::AdminParts;
 use super::{disks, problems, skew};
 use crate::api::{
@@ -22,9 +23,8 @@ const REPORTS: Duration = Duration::from_secs(1);
 
 /// `status`: the verdict, and a line per proxy.
 pub(super) async fn status(parts: &AdminParts) -> StatusView {
-    let mut reports = parts.links.reports(Budget::new(REPORTS)).await;
+    let (reports, told) = tokio::join!(reports(parts), outlook::unsettled(parts));
     let (table, store) = (parts.store.table(), parts.store.status());
-    reports.insert(parts.me, mine(parts, &store));
     let counts = table.counts();
     let seen = Seen { table: &table, store: &store, counts: &counts, reports: &reports };
     let proxies: Vec<_> = table.proxies().map(|(id, proxy)| seen.row(parts, id, proxy)).collect();
@@ -46,6 +46,8 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     problems.extend(problems::problems(staying, has_leader, problems::Voters { all: voters, up: voters_up, full: voters_full }));
     problems.extend(removed.into_iter().map(problems::removed));
     problems.extend(skew::skewed(&proxies));
+    let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
+    problems.extend(Outlook::from_answers(parts, &table, (reports.clone(), told), false).problem(strategy));
     StatusView {
         schema: Schema,
         cluster: table.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),
@@ -59,7 +61,7 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
         feature_level: table.level().0,
         agents: counts.agents_online,
         routes: counts.routes,
-        strategy: table.cluster().map(|cluster| cluster.strategy).unwrap_or_default().into(),
+        strategy: strategy.into(),
         proxies,
         problems,
     }
@@ -97,6 +99,13 @@ impl Seen<'_> {
     }
 }
 
+/// How every proxy that answers is, this one too.
+pub(super) async fn reports(parts: &AdminParts) -> BTreeMap<ProxyId, PeerReport> {
+    let mut reports = parts.links.reports(Budget::new(REPORTS)).await;
+    reports.insert(parts.me, mine(parts, &parts.store.status()));
+    reports
+}
+
 fn mine(parts: &AdminParts, store: &StoreStatus) -> PeerReport {
     PeerReport {
         applied_index: store.applied_index,
@@ -123,7 +132,7 @@ fn drain(report: Option<&PeerReport>, mark: Option<Drain>) -> Option<DrainRow> {
 }
 
 /// What a proxy says of itself, or what the table does when it says nothing.
-fn state(proxy: &Proxy, report: Option<&PeerReport>, drain: Option<Drain>) -> ProxyState {
+pub(super) fn state(proxy: &Proxy, report: Option<&PeerReport>, drain: Option<Drain>) -> ProxyState {
     match report {
         None => ProxyState::Down,
         // It is about to end, whatever else is the matter with it.

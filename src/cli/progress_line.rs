@@ -2,29 +2,28 @@
 
 use std::io::{IsTerminal, Write};
 
-/// The line. Nothing is shown where nobody looks.
+/// The line. It goes when this is dropped, and is never there where standard error is no terminal.
 #[derive(Debug)]
 pub(super) struct ProgressLine {
     shown: Option<String>,
     is_terminal: bool,
 }
 
-impl Default for ProgressLine {
-    fn default() -> Self {
+impl ProgressLine {
+    /// An empty line.
+    pub(super) fn new() -> Self {
         Self { shown: None, is_terminal: std::io::stderr().is_terminal() }
     }
-}
 
-impl ProgressLine {
-    /// Shows `text` instead of what is there.
-    pub(super) fn show(&mut self, text: &str) {
-        if self.is_terminal && self.shown.as_deref() != Some(text) {
-            self.shown = Some(text.to_owned());
-            write(text);
+    /// Shows this instead of what was shown before.
+    pub(super) fn show(&mut self, text: String) {
+        if self.is_terminal && self.shown.as_deref() != Some(&text) {
+            write(&text);
+            self.shown = Some(text);
         }
     }
 
-    /// Takes the line away.
+    /// Removes what is shown.
     pub(super) fn clear(&mut self) {
         if self.shown.take().is_some() {
             write("");
