@@ -31,11 +31,13 @@ pub(super) enum What {
     /// Its route is not committed, or not any more: it is held until it is, and dials come over it from whoever finds it without the table.
     Waiting { proxy: ProxyId, cluster: ClusterView, reason: String },
     /// The cluster has changed.
-    Cluster { proxy: ProxyId, cluster: ClusterView },
+    Cluster(ClusterView),
     /// Its proxy is going away.
     Leaving { proxy: ProxyId },
     /// Its proxy asks for a tunnel to another one instead.
     Move { proxy: ProxyId, to: ProxyId },
+    /// Its route is withdrawn, as far as that can be waited for.
+    Retired { proxy: ProxyId },
     /// Signs of life have stopped, or come again.
     Hearing { proxy: ProxyId, hearing: Hearing },
     /// A fresh certificate, DER.

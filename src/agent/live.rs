@@ -92,7 +92,7 @@ impl<'a> Live<'a> {
                 let reason = failure.causes().first().map_or_else(|| failure.message().to_owned(), Clone::clone);
                 What::Waiting { proxy, cluster: self.heed(cluster), reason }
             }
-            ProxyMessage::Cluster(cluster) => What::Cluster { proxy, cluster: self.heed(cluster) },
+            ProxyMessage::Cluster(cluster) => What::Cluster(self.heed(cluster)),
             ProxyMessage::Leaving => What::Leaving { proxy },
             ProxyMessage::Renewed { certificate } => What::Renewed { certificate },
             ProxyMessage::Move { to } => What::Move { proxy, to },
@@ -185,8 +185,8 @@ impl<'a> Live<'a> {
         loop {
             let stream = self.connection.accept_bi().await?;
             self.carried.fetch_add(1, Ordering::Relaxed);
-            let Tunnels { env, services, connecting, cancel, .. } = self.tunnels;
-            let (env, services, connecting, cancel) = (env.clone(), services.clone(), connecting.clone(), cancel.clone());
+            let (env, services, cancel) = (self.tunnels.env.clone(), self.tunnels.services.clone(), self.tunnels.cancel.clone());
+            let connecting = self.tunnels.connecting.clone();
             let running = self.streams.token();
             self.tunnels.tasks.spawn(async move {
                 tokio::select! {
@@ -203,6 +203,7 @@ impl<'a> Live<'a> {
         self.retire.cancelled().await;
         // A proxy that cannot withdraw the route is not waited for.
         let _ = Budget::new(RETIRE).run(self.retired.cancelled()).await;
+        let _ = self.tell(What::Retired { proxy: self.proxy }).await;
         loop {
             self.streams.wait().await;
             let carried = self.carried.load(Ordering::Relaxed);

@@ -21,13 +21,13 @@ use std::time::Duration;
 
 use rand::Rng;
 use tokio::time::Instant;
-use warren_raft::{ProxyId, Sequence, Strategy, StrategyKind};
+use warren_raft::{ProxyId, Sequence, Strategy};
 
 use super::ways::Ways;
 use crate::wire::{Member, MemberState};
 
 /// Most tunnels of one agent, whatever the cluster says.
-pub(super) const MAX_TUNNELS: usize = 256;
+pub(super) const MAX_TUNNELS: usize = Strategy::MAX_TUNNELS;
 /// Most tunnels that wait for a quorum at the same time. Without a quorum anywhere each agent holds so many, which must not be a stampede; a minority
 /// in which it could get stuck is smaller in a cluster of nine voters, and in a larger one it lies in another zone.
 pub(super) const MAX_WAITING: usize = 8;
@@ -112,8 +112,8 @@ pub(super) struct Knowledge {
     pub(super) tunnels: BTreeMap<ProxyId, Held>,
     /// What is being tried.
     pub(super) attempts: BTreeMap<Sequence, Attempt>,
-    /// Tunnels that nobody wants any more, with the proxies they lead to.
-    pub(super) retiring: BTreeMap<Sequence, ProxyId>,
+    /// Tunnels that nobody wants any more.
+    pub(super) retiring: BTreeMap<Sequence, Retiring>,
 }
 
 /// What to do next.
@@ -125,6 +125,24 @@ pub(super) enum Step {
     Enter,
     /// Ask for the end of this tunnel: call [`Knowledge::retire`].
     Retire(ProxyId, Sequence),
+}
+
+/// A tunnel that nobody wants any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Retiring {
+    /// Where it leads.
+    pub(super) proxy: ProxyId,
+    /// Whether its proxy takes another tunnel yet: until it has withdrawn the route of this one, another would take its place and cut its streams.
+    pub(super) route: Route,
+}
+
+/// The route of a tunnel that nobody wants any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// It is being withdrawn.
+    Stands,
+    /// It is withdrawn.
+    Withdrawn,
 }
 
 /// What is to become of a connection to a proxy that has answered the handshake.
@@ -142,13 +160,7 @@ impl Knowledge {
     /// How many tunnels there should be.
     pub(super) fn wanted(&self) -> usize {
         let up = self.proxies.iter().filter(|proxy| proxy.is_up()).count();
-        match self.strategy {
-            None => 1,
-            Some(Strategy { kind: StrategyKind::AgentMesh, .. }) => up.clamp(1, MAX_TUNNELS),
-            Some(Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count }) => {
-                usize::try_from(agent_connection_count).unwrap_or(MAX_TUNNELS).clamp(1, MAX_TUNNELS).min(up.max(1))
-            }
-        }
+        self.strategy.map_or(1, |strategy| strategy.wanted(up))
     }
 
     /// How many tunnels are up, of those that are wanted or more.
@@ -215,6 +227,12 @@ impl Knowledge {
         self.tunnels.iter().find(is_missed).map(|(_, held)| held.sequence)
     }
 
+    /// Whether a route of this agent to that proxy is being withdrawn.
+    fn is_withdrawing(&self, proxy: ProxyId) -> bool {
+        self.retiring.values().any(|retiring| retiring.proxy == proxy && retiring.route == Route::Stands)
+    }
+
+    /// What is known of a proxy.
     pub(super) fn member(&self, proxy: ProxyId) -> Option<&Member> {
         self.proxies.iter().find(|member| member.id == proxy)
     }
@@ -244,7 +262,7 @@ impl Knowledge {
     pub(super) fn met(&mut self, sequence: Sequence, proxy: ProxyId, now: Instant) -> Meeting {
         // The same attempt may meet more than one, on different addresses.
         let Some(attempt) = self.attempts.get(&sequence).copied() else { return Meeting::Enough };
-        if self.tunnels.contains_key(&proxy) {
+        if self.tunnels.contains_key(&proxy) || self.is_withdrawing(proxy) {
             return Meeting::Held;
         }
         let others = self.tunnels.iter().any(|(proxy, held)| self.worth(*proxy, held, now) != Worth::Nothing);
@@ -308,7 +326,14 @@ impl Knowledge {
     /// A tunnel is being retired, as [`Knowledge::next`] wanted.
     pub(super) fn retire(&mut self, proxy: ProxyId) {
         if let Some(held) = self.tunnels.remove(&proxy) {
-            self.retiring.insert(held.sequence, proxy);
+            self.retiring.insert(held.sequence, Retiring { proxy, route: Route::Stands });
+        }
+    }
+
+    /// The route of a tunnel that is being retired is withdrawn.
+    pub(super) fn withdrawn(&mut self, sequence: Sequence) {
+        if let Some(retiring) = self.retiring.get_mut(&sequence) {
+            retiring.route = Route::Withdrawn;
         }
     }
 

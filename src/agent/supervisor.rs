@@ -55,6 +55,8 @@ pub(super) struct Supervisor {
     credentials: CredentialsHandle,
     store: CredentialStore,
     known: KnownProxies,
+    /// Over which tunnel the newest word of the cluster has come, and how new it is.
+    told: Option<(Sequence, u64)>,
     pub(super) status: watch::Sender<AgentStatus>,
 }
 
@@ -69,7 +71,7 @@ impl Supervisor {
     ) -> Self {
         let (knowledge, ways, running) = (Knowledge::default(), Ways::default(), BTreeMap::new());
         let known = KnownProxies::new(store.dir());
-        Self { entry, knowledge, ways, running, sequence, tunnels, credentials, store, known, status }
+        Self { entry, knowledge, ways, running, sequence, tunnels, credentials, store, known, told: None, status }
     }
 
     /// Takes in what happens and keeps what ought to be, until `cancel`.
@@ -149,16 +151,16 @@ impl Supervisor {
         match what {
             What::Met { proxy, address, answer } => self.met(sequence, (proxy, &address), answer, now),
             What::Welcomed { proxy, cluster } => {
-                self.learn(cluster);
+                self.learn(sequence, cluster);
                 tracing::info!(%proxy, name = self.name(proxy), "tunnel open");
                 self.welcomed(proxy, sequence, now);
             }
             What::Waiting { proxy, cluster, reason } => {
-                self.learn(cluster);
+                self.learn(sequence, cluster);
                 tracing::warn!(%proxy, name = self.name(proxy), reason, "not registered yet: only proxies that ask for it reach this agent");
                 self.waits(proxy, sequence, now, rng);
             }
-            What::Cluster { cluster, .. } => self.learn(cluster),
+            What::Cluster(cluster) => self.learn(sequence, cluster),
             What::Leaving { proxy } => {
                 tracing::info!(%proxy, name = self.name(proxy), "proxy is going away");
                 self.knowledge.leaves(proxy, sequence);
@@ -166,6 +168,10 @@ impl Supervisor {
             What::Move { proxy, to } => {
                 let moved = self.knowledge.moves(proxy, sequence, to);
                 tracing::info!(%proxy, name = self.name(proxy), %to, to_name = self.name(to), goes = moved == Moved::Goes, "asked to move");
+            }
+            What::Retired { proxy } => {
+                tracing::debug!(%proxy, "route withdrawn");
+                self.knowledge.withdrawn(sequence);
             }
             What::Hearing { proxy, hearing } => {
                 match hearing {
@@ -220,7 +226,12 @@ impl Supervisor {
         }
     }
 
-    fn learn(&mut self, ClusterView { proxies, strategy, .. }: ClusterView) {
+    fn learn(&mut self, sequence: Sequence, ClusterView { proxies, strategy, index, .. }: ClusterView) {
+        // A proxy that is cut off, or a little behind the others, must not undo what they have told. Indices begin anew only when all proxies do.
+        if self.told.is_some_and(|(teller, told)| told > index && self.running.contains_key(&teller)) {
+            return;
+        }
+        self.told = Some((sequence, index));
         if self.knowledge.proxies != proxies {
             if let Err(error) = self.known.save(&proxies) {
                 tracing::warn!(%error, "the list of proxies was not kept");
@@ -228,7 +239,9 @@ impl Supervisor {
             self.ways.forget_all_but(&proxies);
             self.knowledge.learn(proxies);
         }
-        self.knowledge.strategy = Some(strategy);
+        if self.knowledge.strategy.replace(strategy) != Some(strategy) {
+            tracing::info!(%strategy, "told of the strategy");
+        }
     }
 
     fn renewed(&mut self, certificate: &[u8]) {

@@ -4,6 +4,7 @@
 //! the proxy fills the types, the command line shows them.
 
 mod agents;
+mod drain;
 mod error;
 mod paths;
 mod proxies;
@@ -15,12 +16,15 @@ mod schema;
 mod status;
 mod strategy;
 #[cfg(test)]
+pub(crate) mod strategy_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 mod time;
 mod tokens;
 mod transfer;
 
 pub use agents::{AgentRow, AgentsView, ServiceRow};
+pub use drain::{DrainRequest, DrainRow, DrainView, ResumeRequest};
 pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};
 pub use proxies::{ProxiesView, ProxyView, RemovalPlan, RemovalRequest, RemovalView};
@@ -30,7 +34,10 @@ pub use routes::{RouteRow, RoutesView};
 pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
 pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
-pub use strategy::{ProxyTunnels, StrategyRequest, StrategyRequestError, StrategySet, StrategyShown};
+pub use strategy::{
+    AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,
+    StrategyRequestError, StrategyShown,
+};
 pub use time::Time;
 pub use tokens::{
     MAX_TTL, MAX_USES, RevokeView, TokenCreated, TokenRequest, TokenRequestError, TokenRow, TokenState, TokenText, TokensView, command_for,

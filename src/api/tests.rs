@@ -7,7 +7,7 @@ use crate::failure::{Code, Failure, Stage};
 
 pub(crate) const AT: Timestamp = Timestamp(1_795_352_645_250);
 
-fn check<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(view: &T, expected: &str) {
+pub(super) fn check<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(view: &T, expected: &str) {
     let json = serde_json::to_string(view).expect("a view");
     assert_eq!(json, expected.replace('\n', ""));
     assert_eq!(&serde_json::from_str::<T>(&json).expect("a view"), view);
@@ -29,6 +29,28 @@ pub(crate) fn proxy() -> ProxyView {
     ProxyView { schema: Schema, proxy: status().proxies.remove(0) }
 }
 
+/// A proxy with so many tunnels and streams left, of which so many were cut at the deadline, if it is over.
+pub(crate) fn drain((tunnels, streams): (u64, u64), cut: Option<u64>) -> DrainView {
+    let drain = DrainRow { ordered: true, done: cut.is_some(), cut_streams: Some(cut.unwrap_or_default()) };
+    let (tunnels, streams) = (Some(tunnels), Some(streams));
+    DrainView { schema: Schema, id: ProxyId(3), name: name("proxy-3"), state: ProxyState::Draining, tunnels, streams, drain: Some(drain) }
+}
+
+pub(crate) fn resumed() -> DrainView {
+    DrainView { state: ProxyState::Healthy, drain: None, ..drain((4, 1), None) }
+}
+
+#[test]
+fn drains() {
+    check(&DrainRequest { name: name("proxy-3"), force: false }, r#"{"name":"proxy-3","force":false}"#);
+    check(&ResumeRequest { name: name("proxy-3") }, r#"{"name":"proxy-3"}"#);
+    check(
+        &drain((0, 0), Some(2)),
+        r#"{"schema":1,"id":3,"name":"proxy-3","state":"draining","tunnels":0,"streams":0,"drain":{"ordered":true,"done":true,"cut_streams":2}}"#,
+    );
+    check(&resumed(), r#"{"schema":1,"id":3,"name":"proxy-3","state":"healthy","tunnels":4,"streams":1,"drain":null}"#);
+}
+
 pub(crate) fn removal() -> RemovalView {
     RemovalView { schema: Schema, id: ProxyId(3), name: name("proxy-3"), gone: true }
 }
@@ -43,51 +65,6 @@ fn leadership_and_removals() {
     check(&plan, r#"{"schema":1,"id":3,"name":"proxy-3","voters":2,"tolerates":0}"#);
     let declined = DeclinedView { schema: Schema, declined: Declined::new("it leads already", "`warren status`") };
     check(&declined, r#"{"schema":1,"declined":{"message":"it leads already","hint":"`warren status`"}}"#);
-}
-
-pub(crate) fn strategy_set() -> StrategySet {
-    let peering = |agent_connection_count| Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count };
-    StrategySet { schema: Schema, strategy: peering(2).into(), before: Strategy { kind: StrategyKind::AgentMesh, ..peering(1) }.into() }
-}
-
-pub(crate) fn strategy_shown() -> StrategyShown {
-    let row = |name: &str, state, tunnels| ProxyTunnels { name: self::name(name), state, tunnels };
-    StrategyShown {
-        schema: Schema,
-        strategy: strategy_set().strategy,
-        wanted: 1,
-        confirmed: true,
-        proxies: vec![row("proxy-1", ProxyState::Healthy, 3), row("proxy-2", ProxyState::Down, 0)],
-    }
-}
-
-#[test]
-fn strategy_keys() {
-    check(
-        &strategy_set(),
-        r#"{"schema":1,"strategy":{"type":"proxy_peering","agent_connection_count":2},"before":{"type":"agent_mesh","agent_connection_count":1}}"#,
-    );
-    check(
-        &strategy_shown(),
-        r#"{"schema":1,"strategy":{"type":"proxy_peering","agent_connection_count":2},"wanted":1,"confirmed":true,
-"proxies":[{"name":"proxy-1","state":"healthy","tunnels":3},{"name":"proxy-2","state":"down","tunnels":0}]}"#,
-    );
-}
-
-#[test]
-fn requests_for_a_strategy_make_sense() {
-    let before = Strategy { kind: StrategyKind::AgentMesh, agent_connection_count: 3 };
-    let ask = |kind, agent_connection_count| StrategyRequest { kind, agent_connection_count }.strategy(before);
-    let (mesh, peering) = (StrategyKind::AgentMesh, StrategyKind::ProxyPeering);
-    assert_eq!(ask(peering, None), Ok(Strategy { kind: peering, agent_connection_count: 3 }));
-    assert_eq!(ask(peering, Some(2)), Ok(Strategy { kind: peering, agent_connection_count: 2 }));
-    assert_eq!(ask(mesh, None), Ok(before));
-    assert_eq!(ask(mesh, Some(2)), Err(StrategyRequestError::CountOfMesh));
-    for count in [0, 65, u32::MAX] {
-        assert_eq!(ask(peering, Some(count)), Err(StrategyRequestError::Count(count)));
-    }
-    check(&StrategyRequest { kind: mesh, agent_connection_count: None }, r#"{"type":"agent_mesh","agent_connection_count":null}"#);
-    assert!(serde_json::from_str::<StrategyRequest>(r#"{"type":"mesh","agent_connection_count":null}"#).is_err());
 }
 
 pub(crate) fn status() -> StatusView {
@@ -106,6 +83,8 @@ pub(crate) fn status() -> StatusView {
         streams: Some(7),
         version: "0.1.0".to_owned(),
         feature_level: Some(2),
+        tunnels: Some(3),
+        drain: None,
     };
     let second = ProxyRow {
         id: ProxyId(2),
@@ -119,6 +98,8 @@ pub(crate) fn status() -> StatusView {
         agents: 0,
         streams: None,
         feature_level: Some(1),
+        tunnels: None,
+        drain: Some(DrainRow { ordered: true, done: false, cut_streams: None }),
         ..first.clone()
     };
     StatusView {
@@ -263,9 +244,10 @@ fn status_keys() {
         r#"{"schema":1,"cluster":"warren","healthy":false,"leader":"proxy-1","term":3,"committed_index":42,"voters":1,
 "voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
-"agents":2,"streams":7,"version":"0.1.0","feature_level":2},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
+"agents":2,"streams":7,"version":"0.1.0","feature_level":2,"tunnels":3,"drain":null},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
-"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1}],"agents":2,"routes":2,
+"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1,"tunnels":null,
+"drain":{"ordered":true,"done":false,"cut_streams":null}}],"agents":2,"routes":2,
 "strategy":{"type":"proxy_peering","agent_connection_count":1},
 "problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}],
 "feature_level":1}"#,
@@ -379,6 +361,9 @@ fn commands_name_what_is_known() {
 
 #[test]
 fn paths_round_trip() {
+    for path in [Path::Strategy, Path::StrategyPlan] {
+        assert_eq!(Path::parse(&path.to_string()), Some(path));
+    }
     for path in [Path::Status, Path::Agents, Path::Routes, Path::Raft, Path::Tokens, Path::Revoke(TokenId([7; 8]))] {
         assert_eq!(Path::parse(&path.to_string()), Some(path));
     }

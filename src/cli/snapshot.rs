@@ -1,6 +1,6 @@
 //! `warren raft snapshot`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::builder::FalseyValueParser;
@@ -11,6 +11,7 @@ use super::context::Context;
 use super::error::Hinted;
 use super::new_file::{NewFile, NewFileError};
 use super::output::{Show, Width};
+use super::progress_line::ProgressLine;
 use super::run::proxy_of;
 use super::signals::Signals;
 use super::table::{Tone, count, paint};
@@ -143,42 +144,23 @@ impl From<NewFileError> for CliError {
     }
 }
 
-/// How far something is, on one line of a terminal's standard error.
+/// How much of a snapshot has passed.
 struct Progress {
     what: &'static str,
-    shown_mib: Option<u64>,
-    is_terminal: bool,
+    line: ProgressLine,
 }
 
 impl Progress {
     fn new(what: &'static str) -> Self {
-        Self { what, shown_mib: None, is_terminal: std::io::stderr().is_terminal() }
+        Self { what, line: ProgressLine::new() }
     }
 
     fn show(&mut self, bytes: u64) {
-        let mib = bytes >> 20;
-        if self.is_terminal && self.shown_mib != Some(mib) {
-            self.shown_mib = Some(mib);
-            self.line(&format!("{mib} MiB {}", self.what));
-        }
+        self.line.show(format!("{} MiB {}", bytes >> 20, self.what));
     }
 
     fn clear(&mut self) {
-        if self.shown_mib.take().is_some() {
-            self.line("");
-        }
-    }
-
-    fn line(&self, text: &str) {
-        let mut stderr = std::io::stderr().lock();
-        // It is a remark, and not what the verb was asked for.
-        let _ = write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush());
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.clear();
+        self.line.clear();
     }
 }
 

@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory, Parser};
 use super::Cli;
 use super::global::Format;
 use super::output::{Output, Show};
+use crate::api::strategy_tests as strategy_samples;
 use crate::api::tests as samples;
 use crate::telemetry::Colour;
 
@@ -65,11 +66,21 @@ fn answers_are_as_before() {
     check_answer("raft-transfer-leader", &samples::transfer());
     check_answer("proxies-ls", &samples::proxies());
     check_answer("proxies-show", &samples::proxy());
+    check_answer(
+        "proxies-show-draining",
+        &crate::api::ProxyView { schema: crate::api::Schema, proxy: samples::status().proxies.remove(1) },
+    );
     check_answer("proxies-rm", &samples::removal());
+    check_answer("proxies-drain", &samples::drain((4, 1), None));
+    check_answer("proxies-drained", &samples::drain((0, 0), Some(2)));
+    check_answer("proxies-resume", &samples::resumed());
     check_answer("raft-snapshot-save", &samples::saved());
     check_answer("raft-snapshot-restore", &samples::restored());
-    check_answer("strategy-show", &samples::strategy_shown());
-    check_answer("strategy-set", &samples::strategy_set());
+    check_answer("strategy-show", &strategy_samples::strategy_shown());
+    check_answer("strategy-plan", &strategy_samples::strategy_plan());
+    check_answer("strategy-plan-cutting-off", &strategy_samples::strategy_cutting_off());
+    let done = crate::api::StrategyPlan { done: true, wants_yes: false, ..strategy_samples::strategy_plan() };
+    check_answer("strategy-set", &done);
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
 }
@@ -127,6 +138,12 @@ fn command_lines() {
         ("proxies rm proxy-2", true),
         ("proxies rm proxy-2 --yes", true),
         ("proxies rm --yes", false),
+        ("proxies drain", false),
+        ("proxies drain proxy-2", true),
+        ("proxies drain proxy-2 --wait --yes -o json", true),
+        ("proxies resume", false),
+        ("proxies resume proxy-2", true),
+        ("proxies resume proxy-2 --wait", false),
         ("raft recover", true),
         ("raft snapshot", false),
         ("raft snapshot save", false),
@@ -150,12 +167,19 @@ fn command_lines_about_the_strategy() {
         ("strategy set mesh", false),
         ("strategy set proxy_peering --agent-connection-count 2 -o json", true),
         ("strategy set proxy_peering --agent-connection-count two", false),
+        ("strategy set proxy_peering --dry-run", true),
+        ("strategy set proxy_peering --yes", true),
+        ("strategy set proxy_peering --dry-run --yes", false),
+        ("strategy show --wait", true),
+        ("strategy show --wait --timeout 30s", true),
+        ("strategy show --timeout 30s", false),
+        ("strategy show --wait --timeout soon", false),
     ]);
 }
 
 fn check_lines(table: &[(&str, bool)]) {
-    for (line, expected) in table.iter().copied() {
+    for (line, expected) in table {
         let parsed = Cli::try_parse_from(std::iter::once("warren").chain(line.split_whitespace()));
-        assert_eq!(parsed.is_ok(), expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
+        assert_eq!(parsed.is_ok(), *expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
     }
 }

@@ -12,10 +12,10 @@ use crate::wire::ClusterView;
 pub(super) async fn follow(store: RoutingStore, links: Links, view: watch::Sender<ClusterView>, cancel: CancellationToken) {
     let mut applied = store.applied();
     loop {
-        applied.mark_unchanged();
+        let index = *applied.borrow_and_update();
         let table = store.table();
         links.follow(&table);
-        let now = cluster_view(&table);
+        let now = cluster_view(&table, index);
         view.send_if_modified(|told| {
             let changed = is_news(told, &now);
             *told = now;
@@ -28,10 +28,11 @@ pub(super) async fn follow(store: RoutingStore, links: Links, view: watch::Sende
     }
 }
 
-/// Whether agents are to be told at once: how many tunnels each proxy holds changes with every tunnel, and is told with the next thing that is news.
+/// Whether agents are to be told at once: the index and how many tunnels each proxy holds change with every tunnel, and are told with the next thing that is news.
 fn is_news(told: &ClusterView, now: &ClusterView) -> bool {
     let without_tunnels = |view: &ClusterView| {
         let mut view = view.clone();
+        view.index = 0;
         view.proxies.iter_mut().for_each(|member| member.tunnels = 0);
         view
     };

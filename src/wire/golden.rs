@@ -100,7 +100,7 @@ fn failure() -> Failure {
 }
 
 fn cluster() -> ClusterView {
-    ClusterView { proxies: vec![member()], strategy: strategy(), pulse_ms: 300 }
+    ClusterView { proxies: vec![member()], strategy: strategy(), pulse_ms: 300, index: 300 }
 }
 
 fn progress() -> Progress {
@@ -127,8 +127,8 @@ const TRACE_HEX: &str = "abababababababababababababababab";
 const HELLO_HEX: &str = "08010005302e312e30";
 const MEMBER_HEX: &str = "1102017003613a310103613a32017a01ac02";
 const PROGRESS_HEX: &str = "030102010401020172";
-/// Without the proxies: the strategy as a record, and the pulse.
-const REST_OF_CLUSTER_HEX: &str = "020102ac02";
+/// Without the proxies: the strategy as a record, the pulse and the index.
+const REST_OF_CLUSTER_HEX: &str = "020102ac02ac02";
 const FAILURE_HEX: &str = "05026e6f01016301016801010170010174";
 
 #[test]
@@ -282,11 +282,12 @@ fn peers() {
         tunnels: 5,
         cut_streams: 6,
         unreachable: vec![ProxyId(3)],
+        drained: true,
     };
     for (fault, number) in [(DiskFault::Full, "00"), (DiskFault::Failed, "01")] {
         let disk = Some(DiskReport { fault, location: "d".to_owned(), reason: "r".to_owned(), seconds: 300 });
         let (pong, golden) =
-            (ControlReply::Pong(PeerReport { disk, ..report.clone() }), format!("01ac020701000107{number}01640172ac0205060103"));
+            (ControlReply::Pong(PeerReport { disk, ..report.clone() }), format!("01ac020701000107{number}01640172ac020506010301"));
         check(&pong, &golden);
         check_grown(&pong, &golden, &[&format!("07{number}01640172ac02")]);
     }
@@ -295,7 +296,7 @@ fn peers() {
     let unsettled_hex = record(&format!("0161{}ac02", record(PROGRESS_HEX)));
     let replies = [
         (ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102"),
-        (ControlReply::Pong(report), "01ac020701000005060103"),
+        (ControlReply::Pong(report), "01ac02070100000506010301"),
         (ControlReply::Refused("r".to_owned()), "020172"),
         (ControlReply::Held(vec![held]), "03010401610173"),
         (ControlReply::Unsettled(vec![unsettled]), &*format!("0401{unsettled_hex}")),
@@ -363,19 +364,22 @@ fn a_list_of_proxies_can_grow() {
     let mut unknown = member.clone();
     let state = unknown.len() - 3;
     unknown[state] = 9;
-    let bytes = [&[3_u8], longer.as_slice(), &unknown, &member, &[2, 1, 2, 5]].concat();
+    let bytes = [&[3_u8], longer.as_slice(), &unknown, &member, &[2, 1, 2, 5, 6]].concat();
     let view: ClusterView = postcard::from_bytes(&bytes).expect("it decodes");
-    assert_eq!(view, ClusterView { proxies: vec![super::golden::member(), super::golden::member()], strategy: strategy(), pulse_ms: 5 });
+    assert_eq!(
+        view,
+        ClusterView { proxies: vec![super::golden::member(), super::golden::member()], strategy: strategy(), pulse_ms: 5, index: 6 }
+    );
 }
 
 /// What a later version has added where this one has a word for anything else.
 #[test]
 fn later_words_have_a_meaning() {
-    let later: ClusterView = postcard::from_bytes(&[0, 3, 9, 4, 7, 5]).expect("it decodes");
+    let later: ClusterView = postcard::from_bytes(&[0, 3, 9, 4, 7, 5, 6]).expect("it decodes");
     let counted = Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: 4 };
-    assert_eq!(later, ClusterView { proxies: Vec::new(), strategy: counted, pulse_ms: 5 });
+    assert_eq!(later, ClusterView { proxies: Vec::new(), strategy: counted, pulse_ms: 5, index: 6 });
     for (kind, number) in [(StrategyKind::AgentMesh, 0), (StrategyKind::ProxyPeering, 1)] {
-        let read: ClusterView = postcard::from_bytes(&[0, 2, number, 1, 5]).expect("it decodes");
+        let read: ClusterView = postcard::from_bytes(&[0, 2, number, 1, 5, 6]).expect("it decodes");
         assert_eq!(read.strategy, Strategy { kind, agent_connection_count: 1 });
     }
     assert_eq!(postcard::from_bytes::<DiskFault>(&[7]), Ok(DiskFault::Failed));

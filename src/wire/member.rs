@@ -52,6 +52,8 @@ pub struct ClusterView {
     pub strategy: Strategy,
     /// After how many milliseconds without a packet from a proxy an agent asks it for a sign of life.
     pub pulse_ms: u32,
+    /// How far the log was applied when this was said, at least: what is told by a proxy that lags behind is older than what another one has told.
+    pub index: u64,
 }
 
 /// A strategy as a record that can grow. One that a later version has added counts as `proxy_peering`: its count is a number of tunnels, whatever is new.

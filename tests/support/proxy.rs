@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use super::{Process, Relay, get_json, wait_for};
 
+/// What [`Pace::Test`] adds to a configuration.
+const PACE: &str = "[raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
+    [liveness]\nlease = \"2s\"\n[telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n";
+
 /// Which ports a proxy takes when it starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ports {
@@ -26,8 +30,20 @@ pub(crate) struct Proxy {
     listen: [String; 2],
     advertise: [Option<SocketAddr>; 2],
     relays: Option<[Relay; 2]>,
+    further: String,
+    drain_timeout: &'static str,
     /// How much those before this process have logged.
     logged: usize,
+    pace: Pace,
+}
+
+/// How fast a proxy is to notice what happens, and how much it logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// Quick to notice, but not so quick that a busy machine looks like a dead one; logs all that a failure is understood by.
+    Test,
+    /// As whoever configures nothing of that has it.
+    Default,
 }
 
 impl Proxy {
@@ -35,7 +51,8 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, logged: 0 }
+        let (listen, advertise, further) = ([any(), any()], [None; 2], String::new());
+        Self { name, home, process: None, listen, advertise, relays: None, further, drain_timeout: "2s", logged: 0, pace: Pace::Test }
     }
 
     /// The same proxy, where it has this address.
@@ -44,9 +61,19 @@ impl Proxy {
         Self { listen: [any(), any()], ..self }
     }
 
+    /// The same proxy with further tables in its configuration.
+    pub(crate) fn configured(self, further: &str) -> Self {
+        Self { further: further.to_owned(), ..self }
+    }
+
     /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
     pub(crate) fn advertising(self, public: SocketAddr) -> Self {
         Self { advertise: [self.advertise[0], Some(public)], ..self }
+    }
+
+    /// The same proxy, which gives streams so long when it drains, such as `30s`.
+    pub(crate) fn draining_for(self, drain_timeout: &'static str) -> Self {
+        Self { drain_timeout, ..self }
     }
 
     /// The same proxy behind relays: peers, agents and clients are told the relays' addresses. They lead to it once it is ready.
@@ -63,6 +90,11 @@ impl Proxy {
     /// The relay to which agents and clients are told to come.
     pub(crate) fn public_relay(&self) -> &Relay {
         &self.relays.as_ref().expect("it is behind relays")[1]
+    }
+
+    /// The same proxy with the defaults of everything but its name, directory and ports.
+    pub(crate) fn as_delivered(self) -> Self {
+        Self { pace: Pace::Default, ..self }
     }
 
     /// Starts it: a new data directory begins a cluster.
@@ -155,6 +187,11 @@ impl Proxy {
         self.process.is_some()
     }
 
+    /// The number of its process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -245,19 +282,19 @@ impl Proxy {
         self.process.as_mut().expect("it was started")
     }
 
-    /// Quick to notice, but not so quick that a busy machine looks like a dead one.
     fn configuration(&self) -> String {
-        let (name, data_dir) = (&self.name, self.data_dir());
+        let (name, data_dir, drain_timeout) = (&self.name, self.data_dir(), self.drain_timeout);
         let [peer, public] = &self.listen;
         let [peer_advertise, public_advertise] = self.advertise.map(|address| address.map(|address| address.to_string()));
         let (peer_advertise, public_advertise) = (peer_advertise.unwrap_or_default(), Vec::from_iter(public_advertise));
+        let drain_timeout = if self.pace == Pace::Test { format!("drain_timeout = {drain_timeout:?}\n") } else { String::new() };
+        let pace = if self.pace == Pace::Test { PACE } else { "" };
         format!(
-            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = \"2s\"\n\
+            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\n{drain_timeout}\
              [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
-             [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
-             [liveness]\nlease = \"2s\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
-             [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n"
+             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}{}",
+            self.further
         )
     }
 }

@@ -20,7 +20,7 @@ impl Knowledge {
         if let Some(named) = ready().find(|proxy| self.is_move_target(proxy.id)) {
             return Some(Step::Open(named.clone()));
         }
-        let is_new = |proxy: &&Member| !self.retiring.values().any(|retiring| *retiring == proxy.id);
+        let is_new = |proxy: &&Member| !self.retiring.values().any(|retiring| retiring.proxy == proxy.id);
         // Another zone than the tunnels it has, where there is one; and rather not where a tunnel runs out.
         let is_elsewhere = |proxy: &&Member| !self.zones(now).any(|zone| zone == proxy.zone);
         let chosen = less_loaded(ready().filter(|proxy| is_elsewhere(proxy) && is_new(proxy)), rng)
@@ -68,7 +68,8 @@ impl Knowledge {
     /// Whether there is neither a tunnel to the proxy nor an attempt.
     fn is_free(&self, proxy: &Member) -> bool {
         let is_aimed_at = self.attempts.values().any(|attempt| attempt.aim == Some(proxy.id));
-        proxy.is_up() && !proxy.public_addresses.is_empty() && !self.tunnels.contains_key(&proxy.id) && !is_aimed_at
+        let is_taken = self.tunnels.contains_key(&proxy.id) || self.is_withdrawing(proxy.id);
+        proxy.is_up() && !proxy.public_addresses.is_empty() && !is_taken && !is_aimed_at
     }
 
     fn is_move_target(&self, proxy: ProxyId) -> bool {

@@ -10,7 +10,7 @@ use warren_raft::{ProxyId, Sequence, StrategyKind};
 
 use super::super::ways::Ways;
 use super::tests::{member, peering};
-use super::{Hearing, Knowledge, MAX_ATTEMPTS, MAX_WAITING, Meeting, State, Step};
+use super::{Hearing, Knowledge, MAX_ATTEMPTS, MAX_WAITING, Meeting, Route, State, Step};
 use crate::wire::{Member, MemberState};
 
 const PROXIES: u64 = 6;
@@ -28,6 +28,7 @@ enum Event {
     Moves(u64, u64),
     Hears(u64, Hearing),
     Dies(u64),
+    Withdrawn,
     RunsOut,
     Later(u64),
 }
@@ -48,6 +49,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (proxy(), proxy()).prop_map(|(id, to)| Event::Moves(id, to)),
         1 => (proxy(), hearing).prop_map(|(id, hearing)| Event::Hears(id, hearing)),
         1 => proxy().prop_map(Event::Dies),
+        1 => Just(Event::Withdrawn),
         1 => Just(Event::RunsOut),
         1 => (0_u64..5_000).prop_map(Event::Later),
     ]
@@ -78,6 +80,8 @@ impl World {
                 Step::Open(member) => {
                     assert!(member.is_up() && !self.knowledge.tunnels.contains_key(&member.id), "two tunnels to one proxy");
                     assert!(self.knowledge.attempts.values().all(|attempt| attempt.aim != Some(member.id)), "two attempts at one proxy");
+                    let mut retiring = self.knowledge.retiring.values();
+                    assert!(retiring.all(|known| known.proxy != member.id || known.route == Route::Withdrawn), "its streams would be cut");
                     self.begin(Some(member.id));
                 }
                 Step::Enter => self.begin(None),
@@ -128,6 +132,11 @@ impl World {
             Event::Moves(id, to) => _ = self.knowledge.moves(ProxyId(id), sequence_of(&self.knowledge, id), ProxyId(to)),
             Event::Hears(id, hearing) => self.knowledge.hears(ProxyId(id), sequence_of(&self.knowledge, id), hearing),
             Event::Dies(id) => self.knowledge.ended(sequence_of(&self.knowledge, id)),
+            Event::Withdrawn => {
+                if let Some(sequence) = self.knowledge.retiring.keys().next_back().copied() {
+                    self.knowledge.withdrawn(sequence);
+                }
+            }
             Event::RunsOut => {
                 if let Some(sequence) = self.knowledge.retiring.keys().next().copied() {
                     self.knowledge.ended(sequence);

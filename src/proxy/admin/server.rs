@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{health, removal, snapshot, strategy, tokens, transfer, views};
+use super::{drain, health, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
 use crate::net::{Listener, Stream};
@@ -125,6 +125,7 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Raft, _) => Response::json(&views::raft(&parts.store)),
             (&Method::GET | &Method::HEAD, Path::Strategy, _) => strategy::show(parts).await,
             (&Method::POST, Path::Strategy, Audience::Operator) => strategy::set(parts, &request.body).await,
+            (&Method::POST, Path::StrategyPlan, Audience::Operator) => strategy::plan(parts, &request.body).await,
             (&Method::GET, Path::Snapshot(freshness), Audience::Operator) => snapshot::save(parts, freshness).await,
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
             (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,
@@ -132,9 +133,19 @@ impl Answers {
             (&Method::POST, Path::Transfer, Audience::Operator) => transfer::transfer(parts, &request.body).await,
             (&Method::POST, Path::Removal, Audience::Operator) => removal::remove(parts, &request.body).await,
             (&Method::POST, Path::RemovalCheck, Audience::Operator) => removal::check(parts, &request.body).await,
+            (&Method::POST, Path::Drain, Audience::Operator) => drain::drain(parts, &request.body).await,
+            (&Method::POST, Path::Resume, Audience::Operator) => drain::resume(parts, &request.body).await,
             (
                 _,
-                Path::Tokens | Path::Revoke(_) | Path::Snapshot(_) | Path::Transfer | Path::Removal | Path::RemovalCheck,
+                Path::Tokens
+                | Path::Revoke(_)
+                | Path::Snapshot(_)
+                | Path::Transfer
+                | Path::Removal
+                | Path::RemovalCheck
+                | Path::Drain
+                | Path::Resume
+                | Path::StrategyPlan,
                 Audience::Anybody,
             ) => not_found(),
             (_, _, _) => Response::text(StatusCode::METHOD_NOT_ALLOWED, "not that way"),

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use warren_raft::{Command, ProposeError, Rejection, Strategy, Table};
 
+use super::outlook::Outlook;
 use super::parts::AdminParts;
 use super::tokens::no_cluster;
-use super::views;
-use crate::api::{ProxyTunnels, Schema, StrategyRequest, StrategySet, StrategyShown};
+use crate::api::{Declined, StrategyPlan, StrategyRequest};
 use crate::failure::{Code, Failure, Stage};
 use crate::http::{Response, StatusCode};
 
@@ -17,28 +17,34 @@ const COMMIT: Duration = Duration::from_secs(10);
 /// How long the leader may take to confirm what is shown.
 const CONFIRM: Duration = Duration::from_secs(2);
 
-/// What there is, and how far the agents are with it.
+/// What the strategy is, and how far the agents are with it.
 pub(super) async fn show(parts: &AdminParts) -> Response {
     let (table, confirmed) = newest(parts).await;
     let Some(cluster) = table.cluster() else { return Response::failure(no_cluster()) };
-    let status = views::status(parts).await;
-    let proxies: Vec<_> =
-        status.proxies.into_iter().map(|row| ProxyTunnels { name: row.name, state: row.state, tunnels: row.agents }).collect();
-    let wanted = cluster.strategy.wanted(table.proxies().filter(|(_, proxy)| proxy.epoch.is_some()).count());
-    Response::json(&StrategyShown { schema: Schema, strategy: cluster.strategy.into(), wanted: wanted as u64, confirmed, proxies })
+    Response::json(&Outlook::new(parts, &table, confirmed).await.shown(cluster.strategy))
+}
+
+/// What a change would do.
+pub(super) async fn plan(parts: &AdminParts, body: &[u8]) -> Response {
+    match planned(parts, body).await {
+        Ok((_, _, plan)) => Response::json(&plan),
+        Err(response) => *response,
+    }
 }
 
 /// Changes it; every agent is told at once.
 pub(super) async fn set(parts: &AdminParts, body: &[u8]) -> Response {
-    let table = parts.store.table();
-    let (before, strategy) = match asked(&table, body) {
-        Ok(asked) => asked,
+    let (request, (before, strategy), plan) = match planned(parts, body).await {
+        Ok(planned) => planned,
         Err(response) => return *response,
     };
+    if plan.wants_yes && !request.accept_cut_off {
+        return Response::declined(StatusCode::CONFLICT, declined(&plan));
+    }
     match parts.store.propose(Command::SetStrategy(strategy), COMMIT).await {
         Ok(_) => {
             tracing::info!(%strategy, %before, "the strategy was set by an operator");
-            Response::json(&StrategySet { schema: Schema, strategy: strategy.into(), before: before.into() })
+            Response::json(&StrategyPlan { done: true, ..plan })
         }
         Err(error) => Response::failure(not_set(&error)),
     }
@@ -52,14 +58,26 @@ async fn newest(parts: &AdminParts) -> (Arc<Table>, bool) {
     }
 }
 
-/// What it is and what it is to be.
-fn asked(table: &Table, body: &[u8]) -> Result<(Strategy, Strategy), Box<Response>> {
+/// What is asked for, what the strategy is and is to be, and what that would do.
+async fn planned(parts: &AdminParts, body: &[u8]) -> Result<(StrategyRequest, (Strategy, Strategy), StrategyPlan), Box<Response>> {
     let bad = |message: String| Box::new(Response::text(StatusCode::BAD_REQUEST, &message));
     let request: StrategyRequest =
         serde_json::from_slice(body).map_err(|error| bad(format!("not a request to set the strategy: {error}")))?;
+    request.check().map_err(|error| bad(error.to_string()))?;
+    let (table, confirmed) = newest(parts).await;
     let before = table.cluster().map(|cluster| cluster.strategy).ok_or_else(|| Box::new(Response::failure(no_cluster())))?;
     let strategy = request.strategy(before).map_err(|error| bad(error.to_string()))?;
-    Ok((before, strategy))
+    let plan = Outlook::new(parts, &table, confirmed).await.planned(before, strategy);
+    Ok((request, (before, strategy), plan))
+}
+
+fn declined(plan: &StrategyPlan) -> Declined {
+    let through: Vec<_> =
+        plan.cut_off.iter().filter(|row| row.agents_then > row.agents_now).map(|row| format!("`{}`", row.through)).collect();
+    Declined::new(
+        format!("the strategy was not changed: agents would be out of reach through {}", through.join(", ")),
+        "`--dry-run` says which proxies do not reach each other, `--yes` changes it all the same",
+    )
 }
 
 fn not_set(error: &ProposeError) -> Failure {

@@ -1,0 +1,142 @@
+//! What `warren strategy` shows.
+
+use std::time::Duration;
+
+use super::output::{Show, Width};
+use super::table::{Cell, Table, Tone, count, paint};
+use crate::api::{CutOffRow, LaggingAgent, ObstacleRow, StrategyPlan, StrategyShown, StrategyView};
+use crate::failure::Printable;
+use crate::telemetry::Colour;
+
+/// A strategy in a few words.
+fn strategy(view: &StrategyView) -> String {
+    match view.kind.as_str() {
+        "agent_mesh" => "agent_mesh".to_owned(),
+        kind => format!("{} with {} per agent", Printable(kind), view.agent_connection_count),
+    }
+}
+
+impl Show for StrategyShown {
+    fn to_text(&self, _width: Width, colour: Colour) -> String {
+        let counts = &self.agents;
+        let mut text = format!("strategy {}: {} for each agent", strategy(&self.strategy), count(self.wanted, "tunnel"));
+        text += &format!(", nothing has changed since {}\n", self.unchanged_since);
+        let stuck = format!("{} stuck", counts.stuck);
+        let stuck = paint(&stuck, if counts.stuck == 0 { Tone::Plain } else { Tone::Bad }, colour);
+        text +=
+            &format!("  {} converged, {} moving, {stuck}, {} offline\n\n", count(counts.converged, "agent"), counts.moving, counts.offline);
+        let mut table = Table::new(&["PROXY", "STATE", "TUNNELS", "CONNECTIONS"]);
+        for row in &self.proxies {
+            let connections = Cell::optional(row.connections.as_ref());
+            table.row(vec![Cell::plain(&row.name), Cell::plain(&row.state), Cell::plain(&row.tunnels), connections]);
+        }
+        text += &table.render(colour);
+        if !self.lagging.is_empty() {
+            text += &format!("\n{}", lagging(&self.lagging, colour));
+        }
+        if !self.confirmed {
+            text += &unconfirmed(colour);
+        }
+        text
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl Show for StrategyPlan {
+    fn to_text(&self, _width: Width, colour: Colour) -> String {
+        let (is, opens, closes) = if self.done { ("is", "open", "close") } else { ("would be", "would open", "would close") };
+        let mut text = format!("strategy {is} {}, before: {}\n", strategy(&self.strategy), strategy(&self.before));
+        text += &format!("  {} online, {} each: ", count(self.agents, "agent"), count(self.wanted, "tunnel"));
+        text += &format!("{} {opens}, then {} {closes}\n", count(self.opened, "tunnel"), self.closed);
+        if self.done {
+            return text + "  `warren strategy show --wait` waits until the agents have followed\n";
+        }
+        let mut table = Table::new(&["PROXY", "TUNNELS NOW", "THEN", "OF THESE ALONE"]);
+        for row in &self.proxies {
+            let cells = [Cell::plain(&row.tunnels_now), Cell::plain(&row.tunnels_then), Cell::plain(&row.only_then)];
+            table.row([Cell::plain(&row.name)].into_iter().chain(cells).collect());
+        }
+        text += &format!("\n{}\n{}", table.render(colour), self.losses());
+        text += &self.cut_off.iter().map(|row| cut_off(row, colour)).collect::<String>();
+        text += &self.limits(colour);
+        if !self.confirmed {
+            text += &unconfirmed(colour);
+        }
+        text + "nothing was changed\n"
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl StrategyPlan {
+    /// What the loss of proxies would mean.
+    fn losses(&self) -> String {
+        if self.agents == 0 {
+            return String::new();
+        }
+        match self.wanted {
+            0 | 1 => {
+                "when a proxy is lost, the agents that are there alone are out of reach until they are back at another one: 2 s at the \
+                      median, 5 s at the 99th percentile\n"
+                    .to_owned()
+            }
+            wanted => format!("an agent is out of reach only when all {wanted} proxies that it has tunnels to are lost at once\n"),
+        }
+    }
+
+    /// Who does not get what is wanted, and what cannot be known.
+    fn limits(&self, colour: Colour) -> String {
+        let mut text = String::new();
+        if !self.short.is_empty() {
+            let warning = paint("warning:", Tone::Warning, colour);
+            text += &format!("{warning} these agents reach fewer than {} today:\n", self.wanted);
+            text += &lagging(&self.short, colour);
+        }
+        if self.opened > 0 {
+            text += "whether agents reach proxies that they have no tunnel to shows when they try: `warren strategy show` names those that do not\n";
+        }
+        text
+    }
+}
+
+fn cut_off(row: &CutOffRow, colour: Colour) -> String {
+    let names = row.unreachable.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let warning = paint("warning:", Tone::Warning, colour);
+    let mut text = format!("{warning} `{}` has no connection to {names} on the peer port: ", row.through);
+    let now = count(row.agents_now, "agent");
+    text += &match row.agents_then {
+        0 => format!("agents that are left there alone are out of reach through it; {now} now, none with every proxy up\n"),
+        then => format!("{} would be out of reach through it, {} now\n", count(then, "agent"), row.agents_now),
+    };
+    text
+}
+
+/// Agents that have not got what they ought to have.
+fn lagging(agents: &[LaggingAgent], colour: Colour) -> String {
+    let mut table = Table::new(&["AGENT", "STATE", "TUNNELS", "FOR", "WHY"]);
+    for agent in agents {
+        let (state, tone) = if agent.stuck { ("stuck", Tone::Bad) } else { ("moving", Tone::Warning) };
+        let held = format!("{} of {}", agent.held, agent.wanted);
+        let why = agent.obstacles.iter().map(obstacle).collect::<Vec<_>>().join("; ");
+        let lasting = humantime::format_duration(Duration::from_secs(agent.seconds));
+        let cells = [Cell::new(&state, tone), Cell::plain(&held), Cell::plain(&lasting), Cell::plain(&why)];
+        table.row([Cell::plain(&agent.agent)].into_iter().chain(cells).collect());
+    }
+    table.render(colour)
+}
+
+fn obstacle(row: &ObstacleRow) -> String {
+    match &row.proxy {
+        Some(proxy) => format!("{proxy}: {}", row.reason),
+        None => format!("configured addresses: {}", row.reason),
+    }
+}
+
+fn unconfirmed(colour: Colour) -> String {
+    format!("{} no quorum has confirmed this: it is what this proxy knows\n", paint("warning:", Tone::Warning, colour))
+}
