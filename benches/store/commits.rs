@@ -2,12 +2,10 @@
 
 use anyhow::{bail, ensure};
 
-use super::group::{Group, home};
+use super::group::Group;
 use super::options::Options;
-use super::order::{Answer, Order};
-use super::process::Process;
-use super::report::{Report, number};
-use super::statistics::Samples;
+use super::order::{Answer, Order, Process};
+use super::shared::{Report, Samples, home, number};
 use super::yardstick::flushes_per_second;
 
 /// What issue and README promise.

@@ -1,12 +1,10 @@
 //! A group of members, each a process.
 
-use std::path::Path;
-
 use anyhow::bail;
 use tempfile::TempDir;
 
-use super::order::{Answer, Order, Settings};
-use super::process::Process;
+use super::order::{Answer, Order, Process, Settings};
+use super::shared::home;
 
 /// A group of members that all vote, and the directory they live in.
 pub(crate) struct Group {
@@ -20,7 +18,7 @@ impl Group {
     pub(crate) fn start(size: u64) -> anyhow::Result<Self> {
         let mut group = Self { members: Vec::new(), home: home()? };
         let first = Settings { number: 1, directory: group.directory(1), join: None };
-        let process = Process::start(&first)?;
+        let process = begin(&first)?;
         ready(&process)?;
         group.members.push(process);
         for number in 2..=size {
@@ -37,7 +35,7 @@ impl Group {
         let Answer::State { public, .. } = self.members[0].ask(&Order::State)? else { bail!("another answer than to `State`") };
         let token = self.home.path().join(format!("{number}.token"));
         self.members[0].ask(&Order::Admit { token: token.clone() })?;
-        let process = Process::start(&Settings { number, directory: self.directory(number), join: Some((public, token)) })?;
+        let process = begin(&Settings { number, directory: self.directory(number), join: Some((public, token)) })?;
         ready(&process)?;
         self.members.push(process);
         Ok(())
@@ -73,9 +71,9 @@ impl Group {
     }
 }
 
-/// A directory for measurements, on the disk that the build is on: what is below `/tmp` may be memory.
-pub(crate) fn home() -> anyhow::Result<TempDir> {
-    Ok(TempDir::new_in(Path::new(env!("CARGO_TARGET_TMPDIR")))?)
+/// Starts a member.
+pub(crate) fn begin(settings: &Settings) -> anyhow::Result<Process> {
+    Process::start("--member", settings, format!("member {}", settings.number))
 }
 
 /// Waits until a member runs: how long it took until its table could be read and until it had its lease.

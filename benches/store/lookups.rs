@@ -5,8 +5,7 @@ use anyhow::{bail, ensure};
 use super::group::Group;
 use super::options::Options;
 use super::order::{Answer, Order};
-use super::report::{Report, number};
-use super::statistics::Samples;
+use super::shared::{Report, Samples, number};
 
 /// What the issue promises for a lookup among a million routes, in nanoseconds.
 const AIM: f64 = 300.0;

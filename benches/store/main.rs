@@ -10,7 +10,6 @@
 //! (`order.rs`). What is compared runs in turns, several times, and the table shows medians. A side that did no work ends the run with an
 //! error: no absolute time ever does.
 
-mod clock;
 mod commits;
 mod group;
 mod lookups;
@@ -19,18 +18,17 @@ mod memory;
 mod options;
 mod order;
 mod population;
-mod process;
-mod report;
 mod restart;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod space;
-mod statistics;
 mod visibility;
 mod yardstick;
 
 use std::process::ExitCode;
 
 use options::{Invocation, Options, Part};
-use report::Report;
+use shared::{Report, complain};
 
 fn main() -> ExitCode {
     let outcome = match options::read(std::env::args().skip(1)) {
@@ -42,14 +40,14 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report::complain(&format!("error: {error:#}"));
+            complain(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
 fn bench(options: &Options) -> anyhow::Result<()> {
-    let mut report = Report::new(options);
+    let mut report = Report::new(options.effort);
     for part in &options.parts {
         match part {
             Part::Commits => commits::run(options, &mut report)?,

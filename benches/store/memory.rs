@@ -10,8 +10,7 @@ use warren_raft::{ClusterId, Command as Change, Epoch, Incarnation, KeyHash, Pro
 
 use super::options::Options;
 use super::population;
-use super::report::{Report, number};
-use super::statistics::Samples;
+use super::shared::{Report, Samples, number};
 
 /// What the issue promises per route, in bytes.
 const AIM: f64 = 300.0;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::shared::Effort;
+
 /// What this process is to do.
 pub(crate) enum Invocation {
     /// The benchmarks.
@@ -40,15 +42,6 @@ const PARTS: [(&str, Part); 6] = [
     ("space", Part::Space),
 ];
 
-/// How thorough the run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
-    /// Proves that everything works.
-    Quick,
-    /// Measures.
-    Full,
-}
-
 /// Which parts run, and how thoroughly.
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -61,10 +54,7 @@ pub(crate) struct Options {
 impl Options {
     /// One of two values, as the effort has it.
     pub(crate) fn pick<T>(&self, quick: T, full: T) -> T {
-        match self.effort {
-            Effort::Quick => quick,
-            Effort::Full => full,
-        }
+        self.effort.pick(quick, full)
     }
 
     /// How often each measurement is repeated: often and short, for a disk that others use too was seen to change fourfold within seconds.

@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::shared::Worker;
+
+/// A member in a process of its own, seen from the benchmark.
+pub(crate) type Process = Worker<Order, Answer>;
+
 /// What a member begins with.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Settings {
@@ -61,6 +66,4 @@ pub(crate) enum Answer {
     LookedUp { found: u64, missed: u64, each_nanos: f64 },
     /// How it is: `log` is the last entry, `kept` is how many the log holds.
     State { public: String, leads: bool, routes: u64, log: u64, kept: u64, snapshot: u64, live_bytes: u64 },
-    /// It did not work.
-    Failed { why: String },
 }

@@ -3,12 +3,10 @@
 use anyhow::{bail, ensure};
 use tokio::time::Instant;
 
-use super::group::{Group, ready};
-use super::options::{Effort, Options};
+use super::group::{Group, begin, ready};
+use super::options::Options;
 use super::order::{Answer, Order, Settings};
-use super::process::Process;
-use super::report::{Report, number};
-use super::statistics::Samples;
+use super::shared::{Effort, Report, Samples, number};
 
 /// What the issue promises for a million routes, in seconds.
 const AIM: f64 = 10.0;
@@ -36,7 +34,7 @@ fn start_again(options: &Options, report: &mut Report, group: &mut Group, routes
         if let Some(member) = group.members.pop() {
             member.stop()?;
         }
-        let mut member = Process::start(&Settings { number: 1, directory: group.directory(1), join: None })?;
+        let mut member = begin(&Settings { number: 1, directory: group.directory(1), join: None })?;
         let [to_read, to_lease] = ready(&member)?;
         readable.add(to_read as f64 / 1e9);
         alive.add(to_lease as f64 / 1e9);

@@ -8,8 +8,7 @@ use anyhow::{bail, ensure};
 use super::group::Group;
 use super::options::Options;
 use super::order::{Answer, Order};
-use super::report::{Report, number};
-use super::statistics::Samples;
+use super::shared::{Report, Samples, number};
 
 /// Agents whose routes come and go.
 const AGENTS: u64 = 10_000;

@@ -10,8 +10,7 @@ use anyhow::{bail, ensure};
 use super::group::Group;
 use super::options::Options;
 use super::order::{Answer, Order};
-use super::report::{Report, number};
-use super::statistics::Samples;
+use super::shared::{Report, Samples, number};
 
 /// What the issue promises: the median within so many round trips.
 const AIM: f64 = 3.0;

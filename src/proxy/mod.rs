@@ -18,6 +18,7 @@ mod dial;
 mod disk_report;
 mod follow;
 mod lifecycle;
+mod liveness;
 mod member;
 mod mesh;
 mod metrics;
@@ -37,6 +38,7 @@ mod stopped;
 mod store_metrics;
 mod strategy;
 mod tunnels;
+mod watch;
 mod wiring;
 
 pub use data_dir::DataDirError;

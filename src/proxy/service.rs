@@ -39,7 +39,7 @@ impl PeerService for Service {
             isolated: *self.store.lease().borrow() == LeaseState::Lost,
             draining: self.leaving.is_cancelled(),
             disk: disk_report(&self.store),
-            tunnels: u64::try_from(self.owner.tunnels.all().len()).unwrap_or(u64::MAX),
+            tunnels: u64::try_from(self.owner.tunnels.count()).unwrap_or(u64::MAX),
             cut_streams: 0,
             unreachable: self.links.unreachable(),
         }

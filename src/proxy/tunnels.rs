@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{AgentName, Sequence, Service, ServiceName};
 
+use super::liveness::{Heard, Life, Liveness};
 use super::progress::ProgressNote;
 use crate::net::{Budget, Elapsed};
 use crate::target::{Target, port_of};
@@ -34,6 +36,7 @@ pub(super) struct Tunnel {
     pub offer: Offer,
     /// What the agent has said of the tunnels it ought to hold.
     pub progress: ProgressNote,
+    liveness: Mutex<Liveness>,
     /// Cancelled once the agent wants it no more.
     retire: CancellationToken,
     standing: watch::Sender<Standing>,
@@ -104,11 +107,41 @@ impl Drop for StreamPermit {
     }
 }
 
+/// How long a dial may take to be acknowledged where nothing is known of the path.
+const ACKNOWLEDGED: Duration = Duration::from_millis(250);
+
+/// A dial that has been sent over a tunnel. When it is given up without so much as an acknowledgement, the tunnel is suspect.
+#[derive(Debug)]
+pub(super) struct Question {
+    tunnel: Arc<Tunnel>,
+    asked: Instant,
+    acknowledgements: u64,
+    is_answered: bool,
+}
+
+impl Question {
+    /// The agent has answered.
+    pub(super) fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        let patience = ACKNOWLEDGED.max(self.tunnel.connection.rtt() * 4);
+        let was_heard = self.is_answered || self.tunnel.heard().acknowledgements > self.acknowledgements;
+        if !was_heard && self.asked.elapsed() > patience {
+            self.tunnel.liveness().doubt(self.acknowledgements);
+        }
+    }
+}
+
 impl Tunnel {
     /// A tunnel that carries at most `limit` streams.
     pub(super) fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, offer: Offer, limit: u64) -> Self {
         let (standing, progress, retire) = (watch::Sender::new(Standing::Pending), ProgressNote::default(), CancellationToken::new());
-        Self { agent, sequence, connection, offer, progress, retire, standing, streams: AtomicU64::new(0), limit }
+        let liveness = Mutex::default();
+        Self { agent, sequence, connection, offer, progress, liveness, retire, standing, streams: AtomicU64::new(0), limit }
     }
 
     /// How it stands in the table, and whenever that changes.
@@ -152,6 +185,31 @@ impl Tunnel {
     /// Streams that run over it now.
     pub(super) fn streams(&self) -> u64 {
         self.streams.load(Ordering::Relaxed)
+    }
+
+    /// Looks at what it has heard, `step` after the last look, and says how it was before and is now.
+    pub(super) fn look(&self, step: Duration) -> (Life, Life) {
+        let heard = self.heard();
+        let mut liveness = self.liveness();
+        (liveness.life(), liveness.look(heard, step))
+    }
+
+    /// Whether other tunnels are to be tried before it.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.liveness().life() != Life::Sound
+    }
+
+    /// Notes that a dial is sent over it now.
+    pub(super) fn question(self: &Arc<Self>) -> Question {
+        Question { tunnel: self.clone(), asked: Instant::now(), acknowledgements: self.heard().acknowledgements, is_answered: false }
+    }
+
+    fn heard(&self) -> Heard {
+        self.connection.stats().into()
+    }
+
+    fn liveness(&self) -> std::sync::MutexGuard<'_, Liveness> {
+        self.liveness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a stream to the agent.
@@ -249,6 +307,11 @@ impl Tunnels {
         let tunnels = self.lock();
         let newest = tunnels.values().filter_map(|known| known.last()).filter(|tunnel| tunnel.is_live());
         newest.filter_map(|tunnel| tunnel.progress.unsettled(&tunnel.agent, now)).take(MAX_UNSETTLED).collect()
+    }
+
+    /// How many there are, retiring ones too.
+    pub(super) fn count(&self) -> usize {
+        self.lock().values().map(Vec::len).sum()
     }
 
     /// All of them, retiring ones too, by agent.

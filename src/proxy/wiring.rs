@@ -28,6 +28,7 @@ use super::sockets::Sockets;
 use super::start_error::StartError;
 use super::strategy::{Settled, Settling};
 use super::tunnels::Tunnels;
+use super::watch::watch;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
 use crate::net::quic::{self, Port};
@@ -113,6 +114,7 @@ impl Wiring {
         self.open_ports();
         self.store.live(self.particulars());
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
+        self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
         let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));

@@ -27,6 +27,8 @@ impl Close {
     pub const LIMIT: Self = Self(8, "limit reached");
     /// Whether the identity is admitted cannot be confirmed now: there is no quorum.
     pub const UNCONFIRMED: Self = Self(9, "identity not confirmed");
+    /// Nothing was heard over the connection for too long.
+    pub const SILENT: Self = Self(10, "silent for too long");
 
     /// The code on the wire.
     pub fn code(self) -> VarInt {

@@ -31,22 +31,30 @@ impl Cluster {
     }
 
     /// The same with proxies that `make` has changed, such as [`Proxy::behind_relays`].
-    pub(crate) fn start_with(count: usize, mut make: impl FnMut(Proxy) -> Proxy) -> Self {
-        let home = TempDir::new().expect("a directory");
+    pub(crate) fn start_with(count: usize, make: impl FnMut(Proxy) -> Proxy) -> Self {
+        Self::start_in(TempDir::new().expect("a directory"), count, make)
+    }
+
+    /// The same in a directory, which goes with the cluster.
+    pub(crate) fn start_in(home: TempDir, count: usize, mut make: impl FnMut(Proxy) -> Proxy) -> Self {
         let mut first = make(Proxy::new(home.path(), 1));
         first.start();
         first.wait_ready();
         let mut cluster = Self { proxies: vec![first], home };
-        for number in 2..=count {
-            let token = cluster.token("proxy", &[]);
-            // What it tells others to come to may lead nowhere yet.
-            let address = cluster.proxy(0).ports().expect("it runs")[1];
-            let mut proxy = make(Proxy::new(cluster.home(), number));
-            proxy.join(address, &token);
-            cluster.proxies.push(proxy);
+        for _ in 1..count {
+            cluster.add(&mut make);
         }
         cluster.wait_healthy();
         cluster
+    }
+
+    /// Starts one more proxy, which joins by token, and does not wait for it.
+    pub(crate) fn add(&mut self, make: impl FnOnce(Proxy) -> Proxy) {
+        // What it tells others to come to may lead nowhere yet.
+        let (token, address) = (self.token("proxy", &[]), self.proxy(0).ports().expect("it runs")[1]);
+        let mut proxy = make(Proxy::new(self.home(), self.proxies.len() + 1));
+        proxy.join(address, &token);
+        self.proxies.push(proxy);
     }
 
     /// The same with a proxy on each of three machines.

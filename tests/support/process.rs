@@ -42,6 +42,11 @@ impl Process {
         fs::read_to_string(dir.join(format!("{name}.log"))).unwrap_or_default()
     }
 
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it, and those of the same name before it, have written to standard output.
     pub(crate) fn stdout(&self) -> String {
         fs::read_to_string(&self.stdout).unwrap_or_default()

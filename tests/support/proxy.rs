@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use super::{Process, Relay, get_json, wait_for};
 
+/// What [`Pace::Test`] adds to a configuration.
+const PACE: &str = "[raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
+    [liveness]\nlease = \"2s\"\n[telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n";
+
 /// Which ports a proxy takes when it starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ports {
@@ -28,6 +32,16 @@ pub(crate) struct Proxy {
     relays: Option<[Relay; 2]>,
     /// How much those before this process have logged.
     logged: usize,
+    pace: Pace,
+}
+
+/// How fast a proxy is to notice what happens, and how much it logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// Quick to notice, but not so quick that a busy machine looks like a dead one; logs all that a failure is understood by.
+    Test,
+    /// As whoever configures nothing of that has it.
+    Default,
 }
 
 impl Proxy {
@@ -35,7 +49,7 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, logged: 0 }
+        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, logged: 0, pace: Pace::Test }
     }
 
     /// The same proxy, where it has this address.
@@ -63,6 +77,11 @@ impl Proxy {
     /// The relay to which agents and clients are told to come.
     pub(crate) fn public_relay(&self) -> &Relay {
         &self.relays.as_ref().expect("it is behind relays")[1]
+    }
+
+    /// The same proxy with the defaults of everything but its name, directory and ports.
+    pub(crate) fn as_delivered(self) -> Self {
+        Self { pace: Pace::Default, ..self }
     }
 
     /// Starts it: a new data directory begins a cluster.
@@ -155,6 +174,11 @@ impl Proxy {
         self.process.is_some()
     }
 
+    /// The number of its process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -245,19 +269,18 @@ impl Proxy {
         self.process.as_mut().expect("it was started")
     }
 
-    /// Quick to notice, but not so quick that a busy machine looks like a dead one.
     fn configuration(&self) -> String {
         let (name, data_dir) = (&self.name, self.data_dir());
         let [peer, public] = &self.listen;
         let [peer_advertise, public_advertise] = self.advertise.map(|address| address.map(|address| address.to_string()));
         let (peer_advertise, public_advertise) = (peer_advertise.unwrap_or_default(), Vec::from_iter(public_advertise));
+        let drain_timeout = if self.pace == Pace::Test { "drain_timeout = \"2s\"\n" } else { "" };
+        let pace = if self.pace == Pace::Test { PACE } else { "" };
         format!(
-            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\ndrain_timeout = \"2s\"\n\
+            "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\n{drain_timeout}\
              [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
-             [raft]\nheartbeat = \"100ms\"\nelection_timeout = \"1s\"\npromote_after = \"200ms\"\n\
-             [liveness]\nlease = \"2s\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
-             [telemetry]\nlog = \"info,warren=debug,warren_raft=debug,openraft=error\"\n"
+             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}"
         )
     }
 }

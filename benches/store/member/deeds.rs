@@ -13,10 +13,9 @@ use warren_raft::command::NewToken;
 use warren_raft::{Command, Epoch, LeaseState, ProxyId, Timestamp, TokenRole};
 
 use super::work::{self, Registering};
-use super::{nanos, say};
-use crate::clock::monotonic;
 use crate::order::{Answer, Order};
 use crate::population;
+use crate::shared::{monotonic, nanos, say};
 
 /// How long one proposal, one question, or the arrival of one route may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -124,7 +123,7 @@ impl Member {
         let newest = || store.table().routes_of(&agent).find(|route| route.proxy == proxy).map_or(0, |route| route.sequence.0);
         let (mut applied, mut of, mut last) = (store.applied(), Vec::new(), newest());
         // Sequences count registrations of all kinds, so the first of these may be any number beyond the last one seen.
-        say(&Answer::Watching)?;
+        say(Ok(Answer::Watching))?;
         let mut first = None;
         while first.is_none_or(|first| last + 1 < first + count) {
             timeout(PATIENCE, applied.changed()).await.with_context(|| format!("a route was never seen, only {of:?}"))??;

@@ -12,10 +12,9 @@ use tokio::time::Instant;
 use warren_raft::{AgentName, Command, Epoch, ProxyId, RoutingStore};
 
 use super::deeds::PATIENCE;
-use super::nanos;
 use crate::order::Answer;
 use crate::population;
-use crate::statistics::Samples;
+use crate::shared::{Samples, nanos};
 
 /// Proposals that wait at the same time while a table is filled.
 const AT_ONCE: u64 = 2_000;

@@ -65,6 +65,16 @@ impl Miss {
             Self::Unreachable(_) | Self::Deadline => false,
         }
     }
+
+    /// Whether the agent answers the same dial by another way.
+    pub(super) fn is_superseded(&self) -> bool {
+        *self == Self::Answered(DialAnswer::Superseded)
+    }
+
+    /// Whether the tunnel, or the way to it, gave no answer or broke.
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Deadline | Self::Answered(DialAnswer::TunnelLost { .. }))
+    }
 }
 
 /// Tries a tunnel of this proxy.
@@ -76,7 +86,12 @@ pub(super) async fn local(tunnels: &Tunnels, header: &DialHeader, budget: Budget
             StreamError::Gone(_) | StreamError::Deadline => DialAnswer::TunnelLost { reason: error.to_string() },
         })
     })?;
-    let (send, recv) = ask(send, recv, header, budget).await?;
+    let question = tunnel.question();
+    let asked = ask(send, recv, header, budget).await;
+    if matches!(asked, Ok(_) | Err(Miss::Answered(_))) {
+        question.answered();
+    }
+    let (send, recv) = asked?;
     Ok(Open { send, recv, permit: Some(permit) })
 }
 

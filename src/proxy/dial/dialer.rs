@@ -3,11 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
 use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, Table};
 
 use super::attempt::{self, Miss, Open};
+use super::candidates::{Fitness, Place};
+use super::pace::Pace;
 use super::quorum::QuorumMemory;
+use super::race::{Begin, Race, Rank, Way};
 use super::resolve::{Choice, Unresolved, resolve};
+use super::suspects::Suspects;
+use super::tries::Tries;
 use super::{candidates, failures};
 use crate::failure::{Code, Failure, Stage};
 use crate::net::{Budget, Env};
@@ -16,10 +22,10 @@ use crate::proxy::tunnels::Tunnels;
 use crate::target::Target;
 use crate::wire::{DialAnswer, DialHeader, TraceId};
 
-/// How long a candidate is waited for while another one could be tried: the bound of design section 9 on a dial over a dead tunnel.
-const TRY: Duration = Duration::from_secs(2);
-/// Most owners that are tried for one dial.
-pub(super) const MAX_TRIES: usize = 8;
+/// Most ways that are tried for one dial.
+const MAX_TRIES: usize = 8;
+/// So many ways are known at most before the first is tried, and those of one agent.
+const MAX_WAYS: usize = 16;
 
 /// What a client wants.
 #[derive(Clone, Debug)]
@@ -62,12 +68,16 @@ pub(crate) struct Dialer {
     pub(super) tunnels: Arc<Tunnels>,
     /// Whether there was a quorum when it was asked last.
     pub(super) quorum: QuorumMemory,
+    /// The tunnels that gave no answer.
+    suspects: Suspects,
+    /// How long an answer usually takes.
+    pace: Pace,
 }
 
 impl Dialer {
     /// A dialler for the clients of `me`.
     pub(crate) fn new(me: ProxyId, env: Env, store: RoutingStore, (links, tunnels): (Links, Arc<Tunnels>)) -> Self {
-        Self { me, env, store, links, tunnels, quorum: QuorumMemory::default() }
+        Self { me, env, store, links, tunnels, quorum: QuorumMemory::default(), suspects: Suspects::default(), pace: Pace::default() }
     }
 
     /// Dials until one try connects, an answer is final, or the budget is used up.
@@ -95,60 +105,147 @@ impl Dialer {
         let online = choices.iter().take_while(|choice| table.routes_of(&choice.agent).next().is_some()).count();
         // Any of those that are online will do, so that load spreads over them.
         self.shuffle(&mut choices[..online]);
-        let mut failed = None;
-        let mut tries = MAX_TRIES;
-        for choice in &choices {
-            match self.try_choice(table, choice, wanted, &mut tries).await {
-                Ok(connection) => return Ok(connection),
-                Err(error) => failed = Some(error),
-            }
-            if tries == 0 || wanted.budget.left().is_zero() {
+        let ways = self.ways(table, &choices[..online]);
+        match choices.last() {
+            Some(choice) if ways.is_empty() => Err(Failed::Doubtful(failures::offline(table, choice, self.env.wall.now().0))),
+            _ => self.race(table, (&choices, ways), wanted).await,
+        }
+    }
+
+    /// The ways to these services: those against which nothing speaks first, otherwise in the order of the services.
+    fn ways(&self, table: &Table, choices: &[Choice]) -> Vec<Way> {
+        let mut ways = Vec::new();
+        for (number, choice) in choices.iter().enumerate() {
+            let places = candidates::order(table.routes_of(&choice.agent), |place| self.fitness(table, &choice.agent, place));
+            ways.extend(places.into_iter().map(|(fitness, place)| (fitness.class(), Way { choice: number, place })));
+            // The others are not worth looking at: so many are not tried.
+            if ways.len() >= MAX_WAYS {
                 break;
             }
         }
-        Err(failed.unwrap_or_else(|| Failed::Doubtful(failures::unresolved(&wanted.target, &Unresolved::ServiceUnknown))))
+        ways.sort_by_key(|(class, _)| *class);
+        ways.into_iter().map(|(_, way)| way).collect()
     }
 
-    async fn try_choice(&self, table: &Table, choice: &Choice, wanted: &Wanted, tries: &mut usize) -> Result<Connection, Failed> {
-        let owners = candidates::order(self.me, table.routes_of(&choice.agent), |peer| self.links.rtt(peer));
-        if owners.is_empty() {
-            return Err(Failed::Doubtful(failures::offline(table, choice, self.env.wall.now().0)));
+    /// How good the way to the agent by this place is.
+    pub(super) fn fitness(&self, _table: &Table, agent: &AgentName, place: Place) -> Fitness {
+        let is_own = place.proxy == self.me;
+        let round_trip = if is_own { Some(Duration::ZERO) } else { self.links.rtt(place.proxy) };
+        let is_silent =
+            if is_own { self.tunnels.get(agent).is_none_or(|tunnel| tunnel.is_suspect()) } else { self.links.is_silent(place.proxy) };
+        let distance = round_trip.unwrap_or(Duration::MAX);
+        // Only a way that is good otherwise is tried again by this dial.
+        if is_silent || round_trip.is_none() || self.suspects.doubts(agent, place, Instant::now()) {
+            return Fitness::Doubtful(distance);
         }
-        self.try_owners(table, (choice, owners), wanted, tries).await
+        Fitness::Sound(distance)
     }
 
-    /// Tries these proxies, the first first, and where they say that the tunnel is now.
-    pub(super) async fn try_owners(
-        &self,
-        table: &Table,
-        (choice, mut owners): (&Choice, Vec<ProxyId>),
-        wanted: &Wanted,
-        tries: &mut usize,
-    ) -> Result<Connection, Failed> {
-        owners.reverse();
-        let mut tried = Vec::new();
+    /// Tries these ways until one connects, the next beside those before it when they take longer than usual.
+    pub(super) async fn race(&self, table: &Table, (choices, ways): (&[Choice], Vec<Way>), wanted: &Wanted) -> Result<Connection, Failed> {
+        let (mut race, mut tries) = (Race::new(ways, MAX_TRIES), Tries::default());
         let mut last = None;
-        while let Some(owner) = owners.pop() {
-            if *tries == 0 || tried.contains(&owner) {
-                continue;
+        loop {
+            self.begin(&mut race, &mut tries, (choices, wanted));
+            if tries.is_empty() {
+                return Err(last.unwrap_or_else(|| Failed::Doubtful(too_many_tries())));
             }
-            *tries -= 1;
-            tried.push(owner);
-            let budget = if owners.is_empty() { wanted.budget } else { wanted.budget.at_most(TRY) };
-            match self.try_owner(owner, choice, wanted, budget).await {
-                Ok(open) => return Ok(Connection { open, agent: choice.agent.clone(), path: self.path(owner) }),
+            let ended = tokio::select! {
+                ended = tries.next() => ended,
+                () = wait_until(race.due()) => {
+                    self.look(&mut race, choices);
+                    continue;
+                }
+            };
+            let (way, choice) = (ended.way, &choices[ended.way.choice]);
+            match ended.tried {
+                Ok(open) => {
+                    self.connected(&race, (way, ended.since), choices);
+                    return Ok(Connection { open, agent: choice.agent.clone(), path: self.path(way.place.proxy) });
+                }
                 Err(miss) => {
-                    tracing::debug!(%owner, agent = %choice.agent, %miss, "try failed");
-                    owners.extend(hint(&miss));
-                    let failure = failures::missed(table, choice, owner, &miss);
+                    tracing::debug!(owner = %way.place.proxy, agent = %choice.agent, %miss, "try failed");
+                    self.missed(&mut race, (way, ended.since), (choice, &miss));
+                    let failure = failures::missed(table, choice, way.place.proxy, &miss);
                     if miss.is_final() {
-                        return Err(Failed::Final(failure));
+                        tries.cancel(way.choice);
+                        last = Some(Failed::Final(failure));
+                    } else if !miss.is_superseded() || last.is_none() {
+                        last = Some(Failed::Doubtful(failure));
                     }
-                    last = Some(failure);
                 }
             }
         }
-        Err(Failed::Doubtful(last.unwrap_or_else(too_many_tries)))
+    }
+
+    /// Begins what may begin now.
+    fn begin<'a>(&'a self, race: &mut Race, tries: &mut Tries<'a>, (choices, wanted): (&'a [Choice], &'a Wanted)) {
+        while let Some(begin) = race.next(Instant::now()) {
+            let way = match begin {
+                Begin::Alone(way) => way,
+                Begin::Beside(way) => {
+                    tracing::debug!(owner = %way.place.proxy, agent = %choices[way.choice].agent, "tried beside those that take long");
+                    self.pace.hedged();
+                    way
+                }
+            };
+            let owner = way.place.proxy;
+            let usual = self.pace.usual(owner, self.links.rtt(owner));
+            race.begun(begin, usual, Instant::now());
+            tries.begin(way, self.try_owner(owner, &choices[way.choice], wanted, wanted.budget));
+        }
+    }
+
+    /// Looks where else the agents are by now whose known ways take longer than usual.
+    fn look(&self, race: &mut Race, choices: &[Choice]) {
+        let now = Instant::now();
+        if !race.wants_more(now) {
+            return;
+        }
+        let overdue: Vec<_> = race.overdue(now).map(|way| way.choice).collect();
+        let mut is_new = false;
+        self.store.with_table(|table| {
+            for choice in overdue {
+                for route in table.routes_of(&choices[choice].agent) {
+                    is_new |= race.found(Way { choice, place: route.into() }, Rank::Last);
+                }
+            }
+        });
+        if !is_new {
+            race.looked(now);
+        }
+    }
+
+    /// A way has connected: those to the same agent that gave no answer for so long are tried last for a while.
+    fn connected(&self, race: &Race, (way, since): (Way, Instant), choices: &[Choice]) {
+        let (now, agent) = (Instant::now(), &choices[way.choice].agent);
+        self.pace.answered(way.place.proxy, now - since);
+        self.suspects.answered(agent, way.place.proxy);
+        for silent in race.overdue(now).filter(|silent| silent.choice == way.choice && *silent != way) {
+            tracing::info!(owner = %silent.place.proxy, %agent, "a tunnel gave no answer to a dial that another one took: it is tried last for a while");
+            self.suspects.unanswered(agent, silent.place, now);
+        }
+    }
+
+    /// A way came to nothing.
+    fn missed(&self, race: &mut Race, (way, since): (Way, Instant), (choice, miss): (&Choice, &Miss)) {
+        let now = Instant::now();
+        if miss.is_unanswered() {
+            self.suspects.unanswered(&choice.agent, way.place, now);
+        }
+        if miss.is_superseded() {
+            self.suspects.answered(&choice.agent, way.place.proxy);
+            return race.superseded(way);
+        }
+        if miss.is_final() {
+            self.pace.answered(way.place.proxy, now - since);
+            self.suspects.answered(&choice.agent, way.place.proxy);
+            return race.settled(way.choice, now);
+        }
+        if let Some(hint) = hint(miss) {
+            race.found(Way { choice: way.choice, place: Place::at(hint) }, Rank::First);
+        }
+        race.missed(way, now);
     }
 
     async fn try_owner(&self, owner: ProxyId, choice: &Choice, wanted: &Wanted, budget: Budget) -> Result<Open, Miss> {
@@ -187,8 +284,15 @@ fn hint(miss: &Miss) -> Option<ProxyId> {
     }
 }
 
+async fn wait_until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn too_many_tries() -> Failure {
-    Failure::new(Code::LimitReached, Stage::Route, format!("{MAX_TRIES} proxies were tried"))
+    Failure::new(Code::LimitReached, Stage::Route, format!("{MAX_TRIES} ways were tried"))
 }
 
 /// How one pass over the table ended.

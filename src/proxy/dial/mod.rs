@@ -1,5 +1,5 @@
-//! A dial from the ingress proxy to the agent: what is meant ([`resolve`]), who holds its tunnel ([`candidates`]), and the tries
-//! one after the other until one connects ([`Dialer`]).
+//! A dial from the ingress proxy to the agent: what is meant ([`resolve`]), who holds its tunnel ([`candidates`], [`suspects`]), which of them is tried when
+//! ([`race`], [`pace`]), and the tries until one connects ([`Dialer`]).
 //!
 //! It must *never* answer "unknown" or "offline" from a table that may lag behind: a miss is confirmed with the leader first, and where there
 //! is none the peers are asked and the failure says so. And it must
@@ -10,8 +10,12 @@ mod candidates;
 mod dialer;
 mod failures;
 mod owner;
+mod pace;
 mod quorum;
+mod race;
 mod resolve;
+mod suspects;
+mod tries;
 mod unconfirmed;
 
 pub(super) use dialer::{Connection, Dialer, Wanted};

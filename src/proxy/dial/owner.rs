@@ -47,7 +47,11 @@ impl Owner {
         match dialled {
             Ok(open) => self.relay(open, send, recv).await,
             Err(answer) => {
-                tracing::info!(%answer, "dial not carried");
+                if answer == DialAnswer::Superseded {
+                    tracing::debug!(%answer, "dial not carried");
+                } else {
+                    tracing::info!(%answer, "dial not carried");
+                }
                 if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
                     // It fails only when the asker has gone.
                     let _ = send.finish();

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use warren_raft::{LeaseState, ProxyId, ReadError, Table};
+use warren_raft::{LeaseState, ReadError, Table};
 
-use super::candidates;
-use super::dialer::{Connection, Dialer, Failed, MAX_TRIES, Wanted};
+use super::candidates::Place;
+use super::dialer::{Connection, Dialer, Failed, Wanted};
 use super::failures;
 use super::quorum::Isolated;
+use super::race::Way;
 use super::resolve::Choice;
 use crate::failure::Failure;
 use crate::proxy::mesh::Found;
@@ -101,23 +102,25 @@ impl Dialer {
             found = self.links.who_has(&wanted.target, wanted.budget.at_most(ASK)).await;
         }
         let allowed = found.held.into_iter().filter(|(_, held)| table.allows(&wanted.client, &held.agent, &held.service));
-        let mut holders: Vec<(ProxyId, Choice)> =
-            allowed.map(|(proxy, held)| (proxy, Choice { agent: held.agent, service: held.service })).collect();
-        holders.sort_by_key(|(proxy, _)| candidates::distance(self.me, *proxy, |peer| self.links.rtt(peer)));
-        let mut last = None;
-        for (owner, choice) in holders.iter().take(MAX_TRIES) {
-            tracing::debug!(%owner, agent = %choice.agent, "found without a quorum");
-            let mut tries = 1;
-            match self.try_owners(table, (choice, vec![*owner]), wanted, &mut tries).await {
-                Ok(connection) => return Asked::Connected(connection),
-                Err(failed @ Failed::Final(_)) => return Asked::Nothing { last: Some(failed), answered: found.answered },
-                Err(failed) => last = Some(failed),
+        let (mut choices, mut ways) = (Vec::new(), Vec::new());
+        for (proxy, held) in allowed {
+            let choice = Choice { agent: held.agent, service: held.service };
+            let known = choices.iter().position(|known| *known == choice);
+            let number = known.unwrap_or(choices.len());
+            if known.is_none() {
+                choices.push(choice);
             }
-            if wanted.budget.left().is_zero() {
-                break;
-            }
+            ways.push(Way { choice: number, place: Place::at(proxy) });
         }
-        Asked::Nothing { last, answered: found.answered }
+        if ways.is_empty() {
+            return Asked::Nothing { last: None, answered: found.answered };
+        }
+        ways.sort_by_cached_key(|way| self.fitness(table, &choices[way.choice].agent, way.place));
+        tracing::debug!(ways = ways.len(), "found without a quorum");
+        match self.race(table, (&choices, ways), wanted).await {
+            Ok(connection) => Asked::Connected(connection),
+            Err(failed) => Asked::Nothing { last: Some(failed), answered: found.answered },
+        }
     }
 
     fn isolated(&self) -> Isolated {

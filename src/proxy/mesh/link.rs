@@ -1,5 +1,6 @@
 //! One peer: where it is, and the connections to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,12 +21,21 @@ pub(super) struct Link {
     address: Mutex<String>,
     control: Slot,
     bulk: Slot,
+    is_silent: AtomicBool,
     pub(super) cancel: CancellationToken,
 }
 
 impl Link {
     pub(super) fn new(me: ProxyId, peer: ProxyId, address: &str, cancel: CancellationToken) -> Self {
-        Self { me, peer, address: Mutex::new(address.to_owned()), control: Slot::new(), bulk: Slot::new(), cancel }
+        Self {
+            me,
+            peer,
+            address: Mutex::new(address.to_owned()),
+            control: Slot::new(),
+            bulk: Slot::new(),
+            is_silent: AtomicBool::new(false),
+            cancel,
+        }
     }
 
     /// Where the peer is to be dialled, `HOST:PORT`.
@@ -44,6 +54,25 @@ impl Link {
     /// The round trip of the control connection, while there is one.
     pub(super) fn rtt(&self) -> Option<Duration> {
         self.control.live().map(|connection| connection.rtt())
+    }
+
+    /// Whether nothing is heard of the peer though there is a connection to it.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the peer is there.
+    pub(super) fn heard(&self) {
+        if self.is_silent.swap(false, Ordering::Relaxed) {
+            tracing::info!(peer = %self.peer, "peer is heard again");
+        }
+    }
+
+    /// Notes that nothing is heard of the peer.
+    pub(super) fn silent(&self) {
+        if !self.is_silent.swap(true, Ordering::Relaxed) {
+            tracing::info!(peer = %self.peer, "peer is silent: others are tried before it");
+        }
     }
 
     /// A live connection of the kind, waited for while a try is under way.

@@ -16,6 +16,7 @@ use super::PeerConnection;
 use super::dialer::Dialer;
 use super::keeper::keep;
 use super::link::Link;
+use super::pulse;
 use super::slot::NoConnection;
 use crate::identity::CredentialsHandle;
 use crate::net::{Budget, Elapsed, Env};
@@ -117,6 +118,9 @@ impl Links {
             let (link, dialer) = (link.clone(), self.shared.dialer.clone());
             self.shared.tasks.spawn(async move { keep(&link, kind, &dialer).await });
         }
+        let (watched, shared) = (link.clone(), Arc::downgrade(&self.shared));
+        let peers = move || shared.upgrade().map_or(0, |shared| Self { shared }.lock().len());
+        self.shared.tasks.spawn(async move { pulse::watch(&watched, peers).await });
         link
     }
 
@@ -145,6 +149,11 @@ impl Links {
     /// The round trip to `peer`, while it is connected.
     pub(crate) fn rtt(&self, peer: ProxyId) -> Option<Duration> {
         self.lock().get(&peer).cloned().and_then(|link| link.rtt())
+    }
+
+    /// Whether nothing has been heard of `peer` for about a second, though there is a connection to it.
+    pub(crate) fn is_silent(&self, peer: ProxyId) -> bool {
+        self.lock().get(&peer).is_some_and(|link| link.is_silent())
     }
 
     /// The peers that there is no connection to.
@@ -194,10 +203,11 @@ impl Links {
         told
     }
 
-    /// Asks the peers that are connected, nearest first, which tunnels of theirs lead to `target`, and stops at the first that has one. What a
+    /// Asks the peers that are connected and not silent, nearest first, which tunnels of theirs lead to `target`, and stops at the first that has one. What a
     /// silent peer would have said is not waited for beyond the budget.
     pub(crate) async fn who_has(&self, target: &Target, budget: Budget) -> Found {
         let mut links: Vec<_> = self.lock().values().filter_map(|link| Some((link.rtt()?, link.clone()))).collect();
+        links.retain(|(_, link)| !link.is_silent());
         links.sort_by_key(|(rtt, link)| (*rtt, link.peer));
         let mut questions = JoinSet::new();
         for (_, link) in links.into_iter().take(MAX_ASKED) {

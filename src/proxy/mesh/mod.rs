@@ -15,6 +15,7 @@ mod dialer;
 mod keeper;
 mod link;
 mod links;
+mod pulse;
 mod serve;
 mod slot;
 mod transport;

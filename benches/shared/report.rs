@@ -4,8 +4,26 @@ use std::io::Write;
 
 use anyhow::Context;
 
-use super::options::{Effort, Options};
 use super::statistics::Samples;
+
+/// How thorough a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Proves that everything works.
+    Quick,
+    /// Measures.
+    Full,
+}
+
+impl Effort {
+    /// One of two values.
+    pub(crate) fn pick<T>(self, quick: T, full: T) -> T {
+        match self {
+            Self::Quick => quick,
+            Self::Full => full,
+        }
+    }
+}
 
 /// One line of the table.
 struct Row {
@@ -23,8 +41,8 @@ pub(crate) struct Report {
 
 impl Report {
     /// Nothing yet.
-    pub(crate) fn new(options: &Options) -> Self {
-        Self { rows: Vec::new(), effort: options.effort }
+    pub(crate) fn new(effort: Effort) -> Self {
+        Self { rows: Vec::new(), effort }
     }
 
     /// Adds a line: the median of the samples with its unit, their range, and what it is to be compared with.
@@ -37,6 +55,11 @@ impl Report {
         let value = format!("{} {unit}", number(samples.median()));
         complain(&format!("  {what}: {value}  {spread}  {beside}"));
         self.rows.push(Row { what: what.to_owned(), value, spread, beside });
+    }
+
+    /// Adds a line with one figure.
+    pub(crate) fn figure(&mut self, what: &str, (value, unit): (f64, &str), beside: impl Into<String>) {
+        self.add(what, &Samples::from_iter([value]), unit, beside.into());
     }
 
     /// Says what is being done: a full run takes minutes.
