@@ -197,7 +197,7 @@ impl Supervisor {
         // One that wants to be left alone for a while is: the next address may be another's.
         let is_blocked = aim != Some(proxy) && self.ways.is_blocked(Some(proxy), now) && !self.has_one_address();
         let meeting = if is_blocked { Meeting::Held } else { self.knowledge.met(sequence, proxy, now) };
-        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held);
+        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held && !is_blocked);
         if is_another {
             self.ways.is_shared(address);
         }
