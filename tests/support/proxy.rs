@@ -31,6 +31,7 @@ pub(crate) struct Proxy {
     advertise: [Option<SocketAddr>; 2],
     relays: Option<[Relay; 2]>,
     further: String,
+    drain_timeout: &'static str,
     /// How much those before this process have logged.
     logged: usize,
     pace: Pace,
@@ -50,8 +51,8 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        let (relays, further, pace) = (None, String::new(), Pace::Test);
-        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays, further, logged: 0, pace }
+        let (listen, advertise, further) = ([any(), any()], [None; 2], String::new());
+        Self { name, home, process: None, listen, advertise, relays: None, further, drain_timeout: "2s", logged: 0, pace: Pace::Test }
     }
 
     /// The same proxy, where it has this address.
@@ -68,6 +69,11 @@ impl Proxy {
     /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
     pub(crate) fn advertising(self, public: SocketAddr) -> Self {
         Self { advertise: [self.advertise[0], Some(public)], ..self }
+    }
+
+    /// The same proxy, which gives streams so long when it drains, such as `30s`.
+    pub(crate) fn draining_for(self, drain_timeout: &'static str) -> Self {
+        Self { drain_timeout, ..self }
     }
 
     /// The same proxy behind relays: peers, agents and clients are told the relays' addresses. They lead to it once it is ready.
@@ -277,11 +283,11 @@ impl Proxy {
     }
 
     fn configuration(&self) -> String {
-        let (name, data_dir) = (&self.name, self.data_dir());
+        let (name, data_dir, drain_timeout) = (&self.name, self.data_dir(), self.drain_timeout);
         let [peer, public] = &self.listen;
         let [peer_advertise, public_advertise] = self.advertise.map(|address| address.map(|address| address.to_string()));
         let (peer_advertise, public_advertise) = (peer_advertise.unwrap_or_default(), Vec::from_iter(public_advertise));
-        let drain_timeout = if self.pace == Pace::Test { "drain_timeout = \"2s\"\n" } else { "" };
+        let drain_timeout = if self.pace == Pace::Test { format!("drain_timeout = {drain_timeout:?}\n") } else { String::new() };
         let pace = if self.pace == Pace::Test { PACE } else { "" };
         format!(
             "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\n{drain_timeout}\
