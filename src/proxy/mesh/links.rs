@@ -188,16 +188,16 @@ impl Links {
     }
 
     /// Asks every peer which agents lack tunnels. What those that do not answer within the budget would have said is missing.
-    pub(crate) async fn unsettled(&self, budget: Budget) -> Vec<AgentProgress> {
+    pub(crate) async fn unsettled(&self, budget: Budget) -> Vec<(ProxyId, AgentProgress)> {
         let links: Vec<_> = self.lock().values().cloned().collect();
         let mut questions = JoinSet::new();
         for link in links {
-            questions.spawn(async move { ask(&link, &ControlRequest::Unsettled, budget).await });
+            questions.spawn(async move { (link.peer, ask(&link, &ControlRequest::Unsettled, budget).await) });
         }
         let mut told = Vec::new();
         while let Some(answered) = questions.join_next().await {
-            if let Ok(Ok(ControlReply::Unsettled(agents))) = answered {
-                told.extend(agents.into_iter().take(MAX_UNSETTLED));
+            if let Ok((peer, Ok(ControlReply::Unsettled(agents)))) = answered {
+                told.extend(agents.into_iter().take(MAX_UNSETTLED).map(|told| (peer, told)));
             }
         }
         told
