@@ -223,16 +223,17 @@ fn peers() {
         tunnels: 5,
         cut_streams: 6,
         unreachable: vec![ProxyId(3)],
+        drained: true,
     };
     for (fault, number) in [(DiskFault::Full, "00"), (DiskFault::Failed, "01")] {
         let disk = Some(DiskReport { fault, location: "d".to_owned(), reason: "r".to_owned(), seconds: 300 });
-        check(&ControlReply::Pong(PeerReport { disk, ..report.clone() }), &format!("01ac0207010001{number}01640172ac0205060103"));
+        check(&ControlReply::Pong(PeerReport { disk, ..report.clone() }), &format!("01ac0207010001{number}01640172ac020506010301"));
     }
     let held = Held { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name") };
     let unsettled = AgentProgress { agent: "a".parse().expect("a name"), progress: progress(), seconds: 300 };
     let replies = [
         (ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102"),
-        (ControlReply::Pong(report), "01ac020701000005060103"),
+        (ControlReply::Pong(report), "01ac02070100000506010301"),
         (ControlReply::Refused("r".to_owned()), "020172"),
         (ControlReply::Held(vec![held]), "030101610173"),
         (ControlReply::Unsettled(vec![unsettled]), &*format!("04010161{PROGRESS_HEX}ac02")),

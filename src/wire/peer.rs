@@ -109,6 +109,8 @@ pub struct PeerReport {
     pub cut_streams: u64,
     /// The peers that it has no connection to.
     pub unreachable: Vec<ProxyId>,
+    /// Whether its drain is over.
+    pub drained: bool,
 }
 
 /// What is wrong with a proxy's disk.

@@ -150,9 +150,11 @@ impl Clients {
             let (mut send, mut recv) = (open.send, open.recv);
             return Close::CANCELLED.abort(&mut send, &mut recv);
         }
-        let _running = self.metrics.stream();
         let _permit = open.permit;
-        let relayed = relay::quic((send, recv), (open.send, open.recv)).await;
+        let relay = relay::quic((send, recv), (open.send, open.recv));
+        let Some(relayed) = self.metrics.streams().begin().carry(relay).await else {
+            return tracing::info!("stream cut: the time that this proxy had to drain is over");
+        };
         self.metrics.relayed(&relayed);
         tracing::info!(
             sent_bytes = relayed.sent_bytes,

@@ -4,6 +4,7 @@
 //! protocol goes its own way: [`agents`], [`clients`], [`enroll`].
 
 mod accept;
+mod admission;
 mod agents;
 mod clients;
 mod enroll;
@@ -12,6 +13,7 @@ mod members;
 mod renew;
 
 pub(super) use accept::PublicAcceptor;
+pub(super) use admission::Admission;
 pub(super) use agents::Agents;
 pub(super) use clients::Clients;
 pub(super) use enroll::Enrollments;
