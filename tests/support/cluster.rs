@@ -50,7 +50,9 @@ impl Cluster {
 
     /// Starts one more proxy, which joins by token, and does not wait for it.
     pub(crate) fn add(&mut self, make: impl FnOnce(Proxy) -> Proxy) {
-        let (token, address) = (self.token("proxy", &[]), self.proxy(0).public_address());
+        let token = self.token("proxy", &[]);
+        // What it tells others to come to may lead nowhere yet.
+        let address = self.proxy(0).ports().expect("it runs")[1];
         let mut proxy = make(Proxy::new(self.home(), self.proxies.len() + 1));
         proxy.join(address, &token);
         self.proxies.push(proxy);

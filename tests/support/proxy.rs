@@ -30,6 +30,7 @@ pub(crate) struct Proxy {
     listen: [String; 2],
     advertise: [Option<SocketAddr>; 2],
     relays: Option<[Relay; 2]>,
+    further: String,
     drain_timeout: &'static str,
     /// How much those before this process have logged.
     logged: usize,
@@ -50,14 +51,19 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        let (listen, advertise) = ([any(), any()], [None; 2]);
-        Self { name, home, process: None, listen, advertise, relays: None, drain_timeout: "2s", logged: 0, pace: Pace::Test }
+        let (listen, advertise, further) = ([any(), any()], [None; 2], String::new());
+        Self { name, home, process: None, listen, advertise, relays: None, further, drain_timeout: "2s", logged: 0, pace: Pace::Test }
     }
 
     /// The same proxy, where it has this address.
     pub(crate) fn at(self, address: Ipv4Addr) -> Self {
         let any = || format!("{address}:0");
         Self { listen: [any(), any()], ..self }
+    }
+
+    /// The same proxy with further tables in its configuration.
+    pub(crate) fn configured(self, further: &str) -> Self {
+        Self { further: further.to_owned(), ..self }
     }
 
     /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
@@ -287,7 +293,8 @@ impl Proxy {
             "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\n{drain_timeout}\
              [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
-             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}"
+             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}{}",
+            self.further
         )
     }
 }

@@ -3,6 +3,8 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use warren_raft::StrategyKind;
+
 use super::*;
 
 pub(super) fn member(id: u64, zone: &str) -> Member {

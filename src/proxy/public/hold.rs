@@ -91,14 +91,17 @@ impl Held<'_> {
 
     /// Waits for the next thing that the agent is to be told; `None` when this proxy has nothing more to say.
     async fn news(&self, told: &mut Told) -> Option<ProxyMessage> {
+        // The first thing that an agent is told is how it stands.
+        let has_begun = *told.standing.borrow() != Standing::Pending;
         tokio::select! {
+            biased;
             changed = told.standing.changed() => {
                 changed.ok()?;
                 let standing = *told.standing.borrow_and_update();
                 tracing::info!(sequence = %self.tunnel.sequence, %standing, "tunnel");
                 Some(self.stands(standing))
             }
-            changed = told.cluster.changed() => {
+            changed = told.cluster.changed(), if has_begun => {
                 changed.ok()?;
                 Some(ProxyMessage::Cluster(told.cluster.borrow_and_update().clone()))
             }
