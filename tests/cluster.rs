@@ -110,6 +110,7 @@ fn statuses(cluster: &Cluster) {
         assert_eq!(ids, [1, 2, 3]);
         let expected = [
             "agents",
+            "drain",
             "epoch",
             "feature_level",
             "id",
@@ -122,6 +123,7 @@ fn statuses(cluster: &Cluster) {
             "rtt_ms",
             "state",
             "streams",
+            "tunnels",
             "version",
         ];
         for row in rows {
