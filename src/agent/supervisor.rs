@@ -248,7 +248,9 @@ impl Supervisor {
             self.ways.forget_all_but(&proxies);
             self.knowledge.learn(proxies);
         }
-        self.knowledge.strategy = Some(strategy);
+        if self.knowledge.strategy.replace(strategy) != Some(strategy) {
+            tracing::info!(%strategy, "told of the strategy");
+        }
     }
 
     fn renewed(&mut self, certificate: &[u8]) {

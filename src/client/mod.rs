@@ -2,6 +2,7 @@
 //!
 //! It must *never* end a byte stream as whole when it is not: an error on either side becomes a reset on the other.
 
+mod asking;
 mod connect;
 mod enroll;
 mod forward;

@@ -1,23 +1,25 @@
 //! A client's connection to the cluster, made when it is needed and made anew when it is lost.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use quinn::{ConnectionError, RecvStream, SendStream};
+use quinn::{RecvStream, SendStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId};
 
-use crate::failure::{Code, Failure, Stage};
+use super::asking::Asking;
+use crate::failure::Failure;
 use crate::identity::entrance::{self, Closed};
-use crate::identity::tls::{self, Expected, SERVER_NAME};
+use crate::identity::tls::{Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, renew_in};
 use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
-use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, TraceId, frame};
+use crate::wire::{ClientRequest, DialRequest, EnrollReply, Heard, Hello, TraceId, frame, not_understood};
 
 /// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -81,29 +83,17 @@ impl Session {
         }
     }
 
-    /// Reaches `target` within `timeout`.
+    /// Reaches `target` within `timeout`. Where the proxy that is connected does not even acknowledge the request, another one is asked beside it.
     ///
     /// # Errors
     /// The [`Failure`] of the cluster, or of the way to it.
     pub async fn dial(&self, target: &Target, timeout: Duration) -> Result<Dialled, Failure> {
         let (budget, trace) = (Budget::new(timeout), TraceId(self.shared.env.entropy.bytes()));
-        let connection = self.connection(budget).await?;
-        let lost = |error: &dyn std::fmt::Display| broken(&connection, error);
-        let request = ClientRequest::Dial(DialRequest { target: target.clone(), budget_ms: budget.left_ms(), trace });
-        let exchange = async {
-            let (mut send, mut recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
-            frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| lost(&error))?;
-            let reply: DialReply = frame::read(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| lost(&error))?;
-            match reply {
-                DialReply::Connected { agent, path, trace } => Ok(Dialled { send, recv, agent, path, trace }),
-                DialReply::Failed(failure) => Err(failure),
-            }
-        };
-        match Budget::new(budget.left() + GRACE).run(exchange).await {
+        let (hello, target) = (Hello::ours(), Heard::Known(target.clone()));
+        let mut asking = Asking::new(self, DialRequest { hello, target, budget_ms: 0, trace }, budget);
+        match Budget::new(timeout + GRACE).run(asking.dial()).await {
             Ok(dialled) => dialled,
-            Err(_) => Err(Failure::new(Code::Timeout, Stage::Ingress, format!("no answer about `{target}` in time"))
-                .at(connection.remote_address().to_string())
-                .with_hint("`warren status`")),
+            Err(_) => Err(asking.late()),
         }
     }
 
@@ -122,30 +112,37 @@ impl Session {
         let _ = budget.run(self.shared.endpoint.wait_idle()).await;
     }
 
-    async fn connection(&self, budget: Budget) -> Result<quinn::Connection, Failure> {
+    /// The connection to the cluster, made if there is none.
+    pub(super) async fn connection(&self, budget: Budget) -> Result<quinn::Connection, Failure> {
         let mut held = self.shared.connection.lock().await;
-        if let Some(connection) = held.as_ref().filter(|connection| connection.close_reason().is_none()) {
-            let connection = connection.clone();
-            drop(held);
-            self.renew_if_due(&connection).await;
-            return Ok(connection);
-        }
-        let connection = self.connect(budget).await?;
-        *held = Some(connection.clone());
+        let connection = match held.as_ref().filter(|connection| connection.close_reason().is_none()) {
+            Some(connection) => connection.clone(),
+            None => held.insert(self.connect(budget, None).await?).clone(),
+        };
         drop(held);
         self.renew_if_due(&connection).await;
         Ok(connection)
     }
 
-    /// Tries the proxies beside each other, each a moment later than the one before; the first that answers wins.
-    async fn connect(&self, budget: Budget) -> Result<quinn::Connection, Failure> {
+    /// Another connection than `silent`, which takes its place; what runs over that one runs on.
+    pub(super) async fn instead_of(&self, silent: &quinn::Connection, budget: Budget) -> Result<quinn::Connection, Failure> {
+        let mut held = self.shared.connection.lock().await;
+        // Another dial may have made it already.
+        let known = held.as_ref().filter(|known| known.stable_id() != silent.stable_id() && known.close_reason().is_none());
+        if let Some(connection) = known {
+            return Ok(connection.clone());
+        }
+        Ok(held.insert(self.connect(budget, Some(silent.remote_address())).await?).clone())
+    }
+
+    /// Tries the proxies beside each other, each a moment later than the one before; the first that answers wins. An address that was silent comes last.
+    async fn connect(&self, budget: Budget, silent: Option<SocketAddr>) -> Result<quinn::Connection, Failure> {
         let mut tries = JoinSet::new();
-        for (position, proxy) in (0_u32..).zip(self.shared.proxies.iter().take(MAX_ADDRESSES)) {
+        let proxies = self.shared.proxies.iter().take(MAX_ADDRESSES);
+        let last = u32::try_from(proxies.len()).unwrap_or(u32::MAX);
+        for (position, proxy) in (0_u32..).zip(proxies) {
             let (session, proxy) = (self.clone(), proxy.clone());
-            tries.spawn(async move {
-                tokio::time::sleep(STAGGER * position).await;
-                session.connect_to(&proxy).await
-            });
+            tries.spawn(async move { session.connect_to(&proxy, position, silent.map(|silent| (silent, last))).await });
         }
         let mut closed = Vec::new();
         let first = async {
@@ -170,21 +167,35 @@ impl Session {
         }
     }
 
-    async fn connect_to(&self, proxy: &str) -> Result<quinn::Connection, Closed> {
-        let Shared { env, endpoint, credentials, .. } = &*self.shared;
+    /// Tries the addresses of a proxy's name, the first at its position, each further one a moment later.
+    async fn connect_to(&self, proxy: &str, position: u32, silent: Option<(SocketAddr, u32)>) -> Result<quinn::Connection, Closed> {
+        let found = self.shared.env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))?;
+        let mut tries = JoinSet::new();
+        for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_ADDRESSES)) {
+            let position = silent.filter(|(silent, _)| *silent == address).map_or(position + further, |(_, last)| last);
+            let (session, proxy) = (self.clone(), proxy.to_owned());
+            tries.spawn(async move {
+                tokio::time::sleep(STAGGER * position).await;
+                session.handshake(&proxy, address).await
+            });
+        }
         let mut last = Closed::silent(proxy, "its name stands for no address");
-        for address in env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))? {
-            let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
-            let config = quic::client_config(tls, env, Profile::Client.dialling(address));
-            match endpoint.connect_with(config, address, SERVER_NAME) {
-                Ok(connecting) => match connecting.await {
-                    Ok(connection) => return Ok(connection),
-                    Err(error) => last = Closed::by(proxy, &error),
-                },
+        while let Some(tried) = tries.join_next().await {
+            match tried {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => last = error,
                 Err(error) => last = Closed::silent(proxy, error),
             }
         }
         Err(last)
+    }
+
+    async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
+        let Shared { env, endpoint, credentials, .. } = &*self.shared;
+        let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
+        let config = quic::client_config(tls, env, Profile::Client.dialling(address));
+        let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(proxy, error))?;
+        connecting.await.map_err(|error| Closed::by(proxy, &error))
     }
 
     /// Whether the last try to renew is long enough ago.
@@ -206,11 +217,14 @@ impl Session {
         }
         let renewal = async {
             let (mut send, mut recv) = connection.open_bi().await.map_err(|error| error.to_string())?;
-            let request = ClientRequest::Renew { request: current.key().csr() };
+            let request = ClientRequest::Renew { hello: Hello::ours(), request: current.key().csr() };
             frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())?;
-            match frame::read(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
-                EnrollReply::Enrolled(enrolled) => current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string()),
-                EnrollReply::Failed(failure) => Err(failure.message().to_owned()),
+            match frame::hear(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
+                Heard::Known(EnrollReply::Enrolled(enrolled)) => {
+                    current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string())
+                }
+                Heard::Known(EnrollReply::Failed(failure)) => Err(failure.message().to_owned()),
+                Heard::Unknown(number) => Err(not_understood(&format!("answer {number} of a proxy")).message().to_owned()),
             }
         };
         let renewed = Budget::new(RENEWAL).run(renewal).await.unwrap_or_else(|error| Err(error.to_string()));
@@ -221,31 +235,5 @@ impl Session {
         if let Err(reason) = kept {
             tracing::warn!(reason, "certificate not renewed");
         }
-    }
-}
-
-/// What the end of a connection means. A proxy's refusal of this machine comes only now: the handshake is complete for a client before the server has
-/// seen its certificate.
-fn broken(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Failure {
-    let at = connection.remote_address().to_string();
-    let reason = connection.close_reason();
-    let enrol = "enrol again with a token made by `warren token create --role client`";
-    match &reason {
-        Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::REFUSED.code() => {
-            Failure::new(Code::Denied, Stage::Ingress, "the proxy does not know this machine").with_hint(enrol).at(at)
-        }
-        Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::UNCONFIRMED.code() => {
-            Failure::new(Code::Timeout, Stage::Store, "the proxy could not confirm in time that this machine is enrolled")
-                .with_cause("it does not know it yet, and there is no quorum to ask")
-                .with_hint("try another proxy: `--proxy`, or again when `warren status` is healthy")
-                .at(at)
-        }
-        Some(reason) if let Some(refused) = tls::refused(reason) => {
-            Failure::new(Code::Denied, Stage::Ingress, "the proxy refused this machine")
-                .with_cause(refused.to_string())
-                .with_hint(enrol)
-                .at(at)
-        }
-        _ => Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke").with_cause(error.to_string()).at(at),
     }
 }

@@ -22,15 +22,20 @@ struct State {
 impl Dialling {
     /// Dials until it is dropped or asked for its failures.
     pub(crate) fn start(forward: Forward) -> Self {
+        Self::rotating(vec![forward])
+    }
+
+    /// The same through each of these in turn.
+    pub(crate) fn rotating(forwards: Vec<Forward>) -> Self {
         let state = Arc::new(State::default());
         let shared = state.clone();
         let dialler = thread::spawn(move || {
             let mut failures = Vec::new();
-            for number in 0.. {
+            for (number, forward) in (0..).zip(forwards.iter().cycle()) {
                 if shared.stopped.load(Ordering::SeqCst) {
                     break;
                 }
-                match dial(&forward, number) {
+                match dial(forward, number) {
                     Ok(()) => _ = shared.succeeded.fetch_add(1, Ordering::SeqCst),
                     Err(error) => failures.push(error),
                 }

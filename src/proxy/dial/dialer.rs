@@ -128,7 +128,7 @@ impl Dialer {
     }
 
     /// How good the way to the agent by this place is.
-    pub(super) fn fitness(&self, _table: &Table, agent: &AgentName, place: Place) -> Fitness {
+    pub(super) fn fitness(&self, table: &Table, agent: &AgentName, place: Place) -> Fitness {
         let is_own = place.proxy == self.me;
         let round_trip = if is_own { Some(Duration::ZERO) } else { self.links.rtt(place.proxy) };
         let is_silent =
@@ -138,7 +138,7 @@ impl Dialer {
         if is_silent || round_trip.is_none() || self.suspects.doubts(agent, place, Instant::now()) {
             return Fitness::Doubtful(distance);
         }
-        Fitness::Sound(distance)
+        if table.is_draining(place.proxy) { Fitness::Draining(distance) } else { Fitness::Sound(distance) }
     }
 
     /// Tries these ways until one connects, the next beside those before it when they take longer than usual.
