@@ -53,11 +53,13 @@ impl RunningStream {
     /// Carries the stream to its end; `None` if it was cut, which resets it on both sides.
     pub(super) async fn carry(mut self, relay: impl Future<Output = Relayed>) -> Option<Relayed> {
         tokio::select! {
-            relayed = relay => Some(relayed),
+            biased;
+            // The tunnels are closed in the same moment: that the stream breaks off follows from it.
             Ok(()) = self.cuts.changed() => {
                 self.cut.inc();
                 None
             }
+            relayed = relay => Some(relayed),
         }
     }
 }

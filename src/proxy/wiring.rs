@@ -19,7 +19,7 @@ use super::member::Membership;
 use super::mesh::{self, Links, PeerAcceptor, PeerConnection};
 use super::metrics::Metrics;
 use super::policy::TablePolicy;
-use super::public::{Admission, Agents, Clients, Enrollments, PublicAcceptor, cluster_view};
+use super::public::{Admission, Agents, Clients, Enrollments, PublicAcceptor, cluster_view, with_pulse};
 use super::registrar::Registrar;
 use super::removal::Removal;
 use super::renewal::keep_renewed;
@@ -195,8 +195,8 @@ impl Wiring {
 
     fn serve_public(&self) {
         let index = *self.store.applied().borrow();
-        let (tell, cluster) = watch::channel(cluster_view(&self.store.table(), index));
-        self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
+        let (tell, cluster) = watch::channel(with_pulse(cluster_view(&self.store.table(), index), self.me(), 0));
+        self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),

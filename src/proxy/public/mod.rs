@@ -10,6 +10,7 @@ mod clients;
 mod enroll;
 mod hold;
 mod members;
+mod pulse;
 mod renew;
 
 pub(super) use accept::PublicAcceptor;
@@ -18,3 +19,4 @@ pub(super) use agents::Agents;
 pub(super) use clients::Clients;
 pub(super) use enroll::Enrollments;
 pub(super) use members::cluster_view;
+pub(super) use pulse::with_pulse;
