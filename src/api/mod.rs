@@ -36,7 +36,7 @@ pub use schema::Schema;
 pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use strategy::{
     AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,
-    StrategyRequestError, StrategyShown,
+    StrategyRequestError, StrategyShown, ZonePlan,
 };
 pub use time::Time;
 pub use tokens::{

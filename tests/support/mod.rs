@@ -15,6 +15,7 @@ mod dialling;
 mod door;
 mod echoing;
 mod http;
+pub(crate) mod later;
 mod namespaces;
 mod pattern;
 mod process;

@@ -24,7 +24,7 @@ use crate::net::{Budget, Env};
 use crate::proxy::registrar::Registrar;
 use crate::proxy::tunnels::{Offer, Standing, Tunnel, Tunnels};
 use crate::wire::close::Close;
-use crate::wire::{AgentHello, ClusterView, ProxyMessage, frame};
+use crate::wire::{AgentHello, ClusterView, Party, ProxyMessage, frame};
 
 /// Longest target of a service: a host name (RFC 1035: 253) with a port.
 const MAX_TARGET: usize = 260;
@@ -124,6 +124,8 @@ impl Agents {
         hello: AgentHello,
         connection: &quinn::Connection,
     ) -> Result<(Arc<Tunnel>, Place), Failure> {
+        let agreed = hello.hello.agree(Party::Agent).map_err(|error| error.failure())?;
+        tracing::debug!(version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
         let place = self.admission.place(agent, (&self.store.table(), self.me))?;
         self.check(agent, key).await?;
         let sequence = hello.sequence;
@@ -166,7 +168,7 @@ fn offer(hello: AgentHello) -> Result<Offer, Failure> {
         return Err(Failure::new(Code::LimitReached, Stage::Tunnel, message));
     }
     services.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Offer { services, version: hello.hello.software.chars().take(64).collect() })
+    Ok(Offer { services, version: hello.hello.software() })
 }
 
 /// Why a tunnel was not taken.

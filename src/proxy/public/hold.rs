@@ -15,7 +15,7 @@ use crate::net::Budget;
 use crate::proxy::handover::Order;
 use crate::proxy::tunnels::{Standing, Tunnel};
 use crate::wire::close::Close;
-use crate::wire::{AgentMessage, ClusterView, Hello, ProxyMessage, Waiting, Welcome, frame};
+use crate::wire::{AgentMessage, ClusterView, Heard, Hello, ProxyMessage, Waiting, Welcome, frame};
 
 /// How long a push may take to be written.
 const PUSH: Duration = Duration::from_secs(5);
@@ -74,7 +74,7 @@ impl Held<'_> {
         told.cluster.mark_unchanged();
         loop {
             // A message is read to its end by a future that lives across the pushes.
-            let message = frame::read::<AgentMessage>(&mut recv, frame::MAX_MESSAGE);
+            let message = frame::hear::<AgentMessage>(&mut recv, frame::MAX_MESSAGE);
             tokio::pin!(message);
             let message = loop {
                 tokio::select! {
@@ -85,7 +85,14 @@ impl Held<'_> {
                     }
                 }
             };
-            self.reply(&message, send).await?;
+            match message {
+                Heard::Known(message) => self.reply(&message, send).await?,
+                // One at a time, and not before the agent has taken the answer to the one before: it costs no more than any other.
+                Heard::Unknown(number) => {
+                    tracing::debug!(number, "the agent said what only a later version of warren knows");
+                    push(send, &ProxyMessage::NotUnderstood { number }).await?;
+                }
+            }
         }
     }
 
