@@ -139,11 +139,12 @@ impl RunningProxy {
     pub async fn stop(self) {
         let Parts { store, links, peer, public, tasks, leaving, stopped, dir, .. } = self.0;
         leaving.cancel();
+        // While the peers are still served: the end of the epoch is confirmed when it has arrived here.
+        store.leave(FAREWELL).await;
         stopped.cancel();
         public.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
         tasks.close();
         tasks.wait().await;
-        store.leave(FAREWELL).await;
         links.shutdown().await;
         store.shutdown().await;
         peer.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
