@@ -5,15 +5,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Most characters of a message, cause or hint.
 pub const MAX_TEXT: usize = 512;
 /// Most causes of one failure.
 pub const MAX_CAUSES: usize = 8;
 
-/// What went wrong. Stored and sent as its position in this declaration, shown as its name in snake case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What went wrong. Stored and sent as its position in this declaration, shown as its name in snake case. One that is read and not known is [`Other`](Self::Other).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// 0: no such agent or service.
@@ -32,6 +32,14 @@ pub enum Code {
     LimitReached,
     /// 7: too few voters are up to write.
     NoQuorum,
+    /// 8: what has no code of its own, or one that only a later version of warren knows; the message says it.
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, Self::ALL, Self::Other)
+    }
 }
 
 /// One row of the table of failures.
@@ -45,7 +53,7 @@ struct Row {
 
 impl Code {
     /// Every code, in the order of its number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ServiceUnknown,
         Self::AgentOffline,
         Self::TargetRefused,
@@ -54,6 +62,7 @@ impl Code {
         Self::Denied,
         Self::LimitReached,
         Self::NoQuorum,
+        Self::Other,
     ];
 
     /// Its name, as in JSON and in labels of metrics.
@@ -97,6 +106,7 @@ impl Code {
             Self::Denied          => ("denied",           403, "http_request_denied",        2, 5),
             Self::LimitReached    => ("limit_reached",    503, "connection_limit_reached",   1, 1),
             Self::NoQuorum        => ("no_quorum",        503, "proxy_internal_error",       1, 6),
+            Self::Other           => ("other",            500, "proxy_internal_error",       1, 1),
         };
         Row { name, http, proxy_status, socks5, exit }
     }
@@ -108,8 +118,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// Where on the way it happened. Stored and sent as its position in this declaration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Where on the way it happened. Stored and sent as its position in this declaration. One that is read and not known is [`Other`](Self::Other).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// 0: on the caller's machine, before any proxy was asked.
@@ -126,6 +136,31 @@ pub enum Stage {
     Target,
     /// 6: writing to the routing store.
     Store,
+    /// 7: where only a later version of warren goes.
+    Other,
+}
+
+impl Stage {
+    /// Every stage, in the order of its number.
+    pub const ALL: [Self; 8] = [Self::Local, Self::Ingress, Self::Route, Self::Peer, Self::Tunnel, Self::Target, Self::Store, Self::Other];
+}
+
+impl<'de> Deserialize<'de> for Stage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, Self::ALL, Self::Other)
+    }
+}
+
+/// Reads one of `all` by its name in JSON and by its number everywhere else.
+fn read<'de, T: fmt::Display, D: Deserializer<'de>, const N: usize>(deserializer: D, all: [T; N], other: T) -> Result<T, D::Error> {
+    let found = if deserializer.is_human_readable() {
+        let name = String::deserialize(deserializer)?;
+        all.into_iter().find(|one| one.to_string() == name)
+    } else {
+        let number = u32::deserialize(deserializer)? as usize;
+        all.into_iter().nth(number)
+    };
+    Ok(found.unwrap_or(other))
 }
 
 impl fmt::Display for Stage {
@@ -138,6 +173,7 @@ impl fmt::Display for Stage {
             Self::Tunnel => "tunnel",
             Self::Target => "target",
             Self::Store => "store",
+            Self::Other => "other",
         })
     }
 }
@@ -307,13 +343,36 @@ mod tests {
 
     #[test]
     fn numbers_and_names_are_stable() {
-        let names =
-            ["service_unknown", "agent_offline", "target_refused", "timeout", "peer_unreachable", "denied", "limit_reached", "no_quorum"];
+        let names = [
+            "service_unknown",
+            "agent_offline",
+            "target_refused",
+            "timeout",
+            "peer_unreachable",
+            "denied",
+            "limit_reached",
+            "no_quorum",
+            "other",
+        ];
         for (number, (code, name)) in (0_u8..).zip(Code::ALL.into_iter().zip(names)) {
             assert_eq!(code.number(), number);
             assert_eq!(code.as_str(), name);
             assert_eq!(postcard::to_stdvec(&code).expect("a code"), [number]);
             assert_eq!(serde_json::to_string(&code).expect("a code"), format!("\"{name}\""));
+        }
+    }
+
+    #[test]
+    fn what_a_later_version_has_added_is_unspecific() {
+        let sent = (99_u32, "new", Vec::<String>::new(), None::<String>, 300_u32, Some("p"), None::<String>);
+        let failure: Failure = postcard::from_bytes(&postcard::to_stdvec(&sent).expect("bytes")).expect("a failure");
+        assert_eq!((failure.code(), failure.stage(), failure.message(), failure.proxy()), (Code::Other, Stage::Other, "new", Some("p")));
+        let json = r#"{"code":"new_code","message":"new","causes":[],"hint":null,"stage":"new_stage","proxy":null,"trace":null}"#;
+        let failure: Failure = serde_json::from_str(json).expect("a failure");
+        assert_eq!((failure.code(), failure.stage()), (Code::Other, Stage::Other));
+        for stage in Stage::ALL {
+            let json = serde_json::to_string(&stage).expect("a stage");
+            assert_eq!(serde_json::from_str::<Stage>(&json).expect("a stage"), stage, "{json}");
         }
     }
 

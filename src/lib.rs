@@ -14,6 +14,8 @@ pub mod dev;
 pub mod failure;
 pub mod http;
 pub mod identity;
+#[cfg(test)]
+mod model;
 pub mod net;
 pub mod proxy;
 pub mod target;

@@ -20,7 +20,7 @@ use warren::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, Toke
 use warren::net::quic::{self, Profile};
 use warren::net::{Env, dialling_endpoint};
 use warren::wire::close::Close;
-use warren::wire::{ClientRequest, DialReply, DialRequest, TraceId, frame};
+use warren::wire::{ClientRequest, DialReply, DialRequest, Heard, Hello, TraceId, frame};
 use warren_raft::ProxyId;
 
 static CLUSTER: SharedCluster = SharedCluster::of(2);
@@ -241,8 +241,8 @@ async fn a_message_of_any_announced_length_costs_only_its_stream() {
     let connection = endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects");
 
     let (mut send, mut recv) = connection.open_bi().await.expect("a stream");
-    let target = "framed/x".parse().expect("a target");
-    let dial = ClientRequest::Dial(DialRequest { target, budget_ms: 10_000, trace: TraceId([7; 16]) });
+    let target = Heard::Known("framed/x".parse().expect("a target"));
+    let dial = ClientRequest::Dial(DialRequest { hello: Hello::ours(), target, budget_ms: 10_000, trace: TraceId([7; 16]) });
     frame::write(&mut send, &dial, frame::MAX_MESSAGE).await.expect("written");
     let reply: DialReply = frame::read(&mut recv, frame::MAX_MESSAGE).await.expect("a reply");
     assert!(matches!(reply, DialReply::Connected { .. }), "{reply:?}");

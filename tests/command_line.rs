@@ -146,6 +146,8 @@ fn degraded() -> StatusView {
         streams: None,
         version: "0.1.0".to_owned(),
         feature_level: Some(1),
+        tunnels: Some(1),
+        drain: None,
     };
     StatusView {
         schema: Schema,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,7 +17,7 @@ use super::service;
 use super::tunnel::{TunnelError, Tunnels, refused};
 use crate::identity::renew_in;
 use crate::net::Budget;
-use crate::wire::{AgentMessage, ClusterView, ProxyMessage, Waiting, Welcome, frame};
+use crate::wire::{AgentMessage, ClusterView, Heard, ProxyMessage, Waiting, Welcome, frame};
 
 /// How long an answer to a renewal is waited for before it is asked again.
 const RENEW_RETRY: Duration = Duration::from_secs(30);
@@ -24,6 +25,8 @@ const RENEW_RETRY: Duration = Duration::from_secs(30);
 const RETIRE: Duration = Duration::from_secs(15);
 /// How long a retired tunnel is kept beyond its last stream: other proxies learn of the withdrawal a moment later, and a dial may be under way.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long a proxy may leave no room for what it is told: longer than it may be silent.
+const SAY: Duration = Duration::from_secs(10);
 /// How often a proxy is told how far the agent is, at most.
 const PROGRESS: Duration = Duration::from_secs(1);
 
@@ -60,19 +63,23 @@ impl<'a> Live<'a> {
 
     /// Holds it until it is retired and its last stream has ended, or it breaks.
     pub(super) async fn run(&self, send: SendStream, recv: RecvStream) -> Result<(), TunnelError> {
+        // One at a time: what is not understood costs no more than what is.
+        let (not_understood, to_answer) = mpsc::channel(1);
         tokio::select! {
-            ended = self.listen(recv) => ended,
-            ended = self.speak(send) => ended,
+            ended = self.listen(recv, not_understood) => ended,
+            ended = self.speak(send, to_answer) => ended,
             ended = self.accept() => ended,
             () = self.run_out() => Ok(()),
         }
     }
 
-    /// Takes in what the proxy pushes.
-    async fn listen(&self, mut recv: RecvStream) -> Result<(), TunnelError> {
+    /// Takes in what the proxy pushes. The number of a message that only a later version knows is answered.
+    async fn listen(&self, mut recv: RecvStream, not_understood: mpsc::Sender<u32>) -> Result<(), TunnelError> {
         loop {
-            let message = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
-            self.take(message).await?;
+            match frame::hear(&mut recv, frame::MAX_MESSAGE).await? {
+                Heard::Known(message) => self.take(message).await?,
+                Heard::Unknown(number) => not_understood.send(number).await.map_err(|_| TunnelError::Stopping)?,
+            }
         }
     }
 
@@ -91,10 +98,14 @@ impl<'a> Live<'a> {
             ProxyMessage::Move { to } => What::Move { proxy, to },
             ProxyMessage::Refused { failure, retry_after_ms } => return Err(refused(failure, retry_after_ms)),
             // A proxy that does not know how to retire a tunnel withdraws the route when it is closed.
-            ProxyMessage::Retired | ProxyMessage::NotUnderstood { .. } => {
+            ProxyMessage::Retired | ProxyMessage::NotUnderstood { number: AgentMessage::RETIRE } => {
                 if self.retire.is_cancelled() {
                     self.retired.cancel();
                 }
+                return Ok(());
+            }
+            ProxyMessage::NotUnderstood { number } => {
+                tracing::debug!(%proxy, number, "the proxy did not understand a message");
                 return Ok(());
             }
         };
@@ -108,7 +119,7 @@ impl<'a> Live<'a> {
     }
 
     /// Says what the proxy has to know, and watches for its signs of life.
-    async fn speak(&self, mut send: SendStream) -> Result<(), TunnelError> {
+    async fn speak(&self, mut send: SendStream, mut to_answer: mpsc::Receiver<u32>) -> Result<(), TunnelError> {
         let mut progress = self.tunnels.progress.subscribe();
         progress.mark_changed();
         let mut pulse = Pulse::new(Instant::now());
@@ -134,6 +145,10 @@ impl<'a> Live<'a> {
                     Sign::Ask | Sign::Silent => AgentMessage::Pulse,
                     Sign::Nothing | Sign::Heard | Sign::Dead => continue,
                 },
+                Some(number) = to_answer.recv() => {
+                    tracing::debug!(proxy = %self.proxy, number, "the proxy said what only a later version of warren knows");
+                    AgentMessage::NotUnderstood { number }
+                }
                 changed = changed_from(&mut progress, progress_at) => {
                     if !changed {
                         return Err(TunnelError::Stopping);
@@ -142,7 +157,7 @@ impl<'a> Live<'a> {
                     AgentMessage::Progress(progress.borrow_and_update().clone())
                 }
             };
-            frame::write(&mut send, &message, frame::MAX_MESSAGE).await?;
+            Budget::new(SAY).run(frame::write(&mut send, &message, frame::MAX_MESSAGE)).await??;
         }
     }
 

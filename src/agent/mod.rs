@@ -15,6 +15,8 @@ mod enrollment;
 mod events;
 mod joins;
 mod live;
+#[cfg(test)]
+mod modelled;
 mod outcome;
 mod placement;
 mod pulse;
@@ -27,6 +29,8 @@ mod tunnel_error;
 mod ways;
 
 pub use enrollment::{AgentError, StartError};
+#[cfg(test)]
+pub(crate) use modelled::{Deed, ModelledAgent};
 pub use settings::{Agent, TokenFrom};
 pub use start::RunningAgent;
 pub use supervisor::AgentStatus;

@@ -21,13 +21,13 @@ use std::time::Duration;
 
 use rand::Rng;
 use tokio::time::Instant;
-use warren_raft::{ProxyId, Sequence, Strategy, StrategyKind};
+use warren_raft::{ProxyId, Sequence, Strategy};
 
 use super::ways::Ways;
 use crate::wire::{Member, MemberState};
 
 /// Most tunnels of one agent, whatever the cluster says.
-pub(super) const MAX_TUNNELS: usize = 256;
+pub(super) const MAX_TUNNELS: usize = Strategy::MAX_TUNNELS;
 /// Most tunnels that wait for a quorum at the same time. Without a quorum anywhere each agent holds so many, which must not be a stampede; a minority
 /// in which it could get stuck is smaller in a cluster of nine voters, and in a larger one it lies in another zone.
 pub(super) const MAX_WAITING: usize = 8;
@@ -160,13 +160,7 @@ impl Knowledge {
     /// How many tunnels there should be.
     pub(super) fn wanted(&self) -> usize {
         let up = self.proxies.iter().filter(|proxy| proxy.is_up()).count();
-        match self.strategy {
-            None => 1,
-            Some(Strategy { kind: StrategyKind::AgentMesh, .. }) => up.clamp(1, MAX_TUNNELS),
-            Some(Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count }) => {
-                usize::try_from(agent_connection_count).unwrap_or(MAX_TUNNELS).clamp(1, MAX_TUNNELS).min(up.max(1))
-            }
-        }
+        self.strategy.map_or(1, |strategy| strategy.wanted(up))
     }
 
     /// How many tunnels are up, of those that are wanted or more.

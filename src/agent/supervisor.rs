@@ -121,6 +121,13 @@ impl Supervisor {
         self.begin(None, Addresses { preferred, others }, now);
     }
 
+    /// Whether there is but one address to dial, whoever is meant.
+    pub(super) fn has_one_address(&self) -> bool {
+        let listed = self.knowledge.proxies.iter().flat_map(|proxy| &proxy.public_addresses);
+        let mut others = self.entry.iter().chain(listed).filter(|address| self.entry.first() != Some(address));
+        self.entry.len() <= 1 && others.next().is_none()
+    }
+
     /// The addresses of the proxies that were there when the agent last heard of them, perhaps in an earlier life of its process.
     fn remembered(&self) -> Vec<String> {
         self.known.load().map(|proxies| KnownProxies::addresses(&proxies)).unwrap_or_else(|error| {
@@ -187,8 +194,10 @@ impl Supervisor {
 
     fn met(&mut self, sequence: Sequence, (proxy, address): (ProxyId, &str), answer: tokio::sync::oneshot::Sender<Meeting>, now: Instant) {
         let aim = self.running.get(&sequence).and_then(|running| running.aim);
-        let meeting = self.knowledge.met(sequence, proxy, now);
-        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held);
+        // One that wants to be left alone for a while is: the next address may be another's.
+        let is_blocked = aim != Some(proxy) && self.ways.is_blocked(Some(proxy), now) && !self.has_one_address();
+        let meeting = if is_blocked { Meeting::Held } else { self.knowledge.met(sequence, proxy, now) };
+        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held && !is_blocked);
         if is_another {
             self.ways.is_shared(address);
         }
@@ -239,7 +248,9 @@ impl Supervisor {
             self.ways.forget_all_but(&proxies);
             self.knowledge.learn(proxies);
         }
-        self.knowledge.strategy = Some(strategy);
+        if self.knowledge.strategy.replace(strategy) != Some(strategy) {
+            tracing::info!(%strategy, "told of the strategy");
+        }
     }
 
     fn renewed(&mut self, certificate: &[u8]) {

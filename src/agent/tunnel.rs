@@ -17,7 +17,7 @@ pub(super) use super::tunnel_error::TunnelError;
 use crate::identity::CredentialsHandle;
 use crate::net::{Budget, Env};
 use crate::wire::close::Close;
-use crate::wire::{AgentHello, Hello, Progress, ProxyMessage, Waiting, Welcome, frame};
+use crate::wire::{AgentHello, AgentMessage, Heard, Hello, Party, Progress, ProxyMessage, TooOld, Waiting, Welcome, frame};
 
 /// How long a proxy may take to say how the route stands: longer than it waits for the leader to confirm who this is, and for the route.
 const WELCOME: Duration = Duration::from_secs(15);
@@ -80,9 +80,10 @@ impl Tunnels {
         let connection = met.connection;
         let _guard = CloseOnDrop(connection.clone());
         let held = async {
-            let (send, mut recv) = Budget::new(WELCOME).run(self.greet(&connection, sequence)).await??;
-            let first = Budget::new(WELCOME).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await??;
+            let (mut send, mut recv) = Budget::new(WELCOME).run(self.greet(&connection, sequence)).await??;
+            let first = Budget::new(WELCOME).run(first(&mut send, &mut recv)).await??;
             must_begin(&first, met.proxy)?;
+            must_speak(&first).inspect_err(|error| Close::VERSION.close_because(&connection, error))?;
             connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
             let live = Live::new(self, sequence, met.proxy, (connection.clone(), retire));
             live.take(first).await?;
@@ -90,7 +91,7 @@ impl Tunnels {
         };
         // Why the connection is gone says more than what broke because of it.
         match held.await {
-            Err(error @ (TunnelError::Silent | TunnelError::Refused { .. } | TunnelError::Stopping)) => Err(error),
+            Err(error @ (TunnelError::Silent | TunnelError::Refused { .. } | TunnelError::TooOld(_) | TunnelError::Stopping)) => Err(error),
             ended => connection.close_reason().map_or(ended, |reason| Err(reason.into())),
         }
         .map_err(|error| if matches!(error, TunnelError::Refused { .. }) { error } else { error.at(met.address) })
@@ -102,6 +103,26 @@ impl Tunnels {
         frame::write(&mut send, &hello, frame::MAX_MESSAGE).await?;
         Ok((send, recv))
     }
+}
+
+/// The first message that this version knows.
+async fn first(send: &mut SendStream, recv: &mut RecvStream) -> Result<ProxyMessage, frame::FrameError> {
+    loop {
+        match frame::hear(recv, frame::MAX_MESSAGE).await? {
+            Heard::Known(message) => return Ok(message),
+            Heard::Unknown(number) => frame::write(send, &AgentMessage::NotUnderstood { number }, frame::MAX_MESSAGE).await?,
+        }
+    }
+}
+
+/// Whether a proxy that begins with this speaks a version that is spoken here.
+fn must_speak(first: &ProxyMessage) -> Result<(), TooOld> {
+    let (ProxyMessage::Welcome(Welcome { hello, proxy, .. }) | ProxyMessage::Waiting(Waiting { hello, proxy, .. })) = first else {
+        return Ok(());
+    };
+    let agreed = hello.agree(Party::Proxy)?;
+    tracing::debug!(%proxy, version = agreed.version, features = agreed.features, software = hello.software(), "hello");
+    Ok(())
 }
 
 /// Whether the proxy's first message is one to begin with, and of the proxy that its certificate names.

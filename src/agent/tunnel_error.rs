@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::events::End;
 use super::placement::Meeting;
 use super::pulse::DEAD;
-use crate::failure::Failure;
+use crate::failure::{Failure, Printable};
 use crate::identity::tls;
 use crate::net::Elapsed;
-use crate::wire::frame;
+use crate::wire::{TooOld, frame};
 
 /// Why a tunnel did not come about, or is no more.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +29,14 @@ pub(super) enum TunnelError {
     Control(#[from] frame::FrameError),
     #[error(transparent)]
     Elapsed(#[from] Elapsed),
-    #[error("refused: {}", .failure.message())]
+    #[error("refused: {}", told(.failure))]
     Refused { failure: Failure, retry_after: Duration },
     #[error("the certificate names no proxy")]
     NoProxy,
     #[error("the proxy did not begin with a welcome")]
     NoWelcome,
+    #[error(transparent)]
+    TooOld(#[from] TooOld),
     #[error("a proxy that answered is held already or not wanted")]
     NotNeeded(Meeting),
     #[error("no sign of life for {} s", DEAD.as_secs())]
@@ -58,6 +60,7 @@ impl TunnelError {
             | Self::Refused { .. }
             | Self::NoProxy
             | Self::NoWelcome
+            | Self::TooOld(_)
             | Self::Silent) => Self::At { address, error: Box::new(error) },
         }
     }
@@ -78,6 +81,7 @@ impl TunnelError {
             | Self::Refused { .. }
             | Self::NoProxy
             | Self::NoWelcome
+            | Self::TooOld(_)
             | Self::Silent => 2,
         };
         if rank(&other) > rank(&self) { other } else { self }
@@ -98,10 +102,17 @@ impl TunnelError {
             | Self::Elapsed(_)
             | Self::NoProxy
             | Self::NoWelcome
+            | Self::TooOld(_)
             | Self::Silent
             | Self::Stopping => End::Failed { reason, address: None, retry_after: None },
         }
     }
+}
+
+/// What a proxy says, and what is to be done about it.
+fn told(failure: &Failure) -> String {
+    let message = Printable(failure.message());
+    failure.hint().map_or_else(|| message.to_string(), |hint| format!("{message}: {}", Printable(hint)))
 }
 
 /// What the proxy has to say of this machine comes as the connection's close.

@@ -161,3 +161,112 @@ fn shortened(reason: &str) -> String {
     let end = (0..=reason.len().min(MAX_REASON)).rev().find(|end| reason.is_char_boundary(*end)).unwrap_or(0);
     reason[..end].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::wire::MemberState;
+
+    const ONE: WayKey = Some(ProxyId(1));
+
+    fn rng() -> StdRng {
+        StdRng::seed_from_u64(1)
+    }
+
+    fn member(id: u64, address: &str) -> Member {
+        let (name, zone, peer_address) = (String::new(), String::new(), String::new());
+        Member { id: ProxyId(id), name, peer_address, public_addresses: vec![address.to_owned()], zone, state: MemberState::Up, tunnels: 0 }
+    }
+
+    #[test]
+    fn a_way_waits_no_longer_than_its_backoff_and_as_long_as_it_was_told() {
+        let (mut ways, mut rng, now) = (Ways::default(), rng(), Instant::now());
+        for failure in 0..20_u32 {
+            ways.failed(ONE, ("silent", None), now, &mut rng);
+            let bound = BACKOFF.0.saturating_mul(1 << failure.min(10)).min(BACKOFF.1);
+            assert!(!ways.is_blocked(ONE, now + bound), "failure {failure}");
+            assert!(!ways.is_blocked(None, now), "other ways are not concerned");
+        }
+        let told = Duration::from_secs(60);
+        ways.failed(ONE, ("busy", Some(told)), now, &mut rng);
+        assert!(ways.is_blocked(ONE, now + told - Duration::from_millis(1)));
+        assert_eq!(ways.next_try(now), Some(now + told));
+        assert!(!ways.is_blocked(ONE, now + told));
+        assert_eq!(ways.next_try(now + told), None);
+    }
+
+    /// A tunnel that is welcomed and lost, time and again, must not be tried faster and faster for it.
+    #[test]
+    fn only_a_tunnel_that_lasts_makes_its_way_a_good_one() {
+        let (mut ways, mut rng, now) = (Ways::default(), rng(), Instant::now());
+        let mut longest = Duration::ZERO;
+        for _ in 0..12 {
+            ways.failed(ONE, ("lost", None), now, &mut rng);
+            longest = longest.max(ways.next_try(now).map_or(Duration::ZERO, |at| at - now));
+            ways.worked(ONE, now);
+            assert!(!ways.is_blocked(ONE, now) && ways.obstacles().is_empty());
+            ways.lived(ONE, PROVEN - Duration::from_secs(1));
+        }
+        assert!(longest > Duration::from_secs(1), "{longest:?}");
+        ways.lived(ONE, PROVEN);
+        ways.failed(ONE, ("lost", None), now, &mut rng);
+        assert!(!ways.is_blocked(ONE, now + BACKOFF.0), "it begins anew");
+    }
+
+    #[test]
+    fn three_failures_in_a_row_make_a_proxy_unreachable() {
+        let (mut ways, mut rng, now) = (Ways::default(), rng(), Instant::now());
+        for expected in [false, false, true] {
+            ways.failed(ONE, ("silent", None), now, &mut rng);
+            assert_eq!(ways.is_unreachable(ProxyId(1)), expected);
+        }
+        ways.worked(ONE, now);
+        assert!(!ways.is_unreachable(ProxyId(1)));
+        ways.failed(ONE, ("silent", None), now, &mut rng);
+        ways.forget_all_but(&[member(2, "b:1")]);
+        assert!(!ways.is_blocked(ONE, now), "it is not in the cluster any more");
+    }
+
+    /// Behind a balancer each tunnel is a draw. N proxies take about N ln N draws in all, which must neither be a storm nor take for ever.
+    #[test]
+    fn draws_are_paced_and_do_not_hold_up_other_addresses() {
+        let (mut ways, mut rng, start) = (Ways::default(), rng(), Instant::now());
+        let (shared, own) = (member(1, "balancer:3024"), member(2, "proxy-2:3024"));
+        assert!(!ways.is_draw(&shared.public_addresses));
+        ways.is_shared("balancer:3024");
+        assert!(ways.is_draw(&shared.public_addresses) && !ways.is_draw(&own.public_addresses));
+        for (proxies, draws, seconds) in [(3, 6, 1..4), (10, 30, 5..60), (100, 460, 60..1_000)] {
+            let mut now = start;
+            for _ in 0..draws {
+                ways.draws(proxies, now, &mut rng);
+                assert!(ways.must_wait_to_draw(&shared, now) && !ways.must_wait_to_draw(&own, now));
+                let next = ways.next_try(now).expect("a next draw");
+                assert!(next - now >= DRAW.0 / 2 && next - now <= DRAW.1, "a few per second at most, and never given up");
+                now = next;
+            }
+            let took = (now - start).as_secs();
+            assert!(seconds.contains(&took), "{draws} draws among {proxies} in vain took {took} s");
+            ways.worked(ONE, now);
+        }
+    }
+
+    #[test]
+    fn what_people_are_told_is_bounded() {
+        let (mut ways, mut rng, now) = (Ways::default(), rng(), Instant::now());
+        let long = "\u{fc}".repeat(MAX_REASON);
+        for id in 0..100 {
+            ways.failed(Some(ProxyId(id)), (&long, None), now, &mut rng);
+        }
+        ways.failed(None, ("silent", None), now, &mut rng);
+        let obstacles = ways.obstacles();
+        assert_eq!(obstacles.len(), MAX_OBSTACLES);
+        assert!(obstacles.iter().all(|obstacle| obstacle.reason.len() <= MAX_REASON && obstacle.proxy.is_some()));
+        for number in 0..1_000 {
+            ways.is_shared(&format!("proxy-{number}:3024"));
+        }
+        assert!(ways.shared.len() <= super::super::placement::MAX_TUNNELS);
+    }
+}

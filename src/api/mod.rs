@@ -4,6 +4,7 @@
 //! the proxy fills the types, the command line shows them.
 
 mod agents;
+mod drain;
 mod error;
 mod paths;
 mod proxies;
@@ -23,6 +24,7 @@ mod tokens;
 mod transfer;
 
 pub use agents::{AgentRow, AgentsView, ServiceRow};
+pub use drain::{DrainRequest, DrainRow, DrainView, ResumeRequest};
 pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};
 pub use proxies::{ProxiesView, ProxyView, RemovalPlan, RemovalRequest, RemovalView};
@@ -34,7 +36,7 @@ pub use schema::Schema;
 pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use strategy::{
     AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,
-    StrategyRequestError, StrategyShown,
+    StrategyRequestError, StrategyShown, ZonePlan,
 };
 pub use time::Time;
 pub use tokens::{

@@ -28,6 +28,10 @@ pub enum Path {
     Removal,
     /// POST of a [`RemovalRequest`](super::RemovalRequest): [`RemovalPlan`](super::RemovalPlan), and nothing changes; on the admin socket only.
     RemovalCheck,
+    /// POST of a [`DrainRequest`](super::DrainRequest): [`DrainView`](super::DrainView); on the admin socket only.
+    Drain,
+    /// POST of a [`ResumeRequest`](super::ResumeRequest): [`DrainView`](super::DrainView); on the admin socket only.
+    Resume,
     /// GET: [`StrategyShown`](super::StrategyShown); POST of a [`StrategyRequest`](super::StrategyRequest):
     /// [`StrategyPlan`](super::StrategyPlan), on the admin socket only.
     Strategy,
@@ -59,6 +63,8 @@ impl Path {
             "/v1/raft/transfer" => Some(Self::Transfer),
             "/v1/proxies/remove" => Some(Self::Removal),
             "/v1/proxies/remove/check" => Some(Self::RemovalCheck),
+            "/v1/proxies/drain" => Some(Self::Drain),
+            "/v1/proxies/resume" => Some(Self::Resume),
             "/v1/strategy" => Some(Self::Strategy),
             "/v1/strategy/plan" => Some(Self::StrategyPlan),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
@@ -79,6 +85,8 @@ impl fmt::Display for Path {
             Self::Transfer => f.pad("/v1/raft/transfer"),
             Self::Removal => f.pad("/v1/proxies/remove"),
             Self::RemovalCheck => f.pad("/v1/proxies/remove/check"),
+            Self::Drain => f.pad("/v1/proxies/drain"),
+            Self::Resume => f.pad("/v1/proxies/resume"),
             Self::Strategy => f.pad("/v1/strategy"),
             Self::StrategyPlan => f.pad("/v1/strategy/plan"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),

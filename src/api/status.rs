@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use warren_raft::{ProxyId, ProxyName, Strategy};
 
-use super::Schema;
+use super::{DrainRow, Schema};
 
 /// The verdict on a cluster, as the asked proxy sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,12 @@ pub struct ProxyRow {
     pub version: String,
     /// The highest feature level that it knows; `None` until its first start.
     pub feature_level: Option<u64>,
+    /// How many tunnels agents hold to it, those too that only their last streams keep; `None` when unknown.
+    #[serde(default)]
+    pub tunnels: Option<u64>,
+    /// How far its drain is; `None` while it does not drain.
+    #[serde(default)]
+    pub drain: Option<DrainRow>,
 }
 
 /// Whether a proxy votes.
@@ -92,7 +98,7 @@ pub enum ProxyRole {
 pub enum ProxyState {
     /// It takes traffic.
     Healthy,
-    /// It hands its agents over and will stop.
+    /// It hands its agents over, or has done so, and gets no others.
     Draining,
     /// It runs, and cannot reach the leader.
     Isolated,

@@ -161,6 +161,8 @@ pub struct StrategyPlan {
     pub closed: u64,
     /// What that means for each proxy, by id.
     pub proxies: Vec<ProxyPlan>,
+    /// What it means for each zone, where there are several.
+    pub zones: Vec<ZonePlan>,
     /// The proxies through which agents would be out of reach.
     pub cut_off: Vec<CutOffRow>,
     /// Agents that say today that they reach fewer proxies than would be wanted, at most [`MAX_LAGGING`].
@@ -177,6 +179,15 @@ pub struct ProxyPlan {
     /// How many it would have.
     pub tunnels_then: u64,
     /// How many agents would have their only tunnel there: they cannot be reached from its loss until they have reconnected.
+    pub only_then: u64,
+}
+
+/// What a change of strategy means for a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZonePlan {
+    /// The zone; empty for proxies that are in none.
+    pub zone: String,
+    /// How many agents would have all of their tunnels there: they cannot be reached from its loss until they have reconnected.
     pub only_then: u64,
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn strategy_plan() -> StrategyPlan {
         opened: 1,
         closed: 4,
         proxies: vec![row("proxy-1", 4, 3), row("proxy-2", 3, 2), row("proxy-3", 4, 3)],
+        zones: vec![ZonePlan { zone: "a".to_owned(), only_then: 3 }, ZonePlan { zone: "b".to_owned(), only_then: 0 }],
         cut_off: vec![CutOffRow { through: name("proxy-1"), unreachable: vec![name("proxy-2")], agents_now: 0, agents_then: 0 }],
         short: vec![LaggingAgent { wanted: 3, ..lagging() }],
     }
@@ -77,6 +78,7 @@ fn strategy_keys() {
 "strategy":{"type":"proxy_peering","agent_connection_count":1},"before":{"type":"agent_mesh","agent_connection_count":1},
 "wanted":1,"agents":4,"opened":0,"closed":4,
 "proxies":[{"name":"proxy-1","tunnels_now":4,"tunnels_then":2,"only_then":2},{"name":"proxy-2","tunnels_now":4,"tunnels_then":2,"only_then":2}],
+"zones":[{"zone":"a","only_then":3},{"zone":"b","only_then":0}],
 "cut_off":[{"through":"proxy-1","unreachable":["proxy-2"],"agents_now":0,"agents_then":2}],"short":[LAGGING]}"#;
     check(&StrategyPlan { short: vec![self::lagging()], ..strategy_cutting_off() }, &plan.replace("LAGGING", lagging));
 }

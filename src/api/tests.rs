@@ -29,6 +29,28 @@ pub(crate) fn proxy() -> ProxyView {
     ProxyView { schema: Schema, proxy: status().proxies.remove(0) }
 }
 
+/// A proxy with so many tunnels and streams left, of which so many were cut at the deadline, if it is over.
+pub(crate) fn drain((tunnels, streams): (u64, u64), cut: Option<u64>) -> DrainView {
+    let drain = DrainRow { ordered: true, done: cut.is_some(), cut_streams: Some(cut.unwrap_or_default()) };
+    let (tunnels, streams) = (Some(tunnels), Some(streams));
+    DrainView { schema: Schema, id: ProxyId(3), name: name("proxy-3"), state: ProxyState::Draining, tunnels, streams, drain: Some(drain) }
+}
+
+pub(crate) fn resumed() -> DrainView {
+    DrainView { state: ProxyState::Healthy, drain: None, ..drain((4, 1), None) }
+}
+
+#[test]
+fn drains() {
+    check(&DrainRequest { name: name("proxy-3"), force: false }, r#"{"name":"proxy-3","force":false}"#);
+    check(&ResumeRequest { name: name("proxy-3") }, r#"{"name":"proxy-3"}"#);
+    check(
+        &drain((0, 0), Some(2)),
+        r#"{"schema":1,"id":3,"name":"proxy-3","state":"draining","tunnels":0,"streams":0,"drain":{"ordered":true,"done":true,"cut_streams":2}}"#,
+    );
+    check(&resumed(), r#"{"schema":1,"id":3,"name":"proxy-3","state":"healthy","tunnels":4,"streams":1,"drain":null}"#);
+}
+
 pub(crate) fn removal() -> RemovalView {
     RemovalView { schema: Schema, id: ProxyId(3), name: name("proxy-3"), gone: true }
 }
@@ -61,6 +83,8 @@ pub(crate) fn status() -> StatusView {
         streams: Some(7),
         version: "0.1.0".to_owned(),
         feature_level: Some(2),
+        tunnels: Some(3),
+        drain: None,
     };
     let second = ProxyRow {
         id: ProxyId(2),
@@ -74,6 +98,8 @@ pub(crate) fn status() -> StatusView {
         agents: 0,
         streams: None,
         feature_level: Some(1),
+        tunnels: None,
+        drain: Some(DrainRow { ordered: true, done: false, cut_streams: None }),
         ..first.clone()
     };
     StatusView {
@@ -218,9 +244,10 @@ fn status_keys() {
         r#"{"schema":1,"cluster":"warren","healthy":false,"leader":"proxy-1","term":3,"committed_index":42,"voters":1,
 "voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
-"agents":2,"streams":7,"version":"0.1.0","feature_level":2},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
+"agents":2,"streams":7,"version":"0.1.0","feature_level":2,"tunnels":3,"drain":null},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
-"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1}],"agents":2,"routes":2,
+"lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1,"tunnels":null,
+"drain":{"ordered":true,"done":false,"cut_streams":null}}],"agents":2,"routes":2,
 "strategy":{"type":"proxy_peering","agent_connection_count":1},
 "problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}],
 "feature_level":1}"#,

@@ -12,6 +12,7 @@ mod config;
 mod connect;
 mod context;
 mod dev;
+mod drain;
 mod enroll;
 mod error;
 mod forward;

@@ -5,15 +5,16 @@ use clap::{Args, Subcommand};
 use warren_raft::ProxyName;
 
 use super::context::Context;
+use super::drain::{DrainArgs, ResumeArgs};
 use super::output::{Show, Width, lines};
 use super::status::proxies;
 use super::table::count;
 use super::{CliError, Exit, UsageError};
-use crate::api::{Path, ProxiesView, ProxyRow, ProxyView, RemovalPlan, RemovalRequest, RemovalView, Schema, StatusView};
+use crate::api::{DrainView, Path, ProxiesView, ProxyRow, ProxyView, RemovalPlan, RemovalRequest, RemovalView, Schema, StatusView};
 use crate::http::{ClientError, StatusCode};
 use crate::telemetry::Colour;
 
-/// List proxies, and take one out of the cluster
+/// List proxies, and take one out of service or out of the cluster
 #[derive(Debug, Args)]
 pub(super) struct ProxiesArgs {
     #[command(subcommand)]
@@ -30,6 +31,8 @@ enum ProxiesVerb {
         #[arg(value_name = "NAME")]
         name: ProxyName,
     },
+    Drain(DrainArgs),
+    Resume(ResumeArgs),
     Rm(RmArgs),
 }
 
@@ -58,6 +61,8 @@ impl ProxiesArgs {
                 let proxy = find(context, &name).await?;
                 context.output().show(&ProxyView { schema: Schema, proxy })?;
             }
+            ProxiesVerb::Drain(args) => return args.run(context).await,
+            ProxiesVerb::Resume(args) => return args.run(context).await,
             ProxiesVerb::Rm(args) => return args.run(context).await,
         }
         Ok(Exit::Success)
@@ -114,7 +119,12 @@ impl Show for ProxiesView {
 
 impl Show for ProxyView {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
-        proxies(std::slice::from_ref(&self.proxy), Width::Wide, colour)
+        let table = proxies(std::slice::from_ref(&self.proxy), Width::Wide, colour);
+        if self.proxy.drain.is_none() {
+            return table;
+        }
+        let drain = DrainView::from(self.proxy.clone());
+        format!("{table}\n{}", drain.to_text(Width::Wide, colour))
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {

@@ -29,7 +29,7 @@ Look:
   status   Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
 
 Manage:
-  proxies  List proxies, and take one out of the cluster
+  proxies  List proxies, and take one out of service or out of the cluster
   agents   List agents
   routes   List routes
   strategy Show and change how agents hold their tunnels

@@ -79,14 +79,23 @@ impl StrategyPlan {
         if self.agents == 0 {
             return String::new();
         }
-        match self.wanted {
+        let mut text = match self.wanted {
             0 | 1 => {
                 "when a proxy is lost, the agents that are there alone are out of reach until they are back at another one: 2 s at the \
                       median, 5 s at the 99th percentile\n"
                     .to_owned()
             }
-            wanted => format!("an agent is out of reach only when all {wanted} proxies that it has tunnels to are lost at once\n"),
+            wanted => format!("an agent is out of reach only when the {wanted} proxies that it has tunnels to are lost at once\n"),
+        };
+        // With one tunnel each that follows from the table.
+        for row in self.zones.iter().filter(|row| self.wanted > 1 && row.only_then > 0) {
+            let agents = count(row.only_then, "agent");
+            text += &format!(
+                "when zone `{}` is lost, the {agents} with all tunnels there are out of reach until they are back\n",
+                Printable(&row.zone)
+            );
         }
+        text
     }
 
     /// Who does not get what is wanted, and what cannot be known.
@@ -110,7 +119,7 @@ fn cut_off(row: &CutOffRow, colour: Colour) -> String {
     let mut text = format!("{warning} `{}` has no connection to {names} on the peer port: ", row.through);
     let now = count(row.agents_now, "agent");
     text += &match row.agents_then {
-        0 => format!("agents that are left there alone are out of reach through it; {now} now, none with every proxy up\n"),
+        0 => format!("agents with no tunnel elsewhere are out of reach through it: {now} now, none then while every proxy is up\n"),
         then => format!("{} would be out of reach through it, {} now\n", count(then, "agent"), row.agents_now),
     };
     text

@@ -66,7 +66,14 @@ fn answers_are_as_before() {
     check_answer("raft-transfer-leader", &samples::transfer());
     check_answer("proxies-ls", &samples::proxies());
     check_answer("proxies-show", &samples::proxy());
+    check_answer(
+        "proxies-show-draining",
+        &crate::api::ProxyView { schema: crate::api::Schema, proxy: samples::status().proxies.remove(1) },
+    );
     check_answer("proxies-rm", &samples::removal());
+    check_answer("proxies-drain", &samples::drain((4, 1), None));
+    check_answer("proxies-drained", &samples::drain((0, 0), Some(2)));
+    check_answer("proxies-resume", &samples::resumed());
     check_answer("raft-snapshot-save", &samples::saved());
     check_answer("raft-snapshot-restore", &samples::restored());
     check_answer("strategy-show", &strategy_samples::strategy_shown());
@@ -131,6 +138,12 @@ fn command_lines() {
         ("proxies rm proxy-2", true),
         ("proxies rm proxy-2 --yes", true),
         ("proxies rm --yes", false),
+        ("proxies drain", false),
+        ("proxies drain proxy-2", true),
+        ("proxies drain proxy-2 --wait --yes -o json", true),
+        ("proxies resume", false),
+        ("proxies resume proxy-2", true),
+        ("proxies resume proxy-2 --wait", false),
         ("raft recover", true),
         ("raft snapshot", false),
         ("raft snapshot save", false),

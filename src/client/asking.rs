@@ -21,7 +21,7 @@ use crate::identity::tls;
 use crate::net::Budget;
 use crate::target::Target;
 use crate::wire::close::Close;
-use crate::wire::{ClientRequest, DialReply, DialRequest, frame};
+use crate::wire::{ClientRequest, DialReply, DialRequest, Heard, Party, frame, not_understood};
 
 /// How long an acknowledgement may take; from further away four round trips.
 const ACKNOWLEDGED: Duration = Duration::from_millis(500);
@@ -147,7 +147,7 @@ impl<'a> Asking<'a> {
 }
 
 /// The failure of a dial of which nothing was heard.
-fn silent(target: &Target, at: Option<SocketAddr>) -> Failure {
+fn silent(target: &Heard<Target>, at: Option<SocketAddr>) -> Failure {
     let failure = Failure::new(Code::Timeout, Stage::Ingress, format!("no answer about `{target}` in time")).with_hint("`warren status`");
     match at {
         Some(at) => failure.at(at.to_string()),
@@ -159,12 +159,15 @@ async fn ask(connection: quinn::Connection, request: ClientRequest) -> Asked {
     let lost = |error: &dyn std::fmt::Display| lost(&connection, error);
     let (send, recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
     let mut stream = Unfinished(Some((send, recv)));
+    let at = || connection.remote_address().to_string();
     match stream.exchange(&request).await.map_err(|error| lost(&error))? {
-        DialReply::Connected { agent, path, trace } => {
+        Heard::Known(DialReply::Connected { agent, path, trace, hello }) => {
+            hello.agree(Party::Proxy).map_err(|error| Unanswered::Final(error.failure().at(at())))?;
             let (send, recv) = stream.0.take().expect("it was there for the exchange");
             Ok(Dialled { send, recv, agent, path, trace })
         }
-        DialReply::Failed(failure) => Err(Unanswered::Final(failure)),
+        Heard::Known(DialReply::Failed(failure)) => Err(Unanswered::Final(failure)),
+        Heard::Unknown(number) => Err(Unanswered::Final(not_understood(&format!("answer {number} of a proxy")).at(at()))),
     }
 }
 
@@ -172,10 +175,10 @@ async fn ask(connection: quinn::Connection, request: ClientRequest) -> Asked {
 struct Unfinished(Option<(SendStream, RecvStream)>);
 
 impl Unfinished {
-    async fn exchange(&mut self, request: &ClientRequest) -> Result<DialReply, frame::FrameError> {
+    async fn exchange(&mut self, request: &ClientRequest) -> Result<Heard<DialReply>, frame::FrameError> {
         let Some((send, recv)) = &mut self.0 else { return Err(frame::FrameError::Stream(std::io::ErrorKind::NotConnected.into())) };
         frame::write(send, request, frame::MAX_MESSAGE).await?;
-        frame::read(recv, frame::MAX_MESSAGE).await
+        frame::hear(recv, frame::MAX_MESSAGE).await
     }
 }
 

@@ -19,7 +19,7 @@ use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
-use crate::wire::{ClientRequest, DialRequest, EnrollReply, TraceId, frame};
+use crate::wire::{ClientRequest, DialRequest, EnrollReply, Heard, Hello, TraceId, frame, not_understood};
 
 /// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -89,7 +89,8 @@ impl Session {
     /// The [`Failure`] of the cluster, or of the way to it.
     pub async fn dial(&self, target: &Target, timeout: Duration) -> Result<Dialled, Failure> {
         let (budget, trace) = (Budget::new(timeout), TraceId(self.shared.env.entropy.bytes()));
-        let mut asking = Asking::new(self, DialRequest { target: target.clone(), budget_ms: 0, trace }, budget);
+        let (hello, target) = (Hello::ours(), Heard::Known(target.clone()));
+        let mut asking = Asking::new(self, DialRequest { hello, target, budget_ms: 0, trace }, budget);
         match Budget::new(timeout + GRACE).run(asking.dial()).await {
             Ok(dialled) => dialled,
             Err(_) => Err(asking.late()),
@@ -216,11 +217,14 @@ impl Session {
         }
         let renewal = async {
             let (mut send, mut recv) = connection.open_bi().await.map_err(|error| error.to_string())?;
-            let request = ClientRequest::Renew { request: current.key().csr() };
+            let request = ClientRequest::Renew { hello: Hello::ours(), request: current.key().csr() };
             frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())?;
-            match frame::read(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
-                EnrollReply::Enrolled(enrolled) => current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string()),
-                EnrollReply::Failed(failure) => Err(failure.message().to_owned()),
+            match frame::hear(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
+                Heard::Known(EnrollReply::Enrolled(enrolled)) => {
+                    current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string())
+                }
+                Heard::Known(EnrollReply::Failed(failure)) => Err(failure.message().to_owned()),
+                Heard::Unknown(number) => Err(not_understood(&format!("answer {number} of a proxy")).message().to_owned()),
             }
         };
         let renewed = Budget::new(RENEWAL).run(renewal).await.unwrap_or_else(|error| Err(error.to_string()));

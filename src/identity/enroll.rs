@@ -14,7 +14,7 @@ use crate::failure::{Code, Failure, Stage};
 use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Env};
 use crate::wire::close::Close;
-use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Hello, frame};
+use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Heard, Hello, Party, frame, not_understood};
 
 /// How long one address may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -84,25 +84,27 @@ impl Enrolling<'_> {
             Failure::new(Code::PeerUnreachable, Stage::Ingress, "the proxy did not answer").with_cause(reason).at(at.clone())
         };
         match asked.map_err(|error| broke(error.to_string()))?.map_err(|error| broke(error.to_string()))? {
-            EnrollReply::Enrolled(enrolled) => {
+            Heard::Known(EnrollReply::Enrolled(enrolled)) => {
+                enrolled.hello.agree(Party::Proxy).map_err(|error| error.failure().at(at.clone()))?;
                 let credentials = self.credentials(&enrolled, ca).map_err(|error| broke(error.to_string()))?;
                 Ok((credentials, enrolled))
             }
-            EnrollReply::Failed(failure) => Err(failure),
+            Heard::Known(EnrollReply::Failed(failure)) => Err(failure),
+            Heard::Unknown(number) => Err(not_understood(&format!("answer {number} of a proxy")).at(at)),
         }
     }
 
-    async fn exchange(&self, connection: &quinn::Connection) -> Result<EnrollReply, frame::FrameError> {
+    async fn exchange(&self, connection: &quinn::Connection) -> Result<Heard<EnrollReply>, frame::FrameError> {
         let (mut send, mut recv) = connection.open_bi().await.map_err(std::io::Error::from)?;
         let request = EnrollRequest {
             hello: Hello::ours(),
             secret: *self.token.secret().as_bytes(),
-            role: self.role,
+            role: Heard::Known(self.role),
             name: self.name.to_owned(),
             request: self.key.csr(),
         };
         frame::write(&mut send, &request, frame::MAX_MESSAGE).await?;
-        frame::read(&mut recv, frame::MAX_MESSAGE).await
+        frame::hear(&mut recv, frame::MAX_MESSAGE).await
     }
 
     fn credentials(&self, enrolled: &Enrolled, ca: CertificateDer<'static>) -> Result<Credentials, CredentialsError> {

@@ -2,20 +2,20 @@
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use warren_raft::RoutingStore;
+use warren_raft::{ProxyId, RoutingStore};
 
 use super::mesh::Links;
-use super::public::cluster_view;
+use super::public::{cluster_view, with_pulse};
 use crate::wire::ClusterView;
 
 /// Follows the table until `cancel`.
-pub(super) async fn follow(store: RoutingStore, links: Links, view: watch::Sender<ClusterView>, cancel: CancellationToken) {
+pub(super) async fn follow(me: ProxyId, store: RoutingStore, links: Links, view: watch::Sender<ClusterView>, cancel: CancellationToken) {
     let mut applied = store.applied();
     loop {
         let index = *applied.borrow_and_update();
         let table = store.table();
         links.follow(&table);
-        let now = cluster_view(&table, index);
+        let now = with_pulse(cluster_view(&table, index), me, view.borrow().pulse_ms);
         view.send_if_modified(|told| {
             let changed = is_news(told, &now);
             *told = now;

@@ -1,7 +1,7 @@
 //! A proxy that runs, and how it goes away.
 //!
 //! ```text
-//!  serving --leave--> leaving: unready, agents told, no new tunnels --streams ended or the drain's deadline--> stopped
+//!  serving --told to stop--> unready, then a drain as in `handover` --streams and tunnels gone, or the drain's deadline--> stopped
 //! ```
 
 use std::net::SocketAddr;
@@ -14,19 +14,13 @@ use tokio_util::task::TaskTracker;
 use warren_raft::{LeaseState, ProxyId, RoutingStore, Table};
 
 use super::data_dir::DataDir;
+use super::handover::Drain;
 use super::mesh::Links;
 use super::metrics::Metrics;
-use super::tunnels::Tunnels;
 use crate::identity::StoreError;
 use crate::net::Budget;
 use crate::wire::close::Close;
 
-/// How often a draining proxy looks whether its streams have ended.
-const DRAIN_STEP: Duration = Duration::from_millis(50);
-/// How long agents get to open a tunnel elsewhere before theirs is closed here.
-const HANDOVER: Duration = Duration::from_secs(5);
-/// How long another voter may take to be the leader instead of this one.
-const HAND_OVER: Duration = Duration::from_secs(3);
 /// How long the cluster may take to note that this proxy has left; if it does not, the lease ends by itself.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the last packets may take.
@@ -42,12 +36,11 @@ pub(super) struct Parts {
     pub(super) id: ProxyId,
     pub(super) store: RoutingStore,
     pub(super) links: Links,
-    pub(super) tunnels: Arc<Tunnels>,
     pub(super) metrics: Metrics,
+    pub(super) drain: Drain,
     pub(super) peer: quinn::Endpoint,
     pub(super) public: quinn::Endpoint,
     pub(super) http_address: Option<SocketAddr>,
-    pub(super) drain_timeout: Duration,
     pub(super) tasks: TaskTracker,
     pub(super) leaving: CancellationToken,
     pub(super) stopped: CancellationToken,
@@ -116,16 +109,12 @@ impl RunningProxy {
     /// many streams were cut.
     pub async fn drain(self, hurry: impl Future<Output = ()>) -> u64 {
         self.0.leaving.cancel();
-        tracing::info!(streams = self.0.metrics.streams(), tunnels = self.0.tunnels.all().len(), "draining");
-        let in_order = async {
-            self.hand_over().await;
-            self.drained().await;
-        };
         tokio::select! {
-            () = in_order => {}
+            () = self.0.drain.left() => {}
             () = hurry => tracing::info!("stopping at once"),
         }
-        let cut = self.0.metrics.streams();
+        // Those that were cut at the deadline, and those that are cut now.
+        let cut = self.0.drain.cut_streams() + self.0.metrics.streams().cut();
         self.stop().await;
         cut
     }
@@ -146,18 +135,6 @@ impl RunningProxy {
         noted.map(|()| path)
     }
 
-    /// Has another voter lead before this one goes: that costs writes milliseconds, where its loss would cost an election.
-    async fn hand_over(&self) {
-        let status = self.0.store.status();
-        if status.leader != Some(self.0.id) || status.voters.len() < 2 {
-            return;
-        }
-        match self.0.store.transfer_leadership(None, HAND_OVER).await {
-            Ok((_, to)) => tracing::info!(%to, "leadership was handed over"),
-            Err(error) => tracing::warn!(%error, "leadership was not handed over: the others elect a leader once this one has gone"),
-        }
-    }
-
     /// Stops at once; whatever runs through it is cut.
     pub async fn stop(self) {
         let Parts { store, links, peer, public, tasks, leaving, stopped, dir, .. } = self.0;
@@ -175,25 +152,5 @@ impl RunningProxy {
             let _ = Budget::new(GOODBYE).run(endpoint.wait_idle()).await;
         }
         drop(dir);
-    }
-
-    /// Waits until every stream has ended and every agent has left, but not longer than it may.
-    async fn drained(&self) {
-        let handover = Budget::new(HANDOVER.min(self.0.drain_timeout));
-        let drain = Budget::new(self.0.drain_timeout);
-        loop {
-            let tunnels = self.0.tunnels.all();
-            for tunnel in &tunnels {
-                let moved = self.0.store.table().routes_of(&tunnel.agent).any(|route| route.proxy != self.0.id);
-                if tunnel.streams() == 0 && (moved || handover.left().is_zero()) {
-                    Close::LEAVING.close(&tunnel.connection);
-                }
-            }
-            let is_done = tunnels.is_empty() && self.0.metrics.streams() == 0;
-            if is_done || drain.left().is_zero() {
-                return;
-            }
-            tokio::time::sleep(DRAIN_STEP).await;
-        }
     }
 }

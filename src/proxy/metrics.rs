@@ -11,6 +11,8 @@ use prometheus_client::registry::Registry;
 use warren_raft::StoreUsage;
 
 use super::store_metrics::StoreMetrics;
+use super::streams::Streams;
+use super::tunnel_metrics::TunnelMetrics;
 use crate::failure::Code;
 use crate::net::relay::Relayed;
 
@@ -20,7 +22,9 @@ pub(super) struct Metrics {
     /// Dials of this proxy's clients by outcome: `connected`, or the code of the failure.
     dials: Family<DialLabels, Counter>,
     /// Streams that run through this proxy now, as ingress or as owner.
-    streams: Gauge,
+    streams: Streams,
+    /// What became of tunnels.
+    tunnels: TunnelMetrics,
     /// Payload bytes from clients towards agents.
     sent_bytes: Counter,
     /// Payload bytes from agents towards clients.
@@ -72,23 +76,14 @@ struct DialLabels {
     outcome: &'static str,
 }
 
-/// Counts a running stream until it is dropped.
-#[derive(Debug)]
-pub(super) struct RunningStream(Gauge);
-
-impl Drop for RunningStream {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 impl Metrics {
     /// Counters under the prefix `warren_` in `registry`.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let registry = registry.sub_registry_with_prefix("warren");
         let metrics = Self {
             dials: Family::default(),
-            streams: Gauge::default(),
+            streams: Streams::default(),
+            tunnels: TunnelMetrics::register(registry),
             sent_bytes: Counter::default(),
             received_bytes: Counter::default(),
             resets: Counter::default(),
@@ -96,7 +91,8 @@ impl Metrics {
             store: StoreMetrics::register(registry),
         };
         registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
-        registry.register("streams", "Streams that run through this proxy now", metrics.streams.clone());
+        registry.register("streams", "Streams that run through this proxy now", metrics.streams.running.clone());
+        registry.register("streams_cut", "Streams that were cut at the deadline of a drain", metrics.streams.cut.clone());
         registry.register("sent_bytes", "Payload bytes from clients towards agents", metrics.sent_bytes.clone());
         registry.register("received_bytes", "Payload bytes from agents towards clients", metrics.received_bytes.clone());
         registry.register("stream_resets", "Streams that ended with a reset", metrics.resets.clone());
@@ -120,15 +116,14 @@ impl Metrics {
         self.dials.get_or_create(&DialLabels { outcome: failed.map_or("connected", Code::as_str) }).inc();
     }
 
-    /// Notes a running stream.
-    pub(super) fn stream(&self) -> RunningStream {
-        self.streams.inc();
-        RunningStream(self.streams.clone())
+    /// The streams that run now.
+    pub(super) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
-    /// Streams that run now.
-    pub(super) fn streams(&self) -> u64 {
-        u64::try_from(self.streams.get()).unwrap_or_default()
+    /// What became of tunnels.
+    pub(super) fn tunnels(&self) -> &TunnelMetrics {
+        &self.tunnels
     }
 
     /// Notes a stream that has ended.

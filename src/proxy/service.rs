@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use warren_raft::{LeaseState, ProxyId, RoutingStore};
 
 use super::dial::Owner;
 use super::disk_report::disk_report;
+use super::handover::{Drain, Phase};
 use super::mesh::{Links, PeerService};
 use super::metrics::Metrics;
 use crate::target::Target;
@@ -23,7 +23,7 @@ pub(super) struct Service {
     pub(super) owner: Owner,
     pub(super) links: Links,
     pub(super) metrics: Metrics,
-    pub(super) leaving: CancellationToken,
+    pub(super) drain: Drain,
 }
 
 #[async_trait]
@@ -35,13 +35,14 @@ impl PeerService for Service {
     fn report(&self) -> PeerReport {
         PeerReport {
             applied_index: self.store.status().applied_index,
-            streams: self.metrics.streams(),
+            streams: self.metrics.streams().running(),
             isolated: *self.store.lease().borrow() == LeaseState::Lost,
-            draining: self.leaving.is_cancelled(),
+            draining: self.drain.is_on(),
             disk: disk_report(&self.store),
             tunnels: u64::try_from(self.owner.tunnels.count()).unwrap_or(u64::MAX),
-            cut_streams: 0,
+            cut_streams: self.drain.cut_streams(),
             unreachable: self.links.unreachable(),
+            drained: self.drain.phase() == Phase::Drained,
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{AgentName, Sequence, Service, ServiceName};
 
+use super::handover::Order;
 use super::liveness::{Heard, Life, Liveness};
 use super::progress::ProgressNote;
 use crate::net::{Budget, Elapsed};
@@ -39,6 +40,7 @@ pub(super) struct Tunnel {
     liveness: Mutex<Liveness>,
     /// Cancelled once the agent wants it no more.
     retire: CancellationToken,
+    order: watch::Sender<Option<Order>>,
     standing: watch::Sender<Standing>,
     streams: AtomicU64,
     limit: u64,
@@ -139,9 +141,9 @@ impl Drop for Question {
 impl Tunnel {
     /// A tunnel that carries at most `limit` streams.
     pub(super) fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, offer: Offer, limit: u64) -> Self {
-        let (standing, progress, retire) = (watch::Sender::new(Standing::Pending), ProgressNote::default(), CancellationToken::new());
-        let liveness = Mutex::default();
-        Self { agent, sequence, connection, offer, progress, liveness, retire, standing, streams: AtomicU64::new(0), limit }
+        let (standing, order) = (watch::Sender::new(Standing::Pending), watch::Sender::default());
+        let (progress, retire, liveness) = (ProgressNote::default(), CancellationToken::new(), Mutex::default());
+        Self { agent, sequence, connection, offer, progress, liveness, retire, order, standing, streams: AtomicU64::new(0), limit }
     }
 
     /// How it stands in the table, and whenever that changes.
@@ -152,6 +154,16 @@ impl Tunnel {
     /// Notes how it stands in the table.
     pub(super) fn stands(&self, standing: Standing) {
         self.standing.send_if_modified(|known| std::mem::replace(known, standing) != standing);
+    }
+
+    /// Asks the agent to hold one elsewhere instead.
+    pub(super) fn ask(&self, order: Order) {
+        self.order.send_replace(Some(order));
+    }
+
+    /// What the agent is asked to do with it.
+    pub(super) fn order(&self) -> watch::Receiver<Option<Order>> {
+        self.order.subscribe()
     }
 
     /// Notes that the agent wants it no more.
@@ -307,6 +319,13 @@ impl Tunnels {
         let tunnels = self.lock();
         let newest = tunnels.values().filter_map(|known| known.last()).filter(|tunnel| tunnel.is_live());
         newest.filter_map(|tunnel| tunnel.progress.unsettled(&tunnel.agent, now)).take(MAX_UNSETTLED).collect()
+    }
+
+    /// Those that are live and that nobody wants to end, by agent.
+    pub(super) fn wanted(&self) -> Vec<Arc<Tunnel>> {
+        let tunnels = self.lock();
+        let newest = tunnels.values().filter_map(|known| known.last());
+        newest.filter(|tunnel| tunnel.phase() == Phase::Wanted && tunnel.is_live()).cloned().collect()
     }
 
     /// How many there are, retiring ones too.

@@ -13,12 +13,13 @@ use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
+use super::handover::{Drain, Handover};
 use super::lifecycle::{Parts, RunningProxy};
 use super::member::Membership;
 use super::mesh::{self, Links, PeerAcceptor, PeerConnection};
 use super::metrics::Metrics;
 use super::policy::TablePolicy;
-use super::public::{Agents, Clients, Enrollments, PublicAcceptor, cluster_view};
+use super::public::{Admission, Agents, Clients, Enrollments, PublicAcceptor, cluster_view, with_pulse};
 use super::registrar::Registrar;
 use super::removal::Removal;
 use super::renewal::keep_renewed;
@@ -82,6 +83,7 @@ pub(super) struct Wiring {
     metrics: Metrics,
     tunnels: Arc<Tunnels>,
     tasks: TaskTracker,
+    drain: Drain,
     leaving: CancellationToken,
     stopped: CancellationToken,
     removed: CancellationToken,
@@ -91,6 +93,7 @@ impl Wiring {
     pub(super) fn new(ground: Ground, store: RoutingStore) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
+        let leaving = CancellationToken::new();
         Self {
             ground,
             store,
@@ -98,7 +101,8 @@ impl Wiring {
             metrics,
             tunnels: Arc::default(),
             tasks: TaskTracker::new(),
-            leaving: CancellationToken::new(),
+            drain: Drain::new(leaving.clone()),
+            leaving,
             stopped: CancellationToken::new(),
             removed: CancellationToken::new(),
         }
@@ -114,20 +118,20 @@ impl Wiring {
         self.open_ports();
         self.store.live(self.particulars());
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
+        self.tasks.spawn(self.handover().run(self.stopped.clone()));
         self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
-        let Self { ground, store, metrics, tunnels, tasks, leaving, stopped, removed, .. } = self;
+        let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
         Ok(RunningProxy::new(Parts {
             id: ground.membership.member.id,
             store,
             links: ground.links,
-            tunnels,
             metrics,
+            drain,
             peer: ground.sockets.peer,
             public: ground.sockets.public,
             http_address,
-            drain_timeout: ground.proxy.drain_timeout,
             tasks,
             leaving,
             stopped,
@@ -160,7 +164,7 @@ impl Wiring {
             metrics: self.metrics.clone(),
             registry: Arc::new(std::mem::take(&mut self.registry)),
             credentials: self.ground.credentials.clone(),
-            leaving: self.leaving.clone(),
+            drain: self.drain.clone(),
             settled: self.settled(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
@@ -181,7 +185,7 @@ impl Wiring {
             owner,
             links: self.ground.links.clone(),
             metrics: self.metrics.clone(),
-            leaving: self.leaving.clone(),
+            drain: self.drain.clone(),
         };
         self.tasks.spawn(mesh::serve(connections, Arc::new(service), self.tasks.clone(), self.stopped.clone()));
         let Ground { sockets, links, made, .. } = &self.ground;
@@ -191,13 +195,14 @@ impl Wiring {
 
     fn serve_public(&self) {
         let index = *self.store.applied().borrow();
-        let (tell, cluster) = watch::channel(cluster_view(&self.store.table(), index));
-        self.tasks.spawn(follow::follow(self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
+        let (tell, cluster) = watch::channel(with_pulse(cluster_view(&self.store.table(), index), self.me(), 0));
+        self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),
             agents: Arc::new(self.agents(cluster)),
             clients: Arc::new(self.clients()),
+            metrics: self.metrics.clone(),
             enrollments: Arc::new(enrollments),
         };
         self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
@@ -214,8 +219,21 @@ impl Wiring {
             tunnels: self.tunnels.clone(),
             streams_per_agent: self.ground.proxy.streams_per_agent,
             cluster,
-            leaving: self.leaving.clone(),
+            admission: Admission::new(self.drain.clone(), self.metrics.clone()),
             stopped: self.stopped.clone(),
+        }
+    }
+
+    fn handover(&self) -> Handover {
+        Handover {
+            me: self.me(),
+            zone: self.ground.proxy.zone.clone(),
+            env: self.ground.env.clone(),
+            store: self.store.clone(),
+            tunnels: self.tunnels.clone(),
+            metrics: self.metrics.clone(),
+            drain: self.drain.clone(),
+            timeout: self.ground.proxy.drain_timeout,
         }
     }
 

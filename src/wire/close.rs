@@ -30,6 +30,9 @@ impl Close {
     /// Nothing was heard over the connection for too long.
     pub const SILENT: Self = Self(10, "silent for too long");
 
+    /// What came can be understood by a later version only, or by none that is spoken any more. The reason says which side to update.
+    pub const VERSION: Self = Self(11, "another version of the protocol");
+
     /// The code on the wire.
     pub fn code(self) -> VarInt {
         VarInt::from_u32(self.0)
@@ -43,6 +46,11 @@ impl Close {
     /// Closes `connection` with this code and reason.
     pub fn close(self, connection: &quinn::Connection) {
         connection.close(self.code(), self.reason().as_bytes());
+    }
+
+    /// Closes `connection` with this code and a reason of its own, of which as much arrives as fits in a packet.
+    pub fn close_because(self, connection: &quinn::Connection, reason: &dyn std::fmt::Display) {
+        connection.close(self.code(), reason.to_string().as_bytes());
     }
 
     /// Gives up both directions of a stream with this code.

@@ -12,15 +12,18 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, ClientName, ProxyId, ServiceName};
 
-use super::TraceId;
+use super::{Heard, Hello, TraceId};
 use crate::failure::Failure;
 use crate::target::Target;
 
 /// Client to ingress proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DialRequest {
+    /// Versions and features: a client's streams are independent of each other, so each of its requests says so.
+    #[serde(with = "super::record")]
+    pub hello: Hello,
     /// What is wanted.
-    pub target: Target,
+    pub target: Heard<Target>,
     /// How long the client will wait for the answer, in milliseconds.
     pub budget_ms: u32,
     /// The dial's identity in every log, drawn by the client: a dial that it sends to a second proxy, since the first is silent, is the same one.
@@ -38,8 +41,11 @@ pub enum DialReply {
         path: Vec<ProxyId>,
         /// The dial's identity in every log.
         trace: TraceId,
+        /// Versions and features.
+        #[serde(with = "super::record")]
+        hello: Hello,
     },
-    /// 1: it came to nothing.
+    /// 1: it came to nothing; the answer to a request that is not understood, too, whatever it was to be answered by.
     Failed(Failure),
 }
 
@@ -104,6 +110,11 @@ pub enum DialAnswer {
     },
     /// 10: the same dial, with the same trace, came over another tunnel and is answered there.
     Superseded,
+    /// 11: whoever is further on gave an answer with this number, which only a later version knows.
+    NotUnderstood {
+        /// The number of its variant.
+        number: u32,
+    },
 }
 
 impl fmt::Display for DialAnswer {
@@ -119,6 +130,7 @@ impl fmt::Display for DialAnswer {
             Self::UnknownService => f.write_str("the agent does not publish the service"),
             Self::TunnelLost { reason } => write!(f, "the tunnel was lost: {reason}"),
             Self::Superseded => f.write_str("the dial came over another tunnel too, and is answered there"),
+            Self::NotUnderstood { number } => write!(f, "answer {number} is not known to this version of warren"),
             Self::Unconfirmed { reason } => write!(f, "whether the client may is not confirmed: {reason}"),
         }
     }
@@ -132,6 +144,9 @@ pub enum ClientRequest {
     /// 1: a fresh certificate for the key of this signing request, PKCS #10 DER; answered by an
     /// [`EnrollReply`](super::EnrollReply).
     Renew {
+        /// Versions and features.
+        #[serde(with = "super::record")]
+        hello: Hello,
         /// The request.
         request: Vec<u8>,
     },

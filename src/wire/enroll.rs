@@ -4,18 +4,19 @@ use serde::{Deserialize, Serialize};
 use warren_raft::{ClusterId, ProxyId, TokenRole};
 use zeroize::Zeroize;
 
-use super::{Hello, Member};
+use super::{Heard, Hello, Member};
 use crate::failure::Failure;
 
 /// The only message of the machine, on the only stream.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrollRequest {
     /// Versions and features.
+    #[serde(with = "super::record")]
     pub hello: Hello,
     /// The secret part of the token; sent only to a server whose CA the token names.
     pub secret: [u8; 32],
     /// What it wants to be.
-    pub role: TokenRole,
+    pub role: Heard<TokenRole>,
     /// The name it wants.
     pub name: String,
     /// A certificate signing request, PKCS #10 DER: only its key counts.
@@ -47,6 +48,7 @@ pub enum EnrollReply {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrolled {
     /// Versions and features.
+    #[serde(with = "super::record")]
     pub hello: Hello,
     /// The cluster.
     pub cluster: ClusterId,

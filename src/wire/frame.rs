@@ -3,6 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::Heard;
+
 /// Largest message outside the peers' control connections: a dial's header, a hello, an enrolment.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 /// Largest message on a control connection between peers, where Raft sends entries and pieces of snapshots.
@@ -34,6 +36,18 @@ pub enum FrameError {
 /// # Errors
 /// [`FrameError`]; the stream is then of no further use.
 pub async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<T, FrameError> {
+    Ok(postcard::from_bytes(&read_bytes(stream, limit).await?)?)
+}
+
+/// Reads one message that is an enum, of a side that may be newer: a variant that this version does not know is no error.
+///
+/// # Errors
+/// [`FrameError`]; the stream is then of no further use.
+pub async fn hear<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Heard<T>, FrameError> {
+    Ok(Heard::decode(&read_bytes(stream, limit).await?)?)
+}
+
+async fn read_bytes(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Vec<u8>, FrameError> {
     let length = stream.read_u32().await? as usize;
     if length > limit {
         return Err(FrameError::TooLong { length, limit });
@@ -43,7 +57,7 @@ pub async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin), li
     if read < length {
         return Err(FrameError::Stream(std::io::ErrorKind::UnexpectedEof.into()));
     }
-    Ok(postcard::from_bytes(&bytes)?)
+    Ok(bytes)
 }
 
 /// Writes one message of at most `limit` bytes in one piece.
@@ -95,6 +109,11 @@ mod tests {
         assert!(matches!(broken, Err(FrameError::Stream(_))), "{broken:?}");
         let garbled = read::<String>(&mut [0, 0, 0, 2, 1, 0xff].as_slice(), MAX_MESSAGE).await;
         assert!(matches!(garbled, Err(FrameError::Garbled(_))), "{garbled:?}");
+        let garbled = hear::<crate::wire::DialAnswer>(&mut [0, 0, 0, 2, 1, 0xff].as_slice(), MAX_MESSAGE).await;
+        assert!(matches!(garbled, Err(FrameError::Garbled(_))), "{garbled:?}");
+        let mut later = [0, 0, 0, 3, 99, 0xff, 0xff, 7].as_slice();
+        let heard = hear::<crate::wire::DialAnswer>(&mut later, MAX_MESSAGE).await;
+        assert!(matches!(heard, Ok(Heard::Unknown(99))) && later == [7], "{heard:?}, {later:?} are left");
         assert!(matches!(encode(&vec![0_u8; MAX_MESSAGE], MAX_MESSAGE), Err(FrameError::TooLong { .. })));
     }
 
@@ -104,16 +123,18 @@ mod tests {
         fn survives_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             runtime.block_on(async {
-                let _ = read::<crate::wire::DialRequest>(&mut bytes.as_slice(), MAX_MESSAGE).await;
+                let _ = hear::<crate::wire::ClientRequest>(&mut bytes.as_slice(), MAX_MESSAGE).await;
                 let _ = read::<crate::wire::DialHeader>(&mut bytes.as_slice(), MAX_MESSAGE).await;
-                let _ = read::<crate::wire::DialAnswer>(&mut bytes.as_slice(), MAX_MESSAGE).await;
-                let _ = read::<crate::wire::DialReply>(&mut bytes.as_slice(), MAX_MESSAGE).await;
+                let _ = hear::<crate::wire::DialAnswer>(&mut bytes.as_slice(), MAX_MESSAGE).await;
+                let _ = hear::<crate::wire::DialReply>(&mut bytes.as_slice(), MAX_MESSAGE).await;
                 let _ = read::<crate::wire::AgentHello>(&mut bytes.as_slice(), MAX_MESSAGE).await;
-                let _ = read::<crate::wire::ProxyMessage>(&mut bytes.as_slice(), MAX_MESSAGE).await;
+                let _ = hear::<crate::wire::AgentMessage>(&mut bytes.as_slice(), MAX_MESSAGE).await;
+                let _ = read::<crate::wire::PeerHello>(&mut bytes.as_slice(), MAX_MESSAGE).await;
+                let _ = hear::<crate::wire::ProxyMessage>(&mut bytes.as_slice(), MAX_MESSAGE).await;
                 let _ = read::<crate::wire::EnrollRequest>(&mut bytes.as_slice(), MAX_MESSAGE).await;
-                let _ = read::<crate::wire::EnrollReply>(&mut bytes.as_slice(), MAX_MESSAGE).await;
-                let _ = read::<crate::wire::ControlRequest>(&mut bytes.as_slice(), MAX_CONTROL).await;
-                let _ = read::<crate::wire::ControlReply>(&mut bytes.as_slice(), MAX_CONTROL).await;
+                let _ = hear::<crate::wire::EnrollReply>(&mut bytes.as_slice(), MAX_MESSAGE).await;
+                let _ = hear::<crate::wire::ControlRequest>(&mut bytes.as_slice(), MAX_CONTROL).await;
+                let _ = hear::<crate::wire::ControlReply>(&mut bytes.as_slice(), MAX_CONTROL).await;
             });
         }
     }

@@ -11,7 +11,7 @@ use super::enroll::{EnrollReply, EnrollRequest, Enrolled};
 use super::member::{ClusterView, Member, MemberState};
 use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
 use super::tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};
-use super::{Hello, TraceId};
+use super::{Heard, Hello, TraceId};
 use crate::failure::{Code, Failure, Stage};
 use crate::target::Target;
 
@@ -52,6 +52,33 @@ where
     assert_eq!(seen.len(), count, "each variant has its bytes");
 }
 
+/// The same for messages and what is asked for in them: whoever reads one that a later version has added knows that.
+fn check_messages<T, const N: usize>((number, count): (fn(&T) -> usize, usize), table: [(T, &str); N])
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let next = u32::try_from(count).expect("few");
+    let later = [postcard::to_stdvec(&next).expect("it encodes").as_slice(), &[0xff; 9]].concat();
+    assert_eq!(Heard::<T>::decode(&later).expect("it is heard"), Heard::Unknown(next));
+    for (message, golden) in &table {
+        let bytes = hex::decode(golden).expect("hex");
+        assert_eq!(Heard::<T>::decode(&bytes).expect("it is heard").known().as_ref(), Some(message));
+    }
+    check_all((number, count), table);
+}
+
+/// Checks that each of these records within the message can grow: they are given with the byte of their length.
+fn check_grown<T: DeserializeOwned + PartialEq + Debug>(message: &T, golden: &str, records: &[&str]) {
+    for inner in records {
+        let length = u8::from_str_radix(&inner[..2], 16).expect("hex");
+        assert_eq!(usize::from(length), inner.len() / 2 - 1, "{inner}");
+        assert!(golden.contains(inner), "{inner} in {golden}");
+        let grown = golden.replacen(inner, &format!("{:02x}{}2b2b2b", length + 3, &inner[2..]), 1);
+        let read: T = postcard::from_bytes(&hex::decode(&grown).expect("hex")).unwrap_or_else(|error| panic!("{grown}: {error}"));
+        assert_eq!(&read, message, "{grown}");
+    }
+}
+
 fn hello() -> Hello {
     Hello { version: 1, features: 0, software: "0.1.0".to_owned() }
 }
@@ -81,35 +108,51 @@ fn progress() -> Progress {
     Progress { wanted: 3, held: 1, retiring: 2, obstacles }
 }
 
+/// A record within a message: its length in front.
+fn record(digits: &str) -> String {
+    format!("{:02x}{digits}", digits.len() / 2)
+}
+
+fn cluster_hex() -> String {
+    record(&format!("01{MEMBER_HEX}{REST_OF_CLUSTER_HEX}"))
+}
+
 fn strategy() -> Strategy {
     Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: 2 }
 }
 
 const TRACE: TraceId = TraceId([0xab; 16]);
 const TRACE_HEX: &str = "abababababababababababababababab";
-const HELLO_HEX: &str = "010005302e312e30";
+/// As a record within a message.
+const HELLO_HEX: &str = "08010005302e312e30";
 const MEMBER_HEX: &str = "1102017003613a310103613a32017a01ac02";
-const PROGRESS_HEX: &str = "0301020101020172";
+const PROGRESS_HEX: &str = "030102010401020172";
+/// Without the proxies: the strategy as a record, the pulse and the index.
+const REST_OF_CLUSTER_HEX: &str = "020102ac02ac02";
 const FAILURE_HEX: &str = "05026e6f01016301016801010170010174";
 
 #[test]
 fn dials() {
     let dial = |target: &str| {
-        ClientRequest::Dial(DialRequest { target: target.parse::<Target>().expect("a target"), budget_ms: 300, trace: TRACE })
+        let target = Heard::Known(target.parse::<Target>().expect("a target"));
+        ClientRequest::Dial(DialRequest { hello: hello(), target, budget_ms: 300, trace: TRACE })
     };
+    check_grown(&dial("a/s"), &format!("00{HELLO_HEX}050001610173ac02{TRACE_HEX}"), &[HELLO_HEX, "050001610173"]);
     let table = [
-        (dial("a/s"), &*format!("000001610173ac02{TRACE_HEX}")),
-        (dial("a:22"), &*format!("0001016116ac02{TRACE_HEX}")),
-        (dial("any/s"), &*format!("00020173ac02{TRACE_HEX}")),
-        (ClientRequest::Renew { request: vec![1, 2] }, "01020102"),
+        (dial("a/s"), &*format!("00{HELLO_HEX}050001610173ac02{TRACE_HEX}")),
+        (dial("a:22"), &*format!("00{HELLO_HEX}0401016116ac02{TRACE_HEX}")),
+        (dial("any/s"), &*format!("00{HELLO_HEX}03020173ac02{TRACE_HEX}")),
+        (ClientRequest::Renew { hello: hello(), request: vec![1, 2] }, &*format!("01{HELLO_HEX}020102")),
     ];
-    check_all(variants!(ClientRequest { ClientRequest::Dial(_), ClientRequest::Renew { .. } }), table);
+    check_messages(variants!(ClientRequest { ClientRequest::Dial(_), ClientRequest::Renew { .. } }), table);
     let target = |target: &str| target.parse::<Target>().expect("a target");
     let targets = [(target("a/s"), "0001610173"), (target("a:22"), "01016116"), (target("any/s"), "020173")];
-    check_all(variants!(Target { Target::Service(..), Target::Port(..), Target::Any(_) }), targets);
-    let connected = DialReply::Connected { agent: "a".parse().expect("a name"), path: vec![ProxyId(1), ProxyId(2)], trace: TRACE };
-    let table = [(connected, &*format!("000161020102{TRACE_HEX}")), (DialReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];
-    check_all(variants!(DialReply { DialReply::Connected { .. }, DialReply::Failed(_) }), table);
+    check_messages(variants!(Target { Target::Service(..), Target::Port(..), Target::Any(_) }), targets);
+    let (agent, path) = ("a".parse().expect("a name"), vec![ProxyId(1), ProxyId(2)]);
+    let connected = DialReply::Connected { agent, path, trace: TRACE, hello: hello() };
+    let table =
+        [(connected, &*format!("000161020102{TRACE_HEX}{HELLO_HEX}")), (DialReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];
+    check_messages(variants!(DialReply { DialReply::Connected { .. }, DialReply::Failed(_) }), table);
     let header = DialHeader {
         trace: TRACE,
         client: "c".parse().expect("a name"),
@@ -134,6 +177,7 @@ fn answers_to_dials() {
         (DialAnswer::UnknownService, "07"),
         (DialAnswer::TunnelLost { reason: "r".to_owned() }, "080172"),
         (DialAnswer::Unconfirmed { reason: "r".to_owned() }, "090172"),
+        (DialAnswer::NotUnderstood { number: 300 }, "0bac02"),
         (DialAnswer::Superseded, "0a"),
     ];
     let all = variants!(DialAnswer {
@@ -148,27 +192,39 @@ fn answers_to_dials() {
         DialAnswer::TunnelLost { .. },
         DialAnswer::Unconfirmed { .. },
         DialAnswer::Superseded,
+        DialAnswer::NotUnderstood { .. },
     });
-    check_all(all, table);
+    check_messages(all, table);
 }
 
 #[test]
 fn tunnels() {
     let service = Service { name: "s".parse().expect("a name"), target: "h:1".to_owned(), kind: ServiceKind::Tcp };
-    check(&AgentHello { hello: hello(), sequence: Sequence(300), services: vec![service] }, &format!("{HELLO_HEX}ac0201017303683a3100"));
+    let (agent, golden) =
+        (AgentHello { hello: hello(), sequence: Sequence(300), services: vec![service] }, format!("{HELLO_HEX}ac020107017303683a3100"));
+    check(&agent, &golden);
+    check_grown(&agent, &golden, &[HELLO_HEX, "07017303683a3100"]);
+    let (failure_hex, cluster_hex) = (record(FAILURE_HEX), cluster_hex());
     let welcome = Welcome { hello: hello(), proxy: ProxyId(2), index: 300, cluster: cluster() };
     let waiting = Waiting { hello: hello(), proxy: ProxyId(2), failure: failure(), cluster: cluster() };
     let table = [
-        (ProxyMessage::Welcome(welcome), &*format!("00{HELLO_HEX}02ac0201{MEMBER_HEX}0102ac02ac02")),
-        (ProxyMessage::Refused { failure: failure(), retry_after_ms: 300 }, &*format!("01{FAILURE_HEX}ac02")),
-        (ProxyMessage::Cluster(cluster()), &*format!("0201{MEMBER_HEX}0102ac02ac02")),
+        (ProxyMessage::Welcome(welcome), &*format!("00{HELLO_HEX}02ac02{cluster_hex}")),
+        (ProxyMessage::Refused { failure: failure(), retry_after_ms: 300 }, &*format!("01{failure_hex}ac02")),
+        (ProxyMessage::Cluster(cluster()), &*format!("0201{MEMBER_HEX}{REST_OF_CLUSTER_HEX}")),
         (ProxyMessage::Leaving, "03"),
         (ProxyMessage::Renewed { certificate: vec![1, 2] }, "04020102"),
-        (ProxyMessage::Waiting(waiting), &*format!("05{HELLO_HEX}02{FAILURE_HEX}01{MEMBER_HEX}0102ac02ac02")),
+        (ProxyMessage::Waiting(waiting), &*format!("05{HELLO_HEX}02{failure_hex}{cluster_hex}")),
         (ProxyMessage::Move { to: ProxyId(2) }, "0602"),
         (ProxyMessage::Retired, "07"),
         (ProxyMessage::NotUnderstood { number: 300 }, "08ac02"),
     ];
+    let records = [HELLO_HEX, &failure_hex, &cluster_hex];
+    for ((message, golden), records) in
+        [(&table[0], &records[..1]), (&table[0], &records[2..]), (&table[1], &records[1..2]), (&table[5], &records)]
+    {
+        check_grown(message, golden, records);
+    }
+    check_grown(&table[2].0, table[2].1, &[MEMBER_HEX, "020102"]);
     let all = variants!(ProxyMessage {
         ProxyMessage::Welcome(_),
         ProxyMessage::Refused { .. },
@@ -180,10 +236,10 @@ fn tunnels() {
         ProxyMessage::Retired,
         ProxyMessage::NotUnderstood { .. },
     });
-    check_all(all, table);
+    check_messages(all, table);
     let table = [
         (AgentMessage::Renew { request: vec![1, 2] }, "00020102"),
-        (AgentMessage::Retire, "01"),
+        (AgentMessage::Retire, &*format!("{:02x}", AgentMessage::RETIRE)),
         (AgentMessage::Pulse, "02"),
         (AgentMessage::Progress(progress()), &*format!("03{PROGRESS_HEX}")),
         (AgentMessage::NotUnderstood { number: 300 }, "04ac02"),
@@ -195,22 +251,25 @@ fn tunnels() {
         AgentMessage::Progress(_),
         AgentMessage::NotUnderstood { .. },
     });
-    check_all(all, table);
+    check_messages(all, table);
+    check_grown(&AgentMessage::Progress(progress()), &format!("03{PROGRESS_HEX}"), &["0401020172"]);
     let states = [(MemberState::Up, "00"), (MemberState::Draining, "01"), (MemberState::Down, "02")];
     check_all(variants!(MemberState { MemberState::Up, MemberState::Draining, MemberState::Down }), states);
 }
 
 #[test]
 fn peers() {
-    check(&PeerHello { hello: hello(), kind: LinkKind::Control }, &format!("{HELLO_HEX}00"));
-    check_all(variants!(LinkKind { LinkKind::Control, LinkKind::Bulk }), [(LinkKind::Control, "00"), (LinkKind::Bulk, "01")]);
+    let (peer, golden) = (PeerHello { hello: hello(), kind: Heard::Known(LinkKind::Control) }, format!("{HELLO_HEX}0100"));
+    check(&peer, &golden);
+    check_grown(&peer, &golden, &[HELLO_HEX]);
+    check_messages(variants!(LinkKind { LinkKind::Control, LinkKind::Bulk }), [(LinkKind::Control, "00"), (LinkKind::Bulk, "01")]);
     let requests = [
         (ControlRequest::Store(Bytes::from_static(&[1, 2])), "00020102"),
         (ControlRequest::Ping, "01"),
-        (ControlRequest::WhoHas("a/s".parse().expect("a target")), "020001610173"),
+        (ControlRequest::WhoHas(Heard::Known("a/s".parse().expect("a target"))), "02050001610173"),
         (ControlRequest::Unsettled, "03"),
     ];
-    check_all(
+    check_messages(
         variants!(ControlRequest { ControlRequest::Store(_), ControlRequest::Ping, ControlRequest::WhoHas(_), ControlRequest::Unsettled }),
         requests,
     );
@@ -223,28 +282,45 @@ fn peers() {
         tunnels: 5,
         cut_streams: 6,
         unreachable: vec![ProxyId(3)],
+        drained: true,
     };
     for (fault, number) in [(DiskFault::Full, "00"), (DiskFault::Failed, "01")] {
         let disk = Some(DiskReport { fault, location: "d".to_owned(), reason: "r".to_owned(), seconds: 300 });
-        check(&ControlReply::Pong(PeerReport { disk, ..report.clone() }), &format!("01ac0207010001{number}01640172ac0205060103"));
+        let (pong, golden) =
+            (ControlReply::Pong(PeerReport { disk, ..report.clone() }), format!("01ac020701000107{number}01640172ac020506010301"));
+        check(&pong, &golden);
+        check_grown(&pong, &golden, &[&format!("07{number}01640172ac02")]);
     }
     let held = Held { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name") };
     let unsettled = AgentProgress { agent: "a".parse().expect("a name"), progress: progress(), seconds: 300 };
+    let unsettled_hex = record(&format!("0161{}ac02", record(PROGRESS_HEX)));
     let replies = [
         (ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102"),
-        (ControlReply::Pong(report), "01ac020701000005060103"),
+        (ControlReply::Pong(report), "01ac02070100000506010301"),
         (ControlReply::Refused("r".to_owned()), "020172"),
-        (ControlReply::Held(vec![held]), "030101610173"),
-        (ControlReply::Unsettled(vec![unsettled]), &*format!("04010161{PROGRESS_HEX}ac02")),
+        (ControlReply::Held(vec![held]), "03010401610173"),
+        (ControlReply::Unsettled(vec![unsettled]), &*format!("0401{unsettled_hex}")),
     ];
+    check_grown(&replies[3].0, replies[3].1, &["0401610173"]);
+    check_grown(&replies[4].0, replies[4].1, &[&unsettled_hex]);
     let all = variants!(ControlReply { ControlReply::Store(_), ControlReply::Pong(_), ControlReply::Refused(_), ControlReply::Held(_), ControlReply::Unsettled(_) });
-    check_all(all, replies);
+    check_messages(all, replies);
 }
 
 #[test]
 fn enrolments() {
-    let request = EnrollRequest { hello: hello(), secret: [0xab; 32], role: TokenRole::Agent, name: "a".to_owned(), request: vec![1, 2] };
-    check(&request, &format!("{HELLO_HEX}{TRACE_HEX}{TRACE_HEX}010161020102"));
+    let request = EnrollRequest {
+        hello: hello(),
+        secret: [0xab; 32],
+        role: Heard::Known(TokenRole::Agent),
+        name: "a".to_owned(),
+        request: vec![1, 2],
+    };
+    let golden = format!("{HELLO_HEX}{TRACE_HEX}{TRACE_HEX}01010161020102");
+    check(&request, &golden);
+    check_grown(&request, &golden, &[HELLO_HEX]);
+    let roles = [(TokenRole::Proxy, "00"), (TokenRole::Agent, "01"), (TokenRole::Client, "02")];
+    check_messages(variants!(TokenRole { TokenRole::Proxy, TokenRole::Agent, TokenRole::Client }), roles);
     let enrolled = Enrolled {
         hello: hello(),
         cluster: ClusterId([0xab; 16]),
@@ -257,7 +333,8 @@ fn enrolments() {
         (EnrollReply::Enrolled(enrolled), &*format!("00{HELLO_HEX}{TRACE_HEX}0163010202010201{MEMBER_HEX}")),
         (EnrollReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
     ];
-    check_all(variants!(EnrollReply { EnrollReply::Enrolled(_), EnrollReply::Failed(_) }), table);
+    check_grown(&table[0].0, table[0].1, &[HELLO_HEX, MEMBER_HEX]);
+    check_messages(variants!(EnrollReply { EnrollReply::Enrolled(_), EnrollReply::Failed(_) }), table);
 }
 
 #[test]
@@ -273,8 +350,9 @@ fn failures() {
         (Stage::Tunnel, "04"),
         (Stage::Target, "05"),
         (Stage::Store, "06"),
+        (Stage::Other, "07"),
     ];
-    let all = variants!(Stage { Stage::Local, Stage::Ingress, Stage::Route, Stage::Peer, Stage::Tunnel, Stage::Target, Stage::Store });
+    let all = variants!(Stage { Stage::Local, Stage::Ingress, Stage::Route, Stage::Peer, Stage::Tunnel, Stage::Target, Stage::Store, Stage::Other });
     check_all(all, stages);
 }
 
@@ -286,10 +364,28 @@ fn a_list_of_proxies_can_grow() {
     let mut unknown = member.clone();
     let state = unknown.len() - 3;
     unknown[state] = 9;
-    let bytes = [&[3_u8], longer.as_slice(), &unknown, &member, &[1, 2, 5, 6]].concat();
+    let bytes = [&[3_u8], longer.as_slice(), &unknown, &member, &[2, 1, 2, 5, 6]].concat();
     let view: ClusterView = postcard::from_bytes(&bytes).expect("it decodes");
     assert_eq!(
         view,
         ClusterView { proxies: vec![super::golden::member(), super::golden::member()], strategy: strategy(), pulse_ms: 5, index: 6 }
     );
+}
+
+/// What a later version has added where this one has a word for anything else.
+#[test]
+fn later_words_have_a_meaning() {
+    let later: ClusterView = postcard::from_bytes(&[0, 3, 9, 4, 7, 5, 6]).expect("it decodes");
+    let counted = Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: 4 };
+    assert_eq!(later, ClusterView { proxies: Vec::new(), strategy: counted, pulse_ms: 5, index: 6 });
+    for (kind, number) in [(StrategyKind::AgentMesh, 0), (StrategyKind::ProxyPeering, 1)] {
+        let read: ClusterView = postcard::from_bytes(&[0, 2, number, 1, 5, 6]).expect("it decodes");
+        assert_eq!(read.strategy, Strategy { kind, agent_connection_count: 1 });
+    }
+    assert_eq!(postcard::from_bytes::<DiskFault>(&[7]), Ok(DiskFault::Failed));
+    // A target of a new form, and all around it as it is.
+    let hello = hex::decode(HELLO_HEX).expect("hex");
+    let bytes = [&[0], hello.as_slice(), &[3, 9, 1, 2, 0xac, 2], &TRACE.0].concat();
+    let dial = DialRequest { hello: super::golden::hello(), target: Heard::Unknown(9), budget_ms: 300, trace: TRACE };
+    assert_eq!(postcard::from_bytes(&bytes), Ok(ClientRequest::Dial(dial)));
 }

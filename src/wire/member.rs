@@ -48,9 +48,31 @@ pub struct ClusterView {
     #[serde(with = "super::growing")]
     pub proxies: Vec<Member>,
     /// How tunnels are to be held.
+    #[serde(with = "strategy")]
     pub strategy: Strategy,
     /// After how many milliseconds without a packet from a proxy an agent asks it for a sign of life.
     pub pulse_ms: u32,
     /// How far the log was applied when this was said, at least: what is told by a proxy that lags behind is older than what another one has told.
     pub index: u64,
+}
+
+/// A strategy as a record that can grow. One that a later version has added counts as `proxy_peering`: its count is a number of tunnels, whatever is new.
+mod strategy {
+    use serde::{Deserializer, Serializer};
+    use warren_raft::{Strategy, StrategyKind};
+
+    use crate::wire::record;
+
+    /// The numbers of the kinds in the routing store.
+    const AGENT_MESH: u32 = 0;
+
+    pub(super) fn serialize<S: Serializer>(strategy: &Strategy, serializer: S) -> Result<S::Ok, S::Error> {
+        record::serialize(strategy, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strategy, D::Error> {
+        let (kind, agent_connection_count): (u32, u32) = record::deserialize(deserializer)?;
+        let kind = if kind == AGENT_MESH { StrategyKind::AgentMesh } else { StrategyKind::ProxyPeering };
+        Ok(Strategy { kind, agent_connection_count })
+    }
 }

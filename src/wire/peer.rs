@@ -1,11 +1,11 @@
 //! What proxies say to each other on port 3021.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use warren_raft::{AgentName, ProxyId, ServiceName};
 
-use super::Hello;
 use super::tunnel::Progress;
+use super::{Heard, Hello};
 use crate::target::Target;
 
 /// Most tunnels that one answer to [`ControlRequest::WhoHas`] names.
@@ -15,9 +15,10 @@ pub const MAX_HELD: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerHello {
     /// Versions and features.
+    #[serde(with = "super::record")]
     pub hello: Hello,
     /// What the connection is for.
-    pub kind: LinkKind,
+    pub kind: Heard<LinkKind>,
 }
 
 /// What a connection between proxies is for.
@@ -47,7 +48,7 @@ pub enum ControlRequest {
     /// 1: how are you?
     Ping,
     /// 2: which tunnels of yours lead to this, whatever the table says? Asked only when no quorum can confirm a miss.
-    WhoHas(Target),
+    WhoHas(Heard<Target>),
     /// 3: which agents that have a tunnel to you have not got the tunnels they ought to hold?
     Unsettled,
 }
@@ -62,9 +63,9 @@ pub enum ControlReply {
     /// 2: the request was not understood; the fragment says why.
     Refused(String),
     /// 3: what its own live tunnels lead to, at most [`MAX_HELD`] of them; their services come from the agents themselves.
-    Held(Vec<Held>),
+    Held(#[serde(with = "super::growing")] Vec<Held>),
     /// 4: the answer to [`ControlRequest::Unsettled`], at most [`MAX_UNSETTLED`], by name.
-    Unsettled(Vec<AgentProgress>),
+    Unsettled(#[serde(with = "super::growing")] Vec<AgentProgress>),
 }
 
 /// Most agents of a [`ControlReply::Unsettled`].
@@ -76,6 +77,7 @@ pub struct AgentProgress {
     /// Which.
     pub agent: AgentName,
     /// What it said last.
+    #[serde(with = "super::record")]
     pub progress: Progress,
     /// For how many seconds it has not had what it wants.
     pub seconds: u64,
@@ -102,6 +104,7 @@ pub struct PeerReport {
     /// Whether it is draining.
     pub draining: bool,
     /// What is wrong with its disk; `None` while that takes writes.
+    #[serde(with = "super::record::option")]
     pub disk: Option<DiskReport>,
     /// Tunnels it holds, retiring ones too.
     pub tunnels: u64,
@@ -109,6 +112,8 @@ pub struct PeerReport {
     pub cut_streams: u64,
     /// The peers that it has no connection to.
     pub unreachable: Vec<ProxyId>,
+    /// Whether its drain is over.
+    pub drained: bool,
 }
 
 /// What is wrong with a proxy's disk.
@@ -124,11 +129,17 @@ pub struct DiskReport {
     pub seconds: u64,
 }
 
-/// Whether what is wrong with a disk may pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether what is wrong with a disk may pass. What a later version has added counts as failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum DiskFault {
     /// 0: it is full; the proxy goes on by itself when there is room.
     Full,
     /// 1: it has failed; the proxy ends.
     Failed,
+}
+
+impl<'de> Deserialize<'de> for DiskFault {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(if u32::deserialize(deserializer)? == 0 { Self::Full } else { Self::Failed })
+    }
 }

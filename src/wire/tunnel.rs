@@ -10,10 +10,12 @@ use crate::failure::Failure;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentHello {
     /// Versions and features.
+    #[serde(with = "super::record")]
     pub hello: Hello,
     /// The agent's number for this tunnel, higher than any before.
     pub sequence: Sequence,
     /// What it publishes.
+    #[serde(with = "super::growing")]
     pub services: Vec<Service>,
 }
 
@@ -25,6 +27,7 @@ pub enum ProxyMessage {
     /// 1: this tunnel will not be; the reason, and when another try is worth it.
     Refused {
         /// Why.
+        #[serde(with = "super::record")]
         failure: Failure,
         /// In milliseconds.
         retry_after_ms: u32,
@@ -59,12 +62,15 @@ pub enum ProxyMessage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// Versions and features.
+    #[serde(with = "super::record")]
     pub hello: Hello,
     /// Which proxy this is.
     pub proxy: ProxyId,
     /// Why it waits.
+    #[serde(with = "super::record")]
     pub failure: Failure,
     /// The cluster, as far as it is known here.
+    #[serde(with = "super::record")]
     pub cluster: ClusterView,
 }
 
@@ -72,12 +78,14 @@ pub struct Waiting {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// Versions and features.
+    #[serde(with = "super::record")]
     pub hello: Hello,
     /// Which proxy this is.
     pub proxy: ProxyId,
     /// The log index at which the route stands.
     pub index: u64,
     /// The cluster.
+    #[serde(with = "super::record")]
     pub cluster: ClusterView,
 }
 
@@ -103,6 +111,11 @@ pub enum AgentMessage {
     },
 }
 
+impl AgentMessage {
+    /// The number of [`Retire`](Self::Retire): a proxy that does not know it answers by [`ProxyMessage::NotUnderstood`].
+    pub const RETIRE: u32 = 1;
+}
+
 /// How far an agent is with the tunnels it ought to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -113,6 +126,7 @@ pub struct Progress {
     /// Tunnels beyond those whose streams still run.
     pub retiring: u32,
     /// What keeps it from having the others, at most [`MAX_OBSTACLES`].
+    #[serde(with = "super::growing")]
     pub obstacles: Vec<Obstacle>,
 }
 

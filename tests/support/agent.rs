@@ -23,6 +23,11 @@ impl Agent {
         Self { process: Process::start(&format!("agent-{name}"), home, &words, &[]) }
     }
 
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Its process.
     pub(crate) fn process(&mut self) -> &mut Process {
         &mut self.process

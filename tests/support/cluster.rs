@@ -50,7 +50,8 @@ impl Cluster {
 
     /// Starts one more proxy, which joins by token, and does not wait for it.
     pub(crate) fn add(&mut self, make: impl FnOnce(Proxy) -> Proxy) {
-        let (token, address) = (self.token("proxy", &[]), self.proxy(0).public_address());
+        // What it tells others to come to may lead nowhere yet.
+        let (token, address) = (self.token("proxy", &[]), self.proxy(0).ports().expect("it runs")[1]);
         let mut proxy = make(Proxy::new(self.home(), self.proxies.len() + 1));
         proxy.join(address, &token);
         self.proxies.push(proxy);
@@ -182,12 +183,15 @@ impl Cluster {
         }
     }
 
-    /// The index of the one proxy that holds the agent's tunnel.
+    /// The index of the one proxy that holds the agent's tunnel, once it is the only one: an agent that moves is at two for a while, and one that has
+    /// died is in the table until its lease is over.
     pub(crate) fn owner_of(&self, agent: &str) -> usize {
         let asked = self.proxies.iter().find(|proxy| proxy.runs()).expect("a proxy that runs");
-        let places = asked.places_of(agent);
-        assert_eq!(places.len(), 1, "{places:?}");
-        self.proxies.iter().position(|proxy| proxy.name() == places[0]).expect("a proxy of this cluster")
+        let place = wait_for(&format!("`{agent}` is at one proxy"), || match &asked.places_of(agent)[..] {
+            [place] => Some(place.clone()),
+            _ => None,
+        });
+        self.proxies.iter().position(|proxy| proxy.name() == place).expect("a proxy of this cluster")
     }
 
     /// Enrols a client that may reach `allow`.

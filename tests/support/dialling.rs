@@ -25,16 +25,21 @@ struct State {
 impl Dialling {
     /// Dials until it is dropped or asked for its failures.
     pub(crate) fn start(forward: Forward) -> Self {
+        Self::rotating(vec![forward])
+    }
+
+    /// The same through each of these in turn.
+    pub(crate) fn rotating(forwards: Vec<Forward>) -> Self {
         let state = Arc::new(State::default());
         let shared = state.clone();
         let dialler = thread::spawn(move || {
             let mut failures = Vec::new();
-            for number in 0.. {
+            for (number, forward) in (0..).zip(forwards.iter().cycle()) {
                 if shared.stopped.load(Ordering::SeqCst) {
                     break;
                 }
                 let begun = Instant::now();
-                let dialled = dial(&forward, number);
+                let dialled = dial(forward, number);
                 shared.slowest_ms.fetch_max(usize::try_from(begun.elapsed().as_millis()).expect("not for ever"), Ordering::SeqCst);
                 match dialled {
                     Ok(()) => _ = shared.succeeded.fetch_add(1, Ordering::SeqCst),

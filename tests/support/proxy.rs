@@ -30,6 +30,8 @@ pub(crate) struct Proxy {
     listen: [String; 2],
     advertise: [Option<SocketAddr>; 2],
     relays: Option<[Relay; 2]>,
+    further: String,
+    drain_timeout: &'static str,
     /// How much those before this process have logged.
     logged: usize,
     pace: Pace,
@@ -49,7 +51,8 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        Self { name, home, process: None, listen: [any(), any()], advertise: [None; 2], relays: None, logged: 0, pace: Pace::Test }
+        let (listen, advertise, further) = ([any(), any()], [None; 2], String::new());
+        Self { name, home, process: None, listen, advertise, relays: None, further, drain_timeout: "2s", logged: 0, pace: Pace::Test }
     }
 
     /// The same proxy, where it has this address.
@@ -58,9 +61,19 @@ impl Proxy {
         Self { listen: [any(), any()], ..self }
     }
 
+    /// The same proxy with further tables in its configuration.
+    pub(crate) fn configured(self, further: &str) -> Self {
+        Self { further: further.to_owned(), ..self }
+    }
+
     /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
     pub(crate) fn advertising(self, public: SocketAddr) -> Self {
         Self { advertise: [self.advertise[0], Some(public)], ..self }
+    }
+
+    /// The same proxy, which gives streams so long when it drains, such as `30s`.
+    pub(crate) fn draining_for(self, drain_timeout: &'static str) -> Self {
+        Self { drain_timeout, ..self }
     }
 
     /// The same proxy behind relays: peers, agents and clients are told the relays' addresses. They lead to it once it is ready.
@@ -280,17 +293,18 @@ impl Proxy {
     }
 
     fn configuration(&self) -> String {
-        let (name, data_dir) = (&self.name, self.data_dir());
+        let (name, data_dir, drain_timeout) = (&self.name, self.data_dir(), self.drain_timeout);
         let [peer, public] = &self.listen;
         let [peer_advertise, public_advertise] = self.advertise.map(|address| address.map(|address| address.to_string()));
         let (peer_advertise, public_advertise) = (peer_advertise.unwrap_or_default(), Vec::from_iter(public_advertise));
-        let drain_timeout = if self.pace == Pace::Test { "drain_timeout = \"2s\"\n" } else { "" };
+        let drain_timeout = if self.pace == Pace::Test { format!("drain_timeout = {drain_timeout:?}\n") } else { String::new() };
         let pace = if self.pace == Pace::Test { PACE } else { "" };
         format!(
             "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\n{drain_timeout}\
              [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
-             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}"
+             [admin]\nhttp = \"127.0.0.1:0\"\n{pace}{}",
+            self.further
         )
     }
 }

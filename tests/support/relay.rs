@@ -48,6 +48,8 @@ struct State {
     /// The way of a source was made in a round; in a later one its port is another.
     round: usize,
     assigned: usize,
+    /// Where the targets see the sources.
+    from: Option<Ipv4Addr>,
     ways: BTreeMap<SocketAddr, Way>,
 }
 
@@ -66,7 +68,7 @@ impl Relay {
         let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
         let front = {
             let _inside = runtime.enter();
-            Arc::new(socket())
+            Arc::new(socket(Ipv4Addr::LOCALHOST))
         };
         let address = front.local_addr().expect("an address");
         let (state, end) = (Arc::new(Mutex::new(State::default())), CancellationToken::new());
@@ -107,6 +109,12 @@ impl Relay {
     /// sends to the former port is lost.
     pub(crate) fn rebind(&self) {
         self.state().round += 1;
+    }
+
+    /// The same, but the target sees this address of loopback from then on: the source has moved to another network.
+    pub(crate) fn move_to(&self, address: Ipv4Addr) {
+        self.state().from = Some(address);
+        self.rebind();
     }
 
     /// How many sources it has had.
@@ -172,7 +180,7 @@ impl State {
                 target
             }
         };
-        let way = Way { target, round: self.round, socket: Arc::new(socket()) };
+        let way = Way { target, round: self.round, socket: Arc::new(socket(self.from.unwrap_or(Ipv4Addr::LOCALHOST))) };
         self.ways.insert(source, way.clone());
         Some((way, true))
     }
@@ -184,13 +192,13 @@ impl State {
     }
 }
 
-/// A port on loopback, within a runtime.
-fn socket() -> UdpSocket {
+/// A port of an address on loopback, within a runtime.
+fn socket(address: Ipv4Addr) -> UdpSocket {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
     socket.set_nonblocking(true).expect("a socket");
     // The kernel may grant less.
     let _ = socket.set_recv_buffer_size(BUFFER).and_then(|()| socket.set_send_buffer_size(BUFFER));
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");
+    socket.bind(&SocketAddr::from((address, 0)).into()).expect("a port");
     UdpSocket::from_std(socket.into()).expect("a socket of this runtime")
 }
 

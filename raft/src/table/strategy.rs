@@ -14,19 +14,18 @@ pub struct Strategy {
     pub agent_connection_count: u32,
 }
 
-/// Most tunnels of one agent, whatever the strategy says.
-const MAX_TUNNELS: usize = 256;
-
 impl Strategy {
+    /// Most tunnels of one agent, whatever the strategy says.
+    pub const MAX_TUNNELS: usize = 256;
     /// Most that `agent_connection_count` may be set to.
     pub const MAX_CONNECTIONS: u32 = 64;
 
     /// How many tunnels each agent is to hold while so many proxies take them: never more than there are, and at least one.
     pub fn wanted(self, proxies: usize) -> usize {
-        let most = proxies.clamp(1, MAX_TUNNELS);
+        let most = proxies.clamp(1, Self::MAX_TUNNELS);
         match self.kind {
             StrategyKind::AgentMesh => most,
-            StrategyKind::ProxyPeering => usize::try_from(self.agent_connection_count).unwrap_or(MAX_TUNNELS).clamp(1, most),
+            StrategyKind::ProxyPeering => usize::try_from(self.agent_connection_count).unwrap_or(Self::MAX_TUNNELS).clamp(1, most),
         }
     }
 }
@@ -93,12 +92,12 @@ mod tests {
             (mesh, 1, 0, 1),
             (mesh, 1, 3, 3),
             (mesh, 5, 3, 3),
-            (mesh, 1, 1_000, MAX_TUNNELS),
+            (mesh, 1, 1_000, Strategy::MAX_TUNNELS),
             (peering, 0, 3, 1),
             (peering, 2, 0, 1),
             (peering, 2, 3, 2),
             (peering, 9, 3, 3),
-            (peering, u32::MAX, 1_000, MAX_TUNNELS),
+            (peering, u32::MAX, 1_000, Strategy::MAX_TUNNELS),
         ];
         for (kind, agent_connection_count, proxies, wanted) in table {
             let strategy = Strategy { kind, agent_connection_count };

@@ -1,4 +1,9 @@
-//! Which proxy of several: two drawn at random, and of these the better one, so that agents that decide at the same moment by the same figures spread.
+//! Which proxy of several: two drawn at random, and of these rather the one with fewer tunnels.
+//!
+//! Agents often decide at the same moment, by figures that were told to all of them and that none of them changes in time: would all take the better of two, all would take the same
+//! one of the few there are. So the chance of the lighter one is a half, and more by as much as the two differ, in terms of what each proxy would hold if all held the same. Where
+//! as many tunnels are on the move as that, and nobody hears of the others, a difference turns round but does not grow; where the figures are fresh, it
+//! stays at about half of the root of it.
 
 use rand::Rng;
 use rand::seq::IteratorRandom;
@@ -8,6 +13,11 @@ use warren_raft::{ProxyId, Sequence};
 use super::{Held, Knowledge, MAX_ATTEMPTS, MAX_WAITING, State, Step, Worth};
 use crate::agent::ways::Ways;
 use crate::wire::Member;
+
+/// How much the difference of two proxies counts when a tunnel is opened: as many may be opened at once as a proxy is to hold.
+const OPENING: f64 = 1.0;
+/// The same when one is retired: what is left are fewer, among which a difference weighs more.
+const RETIRING: f64 = 0.5;
 
 impl Knowledge {
     /// The proxy to open a tunnel to, or the way in by the configuration.
@@ -23,9 +33,10 @@ impl Knowledge {
         let is_new = |proxy: &&Member| !self.retiring.values().any(|retiring| retiring.proxy == proxy.id);
         // Another zone than the tunnels it has, where there is one; and rather not where a tunnel runs out.
         let is_elsewhere = |proxy: &&Member| !self.zones(now).any(|zone| zone == proxy.zone);
-        let chosen = less_loaded(ready().filter(|proxy| is_elsewhere(proxy) && is_new(proxy)), rng)
-            .or_else(|| less_loaded(ready().filter(is_new), rng))
-            .or_else(|| less_loaded(ready(), rng));
+        let chosen = self
+            .rather_lighter(ready().filter(|proxy| is_elsewhere(proxy) && is_new(proxy)), rng)
+            .or_else(|| self.rather_lighter(ready().filter(is_new), rng))
+            .or_else(|| self.rather_lighter(ready(), rng));
         if let Some(proxy) = chosen {
             return Some(Step::Open(proxy.clone()));
         }
@@ -61,8 +72,30 @@ impl Knowledge {
             candidates = up.clone();
         }
         let load = |proxy: &ProxyId| self.member(*proxy).map_or(0, |member| member.tunnels);
-        let two = candidates.into_iter().choose_multiple(rng, 2);
-        two.into_iter().max_by_key(|(proxy, held)| (load(proxy), held.sequence)).map(|(proxy, held)| retire((*proxy, held)))
+        let heavier = match candidates.into_iter().choose_multiple(rng, 2)[..] {
+            [one, other] if self.is_rather_lighter((load(one.0), load(other.0)), RETIRING, rng) => Some(other),
+            [one, ..] => Some(one),
+            [] => None,
+        };
+        heavier.map(|(proxy, held)| retire((*proxy, held)))
+    }
+
+    /// Of two drawn at random rather the one that holds fewer tunnels.
+    fn rather_lighter<'a>(&self, proxies: impl Iterator<Item = &'a Member>, rng: &mut impl Rng) -> Option<&'a Member> {
+        match proxies.choose_multiple(rng, 2)[..] {
+            [one, other] if self.is_rather_lighter((one.tunnels, other.tunnels), OPENING, rng) => Some(one),
+            [one] | [_, one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// Whether the proxy with the first of these loads is taken for the lighter one.
+    fn is_rather_lighter(&self, (one, other): (u64, u64), pull: f64, rng: &mut impl Rng) -> bool {
+        // What those hold that are gone is on its way to the others.
+        let total: u64 = self.proxies.iter().map(|proxy| proxy.tunnels).sum();
+        let up = self.proxies.iter().filter(|proxy| proxy.is_up()).count().max(1);
+        let mean = (total as f64 / up as f64).max(1.0);
+        rng.random::<f64>() < 0.5 + pull * (other as f64 - one as f64) / mean
     }
 
     /// Whether there is neither a tunnel to the proxy nor an attempt.
@@ -85,14 +118,4 @@ impl Knowledge {
         };
         self.proxies.iter().filter(move |proxy| counts(proxy)).map(|proxy| proxy.zone.as_str())
     }
-}
-
-/// Of two drawn at random the one that holds fewer tunnels.
-fn less_loaded<'a>(proxies: impl Iterator<Item = &'a Member>, rng: &mut impl Rng) -> Option<&'a Member> {
-    // Equal ones must not always be told apart by their order.
-    let mut two = proxies.choose_multiple(rng, 2);
-    if rng.random() {
-        two.reverse();
-    }
-    two.into_iter().min_by_key(|proxy| proxy.tunnels)
 }

@@ -3,6 +3,8 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use warren_raft::StrategyKind;
+
 use super::*;
 
 pub(super) fn member(id: u64, zone: &str) -> Member {
@@ -151,7 +153,7 @@ fn gives_nothing_up_before_the_wanted_ones_are_up_without_it() {
 #[test]
 fn of_too_many_the_one_of_the_fuller_zone_goes_and_the_more_loaded() {
     let mut proxies = vec![member(1, "a"), member(2, "a"), member(3, "b")];
-    proxies[1].tunnels = 100;
+    proxies[1].tunnels = 1_000;
     proxies[2].tunnels = 1_000;
     let scene = Scene::new(&proxies, peering(2), &[(1, State::Up), (2, State::Up), (3, State::Up)]);
     assert_eq!(retires(scene.next()), Some(2));

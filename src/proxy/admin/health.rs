@@ -11,7 +11,7 @@ pub(super) fn readyz(parts: &AdminParts, verbose: bool) -> Response {
         ("member", parts.store.table().proxy(parts.me).is_some()),
         ("lease", matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
         ("disk", *parts.store.disk().borrow() == DiskState::Writable),
-        ("not draining", !parts.leaving.is_cancelled()),
+        ("not draining", !parts.drain.is_on()),
     ];
     let ready = checks.iter().all(|(_, passed)| *passed);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -19,6 +19,10 @@ pub(super) fn readyz(parts: &AdminParts, verbose: bool) -> Response {
     if !verbose {
         return Response::text(status, verdict);
     }
+    let left = parts.drain.is_on().then(|| {
+        let (tunnels, streams) = (parts.tunnels.all().len(), parts.metrics.streams().running());
+        format!("tunnels left: {tunnels}, streams: {streams}; `warren proxies ls` shows whether it is about to stop or was told to drain")
+    });
     let lines = checks.iter().map(|(check, passed)| format!("[{}] {check}", if *passed { '+' } else { '-' }));
-    Response::text(status, &lines.chain([verdict.to_owned()]).collect::<Vec<_>>().join("\n"))
+    Response::text(status, &lines.chain(left).chain([verdict.to_owned()]).collect::<Vec<_>>().join("\n"))
 }

@@ -4,12 +4,14 @@
 //! the tokens' hashes leave the proxy through the socket alone, and there in a snapshot alone.
 
 mod disks;
+mod drain;
 mod health;
 mod outlook;
 mod parts;
 mod problems;
 mod removal;
 mod server;
+mod skew;
 mod snapshot;
 mod strategy;
 mod tokens;

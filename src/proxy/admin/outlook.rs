@@ -11,10 +11,10 @@ use super::problems::AGENTS_STUCK;
 use super::views;
 use crate::api::{
     AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, Schema, StatusProblem, StrategyPlan,
-    StrategyShown,
+    StrategyShown, ZonePlan,
 };
 use crate::net::Budget;
-use crate::proxy::strategy::{Arrangement, Gaps, Lagging, Plan, Progress, Settled, progress};
+use crate::proxy::strategy::{Arrangement, Gaps, Lagging, Plan, Progress, Settled, Told, progress};
 use crate::wire::AgentProgress;
 use crate::wire::peer::PeerReport;
 
@@ -31,7 +31,7 @@ pub(super) struct Outlook<'a> {
     settled: Settled,
     reports: BTreeMap<ProxyId, PeerReport>,
     arrangement: Arrangement,
-    told: Vec<AgentProgress>,
+    told: Vec<Told>,
 }
 
 impl<'a> Outlook<'a> {
@@ -45,7 +45,7 @@ impl<'a> Outlook<'a> {
     pub(super) fn from_answers(
         parts: &AdminParts,
         table: &'a Table,
-        (reports, told): (BTreeMap<ProxyId, PeerReport>, Vec<AgentProgress>),
+        (reports, told): (BTreeMap<ProxyId, PeerReport>, Vec<Told>),
         confirmed: bool,
     ) -> Self {
         let settled = *parts.settled.borrow();
@@ -107,6 +107,7 @@ impl<'a> Outlook<'a> {
             opened: plan.opened,
             closed: plan.closed,
             proxies: proxies.collect(),
+            zones: plan.zones.iter().map(|(zone, only_then)| ZonePlan { zone: zone.clone(), only_then: *only_then }).collect(),
             cut_off: cut_off.collect(),
             short: lagging.iter().filter(reaches_fewer).take(MAX_LAGGING).map(|lagging| self.row(lagging)).collect(),
         }
@@ -199,7 +200,7 @@ impl<'a> Outlook<'a> {
 }
 
 /// What agents that lack tunnels have told this proxy and its peers. Nobody is asked while the table says that there are none.
-pub(super) async fn unsettled(parts: &AdminParts) -> Vec<AgentProgress> {
+pub(super) async fn unsettled(parts: &AdminParts) -> Vec<Told> {
     let is_settled = {
         let table = parts.store.table();
         let arrangement = Arrangement::of(&table);
@@ -210,6 +211,6 @@ pub(super) async fn unsettled(parts: &AdminParts) -> Vec<AgentProgress> {
         return Vec::new();
     }
     let mut told = parts.links.unsettled(Budget::new(ANSWERS)).await;
-    told.extend(parts.tunnels.unsettled(Instant::now()));
+    told.extend(parts.tunnels.unsettled(Instant::now()).into_iter().map(|told| (parts.me, told)));
     told
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, watch};
-use tokio_util::sync::CancellationToken;
 use warren_raft::{ProxyId, RoutingStore};
 
 use crate::identity::CredentialsHandle;
 use crate::net::Env;
+use crate::proxy::handover::Drain;
 use crate::proxy::mesh::Links;
 use crate::proxy::metrics::Metrics;
 use crate::proxy::strategy::Settled;
@@ -25,7 +25,7 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) metrics: Metrics,
     pub(in crate::proxy) registry: Arc<Registry>,
     pub(in crate::proxy) credentials: CredentialsHandle,
-    pub(in crate::proxy) leaving: CancellationToken,
+    pub(in crate::proxy) drain: Drain,
     pub(in crate::proxy) settled: watch::Receiver<Settled>,
     pub(in crate::proxy) saves: Arc<Semaphore>,
 }

@@ -1,6 +1,7 @@
 //! What is wrong with a cluster, and which command to run next. Pure.
 
-use crate::api::{ProxyRow, ProxyState, StatusProblem};
+use super::skew::SKEWED;
+use crate::api::{DrainRow, ProxyRow, ProxyState, StatusProblem};
 
 /// A proxy that keeps the cluster from a higher feature level.
 const HELD_BACK: &str = "feature_level_held_back";
@@ -59,11 +60,8 @@ pub(super) fn problems<'a>(
             // It follows from there being no quorum.
             ProxyState::Isolated if is_lost => {}
             ProxyState::Draining => {
-                add(
-                    "proxy_draining",
-                    format!("proxy `{}` is draining", row.name),
-                    "it ends by itself; start it again to bring it back".to_owned(),
-                );
+                let (message, hint) = draining(row);
+                add("proxy_draining", message, hint);
             }
             ProxyState::Isolated => {
                 let message = format!("proxy `{}` has no lease: it cannot reach the leader", row.name);
@@ -90,10 +88,31 @@ pub(super) fn problems<'a>(
     problems
 }
 
+/// What is to be said of a proxy that drains.
+fn draining(row: &ProxyRow) -> (String, String) {
+    let name = &row.name;
+    let left = match (row.tunnels, row.streams) {
+        (Some(tunnels), Some(streams)) => format!(": tunnels left: {tunnels}, streams: {streams}"),
+        _ => String::new(),
+    };
+    match &row.drain {
+        Some(DrainRow { ordered: true, done: true, .. }) => {
+            (format!("proxy `{name}` is drained{left}"), format!("it can be stopped; `warren proxies resume {name}` takes it back"))
+        }
+        Some(DrainRow { ordered: true, .. }) => (
+            format!("proxy `{name}` is draining{left}"),
+            format!("`warren proxies drain {name} --wait` waits for it, `warren proxies resume {name}` takes it back"),
+        ),
+        Some(_) | None => {
+            (format!("proxy `{name}` is draining and about to stop{left}"), "it ends by itself; start it again to bring it back".to_owned())
+        }
+    }
+}
+
 /// Whether nothing is wrong with the proxies. An update under way is nothing wrong: whoever waits for a healthy cluster between two proxies must
-/// not wait for the last of them, nor for an agent whose own network keeps it from some.
+/// not wait for the last of them, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again.
 pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
-    problems.iter().all(|problem| [HELD_BACK, AGENTS_STUCK].contains(&problem.code.as_str()))
+    problems.iter().all(|problem| [HELD_BACK, AGENTS_STUCK, SKEWED].contains(&problem.code.as_str()))
 }
 
 /// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.
@@ -141,6 +160,8 @@ mod tests {
             streams: None,
             version: String::new(),
             feature_level: Some(2),
+            tunnels: None,
+            drain: None,
         }
     }
 

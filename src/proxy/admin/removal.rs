@@ -139,6 +139,8 @@ mod tests {
             streams: None,
             version: String::new(),
             feature_level: None,
+            tunnels: None,
+            drain: None,
         }
     }
 

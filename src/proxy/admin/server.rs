@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{health, removal, snapshot, strategy, tokens, transfer, views};
+use super::{drain, health, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
 use crate::net::{Listener, Stream};
@@ -133,6 +133,8 @@ impl Answers {
             (&Method::POST, Path::Transfer, Audience::Operator) => transfer::transfer(parts, &request.body).await,
             (&Method::POST, Path::Removal, Audience::Operator) => removal::remove(parts, &request.body).await,
             (&Method::POST, Path::RemovalCheck, Audience::Operator) => removal::check(parts, &request.body).await,
+            (&Method::POST, Path::Drain, Audience::Operator) => drain::drain(parts, &request.body).await,
+            (&Method::POST, Path::Resume, Audience::Operator) => drain::resume(parts, &request.body).await,
             (
                 _,
                 Path::Tokens
@@ -141,6 +143,8 @@ impl Answers {
                 | Path::Transfer
                 | Path::Removal
                 | Path::RemovalCheck
+                | Path::Drain
+                | Path::Resume
                 | Path::StrategyPlan,
                 Audience::Anybody,
             ) => not_found(),

@@ -8,12 +8,14 @@ use warren_raft::{Drain, LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, 
 
 use super::outlook::{self, Outlook};
 use super::parts::AdminParts;
-use super::{disks, problems};
+use super::{disks, problems, skew};
 use crate::api::{
-    AgentRow, AgentsView, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema, ServiceRow, StatusView,
+    AgentRow, AgentsView, DrainRow, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema, ServiceRow,
+    StatusView,
 };
 use crate::net::Budget;
 use crate::proxy::disk_report::disk_report;
+use crate::proxy::handover::Phase;
 use crate::wire::peer::{DiskFault, PeerReport};
 
 /// How long the peers may take to say how they are.
@@ -43,6 +45,7 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let mut problems = disks::problems(&table, &reports);
     problems.extend(problems::problems(staying, has_leader, problems::Voters { all: voters, up: voters_up, full: voters_full }));
     problems.extend(removed.into_iter().map(problems::removed));
+    problems.extend(skew::skewed(&proxies));
     let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
     problems.extend(Outlook::from_answers(parts, &table, (reports.clone(), told), false).problem(strategy));
     StatusView {
@@ -90,6 +93,8 @@ impl Seen<'_> {
             streams: report.map(|report| report.streams),
             version: proxy.version.clone(),
             feature_level: Some(proxy.level.0).filter(|level| *level > 0),
+            tunnels: report.map(|report| report.tunnels),
+            drain: drain(report, self.table.drain(id)),
         }
     }
 }
@@ -104,14 +109,26 @@ pub(super) async fn reports(parts: &AdminParts) -> BTreeMap<ProxyId, PeerReport>
 fn mine(parts: &AdminParts, store: &StoreStatus) -> PeerReport {
     PeerReport {
         applied_index: store.applied_index,
-        streams: parts.metrics.streams(),
+        streams: parts.metrics.streams().running(),
         isolated: *parts.store.lease().borrow() == LeaseState::Lost,
-        draining: parts.leaving.is_cancelled(),
+        draining: parts.drain.is_on(),
         disk: disk_report(&parts.store),
         tunnels: u64::try_from(parts.tunnels.all().len()).unwrap_or(u64::MAX),
-        cut_streams: 0,
+        cut_streams: parts.drain.cut_streams(),
         unreachable: parts.links.unreachable(),
+        drained: parts.drain.phase() == Phase::Drained,
     }
+}
+
+/// How far its drain is.
+fn drain(report: Option<&PeerReport>, mark: Option<Drain>) -> Option<DrainRow> {
+    let is_on = mark.is_some() || report.is_some_and(|report| report.draining);
+    is_on.then(|| DrainRow {
+        ordered: mark == Some(Drain::Ordered),
+        // It may not have heard of it yet.
+        done: report.is_some_and(|report| report.draining && report.drained),
+        cut_streams: report.map(|report| report.cut_streams),
+    })
 }
 
 /// What a proxy says of itself, or what the table does when it says nothing.

@@ -11,7 +11,7 @@ use crate::net::Budget;
 use crate::proxy::mesh::Links;
 use crate::proxy::tunnels::{StreamError, StreamPermit, Tunnels};
 use crate::wire::close::Close;
-use crate::wire::{DialAnswer, DialHeader, frame};
+use crate::wire::{DialAnswer, DialHeader, Heard, frame};
 
 /// How long a connection that has just broken may take to be made anew.
 const RECONNECT: Duration = Duration::from_secs(2);
@@ -60,6 +60,7 @@ impl Miss {
                 | DialAnswer::Overloaded { .. }
                 | DialAnswer::TunnelLost { .. }
                 | DialAnswer::Unconfirmed { .. }
+                | DialAnswer::NotUnderstood { .. }
                 | DialAnswer::Superseded => false,
             },
             Self::Unreachable(_) | Self::Deadline => false,
@@ -132,7 +133,10 @@ impl Unanswered {
     async fn exchange(&mut self, header: &DialHeader) -> Result<DialAnswer, frame::FrameError> {
         let Some((send, recv)) = &mut self.stream else { return Err(frame::FrameError::Stream(std::io::ErrorKind::NotConnected.into())) };
         frame::write(send, header, frame::MAX_MESSAGE).await?;
-        frame::read(recv, frame::MAX_MESSAGE).await
+        Ok(match frame::hear(recv, frame::MAX_MESSAGE).await? {
+            Heard::Known(answer) => answer,
+            Heard::Unknown(number) => DialAnswer::NotUnderstood { number },
+        })
     }
 }
 

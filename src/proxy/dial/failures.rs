@@ -101,6 +101,9 @@ fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
             Failure::new(Code::AgentOffline, Stage::Tunnel, format!("the tunnel of `{}` was lost", choice.agent))
                 .with_cause(reason.as_str())
         }
+        DialAnswer::NotUnderstood { .. } => Failure::new(Code::Other, Stage::Tunnel, format!("the dial of `{what}` came to nothing"))
+            .with_cause(answer.to_string())
+            .with_hint("update warren on this proxy's machine"),
         DialAnswer::Unconfirmed { reason } => {
             Failure::new(Code::Timeout, Stage::Store, format!("whether `{what}` is allowed could not be confirmed in time"))
                 .with_cause(reason.as_str())

@@ -95,8 +95,10 @@ impl Owner {
             Close::CANCELLED.abort(&mut send, &mut recv);
             return;
         }
-        let _running = self.metrics.stream();
-        let relayed = relay::quic((send, recv), (open.send, open.recv)).await;
+        let relay = relay::quic((send, recv), (open.send, open.recv));
+        let Some(relayed) = self.metrics.streams().begin().carry(relay).await else {
+            return tracing::info!("stream cut: the time that this proxy had to drain is over");
+        };
         self.metrics.relayed(&relayed);
         tracing::debug!(sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "carried");
     }

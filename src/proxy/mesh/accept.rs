@@ -13,7 +13,7 @@ use super::{Links, PeerConnection};
 use crate::identity::{self, Role};
 use crate::net::Budget;
 use crate::wire::close::Close;
-use crate::wire::{Hello, PeerHello, frame};
+use crate::wire::{Heard, Hello, Party, PeerHello, TooOld, frame};
 
 /// Handshakes of peers at the same time. A hundred peers that all come back at once need two each.
 const MAX_HANDSHAKES: usize = 256;
@@ -78,6 +78,10 @@ enum NotAdmitted {
     NoProxy,
     #[error("the hello failed: {0}")]
     Hello(#[from] frame::FrameError),
+    #[error(transparent)]
+    TooOld(#[from] TooOld),
+    #[error("a connection of kind {0} is not known to this version of warren")]
+    Kind(u32),
 }
 
 async fn handshake(incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
@@ -88,8 +92,18 @@ async fn handshake(incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
     })?;
     let (mut send, mut recv) = connection.accept_bi().await?;
     let hello: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await.inspect_err(|_| Close::PROTOCOL.close(&connection))?;
-    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: hello.kind }, frame::MAX_MESSAGE).await?;
-    Ok(PeerConnection { peer, kind: hello.kind, connection })
+    let not_spoken = |error: NotAdmitted| {
+        Close::VERSION.close_because(&connection, &error);
+        error
+    };
+    let agreed = hello.hello.agree(Party::Proxy).map_err(|error| not_spoken(error.into()))?;
+    let kind = match hello.kind {
+        Heard::Known(kind) => kind,
+        Heard::Unknown(number) => return Err(not_spoken(NotAdmitted::Kind(number))),
+    };
+    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: Heard::Known(kind) }, frame::MAX_MESSAGE).await?;
+    tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
+    Ok(PeerConnection { peer, kind, connection })
 }
 
 fn proxy_of(connection: &quinn::Connection) -> Option<ProxyId> {

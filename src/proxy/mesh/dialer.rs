@@ -9,11 +9,13 @@ use warren_raft::ProxyId;
 use super::PeerConnection;
 use super::link::Link;
 
+use crate::failure::Printable;
 use crate::identity::tls::{Refused, SERVER_NAME, refused};
 use crate::identity::{ClientTls, CredentialsHandle};
 use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Elapsed, Env};
-use crate::wire::{Hello, LinkKind, PeerHello, frame};
+use crate::wire::close::Close;
+use crate::wire::{Heard, Hello, LinkKind, Party, PeerHello, TooOld, frame};
 
 /// How long one try may take, with its handshake and hello.
 const TRY: Duration = Duration::from_secs(3);
@@ -44,6 +46,10 @@ pub(super) enum DialError {
     Handshake(#[from] quinn::ConnectionError),
     #[error("it refuses this proxy: {0}")]
     Refused(Refused),
+    #[error("it does not talk to this proxy: {}", Printable(.0))]
+    OtherVersion(String),
+    #[error(transparent)]
+    TooOld(#[from] TooOld),
     #[error("its hello failed: {0}")]
     Hello(#[from] frame::FrameError),
     #[error(transparent)]
@@ -83,7 +89,7 @@ impl Dialer {
         match greet(&connection, kind).await {
             Ok(()) => Ok(connection),
             // The peer judges this proxy's certificate after the handshake is complete here: then the hello is what breaks off.
-            Err(error) => Err(connection.close_reason().as_ref().and_then(refused).map_or(error, DialError::Refused)),
+            Err(error) => Err(connection.close_reason().as_ref().and_then(why).unwrap_or(error)),
         }
     }
 
@@ -94,9 +100,21 @@ impl Dialer {
     }
 }
 
+/// What the peer says by closing the connection, if that is more than that it is gone.
+fn why(closed: &quinn::ConnectionError) -> Option<DialError> {
+    if let quinn::ConnectionError::ApplicationClosed(closed) = closed
+        && closed.error_code == Close::VERSION.code()
+    {
+        return Some(DialError::OtherVersion(String::from_utf8_lossy(&closed.reason).into_owned()));
+    }
+    refused(closed).map(DialError::Refused)
+}
+
 async fn greet(connection: &quinn::Connection, kind: LinkKind) -> Result<(), DialError> {
     let (mut send, mut recv) = connection.open_bi().await?;
-    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind }, frame::MAX_MESSAGE).await?;
-    let _theirs: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
+    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: Heard::Known(kind) }, frame::MAX_MESSAGE).await?;
+    let PeerHello { hello, .. } = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
+    let agreed = hello.agree(Party::Proxy).inspect_err(|error| Close::VERSION.close_because(connection, error))?;
+    tracing::debug!(version = agreed.version, features = agreed.features, software = hello.software(), "hello");
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::identity::CredentialsHandle;
 use crate::net::{Budget, Elapsed, Env};
 use crate::target::Target;
 use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
-use crate::wire::{AgentProgress, ControlReply, ControlRequest, Held, LinkKind, frame};
+use crate::wire::{AgentProgress, ControlReply, ControlRequest, Heard, Held, LinkKind, frame};
 
 /// Most peers that are asked who has a tunnel.
 const MAX_ASKED: usize = 64;
@@ -188,16 +188,16 @@ impl Links {
     }
 
     /// Asks every peer which agents lack tunnels. What those that do not answer within the budget would have said is missing.
-    pub(crate) async fn unsettled(&self, budget: Budget) -> Vec<AgentProgress> {
+    pub(crate) async fn unsettled(&self, budget: Budget) -> Vec<(ProxyId, AgentProgress)> {
         let links: Vec<_> = self.lock().values().cloned().collect();
         let mut questions = JoinSet::new();
         for link in links {
-            questions.spawn(async move { ask(&link, &ControlRequest::Unsettled, budget).await });
+            questions.spawn(async move { (link.peer, ask(&link, &ControlRequest::Unsettled, budget).await) });
         }
         let mut told = Vec::new();
         while let Some(answered) = questions.join_next().await {
-            if let Ok(Ok(ControlReply::Unsettled(agents))) = answered {
-                told.extend(agents.into_iter().take(MAX_UNSETTLED));
+            if let Ok((peer, Ok(ControlReply::Unsettled(agents)))) = answered {
+                told.extend(agents.into_iter().take(MAX_UNSETTLED).map(|told| (peer, told)));
             }
         }
         told
@@ -211,7 +211,7 @@ impl Links {
         links.sort_by_key(|(rtt, link)| (*rtt, link.peer));
         let mut questions = JoinSet::new();
         for (_, link) in links.into_iter().take(MAX_ASKED) {
-            let question = ControlRequest::WhoHas(target.clone());
+            let question = ControlRequest::WhoHas(Heard::Known(target.clone()));
             questions.spawn(async move { (link.peer, ask(&link, &question, budget).await) });
         }
         let mut found = Found::default();
@@ -248,6 +248,9 @@ pub(super) enum AskError {
     /// It was sent, or may have been.
     #[error(transparent)]
     Frame(#[from] frame::FrameError),
+    /// The answer is of a later version.
+    #[error("answer {0} is not known to this version of warren")]
+    Unknown(u32),
     /// No answer in time.
     #[error(transparent)]
     Elapsed(#[from] Elapsed),
@@ -258,9 +261,12 @@ pub(super) async fn ask(link: &Link, request: &ControlRequest, budget: Budget) -
     let (mut send, mut recv) = open(link, LinkKind::Control, budget).await?;
     let exchange = async {
         frame::write(&mut send, request, frame::MAX_CONTROL).await?;
-        frame::read(&mut recv, frame::MAX_CONTROL).await
+        frame::hear(&mut recv, frame::MAX_CONTROL).await
     };
-    Ok(budget.run(exchange).await??)
+    match budget.run(exchange).await?? {
+        Heard::Known(reply) => Ok(reply),
+        Heard::Unknown(number) => Err(AskError::Unknown(number)),
+    }
 }
 
 async fn open(link: &Link, kind: LinkKind, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {

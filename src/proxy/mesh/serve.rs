@@ -16,7 +16,7 @@ use crate::net::Budget;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
-use crate::wire::{AgentProgress, ControlReply, ControlRequest, DialHeader, Held, LinkKind, frame};
+use crate::wire::{AgentProgress, ControlReply, ControlRequest, DialHeader, Heard, Held, LinkKind, frame, not_understood};
 
 /// How long a request may take to arrive once its stream is open.
 const HEADER: Duration = Duration::from_secs(5);
@@ -82,7 +82,7 @@ async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskT
 async fn answer(peer: ProxyId, kind: LinkKind, (mut send, mut recv): (SendStream, RecvStream), service: &dyn PeerService) {
     let budget = Budget::new(HEADER);
     match kind {
-        LinkKind::Control => match budget.run(frame::read(&mut recv, frame::MAX_CONTROL)).await {
+        LinkKind::Control => match budget.run(frame::hear(&mut recv, frame::MAX_CONTROL)).await {
             Ok(Ok(request)) => reply(peer, request, send, service).await,
             Ok(Err(error)) => refuse(peer, &error, &mut send, &mut recv),
             Err(error) => refuse(peer, &error, &mut send, &mut recv),
@@ -95,15 +95,17 @@ async fn answer(peer: ProxyId, kind: LinkKind, (mut send, mut recv): (SendStream
     }
 }
 
-async fn reply(peer: ProxyId, request: ControlRequest, mut send: SendStream, service: &dyn PeerService) {
+async fn reply(peer: ProxyId, request: Heard<ControlRequest>, mut send: SendStream, service: &dyn PeerService) {
     let reply = match request {
-        ControlRequest::Ping => ControlReply::Pong(service.report()),
-        ControlRequest::Unsettled => ControlReply::Unsettled(service.unsettled()),
-        ControlRequest::WhoHas(target) => ControlReply::Held(service.held(&target)),
-        ControlRequest::Store(bytes) => match service.store(peer, bytes).await {
+        Heard::Known(ControlRequest::Ping) => ControlReply::Pong(service.report()),
+        Heard::Known(ControlRequest::Unsettled) => ControlReply::Unsettled(service.unsettled()),
+        Heard::Known(ControlRequest::WhoHas(Heard::Known(target))) => ControlReply::Held(service.held(&target)),
+        Heard::Known(ControlRequest::WhoHas(Heard::Unknown(form))) => later(&format!("a target of form {form}")),
+        Heard::Known(ControlRequest::Store(bytes)) => match service.store(peer, bytes).await {
             Ok(bytes) => ControlReply::Store(bytes),
             Err(reason) => ControlReply::Refused(reason),
         },
+        Heard::Unknown(number) => later(&format!("request {number} of a proxy")),
     };
     match Budget::new(REPLY).run(frame::write(&mut send, &reply, frame::MAX_CONTROL)).await {
         // The asker may have given up: it has then stopped the stream by itself.
@@ -111,6 +113,11 @@ async fn reply(peer: ProxyId, request: ControlRequest, mut send: SendStream, ser
         Ok(Err(error)) => tracing::debug!(%peer, %error, "answer not sent"),
         Err(error) => tracing::debug!(%peer, %error, "answer not sent"),
     }
+}
+
+/// The answer to what only a later version knows.
+fn later(what: &str) -> ControlReply {
+    ControlReply::Refused(not_understood(&what).message().to_owned())
 }
 
 fn refuse(peer: ProxyId, error: &dyn std::error::Error, send: &mut SendStream, recv: &mut RecvStream) {

@@ -25,7 +25,7 @@ impl Transport for Links {
             Err(AskError::Open(error @ (OpenError::Unknown(_) | OpenError::Deadline(_)))) => {
                 Err(TransportError::Unreachable { target, reason: error.to_string() })
             }
-            Err(AskError::Frame(error)) => Err(lost(error.to_string())),
+            Err(error @ (AskError::Frame(_) | AskError::Unknown(_))) => Err(lost(error.to_string())),
             Err(AskError::Elapsed(_)) => Err(TransportError::Deadline { target, deadline }),
         }
     }

@@ -14,6 +14,7 @@ use crate::identity::tls::negotiated;
 use crate::identity::{self, Alpn, Identity};
 use crate::net::Budget;
 use crate::net::quic::Profile;
+use crate::proxy::metrics::Metrics;
 use crate::wire::close::Close;
 
 /// Handshakes at the same time. One costs about a millisecond of one core, so these are the work of a quarter of a second.
@@ -32,6 +33,8 @@ pub(crate) struct PublicAcceptor {
     pub agents: Arc<Agents>,
     /// What becomes of clients.
     pub clients: Arc<Clients>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// What becomes of machines that enrol.
     pub enrollments: Arc<Enrollments>,
 }
@@ -54,6 +57,7 @@ impl PublicAcceptor {
                 continue;
             }
             let Ok(permit) = permits.clone().try_acquire_owned() else {
+                shared.metrics.tunnels().handshakes_refused.inc();
                 incoming.refuse();
                 continue;
             };

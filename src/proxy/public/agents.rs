@@ -10,30 +10,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
-use rand::Rng;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use warren_raft::table::MAX_SERVICES;
 use warren_raft::{AgentName, KeyHash, ProxyId, RoutingStore, TokenRole};
 
+use super::admission::{Admission, Place};
 use super::enroll::is_enrolled;
 use super::hold::{Held, push};
 use crate::failure::{Code, Failure, Stage};
 use crate::net::{Budget, Env};
 use crate::proxy::registrar::Registrar;
-use crate::proxy::tunnels::{Offer, Tunnel, Tunnels};
+use crate::proxy::tunnels::{Offer, Standing, Tunnel, Tunnels};
 use crate::wire::close::Close;
-use crate::wire::{AgentHello, ClusterView, ProxyMessage, frame};
+use crate::wire::{AgentHello, ClusterView, Party, ProxyMessage, frame};
 
 /// Longest target of a service: a host name (RFC 1035: 253) with a port.
 const MAX_TARGET: usize = 260;
 /// How long the hello may take to arrive, and a refusal to be read.
 const HELLO: Duration = Duration::from_secs(5);
+/// How long a route may take to be registered or to be found to wait.
+const REGISTERING: Duration = Duration::from_secs(5);
 /// How long the leader may take to confirm that an agent is enrolled.
 const CONFIRM: Duration = Duration::from_secs(5);
-/// When a refused agent may try again here: those that were refused together must not come back together.
-const RETRY_AFTER_MS: std::ops::RangeInclusive<u32> = 1_000..=5_000;
 
 /// Serves the tunnels of agents.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ pub(crate) struct Agents {
     pub streams_per_agent: u64,
     /// What agents are told of the cluster.
     pub cluster: watch::Receiver<ClusterView>,
-    /// This proxy is going away.
-    pub leaving: CancellationToken,
+    /// Which tunnels are taken now.
+    pub admission: Admission,
     /// This proxy has stopped.
     pub stopped: CancellationToken,
 }
@@ -79,8 +79,8 @@ impl Agents {
                 Close::PROTOCOL.close(connection);
             })?;
         match self.admit(agent, key, hello, connection).await {
-            Ok(tunnel) => {
-                self.hold(tunnel, key, send, recv).await;
+            Ok((tunnel, place)) => {
+                tokio::join!(self.hold(tunnel.clone(), key, send, recv), keep_place(&tunnel, place));
                 Ok(())
             }
             Err(failure) => {
@@ -107,7 +107,8 @@ impl Agents {
     }
 
     async fn refuse(&self, connection: &quinn::Connection, send: &mut SendStream, failure: Failure) {
-        let retry_after_ms = self.env.entropy.rng().random_range(RETRY_AFTER_MS);
+        let retry_after = self.admission.retry_after(&mut self.env.entropy.rng());
+        let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
         let refused = ProxyMessage::Refused { failure: failure.at(self.name.as_str()), retry_after_ms };
         let _ = push(send, &refused).await;
         let _ = send.finish();
@@ -122,16 +123,16 @@ impl Agents {
         key: KeyHash,
         hello: AgentHello,
         connection: &quinn::Connection,
-    ) -> Result<Arc<Tunnel>, Failure> {
-        if self.leaving.is_cancelled() {
-            return Err(Failure::new(Code::LimitReached, Stage::Ingress, "this proxy is going away"));
-        }
+    ) -> Result<(Arc<Tunnel>, Place), Failure> {
+        let agreed = hello.hello.agree(Party::Agent).map_err(|error| error.failure())?;
+        tracing::debug!(version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
+        let place = self.admission.place(agent, (&self.store.table(), self.me))?;
         self.check(agent, key).await?;
         let sequence = hello.sequence;
         let tunnel = Arc::new(Tunnel::new(agent.clone(), sequence, connection.clone(), offer(hello)?, self.streams_per_agent));
         // Here before the table says so: a peer that reads the route at once finds the tunnel.
         self.tunnels.insert(tunnel.clone()).map_err(|error| Failure::new(Code::Denied, Stage::Tunnel, error.to_string()))?;
-        Ok(tunnel)
+        Ok((tunnel, place))
     }
 
     async fn check(&self, agent: &AgentName, key: KeyHash) -> Result<(), Failure> {
@@ -150,6 +151,12 @@ impl Agents {
     }
 }
 
+/// Keeps the place until it is known how the route stands: one that waits for a quorum keeps nobody out.
+async fn keep_place(tunnel: &Tunnel, place: Place) {
+    let _ = Budget::new(REGISTERING).run(tunnel.standing().wait_for(|standing| *standing != Standing::Pending)).await;
+    drop(place);
+}
+
 /// What the agent says of itself, if it is not more than the table takes.
 fn offer(hello: AgentHello) -> Result<Offer, Failure> {
     let mut services = hello.services;
@@ -161,7 +168,7 @@ fn offer(hello: AgentHello) -> Result<Offer, Failure> {
         return Err(Failure::new(Code::LimitReached, Stage::Tunnel, message));
     }
     services.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Offer { services, version: hello.hello.software.chars().take(64).collect() })
+    Ok(Offer { services, version: hello.hello.software() })
 }
 
 /// Why a tunnel was not taken.

@@ -17,8 +17,11 @@ use crate::identity::{Identity, Role};
 use crate::net::{Budget, Env, relay};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::metrics::Metrics;
+use crate::target::Target;
 use crate::wire::close::Close;
-use crate::wire::{ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Hello, TraceId, frame};
+use crate::wire::{
+    ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Heard, Hello, Party, TooOld, TraceId, frame, not_understood,
+};
 
 /// How long a request may take to arrive once its stream is open, and its answer to be taken.
 const HEADER: Duration = Duration::from_secs(5);
@@ -93,35 +96,48 @@ impl Clients {
         connection: &quinn::Connection,
         (mut send, mut recv): (SendStream, RecvStream),
     ) {
-        match Budget::new(HEADER).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
-            Ok(Ok(ClientRequest::Dial(request))) => self.dial(client, connection, request, (send, recv)).await,
-            Ok(Ok(ClientRequest::Renew { request })) => {
+        let request = match Budget::new(HEADER).run(frame::hear(&mut recv, frame::MAX_MESSAGE)).await {
+            Ok(Ok(request)) => request,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "request not understood");
+                return Close::PROTOCOL.abort(&mut send, &mut recv);
+            }
+            Err(_) => return Close::DEADLINE.abort(&mut send, &mut recv),
+        };
+        match understood(request) {
+            Ok(Understood::Dial(request, target)) => self.dial(client, connection, (request, target), (send, recv)).await,
+            Ok(Understood::Renew(request)) => {
                 let reply = self.renewed(client, key, &request);
                 if said(&mut send, &reply).await {
                     // It fails only when the client has gone.
                     let _ = send.finish();
                 }
             }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "request not understood");
-                Close::PROTOCOL.abort(&mut send, &mut recv);
-            }
-            Err(_) => Close::DEADLINE.abort(&mut send, &mut recv),
+            Err(failure) => self.fail(failure, (send, recv)).await,
         }
+    }
+
+    async fn fail(&self, failure: Failure, (mut send, mut recv): (SendStream, RecvStream)) {
+        if said(&mut send, &DialReply::Failed(failure.at(self.name.as_str()))).await {
+            // It fails only when the client has gone.
+            let _ = send.finish();
+        }
+        // Bytes that the client has sent already are nobody's.
+        let _ = recv.stop(Close::DONE.code());
     }
 
     async fn dial(
         &self,
         client: ClientName,
         connection: &quinn::Connection,
-        request: DialRequest,
+        (request, target): (DialRequest, Target),
         (mut send, mut recv): (SendStream, RecvStream),
     ) {
         let trace = request.trace;
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
         let client_address = connection.remote_address().to_string();
-        let span = tracing::info_span!("dial", target = %request.target, %trace);
-        let wanted = Wanted { client, client_address, target: request.target, budget, trace };
+        let span = tracing::info_span!("dial", %target, %trace);
+        let wanted = Wanted { client, client_address, target, budget, trace };
         let dialled = tokio::select! {
             dialled = self.dialer.dial(&wanted).instrument(span.clone()) => dialled,
             // The client does not want it any more.
@@ -131,14 +147,9 @@ impl Clients {
         match dialled {
             Ok(connection) => self.relay(connection, trace, (send, recv)).instrument(span).await,
             Err(failure) => {
-                let failure = failure.at(self.name.as_str()).with_trace(trace.to_string());
+                let failure = failure.with_trace(trace.to_string());
                 span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
-                if said(&mut send, &DialReply::Failed(failure)).await {
-                    // It fails only when the client has gone.
-                    let _ = send.finish();
-                }
-                // Bytes that the client has sent already are nobody's.
-                let _ = recv.stop(Close::DONE.code());
+                self.fail(failure, (send, recv)).await;
             }
         }
     }
@@ -146,13 +157,15 @@ impl Clients {
     async fn relay(&self, connection: Connection, trace: TraceId, (mut send, recv): (SendStream, RecvStream)) {
         let Connection { open, agent, path } = connection;
         tracing::debug!(%agent, hops = path.len(), "dial connected");
-        if !said(&mut send, &DialReply::Connected { agent, path, trace }).await {
+        if !said(&mut send, &DialReply::Connected { agent, path, trace, hello: Hello::ours() }).await {
             let (mut send, mut recv) = (open.send, open.recv);
             return Close::CANCELLED.abort(&mut send, &mut recv);
         }
-        let _running = self.metrics.stream();
         let _permit = open.permit;
-        let relayed = relay::quic((send, recv), (open.send, open.recv)).await;
+        let relay = relay::quic((send, recv), (open.send, open.recv));
+        let Some(relayed) = self.metrics.streams().begin().carry(relay).await else {
+            return tracing::info!("stream cut: the time that this proxy had to drain is over");
+        };
         self.metrics.relayed(&relayed);
         tracing::info!(
             sent_bytes = relayed.sent_bytes,
@@ -181,6 +194,31 @@ impl Clients {
                 Failure::new(Code::Denied, Stage::Ingress, "the certificate was not renewed").with_cause(error.to_string()),
             ),
         }
+    }
+}
+
+/// A request that can be served.
+enum Understood {
+    Dial(DialRequest, Target),
+    Renew(Vec<u8>),
+}
+
+/// What the client asks for, if it speaks a version that is spoken here and asks for something that is known.
+fn understood(request: Heard<ClientRequest>) -> Result<Understood, Failure> {
+    let too_old = |error: TooOld| error.failure();
+    match request {
+        Heard::Known(ClientRequest::Dial(request)) => {
+            request.hello.agree(Party::Client).map_err(too_old)?;
+            match request.target.clone() {
+                Heard::Known(target) => Ok(Understood::Dial(request, target)),
+                Heard::Unknown(number) => Err(not_understood(&format!("a target of form {number}"))),
+            }
+        }
+        Heard::Known(ClientRequest::Renew { hello, request }) => {
+            hello.agree(Party::Client).map_err(too_old)?;
+            Ok(Understood::Renew(request))
+        }
+        Heard::Unknown(number) => Err(not_understood(&format!("request {number} of a client"))),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::identity::authority::AuthorityError;
 use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, TokenSecret, key_hash_of_csr};
 use crate::net::{Budget, Env};
 use crate::wire::close::Close;
-use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Hello, frame};
+use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Heard, Hello, Party, frame, not_understood};
 
 /// Machines that enrol at the same time. Anybody can be one, so this bounds what strangers hold.
 const MAX_AT_ONCE: usize = 128;
@@ -85,24 +85,26 @@ impl Enrollments {
     }
 
     async fn enroll(&self, request: &EnrollRequest) -> Result<Enrolled, Failure> {
+        request.hello.agree(Party::Machine).map_err(|error| error.failure())?;
+        let Heard::Known(role) = request.role else { return Err(not_understood(&format!("the role {}", request.role))) };
         if request.name.len() > MAX_NAME {
             return Err(invalid(format!("a name has at most {MAX_NAME} bytes")));
         }
         let secret = TokenSecret::from_bytes(request.secret);
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
-        self.precheck(request.role, &secret).await?;
+        self.precheck(role, &secret).await?;
         let command = Command::Enroll(warren_raft::command::Enrollment {
             token: secret.id(),
             secret: secret.hash(),
-            role: request.role,
+            role,
             name: request.name.clone(),
             key,
         });
-        let committed = self.store.propose(command, COMMIT).await.map_err(|error| refused(request.role, &error))?;
+        let committed = self.store.propose(command, COMMIT).await.map_err(|error| refused(role, &error))?;
         let Accepted::Enrolled { proxy } = committed.answer else {
             return Err(invalid("the store gave another answer".to_owned()));
         };
-        self.issue(request, proxy).map_err(|error| invalid(error.to_string()))
+        self.issue((request, role), proxy).map_err(|error| invalid(error.to_string()))
     }
 
     /// Turns away whoever has no token at all, without a write: a stranger's guesses must not fill the log.
@@ -119,10 +121,11 @@ impl Enrollments {
         }
     }
 
-    fn issue(&self, request: &EnrollRequest, proxy: Option<ProxyId>) -> Result<Enrolled, NotIssued> {
+    fn issue(&self, (request, role): (&EnrollRequest, TokenRole), proxy: Option<ProxyId>) -> Result<Enrolled, NotIssued> {
         let table = self.store.table();
         let cluster = table.cluster().ok_or(NotIssued::NoCluster)?;
-        let (role, name) = match (request.role, proxy) {
+        let audience = if role == TokenRole::Proxy { Audience::Proxy } else { Audience::Public };
+        let (role, name) = match (role, proxy) {
             (TokenRole::Proxy, Some(id)) => (Role::Proxy, id.to_string()),
             (TokenRole::Agent, _) => (Role::Agent, request.name.clone()),
             (TokenRole::Client | TokenRole::Proxy, _) => (Role::Client, request.name.clone()),
@@ -136,7 +139,7 @@ impl Enrollments {
             cluster_name: cluster.name.clone(),
             proxy,
             certificate: issued.certificate.to_vec(),
-            proxies: members(&table, if request.role == TokenRole::Proxy { Audience::Proxy } else { Audience::Public }),
+            proxies: members(&table, audience),
         })
     }
 }

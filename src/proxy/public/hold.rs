@@ -12,9 +12,10 @@ use super::renew::renew;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
 use crate::net::Budget;
+use crate::proxy::handover::Order;
 use crate::proxy::tunnels::{Standing, Tunnel};
 use crate::wire::close::Close;
-use crate::wire::{AgentMessage, ClusterView, Hello, ProxyMessage, Waiting, Welcome, frame};
+use crate::wire::{AgentMessage, ClusterView, Heard, Hello, ProxyMessage, Waiting, Welcome, frame};
 
 /// How long a push may take to be written.
 const PUSH: Duration = Duration::from_secs(5);
@@ -34,7 +35,7 @@ type Ended = Result<(), frame::FrameError>;
 struct Told {
     standing: watch::Receiver<Standing>,
     cluster: watch::Receiver<ClusterView>,
-    leaving: bool,
+    order: watch::Receiver<Option<Order>>,
 }
 
 impl Held<'_> {
@@ -67,12 +68,13 @@ impl Held<'_> {
 
     /// Tells the agent what changes and answers what it asks.
     async fn converse(&self, send: &mut SendStream, mut recv: RecvStream) -> Ended {
-        let mut told = Told { standing: self.tunnel.standing(), cluster: self.agents.cluster.clone(), leaving: false };
+        let (standing, order) = (self.tunnel.standing(), self.tunnel.order());
+        let mut told = Told { standing, cluster: self.agents.cluster.clone(), order };
         // The welcome tells of the cluster as it is then.
         told.cluster.mark_unchanged();
         loop {
             // A message is read to its end by a future that lives across the pushes.
-            let message = frame::read::<AgentMessage>(&mut recv, frame::MAX_MESSAGE);
+            let message = frame::hear::<AgentMessage>(&mut recv, frame::MAX_MESSAGE);
             tokio::pin!(message);
             let message = loop {
                 tokio::select! {
@@ -83,26 +85,41 @@ impl Held<'_> {
                     }
                 }
             };
-            self.reply(&message, send).await?;
+            match message {
+                Heard::Known(message) => self.reply(&message, send).await?,
+                // One at a time, and not before the agent has taken the answer to the one before: it costs no more than any other.
+                Heard::Unknown(number) => {
+                    tracing::debug!(number, "the agent said what only a later version of warren knows");
+                    push(send, &ProxyMessage::NotUnderstood { number }).await?;
+                }
+            }
         }
     }
 
     /// Waits for the next thing that the agent is to be told; `None` when this proxy has nothing more to say.
     async fn news(&self, told: &mut Told) -> Option<ProxyMessage> {
+        // The first thing that an agent is told is how it stands.
+        let has_begun = *told.standing.borrow() != Standing::Pending;
         tokio::select! {
+            biased;
             changed = told.standing.changed() => {
                 changed.ok()?;
                 let standing = *told.standing.borrow_and_update();
                 tracing::info!(sequence = %self.tunnel.sequence, %standing, "tunnel");
                 Some(self.stands(standing))
             }
-            changed = told.cluster.changed() => {
+            changed = told.cluster.changed(), if has_begun => {
                 changed.ok()?;
                 Some(ProxyMessage::Cluster(told.cluster.borrow_and_update().clone()))
             }
-            () = self.agents.leaving.cancelled(), if !told.leaving => {
-                told.leaving = true;
-                Some(ProxyMessage::Leaving)
+            changed = told.order.changed() => {
+                changed.ok()?;
+                let order = *told.order.borrow_and_update();
+                tracing::debug!(sequence = %self.tunnel.sequence, ?order, "agent asked to go");
+                Some(match order? {
+                    Order::Move(to) => ProxyMessage::Move { to },
+                    Order::Leave => ProxyMessage::Leaving,
+                })
             }
         }
     }

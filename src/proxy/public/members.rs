@@ -35,13 +35,10 @@ pub(crate) fn members(table: &Table, audience: Audience) -> Vec<Member> {
         .collect()
 }
 
-/// After how much silence an agent asks its proxy for a sign of life.
-const PULSE_MS: u32 = 1_000;
-
-/// What agents are told of the cluster in one version of the table, that of `index` or a later one.
+/// What agents are told of the cluster in one version of the table, that of `index` or a later one, but for the pulse.
 pub(crate) fn cluster_view(table: &Table, index: u64) -> ClusterView {
     let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
-    ClusterView { proxies: members(table, Audience::Public), strategy, pulse_ms: PULSE_MS, index }
+    ClusterView { proxies: members(table, Audience::Public), strategy, pulse_ms: 0, index }
 }
 
 #[cfg(test)]

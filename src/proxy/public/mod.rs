@@ -4,15 +4,19 @@
 //! protocol goes its own way: [`agents`], [`clients`], [`enroll`].
 
 mod accept;
+mod admission;
 mod agents;
 mod clients;
 mod enroll;
 mod hold;
 mod members;
+mod pulse;
 mod renew;
 
 pub(super) use accept::PublicAcceptor;
+pub(super) use admission::Admission;
 pub(super) use agents::Agents;
 pub(super) use clients::Clients;
 pub(super) use enroll::Enrollments;
 pub(super) use members::cluster_view;
+pub(super) use pulse::with_pulse;

@@ -12,5 +12,5 @@ mod settling;
 pub(super) use arrangement::Arrangement;
 pub(super) use gaps::Gaps;
 pub(super) use plan::Plan;
-pub(super) use progress::{Lagging, Progress, progress};
+pub(super) use progress::{Lagging, Progress, Told, progress};
 pub(super) use settling::{Settled, Settling};

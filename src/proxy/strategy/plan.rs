@@ -18,6 +18,8 @@ pub(in crate::proxy) struct Plan {
     pub(in crate::proxy) then: BTreeMap<ProxyId, u64>,
     /// How many agents would have their only tunnel there.
     pub(in crate::proxy) alone: BTreeMap<ProxyId, u64>,
+    /// How many agents would have all of their tunnels in each zone, where there are several.
+    pub(in crate::proxy) zones: BTreeMap<String, u64>,
     /// How many tunnels would be opened.
     pub(in crate::proxy) opened: u64,
     /// How many would be closed.
@@ -56,6 +58,7 @@ impl Plan {
             now: tunnels(&arrangement.placements),
             then: tunnels(&placements),
             alone: alone(&placements),
+            zones: zones(&arrangement.takers, &placements),
             opened,
             closed,
             cut_off: cut_off.collect(),
@@ -66,6 +69,21 @@ impl Plan {
     pub(in crate::proxy) fn cuts_off(&self) -> bool {
         self.cut_off.iter().any(|through| through.then > through.now)
     }
+}
+
+/// How many agents have all of their tunnels in each zone; nothing where there is one zone.
+fn zones(takers: &BTreeMap<ProxyId, String>, placements: &Placements) -> BTreeMap<String, u64> {
+    let mut zones: BTreeMap<_, _> = takers.values().map(|zone| (zone.clone(), 0)).collect();
+    if zones.len() < 2 {
+        return BTreeMap::new();
+    }
+    for (proxies, agents) in placements {
+        let theirs: BTreeSet<_> = proxies.iter().filter_map(|proxy| takers.get(proxy)).collect();
+        if let (Some(zone), 1) = (theirs.first(), theirs.len()) {
+            zones.entry((*zone).clone()).and_modify(|count| *count += agents);
+        }
+    }
+    zones
 }
 
 /// How many agents have their only tunnel at each proxy.
@@ -120,6 +138,18 @@ mod tests {
                 "{placements:?} {pairs:?} {count}: {plan:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_loss_of_a_zone_is_a_failure_too() {
+        let zones = |names: &[&str], count| {
+            let plan = Plan::new(&arrangement(names, &[(&[1, 2, 3], 9)]), &gaps(&[], 3), peering(count));
+            plan.zones.into_iter().collect::<Vec<_>>()
+        };
+        let told = |a, b| vec![("a".to_owned(), a), ("b".to_owned(), b)];
+        assert_eq!(zones(&["a", "a", "b"], 2), told(0, 0));
+        assert_eq!(zones(&["a", "a", "b"], 1).iter().map(|(_, agents)| agents).sum::<u64>(), 9);
+        assert_eq!(zones(&["a", "a", "a"], 1), []);
     }
 
     #[test]

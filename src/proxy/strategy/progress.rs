@@ -35,30 +35,39 @@ pub(in crate::proxy) struct Lagging {
     pub(in crate::proxy) is_stuck: bool,
 }
 
+/// What an agent says is told to all proxies that it has a tunnel to. One that it has left, or that it cannot reach any more, has an old word: a proxy where the
+/// table has the agent is believed first, and of those the one that it has told for longest.
+type Weight = (bool, u64);
+
+/// What an agent has said last to this proxy.
+pub(in crate::proxy) type Told = (ProxyId, AgentProgress);
+
 /// How far the agents are, where each wants `wanted` tunnels, by the table and by what those that lack some have `told`. Nothing has changed for
-/// `unchanged`. An agent has told several proxies: what counts is what it lacks for longest. `places` says where the table has an agent now.
+/// `unchanged`. `places` says where the table has an agent now.
 pub(in crate::proxy) fn progress(
     arrangement: &Arrangement,
     wanted: usize,
-    told: Vec<AgentProgress>,
+    told: Vec<Told>,
     unchanged: Duration,
     places: impl Fn(&AgentName) -> BTreeSet<ProxyId>,
 ) -> Progress {
     let settled = arrangement.placements.iter().filter(|(proxies, _)| arrangement.is_settled(proxies, wanted));
     let converged = settled.map(|(_, agents)| agents).sum();
-    let mut lagging = BTreeMap::<AgentName, AgentProgress>::new();
-    for told in told {
+    let mut lagging = BTreeMap::<AgentName, (Weight, AgentProgress)>::new();
+    for (proxy, told) in told {
+        let places = places(&told.agent);
         // It may have got there since.
-        if arrangement.is_settled(&places(&told.agent), wanted) {
+        if arrangement.is_settled(&places, wanted) {
             continue;
         }
+        let weight = (places.contains(&proxy), told.seconds);
         match lagging.get(&told.agent) {
-            Some(known) if known.seconds >= told.seconds => {}
-            Some(_) | None => drop(lagging.insert(told.agent.clone(), told)),
+            Some((known, _)) if *known >= weight => {}
+            Some(_) | None => drop(lagging.insert(told.agent.clone(), (weight, told))),
         }
     }
     let is_stuck = |told: &AgentProgress| !told.progress.obstacles.is_empty() || Duration::from_secs(told.seconds) >= STUCK;
-    let mut lagging: Vec<_> = lagging.into_values().map(|told| Lagging { is_stuck: is_stuck(&told), told }).collect();
+    let mut lagging: Vec<_> = lagging.into_values().map(|(_, told)| Lagging { is_stuck: is_stuck(&told), told }).collect();
     // Stable: otherwise by name.
     lagging.sort_by_key(|lagging| (!lagging.is_stuck, std::cmp::Reverse(lagging.told.seconds)));
     let unsettled = arrangement.agents() - converged;
@@ -75,13 +84,10 @@ mod tests {
     use super::*;
     use crate::wire::tunnel::{self, Obstacle};
 
-    fn told(agent: &str, seconds: u64, reasons: &[&str]) -> AgentProgress {
+    fn told(proxy: u64, agent: &str, seconds: u64, reasons: &[&str]) -> Told {
         let obstacles = reasons.iter().map(|reason| Obstacle { proxy: None, reason: (*reason).to_owned() }).collect();
-        AgentProgress {
-            agent: agent.parse().expect("a name"),
-            progress: tunnel::Progress { wanted: 2, held: 1, retiring: 0, obstacles },
-            seconds,
-        }
+        let progress = tunnel::Progress { wanted: 2, held: 1, retiring: 0, obstacles };
+        (ProxyId(proxy), AgentProgress { agent: agent.parse().expect("a name"), progress, seconds })
     }
 
     #[test]
@@ -90,19 +96,22 @@ mod tests {
         let lab: AgentName = "lab".parse().expect("a name");
         let places = |agent: &AgentName| if *agent == lab { [ProxyId(1), ProxyId(2)].into() } else { [ProxyId(1)].into() };
         let brief = Duration::from_secs(1);
-        let count = |told: Vec<AgentProgress>, unchanged| {
+        let count = |told: Vec<Told>, unchanged| {
             let found = progress(&arrangement, 2, told, unchanged, places);
             let names: Vec<_> = found.lagging.iter().map(|lagging| lagging.told.agent.to_string()).collect();
             ([found.converged, found.moving, found.stuck], names.join(","))
         };
         let table = [
             (vec![], brief, [5, 4, 0], ""),
-            (vec![told("a", 3, &[])], brief, [5, 4, 0], "a"),
-            (vec![told("a", 3, &["refused"]), told("a", 2, &[])], brief, [5, 3, 1], "a"),
-            (vec![told("a", 3, &[]), told("b", 31, &[])], brief, [5, 3, 1], "b,a"),
+            (vec![told(1, "a", 3, &[])], brief, [5, 4, 0], "a"),
+            (vec![told(1, "a", 3, &["refused"]), told(1, "a", 2, &[])], brief, [5, 3, 1], "a"),
+            (vec![told(1, "a", 3, &[]), told(1, "b", 31, &[])], brief, [5, 3, 1], "b,a"),
+            // The second one has not heard of it for long.
+            (vec![told(2, "a", 40, &["refused"]), told(1, "a", 3, &[])], brief, [5, 4, 0], "a"),
+            (vec![told(2, "a", 40, &["refused"])], brief, [5, 3, 1], "a"),
             // It has got there since it said so.
-            (vec![told("lab", 60, &["refused"])], brief, [5, 4, 0], ""),
-            (vec![told("a", 3, &[])], STUCK, [5, 0, 4], "a"),
+            (vec![told(1, "lab", 60, &["refused"])], brief, [5, 4, 0], ""),
+            (vec![told(1, "a", 3, &[])], STUCK, [5, 0, 4], "a"),
         ];
         for (told, unchanged, counts, names) in table {
             assert_eq!(count(told.clone(), unchanged), (counts, names.to_owned()), "{told:?}");

@@ -1,0 +1,89 @@
+//! Fills up a proxy that holds fewer tunnels than the others: one that was added, or has come back.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+use tokio::time::{Instant, sleep};
+use warren_raft::{LeaseState, ProxyId, Strategy, StrategyKind, Table};
+
+use super::asked::{Asked, Held, Order};
+use super::choose::Places;
+use super::level;
+use super::runner::Handover;
+
+/// How long from one decision to the next, at least and at most: what was decided before is seen by then.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(2_500), Duration::from_millis(3_500));
+/// How long an agent that was asked counts as on its way.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Levels for as long as it runs.
+pub(super) struct Leveller<'a> {
+    handover: &'a Handover,
+    asked: Asked,
+    /// The proxies that took tunnels when it looked last: agents that have just lost one are about to come by themselves.
+    known: Vec<ProxyId>,
+}
+
+impl<'a> Leveller<'a> {
+    /// For this proxy.
+    pub(super) fn new(handover: &'a Handover) -> Self {
+        Self { handover, asked: Asked::default(), known: Vec::new() }
+    }
+
+    /// Decides every few seconds, for ever.
+    pub(super) async fn run(mut self) {
+        let mut rng = self.handover.env.entropy.split("level").rng();
+        loop {
+            sleep(rng.random_range(PAUSE.0..PAUSE.1)).await;
+            self.decide(&mut rng);
+        }
+    }
+
+    fn decide(&mut self, rng: &mut impl Rng) {
+        let Handover { store, me, zone, metrics, .. } = self.handover;
+        let (tunnels, held) = self.handover.held();
+        let (table, now) = (store.table(), Instant::now());
+        metrics.tunnels().levelled.inc_by(self.asked.gone(&held) as u64);
+        self.asked.forget(PATIENCE, now);
+        let mut places = Places::new(&table, *me);
+        let known = std::mem::replace(&mut self.known, places.ids());
+        if known != self.known || matches!(*store.lease().borrow(), LeaseState::Lost) || !may_level(&table, &places) {
+            return;
+        }
+        self.asked.promise(&held, &mut places);
+        let moving = held.iter().filter(|held| self.asked.is_asked(held)).count();
+        let mine = (held.len() - moving) as u64;
+        let targets = level::moves(mine, &places.loads(), rng);
+        if targets.is_empty() {
+            return;
+        }
+        // Those that carry nothing first: they need not be kept beside the new one.
+        let mut positions: Vec<_> = (0..held.len()).filter(|position| !self.asked.is_asked(&held[*position])).collect();
+        positions.shuffle(rng);
+        positions.sort_by_key(|position| tunnels[*position].streams() > 0);
+        let mut asked = 0;
+        for target in targets {
+            let fits = |position: &usize| places.keeps_zones_apart(zone, &held[*position].elsewhere, target);
+            let Some(place) = positions.iter().position(fits) else { continue };
+            let position = positions.remove(place);
+            self.ask(&held[position], target, now);
+            tunnels[position].ask(Order::Move(target));
+            asked += 1;
+        }
+        tracing::info!(tunnels = asked, of = mine, "levelling");
+    }
+
+    fn ask(&mut self, held: &Held, target: ProxyId, now: Instant) {
+        self.asked.note(held, Order::Move(target), now);
+    }
+}
+
+/// Whether agents choose among the proxies at all, and nothing moves for another reason.
+fn may_level(table: &Table, places: &Places) -> bool {
+    let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
+    let Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count } = strategy else { return false };
+    let is_choice = usize::try_from(agent_connection_count).is_ok_and(|count| count <= places.ids().len());
+    let loads = table.counts().routes_by_proxy;
+    is_choice && loads.keys().all(|proxy| !table.is_draining(*proxy))
+}

@@ -1,0 +1,133 @@
+//! One drain, from its begin to its deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use warren_raft::LeaseState;
+
+use super::asked::{Asked, Held};
+use super::choose::Places;
+use super::pace::Pace;
+use super::runner::Handover;
+use crate::proxy::tunnels::Tunnel;
+use crate::wire::close::Close;
+
+/// How often a drain looks.
+const STEP: Duration = Duration::from_millis(100);
+/// How long a proxy that is to stop waits, without a quorum, for agents to be elsewhere: nobody can confirm them a tunnel.
+const NO_QUORUM: Duration = Duration::from_secs(5);
+
+/// Why a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Nothing is left, or nothing that could go.
+    Done,
+    /// It took as long as it may.
+    Deadline,
+    /// It is not wanted any more.
+    Resumed,
+    /// The proxy is to stop, and was not before.
+    Told,
+}
+
+/// A drain.
+pub(super) struct Round<'a> {
+    handover: &'a Handover,
+    asked: Asked,
+    pace: Pace,
+    begun: Instant,
+    was_leaving: bool,
+}
+
+impl<'a> Round<'a> {
+    /// Begins now.
+    pub(super) fn new(handover: &'a Handover) -> Self {
+        let begun = Instant::now();
+        // The routes to a proxy that was removed are over: its agents have no time to lose.
+        let is_removed = handover.store.table().proxy(handover.me).is_none_or(|proxy| proxy.removed);
+        let timeout = if is_removed { Duration::ZERO } else { handover.timeout };
+        let pace = Pace::for_drain(handover.tunnels.all().len(), timeout, begun);
+        Self { handover, asked: Asked::default(), pace, begun, was_leaving: handover.drain.is_leaving() }
+    }
+
+    /// Asks agents to go, and waits for them and for the streams.
+    pub(super) async fn run(&mut self) -> Ended {
+        loop {
+            self.step();
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Goes on with agents that come all the same, since they find no other proxy, until the drain is taken back or the proxy is to stop.
+    pub(super) async fn linger(&mut self) -> Ended {
+        loop {
+            if !self.handover.is_wanted() {
+                return Ended::Resumed;
+            }
+            if self.is_told() {
+                return Ended::Told;
+            }
+            self.step();
+            self.wait().await;
+        }
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        let Handover { drain, tunnels, metrics, store, .. } = self.handover;
+        let elapsed = self.begun.elapsed();
+        if !self.handover.is_wanted() {
+            return Some(Ended::Resumed);
+        }
+        if self.is_told() {
+            return Some(Ended::Told);
+        }
+        if elapsed >= self.handover.timeout {
+            return Some(Ended::Deadline);
+        }
+        if metrics.streams().running() > 0 {
+            return None;
+        }
+        let is_isolated = || *store.lease().borrow() == LeaseState::Lost && elapsed >= NO_QUORUM;
+        let is_alone = || Places::new(&store.table(), self.handover.me).ids().is_empty();
+        let is_done = tunnels.all().is_empty() || (drain.is_leaving() && (is_alone() || is_isolated()));
+        is_done.then_some(Ended::Done)
+    }
+
+    /// Whether the proxy is to stop since this round began: what an operator has ordered may have been over for long.
+    fn is_told(&self) -> bool {
+        !self.was_leaving && self.handover.drain.is_leaving()
+    }
+
+    fn step(&mut self) {
+        let Handover { store, me, metrics, .. } = self.handover;
+        let (tunnels, held) = self.handover.held();
+        metrics.tunnels().handed_over.inc_by(self.asked.gone(&held) as u64);
+        let mut places = Places::new(&store.table(), *me);
+        self.asked.promise(&held, &mut places);
+        let now = Instant::now();
+        for (position, order) in self.asked.next(&held, &mut places, (&mut self.pace, now)) {
+            tunnels[position].ask(order);
+        }
+        for (tunnel, held) in tunnels.iter().zip(&held) {
+            self.close_left_behind(tunnel, held, now);
+        }
+    }
+
+    /// Closes a tunnel whose agent has another one and does not give this one back by itself, as an older one does not.
+    fn close_left_behind(&self, tunnel: &Arc<Tunnel>, held: &Held, now: Instant) {
+        if tunnel.streams() == 0 && self.asked.is_left_behind(held, now) {
+            Close::LEAVING.close(&tunnel.connection);
+        }
+    }
+
+    async fn wait(&self) {
+        tokio::select! {
+            () = sleep(STEP) => {}
+            () = self.handover.drain.leaving(), if !self.was_leaving => {}
+        }
+    }
+}

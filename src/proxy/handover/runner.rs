@@ -1,0 +1,160 @@
+//! Watches whether this proxy is to give away what it has, and does it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use warren_raft::{Command, Drain as Mark, LeaseState, ProxyId, RoutingStore};
+
+use super::asked::Held;
+use super::leveller::Leveller;
+use super::round::{Ended, Round};
+use super::state::{Drain, Phase};
+use crate::net::Env;
+use crate::proxy::metrics::Metrics;
+use crate::proxy::tunnels::{Tunnel, Tunnels};
+use crate::wire::close::Close;
+
+/// How long the cluster may take to note that this proxy is about to go. Without a quorum it goes all the same.
+const MARK: Duration = Duration::from_millis(1_500);
+/// How long another voter may take to be the leader instead of this one.
+const HAND_ON: Duration = Duration::from_secs(3);
+
+/// Gives away the tunnels of one proxy.
+#[derive(Debug)]
+pub(in crate::proxy) struct Handover {
+    /// This proxy.
+    pub me: ProxyId,
+    /// Its zone.
+    pub zone: String,
+    /// The randomness.
+    pub env: Env,
+    /// Who is where, and whether this proxy is to drain.
+    pub store: RoutingStore,
+    /// The tunnels that are here.
+    pub tunnels: Arc<Tunnels>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// How far it is.
+    pub drain: Drain,
+    /// How long a drain may take.
+    pub timeout: Duration,
+}
+
+impl Handover {
+    /// Runs until `stopped`.
+    pub(in crate::proxy) async fn run(self, stopped: CancellationToken) {
+        let work = async {
+            loop {
+                self.serve().await;
+                self.give_away().await;
+            }
+        };
+        let _ = stopped.run_until_cancelled(work).await;
+    }
+
+    /// Whether this proxy is to give away what it has.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.drain.is_leaving() || self.store.with_table(|table| table.is_draining(self.me))
+    }
+
+    /// The tunnels that are not about to go by themselves, and what is known of where else their agents are.
+    pub(super) fn held(&self) -> (Vec<Arc<Tunnel>>, Vec<Held>) {
+        let (tunnels, table) = (self.tunnels.wanted(), self.store.table());
+        let elsewhere =
+            |tunnel: &Tunnel| table.routes_of(&tunnel.agent).map(|route| route.proxy).filter(|proxy| *proxy != self.me).collect();
+        let held =
+            tunnels.iter().map(|tunnel| Held { agent: tunnel.agent.clone(), sequence: tunnel.sequence, elsewhere: elsewhere(tunnel) });
+        let held = held.collect();
+        (tunnels, held)
+    }
+
+    /// Levels until a drain is wanted.
+    async fn serve(&self) {
+        let mut applied = self.store.applied();
+        let wanted = async {
+            loop {
+                applied.mark_unchanged();
+                if self.is_wanted() {
+                    return;
+                }
+                tokio::select! {
+                    Ok(()) = applied.changed() => {}
+                    () = self.drain.leaving() => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = wanted => {}
+            () = Leveller::new(self).run() => {}
+        }
+    }
+
+    /// Drains, until that is taken back or the proxy stops.
+    async fn give_away(&self) {
+        loop {
+            self.drain.enter(Phase::Draining);
+            let (streams, tunnels) = (self.metrics.streams().running(), self.tunnels.all().len());
+            tracing::info!(streams, tunnels, timeout = ?self.timeout, "draining");
+            let mut round = Round::new(self);
+            self.mark().await;
+            let (ended, ()) = tokio::join!(round.run(), self.hand_leadership_on());
+            let ended = match ended {
+                Ended::Done | Ended::Deadline => {
+                    self.end(ended);
+                    round.linger().await
+                }
+                ended @ (Ended::Resumed | Ended::Told) => ended,
+            };
+            if ended == Ended::Resumed {
+                tracing::info!(tunnels = self.tunnels.all().len(), "this proxy takes tunnels again");
+                return self.drain.enter(Phase::Serving);
+            }
+        }
+    }
+
+    /// Cuts what is left, and says so.
+    fn end(&self, ended: Ended) {
+        let tunnels = self.tunnels.all();
+        let mut cut = 0;
+        if ended == Ended::Deadline {
+            cut = self.metrics.streams().cut();
+            self.drain.cut(cut);
+            // The agents open others; what is retired has no stream any more.
+            tunnels.iter().for_each(|tunnel| Close::LEAVING.close(&tunnel.connection));
+        }
+        if cut > 0 {
+            tracing::warn!(cut_streams = cut, tunnels = tunnels.len(), "drained: the streams that were left at the deadline were cut");
+        } else {
+            tracing::info!(tunnels = tunnels.len(), "drained: no stream was cut");
+        }
+        self.drain.enter(Phase::Drained);
+        if self.drain.is_leaving() {
+            self.drain.leave();
+        }
+    }
+
+    /// Has everybody know that this proxy is about to go, unless they do: before anything moves, so that nobody moves here.
+    async fn mark(&self) {
+        let LeaseState::Held(epoch) = *self.store.lease().borrow() else { return };
+        if !self.drain.is_leaving() || self.store.table().is_draining(self.me) {
+            return;
+        }
+        let command = Command::DrainProxy { proxy: self.me, drain: Mark::Leaving(epoch) };
+        if let Err(error) = self.store.propose(command, MARK).await {
+            tracing::warn!(%error, "the others were not told that this proxy is draining");
+        }
+    }
+
+    /// Has another voter lead: that costs writes milliseconds, where the loss of a leader would cost an election.
+    async fn hand_leadership_on(&self) {
+        let status = self.store.status();
+        if status.leader != Some(self.me) || status.voters.len() < 2 {
+            return;
+        }
+        match self.store.transfer_leadership(None, HAND_ON).await {
+            Ok((_, to)) => tracing::info!(%to, "leadership was handed over"),
+            Err(error) => tracing::warn!(%error, "leadership was not handed over: the others elect a leader once this one has gone"),
+        }
+    }
+}

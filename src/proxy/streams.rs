@@ -1,0 +1,91 @@
+//! The dialled streams that run through this proxy: counted, and cut together when a drain is over.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::watch;
+
+use crate::net::relay::Relayed;
+
+/// The streams that run. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    pub(super) running: Gauge,
+    pub(super) cut: Counter,
+    /// Counts how often all were cut.
+    cuts: watch::Sender<u64>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { running: Gauge::default(), cut: Counter::default(), cuts: watch::Sender::new(0) }
+    }
+}
+
+impl Streams {
+    /// How many run now.
+    pub(super) fn running(&self) -> u64 {
+        u64::try_from(self.running.get()).unwrap_or_default()
+    }
+
+    /// Cuts those that run now, and tells how many that are.
+    pub(super) fn cut(&self) -> u64 {
+        let running = self.running();
+        self.cuts.send_modify(|cuts| *cuts += 1);
+        running
+    }
+
+    /// Counts a stream from now on.
+    pub(super) fn begin(&self) -> RunningStream {
+        self.running.inc();
+        RunningStream { running: self.running.clone(), cut: self.cut.clone(), cuts: self.cuts.subscribe() }
+    }
+}
+
+/// Counts a running stream until it is dropped.
+#[derive(Debug)]
+pub(super) struct RunningStream {
+    running: Gauge,
+    cut: Counter,
+    cuts: watch::Receiver<u64>,
+}
+
+impl RunningStream {
+    /// Carries the stream to its end; `None` if it was cut, which resets it on both sides.
+    pub(super) async fn carry(mut self, relay: impl Future<Output = Relayed>) -> Option<Relayed> {
+        tokio::select! {
+            biased;
+            // The tunnels are closed in the same moment: that the stream breaks off follows from it.
+            Ok(()) = self.cuts.changed() => {
+                self.cut.inc();
+                None
+            }
+            relayed = relay => Some(relayed),
+        }
+    }
+}
+
+impl Drop for RunningStream {
+    fn drop(&mut self) {
+        self.running.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::relay::End;
+
+    #[tokio::test]
+    async fn those_that_run_are_cut_and_no_others() {
+        let streams = Streams::default();
+        let (first, second) = (streams.begin(), streams.begin());
+        assert_eq!(streams.running(), 2);
+        let whole = Relayed { sent_bytes: 1, received_bytes: 2, end: End::Whole };
+        assert_eq!(first.carry(async { whole }).await, Some(whole));
+        assert_eq!(streams.cut(), 1);
+        let later = streams.begin();
+        assert_eq!(second.carry(std::future::pending()).await, None);
+        assert_eq!(later.carry(async { whole }).await, Some(whole));
+        assert_eq!((streams.running(), streams.cut.get()), (0, 1));
+    }
+}
