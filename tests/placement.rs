@@ -52,6 +52,7 @@ fn changes_of_the_strategy_leave_exactly_the_wanted_tunnels_and_nobody_notices()
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "figures")]
 fn behind_a_bare_balancer_agents_collect_the_proxies_they_ought_to_hold_without_a_storm() {
     let balancer = Relay::new();
     let mut cluster = Cluster::start_with(3, |proxy| proxy.advertising(balancer.address()));
@@ -142,6 +143,7 @@ fn an_agent_that_cannot_reach_what_is_advertised_enters_by_its_configuration() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "figures")]
 fn addresses_that_do_not_answer_hold_up_no_agent() {
     let cluster = Cluster::start(1);
     let echo = Target::echo();
