@@ -39,7 +39,7 @@ impl Scene {
     pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
         let memory = Path::new(MEMORY);
         let agents = if memory.is_dir() { TempDir::new_in(memory)? } else { home()? };
-        let cluster = Cluster::start_in(home()?, 1, Proxy::as_delivered);
+        let cluster = Cluster::start_in(home()?, 1, Proxy::with_defaults);
         let count = options.connections.to_string();
         cluster.run_at(cluster.proxy(0), &["strategy", "set", "proxy_peering", "--agent-connection-count", &count, "-o", "json"]);
         let client = cluster.client("bench", "*/*");
@@ -73,7 +73,7 @@ impl Scene {
     /// Adds two more proxies and hands the leadership on to one of them.
     pub(crate) fn add_proxies(&mut self) -> anyhow::Result<()> {
         for _ in 0..2 {
-            self.cluster.add(Proxy::as_delivered);
+            self.cluster.add(Proxy::with_defaults);
         }
         self.cluster.wait_healthy();
         let next = self.cluster.proxy(1).name();
@@ -181,6 +181,8 @@ impl Scene {
         for index in indexes {
             let (_, text) = get(self.cluster.proxy(*index).http_address(), "/metrics")?;
             let values: Vec<_> = text.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' ')).collect();
+            // A counter by reason is shown from its first count on.
+            ensure!(text.contains(name.trim_end_matches("_total")), "`{name}` is not shown");
 
             for (_, value) in values {
                 sum += value.parse::<f64>()?;

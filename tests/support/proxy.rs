@@ -93,7 +93,7 @@ impl Proxy {
     }
 
     /// The same proxy with the defaults of everything but its name, directory and ports.
-    pub(crate) fn as_delivered(self) -> Self {
+    pub(crate) fn with_defaults(self) -> Self {
         Self { pace: Pace::Default, ..self }
     }
 
