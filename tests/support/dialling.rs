@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
+use tokio::time::Instant;
+
 use super::{Forward, exchange, random_bytes, wait_for};
 
 /// One dial after the other through a forward to an echo.
@@ -17,6 +19,7 @@ pub(crate) struct Dialling {
 struct State {
     stopped: AtomicBool,
     succeeded: AtomicUsize,
+    slowest_ms: AtomicUsize,
 }
 
 impl Dialling {
@@ -35,7 +38,10 @@ impl Dialling {
                 if shared.stopped.load(Ordering::SeqCst) {
                     break;
                 }
-                match dial(forward, number) {
+                let begun = Instant::now();
+                let dialled = dial(forward, number);
+                shared.slowest_ms.fetch_max(usize::try_from(begun.elapsed().as_millis()).expect("not for ever"), Ordering::SeqCst);
+                match dialled {
                     Ok(()) => _ = shared.succeeded.fetch_add(1, Ordering::SeqCst),
                     Err(error) => failures.push(error),
                 }
@@ -56,6 +62,11 @@ impl Dialling {
     /// How many have succeeded.
     pub(crate) fn succeeded(&self) -> usize {
         self.state.succeeded.load(Ordering::SeqCst)
+    }
+
+    /// How long the slowest took, in milliseconds, since it was asked last: those that have ended.
+    pub(crate) fn slowest_ms(&self) -> usize {
+        self.state.slowest_ms.swap(0, Ordering::SeqCst)
     }
 
     /// Stops, and tells every failure there was.

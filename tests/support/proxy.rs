@@ -130,6 +130,16 @@ impl Proxy {
         self.process = None;
     }
 
+    /// Stops its process without ending it, as STOP does: its sockets live and nobody reads them.
+    pub(crate) fn freeze(&mut self) {
+        self.process().signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&mut self) {
+        self.process().signal("CONT");
+    }
+
     /// Ends it by TERM, and expects it to end well.
     pub(crate) fn stop(&mut self) {
         self.terminate();

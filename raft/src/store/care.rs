@@ -25,6 +25,8 @@ pub(crate) const CAUGHT_UP: u64 = 64;
 const GRACE: u32 = 3;
 /// For so many tries to reach a leader nobody is handed over to again after that has failed.
 const RESPITE: u32 = 10;
+/// A process that has not looked for so many ticks was stopped.
+const STOPPED: u32 = 3;
 /// The shortest time between two looks.
 pub(crate) const LEAST_TICK: Duration = Duration::from_millis(10);
 
@@ -33,9 +35,16 @@ pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {
     let tick = (core.config.lease / 8).max(LEAST_TICK);
     let mut metrics = core.engine.metrics();
     let mut proposals = JoinSet::new();
+    let (mut seen, mut looked) = (Instant::now(), Instant::now());
     loop {
+        let now = Instant::now();
         let newest = metrics.borrow_and_update().clone();
-        core.leases.observe(&newest, &core.published.table(), Instant::now());
+        core.leases.observe(&newest, &core.published.table(), seen);
+        // A process that was stopped reads what was so before: another may lead by now, and the leases be long renewed there.
+        if now.saturating_duration_since(looked) > tick * STOPPED {
+            core.leases.doubt();
+        }
+        looked = now;
         while proposals.try_join_next().is_some() {}
         // Together, so that they share a log entry. Should one fail, its lease is still ended at a later look.
         if proposals.is_empty() {
@@ -43,8 +52,11 @@ pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {
                 proposals.spawn(expire(proposer.clone(), proxy, epoch, core.config.lease));
             }
         }
-        if let Ok(Err(_)) = timeout(tick, metrics.changed()).await {
-            return;
+        match timeout(tick, metrics.changed()).await {
+            Ok(Ok(())) => seen = Instant::now(),
+            Ok(Err(_)) => return,
+            // What they say of the quorum was so when they came.
+            Err(_) => {}
         }
     }
 }

@@ -33,12 +33,12 @@ impl LeaseDesk {
         Self { state, quorum_patience: leader_lease }
     }
 
-    /// Takes note of who leads, and of the epochs that are current.
-    pub(crate) fn observe(&self, metrics: &Metrics, table: &Table, now: Instant) {
+    /// Takes note of who leads, as metrics say that came at `seen`, and of the epochs that are current.
+    pub(crate) fn observe(&self, metrics: &Metrics, table: &Table, seen: Instant) {
         let mut state = self.lock();
         if is_in_office(metrics) {
-            state.quorum = metrics.millis_since_quorum_ack.and_then(|ago| now.checked_sub(Duration::from_millis(ago)));
-            state.grantor.lead(epochs(table), now);
+            state.quorum = metrics.millis_since_quorum_ack.and_then(|ago| seen.checked_sub(Duration::from_millis(ago)));
+            state.grantor.lead(epochs(table), Instant::now());
         } else {
             state.quorum = None;
             state.grantor.step_down();
@@ -54,15 +54,23 @@ impl LeaseDesk {
         state.grantor.renew(proxy, epoch, now)
     }
 
+    /// Takes nothing for granted until the next metrics come: this process may have been stopped since the last ones did.
+    pub(crate) fn doubt(&self) {
+        self.lock().quorum = None;
+    }
+
     /// Whether this member leads and no quorum has followed it for a while: what it appended now would only lengthen a log that its successor cuts
     /// off, once for each time it is asked.
     pub(crate) fn is_deserted(&self, now: Instant) -> bool {
         self.lock().quorum.is_some_and(|quorum| now.saturating_duration_since(quorum) > self.quorum_patience * DESERTED)
     }
 
-    /// The epochs whose leases have ended.
+    /// The epochs whose leases have ended. None while no quorum follows this member: another may lead and have renewed them, and would be sent the
+    /// proposal that ends them.
     pub(crate) fn expired(&self, now: Instant) -> Vec<(ProxyId, Epoch)> {
-        self.lock().grantor.expired(now)
+        let mut state = self.lock();
+        let is_followed = state.quorum.is_some_and(|quorum| now.saturating_duration_since(quorum) <= self.quorum_patience);
+        if is_followed { state.grantor.expired(now) } else { Vec::new() }
     }
 
     /// Whether a proxy has renewed by itself and not too long ago.
