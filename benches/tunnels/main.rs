@@ -1,7 +1,7 @@
 //! Thousands of agents on one machine lose their proxy at once: how long until all of them can be reached again, and what it takes.
 //!
 //! ```sh
-//! cargo bench --bench tunnels                          # 5,000 agents; takes some minutes
+//! cargo bench --bench tunnels                          # 6,000 agents; takes some minutes
 //! cargo bench --bench tunnels -- --agents 10000        # as many as that
 //! cargo bench --bench tunnels -- --connections 2       # with two tunnels each
 //! cargo bench --bench tunnels -- --quick               # does everything work? The figures mean little

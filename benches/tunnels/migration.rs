@@ -12,6 +12,8 @@ use super::usage::Usage;
 
 /// The counter of handshakes that proxies refuse for want of a place.
 const REFUSED: &str = "warren_handshakes_refused_total";
+/// The counter of tunnels that they refuse for now after the handshake.
+const NOT_YET: &str = "warren_tunnels_refused_total";
 
 /// What came of it.
 pub(crate) struct Migration {
@@ -19,7 +21,8 @@ pub(crate) struct Migration {
     /// When each agent had as many tunnels elsewhere as it had before.
     moves: BTreeMap<u64, i64>,
     terms: (u64, u64),
-    refused: f64,
+    /// Handshakes, and tunnels after the handshake, that were refused for now.
+    refused: (f64, f64),
     /// The proxies that took them, before and after.
     proxies: Vec<(Usage, Usage)>,
     agents_cpu: Duration,
@@ -35,7 +38,7 @@ impl Migration {
         let load = Load::start(scene, &others)?;
         scene.forget_peaks()?;
         let (before, agents, term) = (scene.proxies()?, scene.agents_usage()?, scene.term()?);
-        let refused = scene.counter_of(&others, REFUSED)?;
+        let refused = refusals(scene, &others)?;
         let begun = monotonic();
         set_off(scene);
         scene.wait_standing("all that was lost has come back", |standing| standing.unmoved == 0)?;
@@ -44,7 +47,8 @@ impl Migration {
         let moves = scene.moves()?;
         ensure!(moves.len() as u64 == affected, "{} of {affected} agents have come back", moves.len());
         let proxies = others.iter().map(|other| (before[other], after[other])).collect();
-        let refused = scene.counter_of(&others, REFUSED)? - refused;
+        let now = refusals(scene, &others)?;
+        let refused = (now.0 - refused.0, now.1 - refused.1);
         Ok(Self { begun, moves, terms: (term, scene.term()?), refused, proxies, agents_cpu, dials })
     }
 
@@ -58,11 +62,8 @@ impl Migration {
         }
         let (before, after) = self.terms;
         report.figure(&format!("{what}: elections"), ((after - before) as f64, ""), format!("term {before} before, {after} after; aim 0"));
-        report.figure(
-            &format!("{what}: handshakes refused"),
-            (self.refused, ""),
-            "beyond what a proxy admits at once; each is tried again",
-        );
+        let beside = format!("beyond what a proxy admits at once, and {} tunnels after it; each is tried again", number(self.refused.1));
+        report.figure(&format!("{what}: handshakes refused"), (self.refused.0, ""), beside);
         self.report_cost(what, times.quantile(1.0), report);
         self.report_dials(what, report);
     }
@@ -96,6 +97,11 @@ impl Migration {
             report.figure(&format!("{what}: failed dials, {whose}"), (failed as f64, ""), beside.trim_end());
         }
     }
+}
+
+/// Handshakes, and tunnels after the handshake, that these proxies have refused so far.
+fn refusals(scene: &Scene, indexes: &[usize]) -> anyhow::Result<(f64, f64)> {
+    Ok((scene.counter_of(indexes, REFUSED)?, scene.counter_of(indexes, NOT_YET)?))
 }
 
 fn list(causes: &BTreeMap<String, usize>) -> String {

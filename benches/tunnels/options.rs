@@ -38,7 +38,7 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<In
             _ => bail!("no option `{argument}`; there are `--agents N`, `--connections N` and `--quick`"),
         }
     }
-    let agents = agents.unwrap_or_else(|| effort.pick(100, 5_000));
+    let agents = agents.unwrap_or_else(|| effort.pick(100, 6_000));
     ensure!(agents > 0 && (1..=3).contains(&connections), "at least one agent, with one to three tunnels");
     Ok(Invocation::Bench(Options { agents, connections, effort }))
 }

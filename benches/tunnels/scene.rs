@@ -181,6 +181,8 @@ impl Scene {
         for index in indexes {
             let (_, text) = get(self.cluster.proxy(*index).http_address(), "/metrics")?;
             let values: Vec<_> = text.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' ')).collect();
+            // A counter by reason is shown from its first count on.
+            ensure!(text.contains(name.trim_end_matches("_total")), "`{name}` is not shown");
 
             for (_, value) in values {
                 sum += value.parse::<f64>()?;
