@@ -239,8 +239,11 @@ fn nothing_is_left_over(scene: &Scene, wanted: usize) {
         (counts.values().sum::<u64>() as usize == wanted * AGENTS.len()).then_some(counts)
     });
     println!("connections in the end: {connections:?}");
-    let status = scene.cluster.proxy(0).status().expect("an answer");
-    assert_eq!((&status["healthy"], &status["problems"]), (&Value::Bool(true), &serde_json::json!([])), "{status:#}");
+    // What is unevenly spread after all that is levelled, one tunnel after the other.
+    wait_for("nothing is wrong", || {
+        let status = scene.cluster.proxy(0).status()?;
+        (status["healthy"] == Value::Bool(true) && status["problems"] == serde_json::json!([])).then_some(())
+    });
 }
 
 /// The client's commands of the guide, for each agent.

@@ -5,8 +5,10 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use support::{Agent, Client, Cluster, Dialling, Open, Proxy, Relay, Target, Towards, mute_port, wait_for};
+use tokio::time::Instant;
 
 #[test]
 fn changes_of_the_strategy_leave_exactly_the_wanted_tunnels_and_nobody_notices() {
@@ -137,6 +139,27 @@ fn an_agent_that_cannot_reach_what_is_advertised_enters_by_its_configuration() {
     let tried: Vec<_> = log.lines().filter(|line| line.contains("no tunnel")).collect();
     let address = format!("\"address\":\"{nowhere}\"");
     assert!(tried.iter().any(|line| line.contains("\"name\":\"proxy-") && line.contains(&address)), "{tried:?}");
+}
+
+#[test]
+fn addresses_that_do_not_answer_hold_up_no_agent() {
+    let cluster = Cluster::start(1);
+    let echo = Target::echo();
+    let token = cluster.token("agent", &[]);
+    let mute: Vec<_> = (0..3).map(|_| mute_port()).collect();
+    let services = [("echo", echo.address().to_string())];
+    // Enrolled by the one that answers, it has nothing but its configuration from then on: what it was told of the proxies is taken away.
+    drop(cluster.agent("lab", &[0], &services));
+    wait_for_places(&cluster, 0);
+    std::fs::remove_file(cluster.home().join("agent-lab/proxies.json")).expect("it was told of the proxies");
+    let entries: Vec<_> = mute.iter().map(|(_, address)| *address).chain([port(cluster.proxy(0))]).collect();
+    let begun = Instant::now();
+    let _agent = Agent::start(cluster.home(), "lab", &entries, &token, &services);
+    cluster.wait_online("lab");
+    let took = begun.elapsed();
+    println!("one of four addresses answers: a tunnel after {} ms", took.as_millis());
+    // One after the other would take three seconds for each that is silent.
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]

@@ -100,6 +100,14 @@ impl ModelledAgent {
         self.knowledge.hears(proxy, sequence, Hearing::Silent);
     }
 
+    /// A proxy asks for a tunnel to another one instead, or wherever to.
+    pub(crate) fn asked(&mut self, proxy: ProxyId, sequence: Sequence, to: Option<ProxyId>) {
+        match to {
+            Some(to) => _ = self.knowledge.moves(proxy, sequence, to),
+            None => self.knowledge.leaves(proxy, sequence),
+        }
+    }
+
     /// How many tunnels it wants.
     pub(crate) fn wanted(&self) -> usize {
         self.knowledge.wanted()

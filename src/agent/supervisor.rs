@@ -195,9 +195,9 @@ impl Supervisor {
     fn met(&mut self, sequence: Sequence, (proxy, address): (ProxyId, &str), answer: tokio::sync::oneshot::Sender<Meeting>, now: Instant) {
         let aim = self.running.get(&sequence).and_then(|running| running.aim);
         // One that wants to be left alone for a while is: the next address may be another's.
-        let is_blocked = aim != Some(proxy) && self.ways.is_blocked(Some(proxy), now) && !self.has_one_address();
-        let meeting = if is_blocked { Meeting::Held } else { self.knowledge.met(sequence, proxy, now) };
-        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held && !is_blocked);
+        let is_refused = aim != Some(proxy) && self.ways.is_refused(proxy, now) && !self.has_one_address();
+        let meeting = if is_refused { Meeting::Held } else { self.knowledge.met(sequence, proxy, now) };
+        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held && !is_refused);
         if is_another {
             self.ways.is_shared(address);
         }

@@ -36,6 +36,8 @@ struct Failing {
     failures: u32,
     reason: String,
     until: Instant,
+    /// When it is over that a proxy wanted to be left alone.
+    refused: Option<Instant>,
 }
 
 /// All that have failed.
@@ -56,6 +58,11 @@ impl Ways {
         self.failing.get(&way).is_some_and(|failing| failing.until > now)
     }
 
+    /// Whether a proxy wants to be left alone, by whichever way.
+    pub(super) fn is_refused(&self, proxy: ProxyId, now: Instant) -> bool {
+        self.failing.get(&Some(proxy)).and_then(|failing| failing.refused).is_some_and(|until| until > now)
+    }
+
     /// Whether a proxy does not answer at its own addresses.
     pub(super) fn is_unreachable(&self, proxy: ProxyId) -> bool {
         self.failing.get(&Some(proxy)).is_some_and(|failing| failing.failures >= UNREACHABLE)
@@ -68,9 +75,11 @@ impl Ways {
             failures: 0,
             reason: String::new(),
             until: now,
+            refused: None,
         });
         failing.failures = failing.failures.saturating_add(1);
         failing.reason = shortened(reason);
+        failing.refused = retry_after.map(|after| now + after);
         failing.until = now + failing.backoff.next(rng).max(retry_after.unwrap_or_default());
     }
 
@@ -193,6 +202,7 @@ mod tests {
         let told = Duration::from_secs(60);
         ways.failed(ONE, ("busy", Some(told)), now, &mut rng);
         assert!(ways.is_blocked(ONE, now + told - Duration::from_millis(1)));
+        assert!(ways.is_refused(ProxyId(1), now) && !ways.is_refused(ProxyId(1), now + told));
         assert_eq!(ways.next_try(now), Some(now + told));
         assert!(!ways.is_blocked(ONE, now + told));
         assert_eq!(ways.next_try(now + told), None);
@@ -238,7 +248,7 @@ mod tests {
         assert!(!ways.is_draw(&shared.public_addresses));
         ways.is_shared("balancer:3024");
         assert!(ways.is_draw(&shared.public_addresses) && !ways.is_draw(&own.public_addresses));
-        for (proxies, draws, seconds) in [(3, 6, 1..4), (10, 30, 5..60), (100, 460, 60..1_000)] {
+        for (proxies, draws, seconds) in [(3, 6, 1..4), (10, 30, 5..60), (100, 460, 60..3_000)] {
             let mut now = start;
             for _ in 0..draws {
                 ways.draws(proxies, now, &mut rng);

@@ -7,6 +7,9 @@
 //! that only those move that must.
 
 mod converges;
+mod handing_over;
+mod moves;
 mod post;
+mod properties;
 mod proxies;
 mod world;

@@ -24,6 +24,8 @@ pub(super) enum Letter {
     Retired(usize, Sequence),
     /// Nothing comes over a tunnel any more.
     Silence(usize, Sequence, ProxyId),
+    /// A proxy asks for a tunnel to another one instead, or wherever to.
+    Move(usize, Sequence, ProxyId, Option<ProxyId>),
     /// An agent is told of the cluster.
     News(usize, ClusterView),
     /// The lease of a proxy that is dead is over.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use warren_raft::{ProxyId, Sequence};
 
+use crate::proxy::handover::ModelledHandover;
 use crate::wire::{Member, MemberState};
 
 /// Handshakes that a proxy admits in a round.
 const ADMITTED: usize = 50;
 
 /// A proxy.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct ModelledProxy {
     pub(super) zone: String,
     /// What the table says of it.
@@ -19,14 +20,16 @@ pub(super) struct ModelledProxy {
     pub(super) lives: bool,
     /// The routes to it that are committed, by the agent's place.
     pub(super) routes: BTreeMap<usize, Sequence>,
+    pub(super) handover: ModelledHandover,
     /// Handshakes in this round.
     admitted: usize,
 }
 
 impl ModelledProxy {
     /// One that has just started.
-    pub(super) fn new(zone: &str) -> Self {
-        Self { zone: zone.to_owned(), state: MemberState::Up, lives: true, routes: BTreeMap::new(), admitted: 0 }
+    pub(super) fn new(zone: &str, seed: u64) -> Self {
+        let handover = ModelledHandover::new(seed);
+        Self { zone: zone.to_owned(), state: MemberState::Up, lives: true, routes: BTreeMap::new(), handover, admitted: 0 }
     }
 
     /// As agents are told of it, with so many tunnels.

@@ -44,10 +44,10 @@ impl Late {
 /// The world.
 #[derive(Debug)]
 pub(super) struct World {
-    now: Instant,
-    round: u64,
+    pub(super) now: Instant,
+    pub(super) round: u64,
     rng: StdRng,
-    strategy: Strategy,
+    pub(super) strategy: Strategy,
     late: Late,
     pub(super) proxies: BTreeMap<ProxyId, ModelledProxy>,
     /// The tunnels at each proxy as agents are told.
@@ -55,7 +55,9 @@ pub(super) struct World {
     agents: Vec<ModelledAgent>,
     /// Those to whom something has happened.
     awake: Vec<bool>,
-    post: Post,
+    pub(super) post: Post,
+    /// Whether proxies that have more than others give some away.
+    pub(super) levels: bool,
     /// How many tunnels were opened so far.
     pub(super) opened: usize,
 }
@@ -74,6 +76,7 @@ impl World {
             agents: Vec::new(),
             awake: Vec::new(),
             post: Post::default(),
+            levels: false,
             opened: 0,
         };
         zones.iter().for_each(|zone| world.add_proxy(zone));
@@ -91,7 +94,7 @@ impl World {
     /// One more proxy starts.
     pub(super) fn add_proxy(&mut self, zone: &str) {
         let id = ProxyId(self.proxies.len() as u64 + 1);
-        self.proxies.insert(id, ModelledProxy::new(zone));
+        self.proxies.insert(id, ModelledProxy::new(zone, self.rng.random()));
         self.tell();
     }
 
@@ -110,7 +113,7 @@ impl World {
     /// A proxy that was dead starts again.
     pub(super) fn revive(&mut self, id: ProxyId) {
         let zone = self.proxies[&id].zone.clone();
-        self.proxies.insert(id, ModelledProxy::new(&zone));
+        self.proxies.insert(id, ModelledProxy::new(&zone, self.rng.random()));
         self.tell();
     }
 
@@ -161,7 +164,7 @@ impl World {
     }
 
     /// One round.
-    fn pass(&mut self) {
+    pub(super) fn pass(&mut self) {
         self.round += 1;
         self.now += ROUND;
         if self.round.is_multiple_of(self.late.rounds) {
@@ -171,6 +174,7 @@ impl World {
         for letter in self.post.arrive(self.round) {
             self.deliver(letter);
         }
+        self.hand_over();
         for agent in 0..self.agents.len() {
             if self.awake[agent] {
                 self.act(agent);
@@ -222,6 +226,7 @@ impl World {
             }
             Letter::Retired(agent, sequence) => self.wake(agent).over(sequence),
             Letter::Silence(agent, sequence, proxy) => self.wake(agent).silent(proxy, sequence),
+            Letter::Move(agent, sequence, proxy, to) => self.wake(agent).asked(proxy, sequence, to),
             Letter::News(agent, view) => self.wake(agent).told(&view),
             Letter::Expiry(id) => {
                 let proxy = self.proxies.get_mut(&id).expect("a proxy");
@@ -284,7 +289,8 @@ impl World {
         ClusterView { index: self.round, proxies, strategy: self.strategy, pulse_ms: 1_000 }
     }
 
-    fn is_settled(&self) -> bool {
+    /// Whether every agent has what it wants and nothing is on its way.
+    pub(super) fn is_settled(&self) -> bool {
         self.post.is_quiet() && self.agents.iter().all(|agent| agent.is_settled(self.now))
     }
 

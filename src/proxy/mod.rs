@@ -17,7 +17,7 @@ mod data_dir;
 mod dial;
 mod disk_report;
 mod follow;
-mod handover;
+pub(crate) mod handover;
 mod lifecycle;
 mod liveness;
 mod member;

@@ -110,7 +110,7 @@ pub struct PeerReport {
     pub tunnels: u64,
     /// Streams that its last drain cut.
     pub cut_streams: u64,
-    /// The peers that it has no connection to.
+    /// The peers to which it lacks a connection, be it for control or for bulk.
     pub unreachable: Vec<ProxyId>,
     /// Whether its drain is over.
     pub drained: bool,

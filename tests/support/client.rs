@@ -72,13 +72,24 @@ impl Client {
 
     /// Starts `warren forward 0 TARGET` through the proxies with these addresses.
     pub(crate) fn forward(&self, name: &str, target: &str, proxies: &[SocketAddr]) -> Forward {
+        self.forwards(name, &[target.to_owned()], proxies).remove(0)
+    }
+
+    /// The same for many targets by one process, which the first of them holds.
+    pub(crate) fn forwards(&self, name: &str, targets: &[String], proxies: &[SocketAddr]) -> Vec<Forward> {
         let addresses = proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let words = self.words(&["forward", "0", target], &addresses);
-        let mut process = Process::start(&format!("forward-{name}"), &self.home, &words, &[]);
-        let line = process.wait_for_line(" -> ");
-        let (address, shown) = line.split_once(" -> ").expect("an address and a target");
-        assert_eq!(shown, target);
-        Forward { process, address: address.parse().expect("an address") }
+        let pairs = targets.iter().flat_map(|target| ["0", target.as_str()]);
+        let words: Vec<_> = ["forward"].into_iter().chain(pairs).collect();
+        let mut process = Some(Process::start(&format!("forward-{name}"), &self.home, &self.words(&words, &addresses), &[]));
+        let mut forward = |target: &String| {
+            let line = process.as_mut().map(|process| process.wait_for_line(&format!(" -> {target}"))).expect("it is taken at the end");
+            let (address, shown) = line.split_once(" -> ").expect("an address and a target");
+            assert_eq!(shown, target);
+            Forward { process: None, address: address.parse().expect("an address") }
+        };
+        let mut forwards: Vec<_> = targets.iter().map(&mut forward).collect();
+        forwards[0].process = process;
+        forwards
     }
 
     fn words<'a>(&'a self, verb: &[&'a str], proxies: &'a str) -> Vec<&'a str> {
@@ -134,7 +145,8 @@ impl Drop for Open {
 /// A `warren forward` that runs. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Forward {
-    process: Process,
+    /// None where another one of the same process has it.
+    process: Option<Process>,
     address: SocketAddr,
 }
 
@@ -162,6 +174,6 @@ impl Forward {
 
     /// Its process.
     pub(crate) fn process(&mut self) -> &mut Process {
-        &mut self.process
+        self.process.as_mut().expect("it is the first of its process")
     }
 }

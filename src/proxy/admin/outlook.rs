@@ -25,7 +25,6 @@ const PROBLEM_SECONDS: u64 = 10;
 
 /// What was found out.
 pub(super) struct Outlook<'a> {
-    me: ProxyId,
     table: &'a Table,
     confirmed: bool,
     settled: Settled,
@@ -49,7 +48,7 @@ impl<'a> Outlook<'a> {
         confirmed: bool,
     ) -> Self {
         let settled = *parts.settled.borrow();
-        Self { me: parts.me, table, confirmed, settled, reports, arrangement: Arrangement::of(table), told }
+        Self { table, confirmed, settled, reports, arrangement: Arrangement::of(table), told }
     }
 
     /// `strategy show`.
@@ -145,7 +144,7 @@ impl<'a> Outlook<'a> {
     fn gaps(&self) -> Gaps {
         let told = self.reports.iter().map(|(id, report)| (*id, report.unreachable.clone())).collect();
         let up = self.table.proxies().filter(|(_, proxy)| proxy.epoch.is_some() && !proxy.removed).map(|(id, _)| id).collect();
-        Gaps::told(self.me, &told, &up)
+        Gaps::told(&told, &up)
     }
 
     /// Some of those that lag, those that are stuck first. Of those that no proxy has heard of the table tells.

@@ -51,32 +51,40 @@ impl<'a> Leveller<'a> {
         if known != self.known || matches!(*store.lease().borrow(), LeaseState::Lost) || !may_level(&table, &places) {
             return;
         }
-        self.asked.promise(&held, &mut places);
-        let moving = held.iter().filter(|held| self.asked.is_asked(held)).count();
-        let mine = (held.len() - moving) as u64;
-        let targets = level::moves(mine, &places.loads(), rng);
-        if targets.is_empty() {
-            return;
+        let idle = tunnels.iter().map(|tunnel| tunnel.streams() == 0).collect::<Vec<_>>();
+        let orders = orders(&mut self.asked, (&held, &idle), (&mut places, zone), now, rng);
+        for (position, target) in &orders {
+            tunnels[*position].ask(Order::Move(*target));
         }
-        // Those that carry nothing first: they need not be kept beside the new one.
-        let mut positions: Vec<_> = (0..held.len()).filter(|position| !self.asked.is_asked(&held[*position])).collect();
-        positions.shuffle(rng);
-        positions.sort_by_key(|position| tunnels[*position].streams() > 0);
-        let mut asked = 0;
-        for target in targets {
-            let fits = |position: &usize| places.keeps_zones_apart(zone, &held[*position].elsewhere, target);
-            let Some(place) = positions.iter().position(fits) else { continue };
-            let position = positions.remove(place);
-            self.ask(&held[position], target, now);
-            tunnels[position].ask(Order::Move(target));
-            asked += 1;
+        if !orders.is_empty() {
+            tracing::info!(tunnels = orders.len(), of = held.len(), "levelling");
         }
-        tracing::info!(tunnels = asked, of = mine, "levelling");
     }
+}
 
-    fn ask(&mut self, held: &Held, target: ProxyId, now: Instant) {
-        self.asked.note(held, Order::Move(target), now);
+/// Which of the tunnels `held`, by position, are to go where now; those of a proxy in `zone`, of which some are idle. Pure.
+pub(super) fn orders(
+    asked: &mut Asked,
+    (held, idle): (&[Held], &[bool]),
+    (places, zone): (&mut Places, &str),
+    now: Instant,
+    rng: &mut impl Rng,
+) -> Vec<(usize, ProxyId)> {
+    asked.promise(held, places);
+    // Those that carry nothing first: they need not be kept beside the new one.
+    let mut positions: Vec<_> = (0..held.len()).filter(|position| !asked.is_asked(&held[*position])).collect();
+    let targets = level::moves(positions.len() as u64, &places.loads(), rng);
+    positions.shuffle(rng);
+    positions.sort_by_key(|position| !idle[*position]);
+    let mut orders = Vec::new();
+    for target in targets {
+        let fits = |position: &usize| places.keeps_zones_apart(zone, &held[*position].elsewhere, target);
+        let Some(place) = positions.iter().position(fits) else { continue };
+        let position = positions.remove(place);
+        asked.note(&held[position], Order::Move(target), now);
+        orders.push((position, target));
     }
+    orders
 }
 
 /// Whether agents choose among the proxies at all, and nothing moves for another reason.

@@ -13,6 +13,8 @@ mod asked;
 mod choose;
 mod level;
 mod leveller;
+#[cfg(test)]
+mod modelled;
 mod pace;
 mod round;
 mod runner;
@@ -20,5 +22,7 @@ mod state;
 
 pub(super) use asked::Order;
 pub(super) use choose::is_open;
+#[cfg(test)]
+pub(crate) use modelled::{Here, ModelledHandover, There};
 pub(super) use runner::Handover;
 pub(super) use state::{Drain, Phase};

@@ -56,6 +56,11 @@ impl Link {
         self.control.live().map(|connection| connection.rtt())
     }
 
+    /// Whether all of its connections are there.
+    pub(super) fn is_whole(&self) -> bool {
+        [LinkKind::Control, LinkKind::Bulk].into_iter().all(|kind| self.slot(kind).live().is_some())
+    }
+
     /// Whether nothing is heard of the peer though there is a connection to it.
     pub(super) fn is_silent(&self) -> bool {
         self.is_silent.load(Ordering::Relaxed)

@@ -156,9 +156,9 @@ impl Links {
         self.lock().get(&peer).is_some_and(|link| link.is_silent())
     }
 
-    /// The peers that there is no connection to.
+    /// The peers that a connection to is missing.
     pub(crate) fn unreachable(&self) -> Vec<ProxyId> {
-        self.lock().iter().filter(|(_, link)| link.rtt().is_none()).map(|(peer, _)| *peer).collect()
+        self.lock().iter().filter(|(_, link)| !link.is_whole()).map(|(peer, _)| *peer).collect()
     }
 
     /// How long a question to `peer` takes, there and back; `None` when it is not answered within the budget.

@@ -110,7 +110,7 @@ mod tests {
             told.entry(ProxyId(*a)).or_default().push(ProxyId(*b));
         }
         let up = told.keys().copied().collect();
-        Gaps::told(ProxyId(1), &told, &up)
+        Gaps::told(&told, &up)
     }
 
     /// Who is where, the gaps, the count; whether the change cuts off, and how many agents would have one tunnel alone.

@@ -1,0 +1,98 @@
+//! The handing over of one proxy without connections and tasks: the production's cores, for a model (`crate::model`).
+
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::time::Instant;
+use warren_raft::{ProxyId, Sequence};
+
+use super::asked::{Asked, Held, Order};
+use super::choose::{Place, Places};
+use super::leveller;
+use super::pace::Pace;
+
+/// How long an agent that was asked for the sake of the level counts as on its way.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is asked of whom.
+#[derive(Debug)]
+pub(crate) struct ModelledHandover {
+    draining: Option<(Asked, Pace)>,
+    levelling: Asked,
+    /// The proxies that took tunnels when it looked last.
+    known: Vec<ProxyId>,
+    rng: StdRng,
+}
+
+/// A tunnel that is here.
+#[derive(Clone, Debug)]
+pub(crate) struct Here {
+    /// Its agent's name.
+    pub(crate) agent: String,
+    /// Its number.
+    pub(crate) sequence: Sequence,
+    /// Where else its agent is.
+    pub(crate) elsewhere: Vec<ProxyId>,
+}
+
+/// Another proxy that takes tunnels.
+#[derive(Clone, Debug)]
+pub(crate) struct There {
+    /// Which.
+    pub(crate) id: ProxyId,
+    /// Its zone.
+    pub(crate) zone: String,
+    /// How many it has.
+    pub(crate) load: u64,
+}
+
+impl ModelledHandover {
+    /// Nobody was asked yet.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { draining: None, levelling: Asked::default(), known: Vec::new(), rng: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Drains from now on, within `timeout`.
+    pub(crate) fn drain(&mut self, tunnels: usize, timeout: Duration, now: Instant) {
+        self.draining = Some((Asked::default(), Pace::for_drain(tunnels, timeout, now)));
+    }
+
+    /// Drains no more.
+    pub(crate) fn resume(&mut self) {
+        self.draining = None;
+    }
+
+    /// What is asked now of which tunnels, by position: to go there, or wherever to.
+    pub(crate) fn hand_over(&mut self, here: &[Here], there: &[There], now: Instant) -> Vec<(usize, Option<ProxyId>)> {
+        let Some((asked, pace)) = &mut self.draining else { return Vec::new() };
+        let (held, mut places) = (held(here), places(there));
+        asked.gone(&held);
+        asked.promise(&held, &mut places);
+        let orders = asked.next(&held, &mut places, (pace, now)).into_iter();
+        orders.map(|(position, order)| (position, if let Order::Move(to) = order { Some(to) } else { None })).collect()
+    }
+
+    /// Which tunnels of a proxy in `zone`, by position, are asked to go where for the sake of the level.
+    pub(crate) fn level(&mut self, zone: &str, here: &[Here], there: &[There], now: Instant) -> Vec<(usize, ProxyId)> {
+        let (held, mut places) = (held(here), places(there));
+        self.levelling.gone(&held);
+        self.levelling.forget(PATIENCE, now);
+        let known = std::mem::replace(&mut self.known, places.ids());
+        if known != self.known {
+            return Vec::new();
+        }
+        let idle = vec![true; held.len()];
+        leveller::orders(&mut self.levelling, (&held, &idle), (&mut places, zone), now, &mut self.rng)
+    }
+}
+
+fn held(here: &[Here]) -> Vec<Held> {
+    let held =
+        |here: &Here| Held { agent: here.agent.parse().expect("a name"), sequence: here.sequence, elsewhere: here.elsewhere.clone() };
+    here.iter().map(held).collect()
+}
+
+fn places(there: &[There]) -> Places {
+    there.iter().map(|proxy| (proxy.id, Place { zone: proxy.zone.clone(), load: proxy.load })).collect()
+}
