@@ -83,7 +83,8 @@ impl Migration {
 
     fn report_dials(&self, what: &str, report: &mut Report) {
         let moved = |dial: &Dial| self.moves.get(&dial.agent).copied();
-        let sorts: [(&str, &dyn Fn(&Dial) -> bool); 3] = [
+        type Sort<'a> = (&'a str, &'a dyn Fn(&Dial) -> bool);
+        let sorts: [Sort; 3] = [
             ("agents that had other tunnels only", &|dial| moved(dial).is_none()),
             ("agents not registered elsewhere yet", &|dial| moved(dial).is_some_and(|at| dial.times.0 >= self.begun && dial.times.0 < at)),
             ("agents registered elsewhere", &|dial| moved(dial).is_some_and(|at| dial.times.0 >= at)),
