@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::load::{Dial, Load, causes};
 use super::scene::Scene;
@@ -102,7 +102,8 @@ impl Migration {
 
 /// Handshakes, and tunnels after the handshake, that these proxies have refused so far.
 fn refusals(scene: &Scene, indexes: &[usize]) -> anyhow::Result<(f64, f64)> {
-    Ok((scene.counter_of(indexes, REFUSED)?, scene.counter_of(indexes, NOT_YET)?))
+    let handshakes = scene.counter_of(indexes, REFUSED)?.with_context(|| format!("`{REFUSED}` is not shown"))?;
+    Ok((handshakes, scene.counter_of(indexes, NOT_YET)?.unwrap_or_default()))
 }
 
 fn list(causes: &BTreeMap<String, usize>) -> String {
