@@ -37,7 +37,7 @@ impl Dialling {
                 }
                 match dial(forward, number) {
                     Ok(()) => _ = shared.succeeded.fetch_add(1, Ordering::SeqCst),
-                    Err(error) => failures.push(error),
+                    Err(error) => failures.push(format!("{error}: {}", forward.last_words())),
                 }
             }
             failures
