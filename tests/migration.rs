@@ -132,8 +132,11 @@ fn the_guide_leads_from_mesh_to_peering_and_back_and_nobody_notices() {
     let load = Load::start(&scene, 1);
 
     let [show] = told("## How agents hold their tunnels");
-    let shown = String::from_utf8(on(cluster, cluster.proxy(0), &show).must_succeed()).expect("text");
-    assert!(shown.starts_with("strategy agent_mesh: 3 tunnels for each agent") && shown.contains("4 agents converged"), "{shown}");
+    wait_for("it shows that all agents have what they want", || {
+        let shown = String::from_utf8(on(cluster, cluster.proxy(0), &show).must_succeed()).expect("text");
+        assert!(shown.starts_with("strategy agent_mesh: "), "{shown}");
+        shown.contains("4 agents converged").then_some(())
+    });
     let [status, peers] = told("### What it needs");
     on(cluster, cluster.proxy(1), &status).must_succeed();
     for proxy in cluster.proxies() {

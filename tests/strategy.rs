@@ -129,7 +129,8 @@ fn who_does_not_get_there_is_named_with_the_reason_and_stays_reachable() {
     strategy(cluster.proxy(0), "show --wait").must_succeed();
     strategy(cluster.proxy(0), "set proxy_peering --agent-connection-count 2").must_succeed();
     let shown = strategy(cluster.proxy(0), "show --wait -o json").json();
-    let lacking = shown["proxies"].as_array().expect("proxies").iter().position(|row| row["tunnels"] == 0).expect("one of three");
+    let name = shown["proxies"].as_array().expect("proxies").iter().find(|row| row["tunnels"] == 0).expect("one of three")["name"].clone();
+    let lacking = cluster.proxies().iter().position(|proxy| name == proxy.name()).expect("a proxy of this cluster");
     let name = cluster.proxy(lacking).name();
     cluster.proxy(lacking).public_relay().cut(&Towards::BOTH);
 

@@ -172,6 +172,13 @@ impl Forward {
         self.try_connect().expect("its port is open")
     }
 
+    /// What it has logged last.
+    pub(crate) fn last_words(&self) -> String {
+        let log = self.process.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(4)..].join(" / ")
+    }
+
     /// Its process.
     pub(crate) fn process(&mut self) -> &mut Process {
         self.process.as_mut().expect("it is the first of its process")

@@ -43,7 +43,7 @@ impl Dialling {
                 shared.slowest_ms.fetch_max(usize::try_from(begun.elapsed().as_millis()).expect("not for ever"), Ordering::SeqCst);
                 match dialled {
                     Ok(()) => _ = shared.succeeded.fetch_add(1, Ordering::SeqCst),
-                    Err(error) => failures.push(error),
+                    Err(error) => failures.push(format!("{error}: {}", forward.last_words())),
                 }
             }
             failures
