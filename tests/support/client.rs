@@ -174,7 +174,7 @@ impl Forward {
 
     /// What it has logged last.
     pub(crate) fn last_words(&self) -> String {
-        let log = self.process.log();
+        let log = self.process.as_ref().map(Process::log).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(4)..].join(" / ")
     }
