@@ -128,7 +128,8 @@ fn the_readme_takes_a_proxy_out_of_service_and_back_and_no_dial_fails() {
     let metrics = get(world.owner().http_address(), "/metrics").expect("an answer").1;
     assert!(metrics.contains("warren_tunnels_handed_over_total 1") && metrics.contains("warren_streams_cut_total 0"), "{metrics}");
 
-    shell(&home, resume).must_succeed();
+    let told = String::from_utf8(shell(&home, resume).must_succeed()).expect("text");
+    assert_eq!(told, format!("proxy {} takes tunnels again\n", world.owner().name()));
     world.wait_row("it takes tunnels again", |row| row["state"] == "healthy" && row["drain"].is_null());
     none_failed(dialling);
 }
