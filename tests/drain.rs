@@ -197,6 +197,8 @@ fn a_proxy_killed_in_the_middle_leaves_an_honest_record() {
     world.cluster.proxy_mut(owner).restart(Ports::Same);
     world.cluster.wait_healthy();
     assert!(world.row()["drain"].is_null(), "what is said of a process ends with it");
+    let log = world.owner().log();
+    assert!(!log.contains("this proxy takes tunnels again"), "it does not act on what was said of the process before it: {log}");
 
     // An operator's order is another matter.
     let name = world.owner().name().to_owned();
