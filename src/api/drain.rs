@@ -36,7 +36,7 @@ pub struct DrainView {
     pub tunnels: Option<u64>,
     /// How many streams; `None` when it does not answer.
     pub streams: Option<u64>,
-    /// How far its drain is; `None` when it does not drain.
+    /// How far its drain is; `None` when it is not to drain: it then still does until it has heard of that.
     pub drain: Option<DrainRow>,
 }
 

@@ -114,7 +114,9 @@ impl Show for DrainView {
         let Some(drain) = drain else {
             return match state {
                 ProxyState::Down => format!("proxy {name} takes tunnels again when it is up\n"),
-                ProxyState::Healthy | ProxyState::Draining | ProxyState::Isolated => format!("proxy {name} takes tunnels again\n"),
+                ProxyState::Draining => format!("proxy {name} takes tunnels again as soon as it hears of it: {}\n", left(self)),
+                ProxyState::Isolated => format!("proxy {name} takes tunnels again when it reaches the leader\n"),
+                ProxyState::Healthy => format!("proxy {name} takes tunnels again\n"),
             };
         };
         match (drain.ordered, drain.done, drain.cut_streams) {

@@ -43,6 +43,7 @@ impl PeerService for Service {
             cut_streams: self.drain.cut_streams(),
             unreachable: self.links.unreachable(),
             drained: self.drain.phase() == Phase::Drained,
+            leaving: self.drain.is_leaving(),
         }
     }
 

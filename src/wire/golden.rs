@@ -283,11 +283,12 @@ fn peers() {
         cut_streams: 6,
         unreachable: vec![ProxyId(3)],
         drained: true,
+        leaving: true,
     };
     for (fault, number) in [(DiskFault::Full, "00"), (DiskFault::Failed, "01")] {
         let disk = Some(DiskReport { fault, location: "d".to_owned(), reason: "r".to_owned(), seconds: 300 });
         let (pong, golden) =
-            (ControlReply::Pong(PeerReport { disk, ..report.clone() }), format!("01ac020701000107{number}01640172ac020506010301"));
+            (ControlReply::Pong(PeerReport { disk, ..report.clone() }), format!("01ac020701000107{number}01640172ac02050601030101"));
         check(&pong, &golden);
         check_grown(&pong, &golden, &[&format!("07{number}01640172ac02")]);
     }
@@ -296,7 +297,7 @@ fn peers() {
     let unsettled_hex = record(&format!("0161{}ac02", record(PROGRESS_HEX)));
     let replies = [
         (ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102"),
-        (ControlReply::Pong(report), "01ac02070100000506010301"),
+        (ControlReply::Pong(report), "01ac0207010000050601030101"),
         (ControlReply::Refused("r".to_owned()), "020172"),
         (ControlReply::Held(vec![held]), "03010401610173"),
         (ControlReply::Unsettled(vec![unsettled]), &*format!("0401{unsettled_hex}")),

@@ -114,6 +114,8 @@ pub struct PeerReport {
     pub unreachable: Vec<ProxyId>,
     /// Whether its drain is over.
     pub drained: bool,
+    /// Whether it is about to stop. One that drains and is not does so by an order, be it one that was just taken back.
+    pub leaving: bool,
 }
 
 /// What is wrong with a proxy's disk.

@@ -2,18 +2,25 @@
 
 use std::time::Duration;
 
-use warren_raft::{Command, Drain, ProposeError, ProxyName, Rejection, Table};
+use tokio::time::sleep;
+use warren_raft::{Command, Drain, ProposeError, ProxyId, ProxyName, Rejection, Table};
 
 use super::parts::AdminParts;
 use super::transfer::{id_of, unknown};
 use super::views;
-use crate::api::{Declined, DrainRequest, DrainView, ResumeRequest};
+use crate::api::{Declined, DrainRequest, DrainView, ProxyState, ResumeRequest};
 use crate::failure::{Code, Failure, Stage};
 use crate::http::{Response, StatusCode};
+use crate::net::Budget;
 use crate::proxy::handover::is_open;
 
 /// How long the cluster may take to record a change.
 const COMMIT: Duration = Duration::from_secs(10);
+
+/// How long a proxy may take to hear that it is to take tunnels again; after that it is said that it has not.
+const HEARD: Duration = Duration::from_secs(2);
+/// How often it is asked whether it has.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What was asked of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +59,22 @@ async fn record(parts: &AdminParts, name: &ProxyName, verb: Verb) -> Response {
         Ok(_) => {
             let done = if verb == Verb::Drain { "drained" } else { "resumed" };
             tracing::info!(%proxy, %name, done, "an operator wants a proxy to be");
-            let rows = views::status(parts).await.proxies;
-            rows.into_iter().find(|row| row.id == proxy).map_or_else(|| unknown(name), |row| Response::json(&DrainView::from(row)))
+            let heard = Budget::new(if verb == Verb::Resume { HEARD } else { Duration::ZERO });
+            shown(parts, proxy, heard).await.map_or_else(|| unknown(name), |view| Response::json(&view))
         }
         Err(error) => refused(name, verb, &error),
+    }
+}
+
+/// How the proxy does: if it was resumed, once it has heard of that, or when it has had the time to.
+async fn shown(parts: &AdminParts, proxy: ProxyId, heard: Budget) -> Option<DrainView> {
+    loop {
+        let row = views::status(parts).await.proxies.into_iter().find(|row| row.id == proxy)?;
+        let is_unheard = row.drain.is_none() && row.state == ProxyState::Draining;
+        if !is_unheard || heard.left().is_zero() {
+            return Some(DrainView::from(row));
+        }
+        sleep(LOOK).await;
     }
 }
 

@@ -103,7 +103,11 @@ fn draining(row: &ProxyRow) -> (String, String) {
             format!("proxy `{name}` is draining{left}"),
             format!("`warren proxies drain {name} --wait` waits for it, `warren proxies resume {name}` takes it back"),
         ),
-        Some(_) | None => {
+        None => (
+            format!("proxy `{name}` was resumed and has not heard of it yet{left}"),
+            format!("it takes tunnels again within a second; if not, `warren proxies show {name}`"),
+        ),
+        Some(_) => {
             (format!("proxy `{name}` is draining and about to stop{left}"), "it ends by itself; start it again to bring it back".to_owned())
         }
     }

@@ -117,12 +117,14 @@ fn mine(parts: &AdminParts, store: &StoreStatus) -> PeerReport {
         cut_streams: parts.drain.cut_streams(),
         unreachable: parts.links.unreachable(),
         drained: parts.drain.phase() == Phase::Drained,
+        leaving: parts.drain.is_leaving(),
     }
 }
 
 /// How far its drain is.
 fn drain(report: Option<&PeerReport>, mark: Option<Drain>) -> Option<DrainRow> {
-    let is_on = mark.is_some() || report.is_some_and(|report| report.draining);
+    // What drains without either has not heard yet that its order was taken back.
+    let is_on = mark.is_some() || report.is_some_and(|report| report.leaving);
     is_on.then(|| DrainRow {
         ordered: mark == Some(Drain::Ordered),
         // It may not have heard of it yet.
@@ -136,7 +138,7 @@ pub(super) fn state(proxy: &Proxy, report: Option<&PeerReport>, drain: Option<Dr
     match report {
         None => ProxyState::Down,
         // It is about to end, whatever else is the matter with it.
-        Some(report) if report.draining && drain != Some(Drain::Ordered) => ProxyState::Draining,
+        Some(report) if report.leaving && drain != Some(Drain::Ordered) => ProxyState::Draining,
         Some(report) if report.isolated || proxy.epoch.is_none() => ProxyState::Isolated,
         Some(report) if report.draining || drain.is_some() => ProxyState::Draining,
         Some(_) => ProxyState::Healthy,
@@ -210,5 +212,32 @@ pub(super) fn raft(store: &RoutingStore) -> RaftView {
         feature_level: table.level().0,
         known_feature_level: known.0,
         held_back_by: table.holding_back(known).map(|(_, proxy)| proxy.name.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use warren_raft::Epoch;
+
+    use super::*;
+
+    /// Whether the order is an operator's, by what the proxy says of itself (that it drains, that it is about to stop) and by what the table says.
+    #[test]
+    fn only_what_is_about_to_stop_is_said_to_be() {
+        let leaving = Some(Drain::Leaving(Epoch(3)));
+        let table = [
+            ((false, false), None, None),
+            ((true, true), None, Some(false)),
+            ((true, true), leaving, Some(false)),
+            ((true, false), Some(Drain::Ordered), Some(true)),
+            ((true, true), Some(Drain::Ordered), Some(true)),
+            ((false, false), Some(Drain::Ordered), Some(true)),
+            // It was resumed and has not heard of it.
+            ((true, false), None, None),
+        ];
+        for ((draining, leaving), mark, ordered) in table {
+            let report = PeerReport { draining, leaving, ..PeerReport::default() };
+            assert_eq!(drain(Some(&report), mark).map(|row| row.ordered), ordered, "{report:?} {mark:?}");
+        }
     }
 }

@@ -58,7 +58,8 @@ impl Handover {
 
     /// Whether this proxy is to give away what it has.
     pub(super) fn is_wanted(&self) -> bool {
-        self.drain.is_leaving() || self.store.with_table(|table| table.is_draining(self.me))
+        // That it leaves it knows by itself: what the table says of that may be of an epoch before this process.
+        self.drain.is_leaving() || self.store.with_table(|table| table.drain(self.me) == Some(Mark::Ordered))
     }
 
     /// The tunnels that are not about to go by themselves, and what is known of where else their agents are.
@@ -164,7 +165,12 @@ impl Handover {
     /// Has everybody know that this proxy is about to go, unless they do: before anything moves, so that nobody moves here.
     async fn mark(&self) {
         let LeaseState::Held(epoch) = *self.store.lease().borrow() else { return };
-        if !self.drain.is_leaving() || self.store.table().is_draining(self.me) {
+        let is_known = match self.store.table().drain(self.me) {
+            Some(Mark::Ordered) => true,
+            Some(Mark::Leaving(of)) => of == epoch,
+            None => false,
+        };
+        if !self.drain.is_leaving() || is_known {
             return;
         }
         let command = Command::DrainProxy { proxy: self.me, drain: Mark::Leaving(epoch) };
