@@ -155,7 +155,9 @@ fn who_does_not_get_there_is_named_with_the_reason_and_stays_reachable() {
         (&json!("lab"), &json!(true), &json!(3), &json!(2)),
         "{stuck:#}"
     );
-    assert!(row["obstacles"].as_array().expect("obstacles").iter().any(|obstacle| obstacle["proxy"] == name), "{stuck:#}");
+    let address = cluster.proxy(lacking).public_address();
+    let reason = json!({"proxy": name, "reason": format!("no answer from {address}, which it advertises")});
+    assert!(row["obstacles"].as_array().expect("obstacles").contains(&reason), "{stuck:#}");
     let said = String::from_utf8(strategy(asked, "show").stdout).expect("text");
     assert!(said.contains("1 stuck") && said.contains(&format!("{name}: ")) && said.contains("2 of 3"), "{said}");
     // The plan of a further change knows it too.
