@@ -56,6 +56,9 @@ fn any_proxy_takes_a_change_and_none_that_makes_no_sense_or_cannot_be_recorded()
         strategy(cluster.proxy(0), words).must_fail(2, part);
     }
     all_show(&cluster, &mesh());
+    let echo = Target::echo();
+    let _agents = ["lab-0", "lab-1", "lab-2"].map(|name| cluster.agent(name, &[0], &[("echo", echo.address().to_string())]));
+    strategy(cluster.proxy(0), "show --wait").must_succeed();
     without_a_quorum(&mut cluster);
 }
 
@@ -63,9 +66,13 @@ fn without_a_quorum(cluster: &mut Cluster) {
     cluster.proxy_mut(1).kill();
     cluster.proxy_mut(2).kill();
     let proxy = cluster.proxy(0);
-    let ended = strategy(proxy, "set proxy_peering --yes");
-    ended.must_fail(6, "the change of strategy is not confirmed");
-    assert!(ended.stderr.contains("hint: ") && ended.stderr.contains("may still happen"), "{ended:?}");
+    for words in ["set proxy_peering --agent-connection-count 1", "set proxy_peering --yes"] {
+        let ended = strategy(proxy, words);
+        ended.must_fail(6, "the strategy was not changed: there is no quorum");
+        assert!(ended.stderr.contains("hint: `warren status`") && ended.stdout.is_empty(), "{ended:?}");
+    }
+    let plan = in_text(strategy(proxy, "set proxy_peering --agent-connection-count 1 --dry-run"));
+    assert!(!plan.contains("on the peer port"), "who is down lacks no connection: {plan}");
     assert!(in_text(strategy(proxy, "show")).contains("no quorum has confirmed this"));
     assert!(in_text(strategy(proxy, "set agent_mesh --dry-run")).contains("no quorum has confirmed this"));
     let waited = strategy(proxy, "show --wait --timeout 1s");
@@ -148,7 +155,9 @@ fn who_does_not_get_there_is_named_with_the_reason_and_stays_reachable() {
         (&json!("lab"), &json!(true), &json!(3), &json!(2)),
         "{stuck:#}"
     );
-    assert!(row["obstacles"].as_array().expect("obstacles").iter().any(|obstacle| obstacle["proxy"] == name), "{stuck:#}");
+    let address = cluster.proxy(lacking).public_address();
+    let reason = json!({"proxy": name, "reason": format!("no answer from {address}, which it advertises")});
+    assert!(row["obstacles"].as_array().expect("obstacles").contains(&reason), "{stuck:#}");
     let said = String::from_utf8(strategy(asked, "show").stdout).expect("text");
     assert!(said.contains("1 stuck") && said.contains(&format!("{name}: ")) && said.contains("2 of 3"), "{said}");
     // The plan of a further change knows it too.

@@ -82,9 +82,10 @@ impl Dial {
         Ok(Self { tunnels: tunnels.clone(), sequence, endpoint })
     }
 
-    /// Tries `addresses`, and all that each stands for.
+    /// Tries `addresses`, and all that each stands for. What it fails with is what came of those that are preferred; of the others the log tells.
     pub(super) async fn run(&self, Addresses { preferred, others }: Addresses) -> Result<Met, TunnelError> {
         let mut tasks = JoinSet::new();
+        let spare = others.clone();
         let mut others = Some(others).filter(|others| !others.is_empty());
         let mut found: VecDeque<(String, SocketAddr)> = VecDeque::new();
         let (mut last, mut tried, mut next) = (TunnelError::NoAddress, 0, Instant::now());
@@ -104,7 +105,7 @@ impl Dial {
                     Some(Ok(Outcome::Resolved(name, addresses))) => interleave(&mut found, &name, addresses),
                     Some(Ok(Outcome::Met(met))) => return Ok(met),
                     Some(Ok(Outcome::Failed(error))) => {
-                        last = error.or_rather(last);
+                        last = worse(last, error, &spare);
                         next = Instant::now();
                     }
                     // A task that panicked says so itself.
@@ -132,7 +133,7 @@ impl Dial {
         match Budget::new(TRY).run(self.tunnels.env.net.resolve(&address)).await {
             Ok(Ok(found)) => Outcome::Resolved(address, found),
             Ok(Err(error)) => Outcome::Failed(TunnelError::Resolve { address, error }),
-            Err(error) => Outcome::Failed(TunnelError::At { address, error: Box::new(error.into()) }),
+            Err(_) => Outcome::Failed(TunnelError::Resolve { address, error: std::io::ErrorKind::TimedOut.into() }),
         }
     }
 
@@ -171,6 +172,17 @@ impl Dial {
     }
 }
 
+/// What a dial has failed with so far, once this has failed too. What came of a `spare` address is not the fault of those that were meant.
+fn worse(last: TunnelError, error: TunnelError, spare: &[String]) -> TunnelError {
+    match error.address() {
+        Some(address) if spare.iter().any(|spare| spare == address) => {
+            tracing::info!(address, reason = %error, "no tunnel");
+            last
+        }
+        Some(_) | None => error.or_rather(last),
+    }
+}
+
 /// Puts the addresses of one name among those of others, so that no name has to wait for all of another's.
 fn interleave(found: &mut VecDeque<(String, SocketAddr)>, name: &str, addresses: Vec<SocketAddr>) {
     let mut others = std::mem::take(found).into_iter();
@@ -184,6 +196,17 @@ fn interleave(found: &mut VecDeque<(String, SocketAddr)>, name: &str, addresses:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_that_answered_are_not_blamed_for_others() {
+        let silent = |address: &str| TunnelError::Elapsed(crate::net::Elapsed).at(address.to_owned());
+        let spare = ["127.0.0.1:13999".to_owned()];
+        let held = || TunnelError::NotNeeded(Meeting::Held);
+        let answered = worse(worse(TunnelError::NoAddress, held(), &spare), silent(&spare[0]), &spare);
+        assert!(matches!(answered, TunnelError::NotNeeded(Meeting::Held)), "{answered}");
+        let failed = worse(worse(held(), silent("proxy:3024"), &spare), silent(&spare[0]), &spare);
+        assert_eq!(failed.to_string(), "no answer from proxy:3024");
+    }
 
     #[test]
     fn no_name_waits_for_all_addresses_of_another() {

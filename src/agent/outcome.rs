@@ -7,6 +7,7 @@ use warren_raft::Sequence;
 use super::events::End;
 use super::placement::{Meeting, State};
 use super::supervisor::{AgentStatus, Running, Supervisor};
+use super::ways::HELD;
 use crate::wire::Progress;
 
 impl Supervisor {
@@ -17,11 +18,12 @@ impl Supervisor {
         match end {
             End::Retired => tracing::info!(proxy = running.proxy.map(tracing::field::display), "retired tunnel closed"),
             End::NotNeeded(Meeting::Held) if running.aim.is_none() => {
-                self.ways.failed(None, ("only proxies that are held already have answered", None), now, rng);
+                self.ways.failed(None, (HELD, None), now, rng);
             }
             End::NotNeeded(meeting) => tracing::debug!(%sequence, ?meeting, "not needed"),
             End::Failed { reason, address, retry_after } => {
                 self.log_failure(&running, &reason, address.as_deref());
+                let reason = if running.aim.is_some() { advertised(&reason, address.as_deref()) } else { reason };
                 self.failed(&running, (&reason, retry_after), now, rng);
             }
         }
@@ -79,5 +81,26 @@ impl Supervisor {
             retiring: number(self.knowledge.retiring.len() + beyond),
             obstacles: if up < wanted { self.ways.obstacles() } else { Vec::new() },
         }
+    }
+}
+
+/// A reason that ends with the address it happened at, which a proxy tells of itself.
+fn advertised(reason: &str, address: Option<&str>) -> String {
+    let is_last = address.is_some_and(|address| reason.ends_with(address));
+    if is_last { format!("{reason}, which it advertises") } else { reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_a_proxy_advertises_is_told() {
+        let address = "127.0.0.1:13999";
+        assert_eq!(advertised("no answer from 127.0.0.1:13999", Some(address)), "no answer from 127.0.0.1:13999, which it advertises");
+        for reason in ["`127.0.0.1:13999` does not resolve: timed out", "refused: busy"] {
+            assert_eq!(advertised(reason, Some(address)), reason);
+        }
+        assert_eq!(advertised("no sign of life", None), "no sign of life");
     }
 }

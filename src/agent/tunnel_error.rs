@@ -19,7 +19,7 @@ pub(super) enum TunnelError {
     Socket(std::io::Error),
     #[error("`{address}` does not resolve: {error}")]
     Resolve { address: String, error: std::io::Error },
-    #[error("{error}")]
+    #[error("{}", located(.error, .address))]
     At { address: String, error: Box<TunnelError> },
     #[error("the dial failed: {0}")]
     Connect(#[from] quinn::ConnectError),
@@ -65,6 +65,26 @@ impl TunnelError {
         }
     }
 
+    /// The address that it happened at.
+    pub(super) fn address(&self) -> Option<&str> {
+        match self {
+            Self::At { address, .. } | Self::Resolve { address, .. } => Some(address),
+            Self::NoAddress
+            | Self::Socket(_)
+            | Self::Connect(_)
+            | Self::Connection(_)
+            | Self::Control(_)
+            | Self::Elapsed(_)
+            | Self::Refused { .. }
+            | Self::NoProxy
+            | Self::NoWelcome
+            | Self::TooOld(_)
+            | Self::NotNeeded(_)
+            | Self::Silent
+            | Self::Stopping => None,
+        }
+    }
+
     /// Of two that addresses of one tunnel failed with, the one that tells more.
     pub(super) fn or_rather(self, other: Self) -> Self {
         let rank = |error: &Self| match error {
@@ -106,6 +126,14 @@ impl TunnelError {
             | Self::Silent
             | Self::Stopping => End::Failed { reason, address: None, retry_after: None },
         }
+    }
+}
+
+/// What happened, and where: the address is at the end.
+fn located(error: &TunnelError, address: &str) -> String {
+    match error {
+        TunnelError::Elapsed(_) | TunnelError::Connection(quinn::ConnectionError::TimedOut) => format!("no answer from {address}"),
+        error => format!("{error}, at {address}"),
     }
 }
 

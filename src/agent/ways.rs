@@ -26,6 +26,9 @@ const DRAW_GROWTH: f64 = 1.25;
 /// See [`DRAW_GROWTH`].
 const DRAW_PROXIES: usize = 4;
 
+/// Why the configured addresses led to no further tunnel although they answered.
+pub(super) const HELD: &str = "only proxies that are held already have answered";
+
 /// The key of a way: a proxy, or the configured addresses.
 pub(super) type WayKey = Option<ProxyId>;
 
@@ -110,9 +113,12 @@ impl Ways {
         failing.chain(elsewhere).chain(self.next_draw).filter(|until| *until > now).min()
     }
 
-    /// Why ways do not work now, those to proxies first.
+    /// Why ways do not work now, those to proxies first. Configured addresses that answer are not in the way where a proxy is.
     pub(super) fn obstacles(&self) -> Vec<Obstacle> {
-        let failing = self.failing.iter().rev().filter(|(_, failing)| failing.failures > 0);
+        let fails = |failing: &Failing| failing.failures > 0;
+        let is_told = self.failing.iter().any(|(way, failing)| way.is_some() && fails(failing));
+        let tells = |(way, failing): &(&WayKey, &Failing)| fails(failing) && !(is_told && way.is_none() && failing.reason == HELD);
+        let failing = self.failing.iter().rev().filter(tells);
         failing.map(|(proxy, failing)| Obstacle { proxy: *proxy, reason: failing.reason.clone() }).take(MAX_OBSTACLES).collect()
     }
 }
@@ -261,6 +267,18 @@ mod tests {
             assert!(seconds.contains(&took), "{draws} draws among {proxies} in vain took {took} s");
             ways.worked(ONE, now);
         }
+    }
+
+    #[test]
+    fn configured_addresses_that_answer_are_not_in_the_way_of_a_proxy() {
+        let (mut ways, mut rng, now) = (Ways::default(), rng(), Instant::now());
+        let of = |ways: &Ways| ways.obstacles().into_iter().map(|obstacle| obstacle.proxy).collect::<Vec<_>>();
+        ways.failed(None, (HELD, None), now, &mut rng);
+        assert_eq!(of(&ways), [None], "there is nothing else to tell");
+        ways.failed(ONE, ("silent", None), now, &mut rng);
+        assert_eq!(of(&ways), [ONE]);
+        ways.failed(None, ("silent", None), now, &mut rng);
+        assert_eq!(of(&ways), [ONE, None]);
     }
 
     #[test]

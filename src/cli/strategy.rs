@@ -91,7 +91,8 @@ impl SetArgs {
         let (request, admin, output) = (self.request()?, context.admin()?, context.output());
         if !self.yes {
             let plan: StrategyPlan = admin.post_json(Path::StrategyPlan, &request).await?;
-            if self.dry_run || plan.wants_yes {
+            // What no quorum has confirmed is no reason to refuse: the proxy says first that there is none.
+            if self.dry_run || (plan.wants_yes && plan.confirmed) {
                 output.show(&plan)?;
                 return if self.dry_run { Ok(Exit::Success) } else { Err(unconfirmed().into()) };
             }

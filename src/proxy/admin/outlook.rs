@@ -91,9 +91,10 @@ impl<'a> Outlook<'a> {
         });
         let reaches_fewer = |told: &&Lagging| {
             let progress = &told.told.progress;
-            !progress.obstacles.is_empty() && u64::from(progress.held) < plan.wanted as u64
+            !progress.obstacles.is_empty() && told.held < plan.wanted
         };
-        let lagging = self.progress(before.wanted(self.arrangement.takers.len())).lagging;
+        let wanted = before.wanted(self.arrangement.takers.len());
+        let lagging = self.progress(wanted).lagging;
         StrategyPlan {
             schema: Schema,
             done: false,
@@ -108,7 +109,7 @@ impl<'a> Outlook<'a> {
             proxies: proxies.collect(),
             zones: plan.zones.iter().map(|(zone, only_then)| ZonePlan { zone: zone.clone(), only_then: *only_then }).collect(),
             cut_off: cut_off.collect(),
-            short: lagging.iter().filter(reaches_fewer).take(MAX_LAGGING).map(|lagging| self.row(lagging)).collect(),
+            short: lagging.iter().filter(reaches_fewer).take(MAX_LAGGING).map(|lagging| self.row(lagging, wanted)).collect(),
         }
     }
 
@@ -149,7 +150,7 @@ impl<'a> Outlook<'a> {
 
     /// Some of those that lag, those that are stuck first. Of those that no proxy has heard of the table tells.
     fn named(&self, progress: &Progress, wanted: usize) -> Vec<LaggingAgent> {
-        let mut rows: Vec<_> = progress.lagging.iter().take(MAX_LAGGING).map(|lagging| self.row(lagging)).collect();
+        let mut rows: Vec<_> = progress.lagging.iter().take(MAX_LAGGING).map(|lagging| self.row(lagging, wanted)).collect();
         let unsettled = progress.moving + progress.stuck;
         let mut missing = MAX_LAGGING.min(usize::try_from(unsettled).unwrap_or(MAX_LAGGING)).saturating_sub(rows.len());
         if missing == 0 {
@@ -177,7 +178,8 @@ impl<'a> Outlook<'a> {
         rows
     }
 
-    fn row(&self, lagging: &Lagging) -> LaggingAgent {
+    /// The table says what there is and the strategy what is wanted: the agent may not have heard of it yet.
+    fn row(&self, lagging: &Lagging, wanted: usize) -> LaggingAgent {
         let AgentProgress { agent, progress, seconds } = &lagging.told;
         let obstacle = |obstacle: &crate::wire::tunnel::Obstacle| ObstacleRow {
             proxy: obstacle.proxy.and_then(|id| self.name(id)),
@@ -186,8 +188,8 @@ impl<'a> Outlook<'a> {
         LaggingAgent {
             agent: agent.clone(),
             stuck: lagging.is_stuck,
-            wanted: progress.wanted.into(),
-            held: progress.held.into(),
+            wanted: wanted as u64,
+            held: lagging.held as u64,
             seconds: *seconds,
             obstacles: progress.obstacles.iter().map(obstacle).collect(),
         }

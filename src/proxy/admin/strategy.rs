@@ -14,6 +14,8 @@ use crate::http::{Response, StatusCode};
 
 /// How long the cluster may take to record a change.
 const COMMIT: Duration = Duration::from_secs(10);
+/// How long it may take to get a leader before a change is refused: an election fits in.
+const QUORUM: Duration = Duration::from_secs(5);
 /// How long the leader may take to confirm what is shown.
 const CONFIRM: Duration = Duration::from_secs(2);
 
@@ -34,6 +36,10 @@ pub(super) async fn plan(parts: &AdminParts, body: &[u8]) -> Response {
 
 /// Changes it; every agent is told at once.
 pub(super) async fn set(parts: &AdminParts, body: &[u8]) -> Response {
+    // Without a quorum nothing comes of it, and what would be out of reach cannot be told.
+    if let Err(error) = parts.store.confirm(QUORUM).await {
+        return Response::failure(no_quorum().with_cause(error.to_string()));
+    }
     let (request, (before, strategy), plan) = match planned(parts, body).await {
         Ok(planned) => planned,
         Err(response) => return *response,
@@ -78,6 +84,10 @@ fn declined(plan: &StrategyPlan) -> Declined {
         format!("the strategy was not changed: agents would be out of reach through {}", through.join(", ")),
         "`--dry-run` says which proxies do not reach each other, `--yes` changes it all the same",
     )
+}
+
+fn no_quorum() -> Failure {
+    Failure::new(Code::NoQuorum, Stage::Store, "the strategy was not changed: there is no quorum").with_hint("`warren status`")
 }
 
 fn not_set(error: &ProposeError) -> Failure {

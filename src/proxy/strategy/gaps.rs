@@ -12,10 +12,13 @@ pub(in crate::proxy) struct Gaps(BTreeSet<(ProxyId, ProxyId)>);
 
 impl Gaps {
     /// What the proxies say of each other, as far as it concerns those that are `up`. A link serves both ways: what one end lacks, the other
-    /// lacks too. One that says nothing may be busy: those that do not reach it say so.
+    /// lacks too. One that says nothing may be busy: those that do not reach it say so. One that says nothing and that nobody reaches is no
+    /// gap: it is down, although nobody could record that yet.
     pub(in crate::proxy) fn told(told: &BTreeMap<ProxyId, Vec<ProxyId>>, up: &BTreeSet<ProxyId>) -> Self {
+        let is_reached = |other: &ProxyId| told.values().any(|unreachable| !unreachable.contains(other));
+        let is_up = |proxy: &ProxyId| up.contains(proxy) && (told.contains_key(proxy) || is_reached(proxy));
         let said = told.iter().flat_map(|(proxy, unreachable)| unreachable.iter().map(|other| (*proxy, *other)));
-        let pairs = said.filter(|(a, b)| a != b && up.contains(a) && up.contains(b));
+        let pairs = said.filter(|(a, b)| a != b && is_up(a) && is_up(b));
         Self(pairs.map(|(a, b)| (a.min(b), a.max(b))).collect())
     }
 
@@ -62,6 +65,9 @@ mod tests {
             (&[(1, &[]), (2, &[])], &[1, 2, 3], &[]),
             (&[(1, &[]), (2, &[3])], &[1, 2, 3], &[(2, 3)]),
             (&[(1, &[1, 9]), (2, &[])], &[1, 2], &[]),
+            // Killed a moment ago, or without a quorum to record it.
+            (&[(1, &[2, 3])], &[1, 2, 3], &[]),
+            (&[(1, &[3]), (2, &[3])], &[1, 2, 3], &[]),
         ];
         for (told, up, expected) in table {
             let told = told.iter().map(|(proxy, unreachable)| (ProxyId(*proxy), ids(unreachable))).collect();
