@@ -68,7 +68,11 @@ impl Held<'_> {
 
     /// Tells the agent what changes and answers what it asks.
     async fn converse(&self, send: &mut SendStream, mut recv: RecvStream) -> Ended {
-        let (standing, order) = (self.tunnel.standing(), self.tunnel.order());
+        let (mut standing, order) = (self.tunnel.standing(), self.tunnel.order());
+        // The route is looked after beside this, and may stand as it does by now: a proxy without a lease knows at once.
+        if *standing.borrow() != Standing::Pending {
+            standing.mark_changed();
+        }
         let mut told = Told { standing, cluster: self.agents.cluster.clone(), order };
         // The welcome tells of the cluster as it is then.
         told.cluster.mark_unchanged();
