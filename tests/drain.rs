@@ -147,6 +147,10 @@ fn what_is_left_at_the_deadline_is_cut_and_counted() {
     assert_eq!((&told["tunnels"], &told["streams"]), (&Value::from(0), &Value::from(0)), "{told}");
     // Torn streams, as they are, and not whole ones.
     assert_eq!([first.wait(), second.wait()], [Some(1); 2]);
+    for stream in [&mut first, &mut second] {
+        let said = stream.errors();
+        assert!(said.contains("was cut: a proxy on its way went out of service") && !said.contains("stage target"), "{said}");
+    }
     assert!(world.owner().log().contains("the streams that were left at the deadline were cut"));
     let metrics = get(world.owner().http_address(), "/metrics").expect("an answer").1;
     assert!(metrics.contains("warren_streams_cut_total 2"), "{metrics}");
