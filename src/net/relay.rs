@@ -63,7 +63,13 @@ impl Broken {
     fn lost(error: &ConnectionError) -> Self {
         match error {
             ConnectionError::ApplicationClosed(closed) => Self::by(closed.error_code),
-            _ => Self(End::Reset),
+            ConnectionError::VersionMismatch
+            | ConnectionError::TransportError(_)
+            | ConnectionError::ConnectionClosed(_)
+            | ConnectionError::Reset
+            | ConnectionError::TimedOut
+            | ConnectionError::LocallyClosed
+            | ConnectionError::CidsExhausted => Self(End::Reset),
         }
     }
 
@@ -88,7 +94,7 @@ impl From<ReadError> for Broken {
         match error {
             ReadError::Reset(code) => Self::by(code),
             ReadError::ConnectionLost(error) => Self::lost(&error),
-            _ => Self(End::Reset),
+            ReadError::ClosedStream | ReadError::IllegalOrderedRead | ReadError::ZeroRttRejected => Self(End::Reset),
         }
     }
 }
@@ -98,7 +104,7 @@ impl From<WriteError> for Broken {
         match error {
             WriteError::Stopped(code) => Self::by(code),
             WriteError::ConnectionLost(error) => Self::lost(&error),
-            _ => Self(End::Reset),
+            WriteError::ClosedStream | WriteError::ZeroRttRejected => Self(End::Reset),
         }
     }
 }
