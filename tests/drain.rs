@@ -127,6 +127,10 @@ fn the_readme_takes_a_proxy_out_of_service_and_back_and_no_dial_fails() {
     let told = String::from_utf8(waiting.join().expect("a thread").must_succeed()).expect("text");
     assert!(told.contains("is drained: no stream was cut"), "{told}");
     assert_eq!(world.row()["tunnels"], 0);
+    // What is done on purpose is nothing wrong.
+    let shown = String::from_utf8(world.at_other(&["status"]).must_succeed()).expect("text");
+    assert!(shown.contains("notice: proxy `") && shown.contains("` is drained: tunnels left: 0"), "{shown}");
+    assert_eq!(world.row()["state"], "draining");
     let metrics = get(world.owner().http_address(), "/metrics").expect("an answer").1;
     assert!(metrics.contains("warren_tunnels_handed_over_total 1") && metrics.contains("warren_streams_cut_total 0"), "{metrics}");
 
@@ -145,6 +149,10 @@ fn what_is_left_at_the_deadline_is_cut_and_counted() {
     assert_eq!((&told["tunnels"], &told["streams"]), (&Value::from(0), &Value::from(0)), "{told}");
     // Torn streams, as they are, and not whole ones.
     assert_eq!([first.wait(), second.wait()], [Some(1); 2]);
+    for stream in [&mut first, &mut second] {
+        let said = stream.errors();
+        assert!(said.contains("was cut: a proxy on its way went out of service") && !said.contains("stage target"), "{said}");
+    }
     assert!(world.owner().log().contains("the streams that were left at the deadline were cut"));
     let metrics = get(world.owner().http_address(), "/metrics").expect("an answer").1;
     assert!(metrics.contains("warren_streams_cut_total 2"), "{metrics}");

@@ -24,7 +24,7 @@ const SILENT: Duration = Duration::from_secs(10);
 /// Have a proxy give its agents to others, so that its machine can be taken down
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Run it on any proxy's machine. Every agent opens a tunnel at another proxy before it gives up the one at this one; streams run on until `drain_timeout` of that proxy is over, and what is left then is cut. The proxy goes on running, gets no agents, is not ready, and stays so over restarts until `warren proxies resume`. Refused if no other proxy is up."
+    after_help = "Run it on any proxy's machine. Every agent opens a tunnel at another proxy before it gives up the one at this one; streams run on until `drain_timeout` of that proxy is over, and what is left then is cut. The proxy goes on running, takes a tunnel only from an agent that finds no other proxy, is not ready, and stays so over restarts until `warren proxies resume`. Refused if no other proxy is up and takes tunnels, unless `--yes`."
 )]
 pub(super) struct DrainArgs {
     /// Its name
@@ -137,7 +137,7 @@ impl Show for DrainView {
                 format!("proxy {name} is drained: {cut} {verb} cut at the deadline; `warren proxies resume {name}` takes it back\n")
             }
             (true, false, _) if *state == ProxyState::Down => {
-                format!("proxy {name} is down, and gets no agents when it is back; `warren proxies resume {name}` takes that back\n")
+                format!("proxy {name} is down, and drains when it is back; `warren proxies resume {name}` takes that back\n")
             }
             (true, false, _) => format!("proxy {name} is draining: {}; `warren proxies resume {name}` takes it back\n", left(self)),
         }

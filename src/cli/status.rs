@@ -34,7 +34,9 @@ impl Show for StatusView {
         text += &format!("strategy {} with {} per agent\n\n", Printable(&strategy.kind), strategy.agent_connection_count);
         text += &proxies(&self.proxies, width, colour);
         for problem in &self.problems {
-            text += &format!("\n{} {}\n", paint("problem:", Tone::Bad, colour), Printable(&problem.message));
+            // Of a healthy cluster there is only something to know.
+            let (word, tone) = if self.healthy { ("notice:", Tone::Warning) } else { ("problem:", Tone::Bad) };
+            text += &format!("\n{} {}\n", paint(word, tone, colour), Printable(&problem.message));
             text += &problem.hint.as_ref().map(|hint| format!("hint: {}\n", Printable(hint))).unwrap_or_default();
         }
         text

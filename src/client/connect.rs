@@ -15,7 +15,7 @@ use crate::target::Target;
 /// Carries standard input and output to `target` until both directions have ended.
 ///
 /// # Errors
-/// The [`Failure`] of the dial, or `target_refused` when the stream was reset.
+/// The [`Failure`] of the dial, `target_refused` when the stream was reset, `other` when a proxy has cut it.
 pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> Result<Relayed, Failure> {
     let dialled = session.dial(target, timeout).await?;
     tracing::debug!(agent = %dialled.agent, hops = dialled.path.len(), trace = %dialled.trace, "connected");
@@ -25,6 +25,11 @@ pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> R
         End::Whole => Ok(relayed),
         End::Reset => Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset"))
             .with_trace(dialled.trace.to_string())),
+        End::Cut => {
+            let what = format!("the stream to `{target}` was cut: a proxy on its way went out of service");
+            let failure = Failure::new(Code::Other, Stage::Peer, what).with_hint("connect again: other proxies serve");
+            Err(failure.with_trace(dialled.trace.to_string()))
+        }
     }
 }
 

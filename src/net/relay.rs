@@ -8,7 +8,7 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use quinn::{ReadError, RecvStream, SendStream, WriteError};
+use quinn::{ConnectionError, ReadError, RecvStream, SendStream, StoppedError, VarInt, WriteError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::Stream;
@@ -37,6 +37,8 @@ pub enum End {
     Whole,
     /// One side was reset, and so the other was too.
     Reset,
+    /// The same, by a proxy on the way that went out of service.
+    Cut,
 }
 
 impl End {
@@ -45,60 +47,98 @@ impl End {
         match self {
             Self::Whole => "whole",
             Self::Reset => "reset",
+            Self::Cut => "cut",
         }
     }
 }
 
-/// A direction broke: its reader or its writer is gone.
-struct Broken;
+/// A direction broke: its reader or its writer is gone. How the stream ended by that.
+struct Broken(End);
+
+impl Broken {
+    fn by(code: VarInt) -> Self {
+        Self(if code == Close::LEAVING.code() { End::Cut } else { End::Reset })
+    }
+
+    fn lost(error: &ConnectionError) -> Self {
+        match error {
+            ConnectionError::ApplicationClosed(closed) => Self::by(closed.error_code),
+            ConnectionError::VersionMismatch
+            | ConnectionError::TransportError(_)
+            | ConnectionError::ConnectionClosed(_)
+            | ConnectionError::Reset
+            | ConnectionError::TimedOut
+            | ConnectionError::LocallyClosed
+            | ConnectionError::CidsExhausted => Self(End::Reset),
+        }
+    }
+
+    /// What it means that the far end takes no more.
+    fn stopped(stopped: Result<Option<VarInt>, StoppedError>) -> Self {
+        match stopped {
+            Ok(Some(code)) => Self::by(code),
+            Err(StoppedError::ConnectionLost(error)) => Self::lost(&error),
+            Ok(None) | Err(StoppedError::ZeroRttRejected) => Self(End::Reset),
+        }
+    }
+}
 
 impl From<io::Error> for Broken {
     fn from(_: io::Error) -> Self {
-        Self
+        Self(End::Reset)
     }
 }
 
 impl From<ReadError> for Broken {
-    fn from(_: ReadError) -> Self {
-        Self
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Reset(code) => Self::by(code),
+            ReadError::ConnectionLost(error) => Self::lost(&error),
+            ReadError::ClosedStream | ReadError::IllegalOrderedRead | ReadError::ZeroRttRejected => Self(End::Reset),
+        }
     }
 }
 
 impl From<WriteError> for Broken {
-    fn from(_: WriteError) -> Self {
-        Self
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Stopped(code) => Self::by(code),
+            WriteError::ConnectionLost(error) => Self::lost(&error),
+            WriteError::ClosedStream | WriteError::ZeroRttRejected => Self(End::Reset),
+        }
     }
 }
 
 /// Relays between a local byte stream and a QUIC stream. Dropped before its end, it aborts both.
 pub async fn local(stream: Box<dyn Stream>, send: SendStream, recv: RecvStream) -> Relayed {
-    let (mut local, mut remote) = (Local::new(stream), Remote { send, recv });
+    let (mut local, mut remote) = (Local::new(stream), Remote { send, recv, given_up: End::Reset });
     let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Whole };
     let outcome = match &mut local.halves {
         Some((reader, writer)) => tokio::try_join!(
             upload(reader, &mut remote.send, &mut relayed.sent_bytes),
             download(&mut remote.recv, writer, &mut relayed.received_bytes),
         ),
-        None => Err(Broken),
+        None => Err(Broken(End::Reset)),
     };
     match outcome {
         Ok(_) => local.close(),
-        Err(Broken) => relayed.end = End::Reset,
+        Err(Broken(end)) => relayed.end = end,
     }
     relayed
 }
 
-/// Relays between two QUIC streams, without a copy. Dropped before its end, it aborts both.
+/// Relays between two QUIC streams, without a copy. Dropped before its end, as a proxy does that goes out of service, it aborts both and says that.
 pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStream)) -> Relayed {
-    let mut first = Remote { send: first.0, recv: first.1 };
-    let mut second = Remote { send: second.0, recv: second.1 };
+    let mut first = Remote { send: first.0, recv: first.1, given_up: End::Cut };
+    let mut second = Remote { send: second.0, recv: second.1, given_up: End::Cut };
     let mut relayed = Relayed { sent_bytes: 0, received_bytes: 0, end: End::Whole };
     let outcome = tokio::try_join!(
         forward(&mut first.recv, &mut second.send, &mut relayed.sent_bytes),
         forward(&mut second.recv, &mut first.send, &mut relayed.received_bytes),
     );
-    if outcome.is_err() {
-        relayed.end = End::Reset;
+    if let Err(Broken(end)) = outcome {
+        relayed.end = end;
+        (first.given_up, second.given_up) = (end, end);
     }
     relayed
 }
@@ -108,11 +148,14 @@ pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStre
 struct Remote {
     send: SendStream,
     recv: RecvStream,
+    /// How it ends for its far end if it has not come to its end.
+    given_up: End,
 }
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        Close::RESET.abort(&mut self.send, &mut self.recv);
+        let code = if self.given_up == End::Cut { Close::LEAVING } else { Close::RESET };
+        code.abort(&mut self.send, &mut self.recv);
     }
 }
 
@@ -150,7 +193,7 @@ async fn upload(reader: &mut ReadHalf<Box<dyn Stream>>, send: &mut SendStream, m
         // The far end may give up while nothing comes from here.
         let read = tokio::select! {
             read = reader.read_buf(&mut buffer) => read?,
-            _ = send.stopped() => return Err(Broken),
+            stopped = send.stopped() => return Err(Broken::stopped(stopped)),
         };
         if read == 0 {
             return finish(send).await;
@@ -178,7 +221,7 @@ async fn forward(recv: &mut RecvStream, send: &mut SendStream, moved: &mut u64) 
     loop {
         let count = tokio::select! {
             count = recv.read_chunks(&mut chunks) => count?,
-            _ = send.stopped() => return Err(Broken),
+            stopped = send.stopped() => return Err(Broken::stopped(stopped)),
         };
         let Some(count) = count else { return finish(send).await };
         *moved += chunks[..count].iter().map(|chunk| chunk.len() as u64).sum::<u64>();
@@ -188,9 +231,9 @@ async fn forward(recv: &mut RecvStream, send: &mut SendStream, moved: &mut u64) 
 
 /// Ends a direction and waits until all of it has arrived.
 async fn finish(send: &mut SendStream) -> Result<(), Broken> {
-    send.finish().map_err(|_| Broken)?;
+    send.finish().map_err(|_| Broken(End::Reset))?;
     match send.stopped().await {
         Ok(None) => Ok(()),
-        Ok(Some(_)) | Err(_) => Err(Broken),
+        stopped => Err(Broken::stopped(stopped)),
     }
 }

@@ -130,7 +130,7 @@ impl Metrics {
     pub(super) fn relayed(&self, relayed: &Relayed) {
         self.sent_bytes.inc_by(relayed.sent_bytes);
         self.received_bytes.inc_by(relayed.received_bytes);
-        if relayed.end == crate::net::relay::End::Reset {
+        if relayed.end != crate::net::relay::End::Whole {
             self.resets.inc();
         }
     }

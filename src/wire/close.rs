@@ -19,7 +19,7 @@ impl Close {
     pub const DEADLINE: Self = Self(4, "too slow");
     /// A newer connection of the same identity took its place.
     pub const REPLACED: Self = Self(5, "replaced by a newer connection");
-    /// This proxy is going away; another one will serve.
+    /// This proxy is going away, or what it has is; another one will serve. Of a byte stream: a proxy on its way has cut it.
     pub const LEAVING: Self = Self(6, "going away");
     /// The identity is not admitted, or not any more.
     pub const REFUSED: Self = Self(7, "identity refused");

@@ -64,7 +64,7 @@ impl Client {
         let address = proxy.public_address().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
         command.args(self.words(&["connect", target], &address)).env_clear();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
         let (input, output) = (child.stdin.take(), child.stdout.take().expect("a pipe"));
         Open { child, input, output }
@@ -120,6 +120,12 @@ impl Open {
         let mut bytes = Vec::new();
         self.output.read_to_end(&mut bytes).expect("its output");
         bytes
+    }
+
+    /// What it says in the end.
+    pub(crate) fn errors(&mut self) -> String {
+        let errors = self.child.stderr.take().expect("it was not asked before");
+        std::io::read_to_string(errors).expect("text")
     }
 
     /// Sends it a signal by name, such as `HUP`.

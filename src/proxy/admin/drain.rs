@@ -57,8 +57,10 @@ async fn record(parts: &AdminParts, name: &ProxyName, verb: Verb) -> Response {
     };
     match parts.store.propose(command, COMMIT).await {
         Ok(_) => {
-            let done = if verb == Verb::Drain { "drained" } else { "resumed" };
-            tracing::info!(%proxy, %name, done, "an operator wants a proxy to be");
+            match verb {
+                Verb::Drain => tracing::info!(%proxy, %name, "an operator told a proxy to drain"),
+                Verb::Resume => tracing::info!(%proxy, %name, "an operator told a proxy to resume"),
+            }
             let heard = Budget::new(if verb == Verb::Resume { HEARD } else { Duration::ZERO });
             shown(parts, proxy, heard).await.map_or_else(|| unknown(name), |view| Response::json(&view))
         }
@@ -106,9 +108,13 @@ fn refused(name: &ProxyName, verb: Verb, error: &ProposeError) -> Response {
             (Code::NoQuorum, "`warren status` says what is missing. A proxy that is stopped by TERM drains without a quorum, too")
         }
     };
-    let what = match verb {
-        Verb::Drain => "that the proxy is to drain is not confirmed",
-        Verb::Resume => "that the proxy is to take tunnels again is not confirmed",
+    let what = match (verb, code) {
+        (Verb::Drain, Code::NoQuorum) => format!("the drain of {name} is not confirmed; it may still begin when there is a quorum"),
+        (Verb::Resume, Code::NoQuorum) => {
+            format!("the end of the drain of {name} is not confirmed; it may still come when there is a quorum")
+        }
+        (Verb::Drain, _) => format!("{name} was not told to drain"),
+        (Verb::Resume, _) => format!("{name} was not told to take tunnels again"),
     };
     Response::failure(Failure::new(code, Stage::Store, what).with_cause(error.to_string()).with_hint(hint))
 }

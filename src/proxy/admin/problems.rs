@@ -6,6 +6,12 @@ use crate::api::{DrainRow, ProxyRow, ProxyState, StatusProblem};
 /// A proxy that keeps the cluster from a higher feature level.
 const HELD_BACK: &str = "feature_level_held_back";
 
+/// A proxy that an operator has taken out of service, while enough others take tunnels.
+const DRAINED: &str = "proxy_drained";
+
+/// How many proxies have to take tunnels for one that does not to be nothing wrong.
+const ENOUGH: usize = 2;
+
 /// Agents that do not get the tunnels they ought to have.
 pub(super) const AGENTS_STUCK: &str = "agents_stuck";
 
@@ -54,6 +60,8 @@ pub(super) fn problems<'a>(
         let message = format!("{what}: {up} of {all} voters {can}, nothing can be registered");
         add("no_quorum", message, no_quorum_hint(voters));
     }
+    let takes_tunnels = |row: &&ProxyRow| row.state == ProxyState::Healthy && !row.public_addresses.is_empty();
+    let is_enough = proxies.clone().filter(takes_tunnels).count() >= ENOUGH;
     for row in proxies.clone() {
         match row.state {
             ProxyState::Healthy => {}
@@ -61,7 +69,8 @@ pub(super) fn problems<'a>(
             ProxyState::Isolated if is_lost => {}
             ProxyState::Draining => {
                 let (message, hint) = draining(row);
-                add("proxy_draining", message, hint);
+                let is_over = row.drain.as_ref().is_some_and(|drain| drain.ordered && drain.done);
+                add(if is_over && is_enough { DRAINED } else { "proxy_draining" }, message, hint);
             }
             ProxyState::Isolated => {
                 let message = format!("proxy `{}` has no lease: it cannot reach the leader", row.name);
@@ -114,9 +123,9 @@ fn draining(row: &ProxyRow) -> (String, String) {
 }
 
 /// Whether nothing is wrong with the proxies. An update under way is nothing wrong: whoever waits for a healthy cluster between two proxies must
-/// not wait for the last of them, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again.
+/// not wait for the last of them, nor for one that somebody has taken out of service on purpose, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again.
 pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
-    problems.iter().all(|problem| [HELD_BACK, AGENTS_STUCK, SKEWED].contains(&problem.code.as_str()))
+    problems.iter().all(|problem| [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED].contains(&problem.code.as_str()))
 }
 
 /// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.
@@ -184,6 +193,29 @@ mod tests {
         let found = problems(&proxies, false, Voters { all: 3, up: 0, full: 1 });
         assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["no_quorum", "proxy_down"]);
         assert!(found[0].hint.as_ref().is_some_and(|hint| hint.contains("recover")), "{found:?}");
+    }
+
+    #[test]
+    fn a_drained_proxy_is_a_notice_while_two_others_take_tunnels() {
+        let healthy = || ProxyRow { public_addresses: vec!["a:2".to_owned()], ..row(ProxyState::Healthy, "a:1") };
+        let draining = |ordered, done| {
+            let drain = Some(DrainRow { ordered, done, cut_streams: Some(0) });
+            ProxyRow { drain, ..row(ProxyState::Draining, "a:3") }
+        };
+        let nowhere = row(ProxyState::Healthy, "a:1");
+        let table = [
+            (vec![healthy(), healthy(), draining(true, true)], "proxy_drained", true),
+            (vec![healthy(), healthy(), draining(true, false)], "proxy_draining", false),
+            (vec![healthy(), healthy(), draining(false, true)], "proxy_draining", false),
+            (vec![healthy(), draining(true, true)], "proxy_draining", false),
+            // Agents cannot reach the other one.
+            (vec![healthy(), nowhere, draining(true, true)], "proxy_draining", false),
+        ];
+        for (rows, code, verdict) in table {
+            let found = problems(&rows, true, voters(3, 3));
+            assert_eq!(found.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), [code], "{rows:?}");
+            assert_eq!(is_healthy(&found), verdict, "{rows:?}");
+        }
     }
 
     #[test]

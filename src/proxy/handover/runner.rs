@@ -182,12 +182,41 @@ impl Handover {
     /// Has another voter lead: that costs writes milliseconds, where the loss of a leader would cost an election.
     async fn hand_leadership_on(&self) {
         let status = self.store.status();
-        if status.leader != Some(self.me) || status.voters.len() < 2 {
+        let table = self.store.table();
+        let others = status.voters.iter().filter(|id| **id != self.me).map(|id| table.is_draining(*id));
+        if status.leader != Some(self.me) || !hands_on(self.drain.is_leaving(), others) {
             return;
         }
         match self.store.transfer_leadership(None, HAND_ON).await {
             Ok((_, to)) => tracing::info!(%to, "leadership was handed over"),
             Err(error) => tracing::warn!(%error, "leadership was not handed over: the others elect a leader once this one has gone"),
+        }
+    }
+}
+
+/// Whether a leader that drains has another voter lead, by which of the others drain, too. One that stays up keeps the lead where all do: it
+/// would pass it from one to the next.
+fn hands_on(is_leaving: bool, mut others: impl Iterator<Item = bool>) -> bool {
+    others.any(|is_draining| is_leaving || !is_draining)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lead_is_not_passed_round_among_those_that_drain() {
+        let table: [(bool, &[bool], bool); 7] = [
+            (false, &[], false),
+            (true, &[], false),
+            (false, &[false, false], true),
+            (false, &[true, false], true),
+            (false, &[true, true], false),
+            (true, &[true, true], true),
+            (true, &[true, false], true),
+        ];
+        for (is_leaving, others, expected) in table {
+            assert_eq!(hands_on(is_leaving, others.iter().copied()), expected, "{is_leaving} {others:?}");
         }
     }
 }
