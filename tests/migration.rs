@@ -137,11 +137,13 @@ fn the_guide_leads_from_mesh_to_peering_and_back_and_nobody_notices() {
         assert!(shown.starts_with("strategy agent_mesh: "), "{shown}");
         shown.contains("4 agents converged").then_some(())
     });
-    let [status, peers] = told("### What it needs");
+    let [status, peers, addresses] = told("### What it needs");
     on(cluster, cluster.proxy(1), &status).must_succeed();
     for proxy in cluster.proxies() {
         assert_eq!(String::from_utf8(on(cluster, proxy, &peers).must_succeed()).expect("text").trim(), "warren_peers_connected 2");
     }
+    let wide = String::from_utf8(on(cluster, cluster.proxy(1), &addresses).must_succeed()).expect("text");
+    assert!(wide.contains("PEER ADDRESS"), "{wide}");
 
     let [dry, set, wait, status, routes, connects @ .., dry_one, set_one, wait_one] = &told::<11>("### The change");
     plan(&scene, dry, "4 agents online, 2 tunnels each: 0 tunnels would open, then 4 would close");
@@ -156,7 +158,7 @@ fn the_guide_leads_from_mesh_to_peering_and_back_and_nobody_notices() {
     every_proxy_leads_there(&scene, connects);
 
     let said = plan(&scene, dry_one, "4 agents online, 1 tunnel each: 0 tunnels would open, then 4 would close");
-    assert!(said.contains("2 s at the median"), "{said}");
+    assert!(said.contains("2 s at the median") && said.contains("ONLY TUNNEL"), "{said}");
     scene.change(1, set_one);
     followed(&scene, wait_one, 1);
     load.goes_on();

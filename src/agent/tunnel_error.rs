@@ -131,10 +131,8 @@ impl TunnelError {
 
 /// What happened, and where: the address is at the end.
 fn located(error: &TunnelError, address: &str) -> String {
-    match error {
-        TunnelError::Elapsed(_) | TunnelError::Connection(quinn::ConnectionError::TimedOut) => format!("no answer from {address}"),
-        error => format!("{error}, at {address}"),
-    }
+    let is_silent = matches!(error, TunnelError::Elapsed(_) | TunnelError::Connection(quinn::ConnectionError::TimedOut));
+    if is_silent { format!("no answer from {address}") } else { format!("{error}, at {address}") }
 }
 
 /// What a proxy says, and what is to be done about it.

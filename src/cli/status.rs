@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::output::{Show, Width};
+use super::strategy_shown::strategy;
 use super::table::{Cell, Table, Tone, count, paint};
 use super::{CliError, Exit};
 use crate::api::{Path, ProxyRow, ProxyState, StatusView};
@@ -26,12 +27,11 @@ impl Show for StatusView {
     fn to_text(&self, width: Width, colour: Colour) -> String {
         let (verdict, tone) = if self.healthy { ("healthy", Tone::Good) } else { ("degraded", Tone::Bad) };
         let leader = self.leader.as_ref().map_or("none", |leader| leader.as_str());
-        let strategy = &self.strategy;
         let mut text = format!("cluster {}: {}\n", Printable(&self.cluster), paint(verdict, tone, colour));
         text += &format!("  leader {leader}, term {}, commit index {}\n", self.term, self.committed_index);
         text += &format!("  {} of {} voters up, tolerates {}\n", self.voters_up, self.voters, count(self.tolerates, "more failure"));
         text += &format!("  {} online, {}, ", count(self.agents, "agent"), count(self.routes, "route"));
-        text += &format!("strategy {} with {} per agent\n\n", Printable(&strategy.kind), strategy.agent_connection_count);
+        text += &format!("strategy {}\n\n", strategy(&self.strategy));
         text += &proxies(&self.proxies, width, colour);
         for problem in &self.problems {
             // Of a healthy cluster there is only something to know.
@@ -83,4 +83,17 @@ fn proxy(row: &ProxyRow, width: Width) -> Vec<Cell> {
         cells.extend(addresses);
     }
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mesh_has_no_count() {
+        let mut status = crate::api::tests::status();
+        status.strategy.kind = "agent_mesh".to_owned();
+        let text = status.to_text(Width::Narrow, Colour::Off);
+        assert!(text.contains("2 routes, strategy agent_mesh\n"), "{text}");
+    }
 }

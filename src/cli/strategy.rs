@@ -42,13 +42,13 @@ struct ShowArgs {
 /// Change how agents hold their tunnels: they are told at once, open new tunnels first and close none before
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Run it on any proxy's machine. It is recorded before the command ends; `warren strategy show --wait` waits until the agents have followed. With `--dry-run` it says how many tunnels each proxy would hold and what would be out of reach after which failure, and changes nothing. If agents would be out of reach at once, since some proxies do not reach each other, it says so and wants `--yes`."
+    after_help = "Run it on any proxy's machine. It is recorded before the command ends; `warren strategy show --wait` waits until the agents have followed. With `--dry-run` it says about how many tunnels each proxy would hold and what would be out of reach after which failure, and changes nothing. If agents would be out of reach at once, since some proxies do not reach each other, it says so and wants `--yes`."
 )]
 struct SetArgs {
     /// `agent_mesh`: to every proxy; `proxy_peering`: to some, and the others reach the agent through them
     #[arg(value_name = "agent_mesh|proxy_peering", hide_possible_values = true)]
     kind: StrategyKind,
-    /// To how many, with `proxy_peering`: 1 to 64, more than there are proxies means all of them; as many as it was by default
+    /// To how many, with `proxy_peering`: 1 to 64, more than there are proxies means all of them; by default what it last was
     #[arg(long, value_name = "N", env = "WARREN_AGENT_CONNECTION_COUNT", hide_env_values = true)]
     agent_connection_count: Option<u32>,
     /// Say what would happen, and change nothing

@@ -9,7 +9,7 @@ use crate::failure::Printable;
 use crate::telemetry::Colour;
 
 /// A strategy in a few words.
-fn strategy(view: &StrategyView) -> String {
+pub(super) fn strategy(view: &StrategyView) -> String {
     match view.kind.as_str() {
         "agent_mesh" => "agent_mesh".to_owned(),
         kind => format!("{} with {} per agent", Printable(kind), view.agent_connection_count),
@@ -20,7 +20,8 @@ impl Show for StrategyShown {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
         let counts = &self.agents;
         let mut text = format!("strategy {}: {} for each agent", strategy(&self.strategy), count(self.wanted, "tunnel"));
-        text += &format!(", nothing has changed since {}\n", self.unchanged_since);
+        // While agents are on their way it would read as if they were not.
+        text += &if counts.stuck > 0 { format!(", nothing has changed since {}\n", self.unchanged_since) } else { "\n".to_owned() };
         let stuck = format!("{} stuck", counts.stuck);
         let stuck = paint(&stuck, if counts.stuck == 0 { Tone::Plain } else { Tone::Bad }, colour);
         text +=
@@ -47,14 +48,14 @@ impl Show for StrategyShown {
 
 impl Show for StrategyPlan {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
-        let (is, opens, closes) = if self.done { ("is", "open", "close") } else { ("would be", "would open", "would close") };
+        let is = if self.done { "is" } else { "would be" };
         let mut text = format!("strategy {is} {}, before: {}\n", strategy(&self.strategy), strategy(&self.before));
         text += &format!("  {} online, {} each: ", count(self.agents, "agent"), count(self.wanted, "tunnel"));
-        text += &format!("{} {opens}, then {} {closes}\n", count(self.opened, "tunnel"), self.closed);
+        text += &self.moves();
         if self.done {
             return text + "  `warren strategy show --wait` waits until the agents have followed\n";
         }
-        let mut table = Table::new(&["PROXY", "TUNNELS NOW", "THEN", "OF THESE ALONE"]);
+        let mut table = Table::new(&["PROXY", "TUNNELS NOW", "THEN, ABOUT", "ONLY TUNNEL"]);
         for row in &self.proxies {
             let cells = [Cell::plain(&row.tunnels_now), Cell::plain(&row.tunnels_then), Cell::plain(&row.only_then)];
             table.row([Cell::plain(&row.name)].into_iter().chain(cells).collect());
@@ -74,6 +75,17 @@ impl Show for StrategyPlan {
 }
 
 impl StrategyPlan {
+    /// How many tunnels come and go.
+    fn moves(&self) -> String {
+        let is_same = strategy(&self.strategy) == strategy(&self.before);
+        match (self.done, is_same && self.opened == 0 && self.closed == 0) {
+            (true, true) => "nothing changes\n".to_owned(),
+            (false, true) => "nothing would change\n".to_owned(),
+            (true, false) => format!("{} open, then {} close\n", count(self.opened, "tunnel"), self.closed),
+            (false, false) => format!("{} would open, then {} would close\n", count(self.opened, "tunnel"), self.closed),
+        }
+    }
+
     /// What the loss of proxies would mean.
     fn losses(&self) -> String {
         if self.agents == 0 {
@@ -81,8 +93,8 @@ impl StrategyPlan {
         }
         let mut text = match self.wanted {
             0 | 1 => {
-                "when a proxy is lost, the agents that are there alone are out of reach until they are back at another one: 2 s at the \
-                      median, 5 s at the 99th percentile\n"
+                "when a proxy is lost, agents whose only tunnel is there are out of reach until they have one elsewhere: the aim is 2 s \
+                      at the median, 5 s at the 99th percentile\n"
                     .to_owned()
             }
             wanted => format!("an agent is out of reach only when the {wanted} proxies that it has tunnels to are lost at once\n"),
@@ -148,4 +160,32 @@ fn obstacle(row: &ObstacleRow) -> String {
 
 fn unconfirmed(colour: Colour) -> String {
     format!("{} no quorum has confirmed this: it is what this proxy knows\n", paint("warning:", Tone::Warning, colour))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::strategy_tests::{strategy_plan, strategy_shown};
+    use crate::api::{AgentCounts, StrategyPlan};
+
+    fn text(shown: &impl Show) -> String {
+        shown.to_text(Width::Narrow, Colour::Off)
+    }
+
+    #[test]
+    fn what_is_set_already_changes_nothing() {
+        let same = StrategyPlan { before: strategy_plan().strategy, opened: 0, closed: 0, ..strategy_plan() };
+        assert!(text(&same).contains("2 tunnels each: nothing would change\n"), "{}", text(&same));
+        assert!(text(&StrategyPlan { done: true, ..same.clone() }).contains("2 tunnels each: nothing changes\n"));
+        let moving = StrategyPlan { opened: 1, ..same };
+        assert!(text(&moving).contains("1 tunnel would open, then 0 would close\n"), "agents may not have followed yet");
+    }
+
+    #[test]
+    fn since_when_nothing_has_changed_is_told_of_what_is_stuck() {
+        assert!(text(&strategy_shown()).contains("nothing has changed since"));
+        let agents = AgentCounts { moving: 3, ..AgentCounts::default() };
+        let moving = StrategyShown { agents, lagging: Vec::new(), ..strategy_shown() };
+        assert!(!text(&moving).contains("nothing has changed since"), "{}", text(&moving));
+    }
 }
