@@ -197,7 +197,8 @@ impl Supervisor {
         // One that wants to be left alone for a while is: the next address may be another's.
         let is_refused = aim != Some(proxy) && self.ways.is_refused(proxy, now) && !self.has_one_address();
         let meeting = if is_refused { Meeting::Held } else { self.knowledge.met(sequence, proxy, now) };
-        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held && !is_refused);
+        let is_held = aim.is_none() && meeting == Meeting::Held && !is_refused && !self.knowledge.is_own(proxy, address);
+        let is_another = aim.is_some_and(|aim| aim != proxy) || is_held;
         if is_another {
             self.ways.is_shared(address);
         }
