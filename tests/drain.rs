@@ -4,19 +4,21 @@ mod support;
 
 use std::io::Write;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use support::{
-    Client, Cluster, Dialling, Ended, Open, Ports, Proxy, Relay, Target, adapted, get, readme_commands, shell, wait_for, warren,
+    Agent, Client, Cluster, Dialling, Ended, Open, Ports, Proxy, Relay, Target, adapted, get, readme_commands, shell, wait_for, warren,
 };
+use tokio::time::Instant;
 
 /// A cluster of three with an agent `lab` that publishes an echo, and where the agent's tunnel is.
 struct World {
     cluster: Cluster,
     client: Client,
     owner: usize,
-    _echo: Target,
-    _agent: support::Agent,
+    echo: Target,
+    agent: Agent,
 }
 
 impl World {
@@ -26,7 +28,7 @@ impl World {
         let agent = cluster.agent("lab", &[1], &[("echo", echo.address().to_string())]);
         let client = cluster.client("laptop", "*/*");
         let owner = cluster.owner_of("lab");
-        Self { cluster, client, owner, _echo: echo, _agent: agent }
+        Self { cluster, client, owner, echo, agent }
     }
 
     /// Another proxy than the owner.
@@ -260,6 +262,33 @@ fn a_proxy_killed_in_the_middle_leaves_an_honest_record() {
     world.wait_row("it drains again", |row| row["state"] == "draining" && row["drain"]["done"] == true);
     world.at_other(&["proxies", "resume", &name]).must_succeed();
     world.cluster.wait_healthy();
+}
+
+/// The route of the agent's dead process stands for a while, so that the proxy takes it for one that has a tunnel elsewhere.
+#[test]
+#[expect(clippy::print_stdout, reason = "figures")]
+fn an_agent_that_comes_back_at_a_proxy_that_drains_finds_the_others() {
+    let mut world = World::new("60s");
+    let drained = (world.owner + 1) % 3;
+    let last = world.cluster.proxy((world.owner + 2) % 3);
+    world.at_other(&["proxies", "drain", world.cluster.proxy(drained).name()]).must_succeed();
+    wait_for("it drains", || {
+        let status = last.status()?;
+        let mut rows = status["proxies"].as_array()?.iter();
+        rows.any(|row| row["name"] == world.cluster.proxy(drained).name() && row["state"] == "draining").then_some(())
+    });
+    world.agent.process().kill();
+    let before = world.agent.log().len();
+    let (begun, entry) = (Instant::now(), world.cluster.proxy(drained).public_address());
+    let services = [("echo", world.echo.address().to_string())];
+    let token = world.cluster.token("agent", &[]);
+    world.agent = Agent::start(world.cluster.home(), "lab", &[entry], &token, &services);
+    wait_for("a tunnel", || world.agent.log()[before..].contains("tunnel open").then_some(()));
+    world.client.connect("lab/echo", last, b"back").must_succeed();
+    let (took, log) = (begun.elapsed(), world.agent.log()[before..].to_owned());
+    let refused = log.matches("refused: this proxy is draining").count();
+    println!("reachable after {took:?}, refused {refused} times");
+    assert!(took < Duration::from_secs(8) && refused <= 2, "after {took:?}: {log}");
 }
 
 #[test]

@@ -42,6 +42,9 @@ impl Supervisor {
             (Some(proxy), None) => {
                 self.ways.failed(Some(proxy), why, now, rng);
                 if running.aim != Some(proxy) {
+                    if why.1.is_some() {
+                        self.recall();
+                    }
                     // Others may be behind the same way, unless it is the only address there is.
                     let why = if self.has_one_address() { why } else { (why.0, None) };
                     self.ways.failed(running.aim, why, now, rng);

@@ -232,6 +232,12 @@ impl Knowledge {
         self.retiring.values().any(|retiring| retiring.proxy == proxy && retiring.route == Route::Stands)
     }
 
+    /// Whether an address is one at which this proxy answers and no other: dialled again, it would lead nowhere else.
+    pub(super) fn is_own(&self, proxy: ProxyId, address: &str) -> bool {
+        let mut listing = self.proxies.iter().filter(|member| member.public_addresses.iter().any(|listed| listed == address));
+        listing.next().is_some_and(|member| member.id == proxy) && listing.next().is_none()
+    }
+
     /// What is known of a proxy.
     pub(super) fn member(&self, proxy: ProxyId) -> Option<&Member> {
         self.proxies.iter().find(|member| member.id == proxy)

@@ -116,7 +116,7 @@ impl Supervisor {
         let mut preferred = self.entry.clone();
         preferred.shuffle(rng);
         // The proxies of the configuration may be gone for good, while others of which it was told are there.
-        let mut others = self.remembered();
+        let mut others = KnownProxies::addresses(&self.remembered());
         others.retain(|known| !preferred.contains(known));
         self.begin(None, Addresses { preferred, others }, now);
     }
@@ -128,9 +128,19 @@ impl Supervisor {
         self.entry.len() <= 1 && others.next().is_none()
     }
 
-    /// The addresses of the proxies that were there when the agent last heard of them, perhaps in an earlier life of its process.
-    fn remembered(&self) -> Vec<String> {
-        self.known.load().map(|proxies| KnownProxies::addresses(&proxies)).unwrap_or_else(|error| {
+    /// Chooses among the proxies of an earlier life of the process too, until one has told who is there: the one that the configuration leads to does not take
+    /// it. Those that were not up are left out: how they stand by now, nobody knows.
+    pub(super) fn recall(&mut self) {
+        if self.knowledge.proxies.is_empty() {
+            let mut proxies = self.remembered();
+            proxies.retain(Member::is_up);
+            self.knowledge.learn(proxies);
+        }
+    }
+
+    /// The proxies that were there when the agent last heard of them, perhaps in an earlier life of its process.
+    fn remembered(&self) -> Vec<Member> {
+        self.known.load().unwrap_or_else(|error| {
             tracing::warn!(%error, "the list of proxies cannot be read");
             Vec::new()
         })
@@ -197,7 +207,8 @@ impl Supervisor {
         // One that wants to be left alone for a while is: the next address may be another's.
         let is_refused = aim != Some(proxy) && self.ways.is_refused(proxy, now) && !self.has_one_address();
         let meeting = if is_refused { Meeting::Held } else { self.knowledge.met(sequence, proxy, now) };
-        let is_another = aim.is_some_and(|aim| aim != proxy) || (aim.is_none() && meeting == Meeting::Held && !is_refused);
+        let is_held = aim.is_none() && meeting == Meeting::Held && !is_refused && !self.knowledge.is_own(proxy, address);
+        let is_another = aim.is_some_and(|aim| aim != proxy) || is_held;
         if is_another {
             self.ways.is_shared(address);
         }

@@ -21,6 +21,6 @@ pub use backoff::Backoff;
 pub use budget::{Budget, Elapsed};
 pub use entropy::Entropy;
 pub use env::Env;
-pub use quic::dialling_endpoint;
+pub use quic::{dialling_endpoint, further_endpoint};
 pub use sockets::{Listener, Net, Stream};
 pub use wall::{Wall, time_provider, time_source};

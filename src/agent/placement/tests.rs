@@ -314,3 +314,13 @@ fn enters_by_its_configuration_when_listed_addresses_do_not_answer() {
     assert_eq!(scene().blocked(&[2, 2, 2]).next(), Some(Step::Enter));
     assert_eq!(scene().blocked(&[2, 2, 2]).begun(100, None).next(), None);
 }
+
+/// A proxy that answers at its own address a second time is no sign of a balancer.
+#[test]
+fn an_address_that_one_proxy_lists_is_its_own() {
+    let mut knowledge = Knowledge { proxies: members(3), ..Knowledge::default() };
+    assert!(knowledge.is_own(ProxyId(1), "127.0.0.1:1"));
+    assert!(!knowledge.is_own(ProxyId(2), "127.0.0.1:1") && !knowledge.is_own(ProxyId(1), "balancer:1"));
+    knowledge.proxies[1].public_addresses = vec!["127.0.0.1:1".to_owned()];
+    assert!(!knowledge.is_own(ProxyId(1), "127.0.0.1:1"), "two are behind it");
+}

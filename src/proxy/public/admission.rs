@@ -66,7 +66,10 @@ impl Admission {
     pub(super) fn place(&self, agent: &AgentName, (table, me): (&Table, ProxyId)) -> Result<Place, Failure> {
         if self.drain.is_on() && !self.must_take(agent, (table, me)) {
             self.metrics.tunnels().refused(Refused::Draining);
-            return Err(refused("this proxy is draining", "others are up: `warren status`"));
+            return Err(refused(
+                "this proxy is draining",
+                "the agent looks for another; give it the address of one that is up (`--proxy`) if this goes on",
+            ));
         }
         self.registering.clone().try_acquire_owned().map(Place).map_err(|_| {
             self.metrics.tunnels().refused(Refused::Busy);
