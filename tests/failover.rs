@@ -11,6 +11,10 @@ use support::{Agent, Client, Cluster, Dialling, Ports, Target, wait_for, wait_up
 const ELECTION: Duration = Duration::from_secs(10);
 /// How long an agent may take to be elsewhere: it notices a silent proxy by QUIC's idle time-out of 10 s.
 const MOVE: Duration = Duration::from_secs(20);
+/// How often an agent is started anew.
+const RESTARTS: usize = 4;
+/// How many dials wait for it at each entrance.
+const BESIDE: usize = 3;
 
 /// Dials that go on through the proxy with this index.
 fn dialling(cluster: &Cluster, client: &Client, index: usize) -> Dialling {
@@ -131,4 +135,43 @@ fn an_agent_that_starts_anew_needs_no_proxy_of_its_configuration() {
         let ended = client.connect("lab/echo", cluster.proxy(1), b"hello");
         (ended.status == Some(0) && ended.stdout == b"hello").then_some(())
     });
+}
+
+#[test]
+fn a_dial_to_an_agent_that_is_killed_waits_for_the_one_that_is_started_in_its_place() {
+    let cluster = Cluster::start(3);
+    let echo = Target::echo();
+    let services = [("echo", echo.address().to_string())];
+    let mut agent = cluster.agent("lab", &[0, 1, 2], &services);
+    let (client, token) = (cluster.client("laptop", "*/*"), cluster.token("agent", &[]));
+    let impatient = cluster.client("hasty", "*/*");
+    impatient.limit_dials("1s");
+    let entries = [0, 1, 2].map(|index| cluster.proxy(index).public_address());
+    for round in 0..RESTARTS {
+        let owner = cluster.owner_of("lab");
+        let entrances = [owner, (owner + 1) % 3].repeat(BESIDE);
+        let names: Vec<_> = (0..entrances.len()).map(|number| format!("via-{round}-{number}")).collect();
+        let forward = |(name, index): (&String, &usize)| client.forward(name, "lab/echo", &[cluster.proxy(*index).public_address()]);
+        let dialling: Vec<_> = names.iter().zip(&entrances).map(|pair| Dialling::start(forward(pair))).collect();
+        agent.process().kill();
+        if round % 2 == 1 {
+            // Then they have waited for a while.
+            assert_ne!(impatient.connect("lab/echo", cluster.proxy(owner), b"hello").status, Some(0));
+        }
+        agent = Agent::start(cluster.home(), "lab", &entries, &token, &services);
+        dialling.iter().for_each(|dialling| dialling.wait_for_more(5));
+        let slowest: Vec<_> = dialling.iter().map(Dialling::slowest_ms).collect();
+        print_figures(&format!("round {round}: slowest dials in ms"), &slowest);
+        for (name, dialling) in names.iter().zip(dialling) {
+            // The stream that was running has been cut.
+            let ended = dialling.failures();
+            let log = support::Process::logged(&format!("forward-{name}"), cluster.home());
+            assert!(!log.contains("\"code\":") && ended.len() <= 1, "{name}: {ended:?}\n{log}");
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the figures are what the test is for")]
+fn print_figures(what: &str, figures: &[usize]) {
+    eprintln!("{what}: {figures:?}");
 }

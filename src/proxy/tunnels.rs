@@ -173,6 +173,16 @@ impl Tunnel {
         self.standing.subscribe()
     }
 
+    /// Waits while its route is being registered, unless it breaks meanwhile.
+    pub(super) async fn registering(&self) {
+        let mut standing = self.standing();
+        tokio::select! {
+            // Its sender is this tunnel's.
+            _ = standing.wait_for(|standing| *standing != Standing::Pending) => {}
+            _ = self.connection.closed() => {}
+        }
+    }
+
     /// Notes how it stands in the table.
     pub(super) fn stands(&self, standing: Standing) {
         self.standing.send_if_modified(|known| std::mem::replace(known, standing) != standing);

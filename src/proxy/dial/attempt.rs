@@ -1,7 +1,7 @@
 //! One try of a dial at one owner proxy.
 
 use std::fmt;
-
+use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
@@ -9,12 +9,15 @@ use warren_raft::ProxyId;
 
 use crate::net::Budget;
 use crate::proxy::mesh::Links;
-use crate::proxy::tunnels::{StreamError, StreamPermit, Tunnels};
+use crate::proxy::tunnels::{StreamError, StreamPermit, Tunnel, Tunnels};
 use crate::wire::close::Close;
 use crate::wire::{DialAnswer, DialHeader, Heard, frame};
 
 /// How long a connection that has just broken may take to be made anew.
 const RECONNECT: Duration = Duration::from_secs(2);
+
+/// How many newer tunnels of its agent one dial follows at this proxy.
+const MAX_REPLACED: usize = 4;
 
 /// A stream that has connected, and what must live as long as it.
 #[derive(Debug)]
@@ -72,15 +75,37 @@ impl Miss {
         *self == Self::Answered(DialAnswer::Superseded)
     }
 
+    /// Whether the owner says that the tunnel is no more: the agent may have another one by now.
+    pub(super) fn has_moved(&self) -> bool {
+        matches!(self, Self::Answered(DialAnswer::NotHere { .. } | DialAnswer::Draining { .. } | DialAnswer::TunnelLost { .. }))
+    }
+
     /// Whether the tunnel, or the way to it, gave no answer or broke.
     pub(super) fn is_unanswered(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Deadline | Self::Answered(DialAnswer::TunnelLost { .. }))
     }
 }
 
-/// Tries a tunnel of this proxy.
+/// Tries a tunnel of this proxy. One that breaks before there is an answer may have been replaced by a newer one, as that of an agent that has
+/// been started anew: the dial is sent again, over that one.
 pub(super) async fn local(tunnels: &Tunnels, header: &DialHeader, budget: Budget) -> Result<Open, Miss> {
-    let tunnel = tunnels.get(&header.agent).ok_or(Miss::Answered(DialAnswer::NotHere { hint: None }))?;
+    let mut tunnel = tunnels.get(&header.agent).ok_or(Miss::Answered(DialAnswer::NotHere { hint: None }))?;
+    for _ in 0..MAX_REPLACED {
+        let miss = match local_once(&tunnel, header, budget).await {
+            Err(miss) if miss.has_moved() => miss,
+            tried => return tried,
+        };
+        tunnel = tunnels.get(&header.agent).filter(|newest| newest.sequence > tunnel.sequence).ok_or(miss)?;
+        tracing::debug!(agent = %header.agent, sequence = %tunnel.sequence, "the tunnel was replaced, dialling by the newer one");
+    }
+    local_once(&tunnel, header, budget).await
+}
+
+async fn local_once(tunnel: &Arc<Tunnel>, header: &DialHeader, budget: Budget) -> Result<Open, Miss> {
+    // A newer tunnel is here before its route is committed.
+    if budget.run(tunnel.registering()).await.is_err() {
+        return Err(lost("its route was not registered in time"));
+    }
     let (permit, send, recv) = tunnel.open(budget).await.map_err(|error| {
         Miss::Answered(match error {
             StreamError::Limit(_) => DialAnswer::Overloaded { retry_after_ms: 1000 },
@@ -92,8 +117,16 @@ pub(super) async fn local(tunnels: &Tunnels, header: &DialHeader, budget: Budget
     if matches!(asked, Ok(_) | Err(Miss::Answered(_))) {
         question.answered();
     }
-    let (send, recv) = asked?;
+    let (send, recv) = asked.map_err(|miss| match miss {
+        // This proxy is reached: it is the way behind it that broke.
+        Miss::Unreachable(reason) => lost(&reason),
+        miss @ (Miss::Answered(_) | Miss::Deadline) => miss,
+    })?;
     Ok(Open { send, recv, permit: Some(permit) })
+}
+
+fn lost(reason: &str) -> Miss {
+    Miss::Answered(DialAnswer::TunnelLost { reason: reason.to_owned() })
 }
 
 /// Tries the tunnel of a peer. A connection that breaks before there is an answer may have been dead for a while without anybody's notice, as

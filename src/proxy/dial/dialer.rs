@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, Table};
 
+use super::again::Failed;
 use super::attempt::{self, Miss, Open};
 use super::candidates::{Fitness, Place};
 use super::pace::Pace;
@@ -89,7 +90,7 @@ impl Dialer {
         let stale = match self.dial_in(&table, wanted).await {
             Ok(connection) => return Ok(connection),
             Err(Failed::Final(failure)) => return Err(failure),
-            Err(Failed::Doubtful(failure)) => failure,
+            Err(failed) => failed,
         };
         // What this proxy knows may lag behind.
         self.settle(&table, stale, wanted).await
@@ -171,7 +172,7 @@ impl Dialer {
                         tries.cancel(way.choice);
                         last = Some(Failed::Final(failure));
                     } else if !miss.is_superseded() || last.is_none() {
-                        last = Some(Failed::Doubtful(failure));
+                        last = Some(Failed::after(last, &miss, failure));
                     }
                 }
             }
@@ -293,20 +294,4 @@ async fn wait_until(at: Option<Instant>) {
 
 fn too_many_tries() -> Failure {
     Failure::new(Code::LimitReached, Stage::Route, format!("{MAX_TRIES} ways were tried"))
-}
-
-/// How one pass over the table ended.
-pub(super) enum Failed {
-    /// No newer table would change it.
-    Final(Failure),
-    /// A newer table might.
-    Doubtful(Failure),
-}
-
-impl Failed {
-    pub(super) fn into_failure(self) -> Failure {
-        match self {
-            Self::Final(failure) | Self::Doubtful(failure) => failure,
-        }
-    }
 }

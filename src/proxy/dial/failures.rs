@@ -100,6 +100,7 @@ fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
         DialAnswer::TunnelLost { reason } => {
             Failure::new(Code::AgentOffline, Stage::Tunnel, format!("the tunnel of `{}` was lost", choice.agent))
                 .with_cause(reason.as_str())
+                .with_hint("try again: an agent that runs is back in a moment; `warren agents ls` on a proxy's machine shows whether it is")
         }
         DialAnswer::NotUnderstood { .. } => Failure::new(Code::Other, Stage::Tunnel, format!("the dial of `{what}` came to nothing"))
             .with_cause(answer.to_string())

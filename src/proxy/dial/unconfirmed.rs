@@ -15,8 +15,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use warren_raft::{LeaseState, ReadError, Table};
 
+use super::again::Failed;
 use super::candidates::Place;
-use super::dialer::{Connection, Dialer, Failed, Wanted};
+use super::dialer::{Connection, Dialer, Wanted};
 use super::failures;
 use super::quorum::Isolated;
 use super::race::Way;
@@ -37,9 +38,9 @@ enum Asked {
 
 impl Dialer {
     /// Settles a dial that came to nothing in `table`.
-    pub(super) async fn settle(&self, table: &Arc<Table>, stale: Failure, wanted: &Wanted) -> Result<Connection, Failure> {
+    pub(super) async fn settle(&self, table: &Arc<Table>, stale: Failed, wanted: &Wanted) -> Result<Connection, Failure> {
         if wanted.budget.left().is_zero() {
-            return Err(stale);
+            return Err(stale.into_failure());
         }
         let patience = self.quorum.patience(self.isolated(), Instant::now());
         let total = wanted.budget.at_most(patience.total);
@@ -68,17 +69,14 @@ impl Dialer {
     async fn resume(
         &self,
         confirmed: Result<Arc<Table>, ReadError>,
-        (table, stale): (&Arc<Table>, Failure),
+        (table, stale): (&Arc<Table>, Failed),
         wanted: &Wanted,
         asked: Option<Asked>,
     ) -> Result<Connection, Failure> {
         let error = match confirmed {
             Ok(newer) => {
                 self.quorum.confirmed();
-                if Arc::ptr_eq(&newer, table) {
-                    return Err(stale);
-                }
-                return self.dial_in(&newer, wanted).await.map_err(Failed::into_failure);
+                return self.dial_confirmed(newer, (table, stale), wanted).await;
             }
             Err(error) => error,
         };
@@ -90,7 +88,7 @@ impl Dialer {
         match asked {
             Asked::Connected(connection) => Ok(connection),
             Asked::Nothing { last: Some(Failed::Final(failure)), .. } => Err(failure),
-            Asked::Nothing { last, answered } => Err(failures::unconfirmed(last.map_or(stale, Failed::into_failure), &error, answered)),
+            Asked::Nothing { last, answered } => Err(failures::unconfirmed(last.unwrap_or(stale).into_failure(), &error, answered)),
         }
     }
 
