@@ -15,6 +15,7 @@ pub mod quic;
 pub mod real;
 pub mod relay;
 pub mod sockets;
+mod udp;
 pub mod wall;
 
 pub use backoff::Backoff;

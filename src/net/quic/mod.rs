@@ -10,4 +10,5 @@ pub mod profile;
 
 pub use config::{client_config, server_config};
 pub use endpoint::{Endpoint, dialling_endpoint};
+pub(super) use profile::MAX_UDP_PAYLOAD;
 pub use profile::{Port, Profile, Side, send_window};
