@@ -6,7 +6,9 @@ use std::io::Write;
 use std::thread;
 
 use serde_json::Value;
-use support::{Client, Cluster, Dialling, Ended, Open, Ports, Proxy, Target, adapted, get, readme_commands, shell, wait_for, warren};
+use support::{
+    Client, Cluster, Dialling, Ended, Open, Ports, Proxy, Relay, Target, adapted, get, readme_commands, shell, wait_for, warren,
+};
 
 /// A cluster of three with an agent `lab` that publishes an echo, and where the agent's tunnel is.
 struct World {
@@ -151,6 +153,46 @@ fn what_is_left_at_the_deadline_is_cut_and_counted() {
     // Whoever asks again is told the same.
     let again = world.at_other(&["proxies", "drain", world.owner().name(), "--wait", "-o", "json"]).json();
     assert_eq!(again["drain"]["done"], true, "{again}");
+}
+
+/// What only enters by a proxy that drains has nothing to do with its tunnels.
+#[test]
+fn a_stream_that_only_enters_there_is_not_cut() {
+    let world = World::new("4s");
+    let mut over = world.stream();
+    world.at_other(&["proxies", "drain", world.owner().name()]).must_succeed();
+    world.wait_moved();
+    let mut entering = world.client.open("lab/echo", world.owner());
+    echoes(&mut entering);
+    world.wait_row("the drain is over", |row| row["drain"]["done"] == true);
+    assert_eq!(over.wait(), Some(1), "its time is over");
+    echoes(&mut entering);
+    assert_eq!(world.row()["drain"]["cut_streams"], 1);
+    drop(entering.input.take());
+    assert_eq!((entering.read_to_end(), entering.wait()), (vec![], Some(0)), "it came to its own end");
+}
+
+/// To cut an agent off that reaches no other proxy helps nobody: it would only come back.
+#[test]
+fn an_agent_that_reaches_no_other_proxy_keeps_its_tunnel() {
+    let nowhere = Relay::new();
+    let silent = nowhere.address();
+    let make = |proxy: Proxy| if proxy.name() == "proxy-2" { proxy.advertising(silent) } else { proxy };
+    let cluster = Cluster::start_with(2, |proxy| make(proxy.draining_for("2s")));
+    let echo = Target::echo();
+    let _agent = cluster.agent("lab", &[0], &[("echo", echo.address().to_string())]);
+    let client = cluster.client("laptop", "*/*");
+    let mut stream = client.open("lab/echo", cluster.proxy(0));
+    echoes(&mut stream);
+    let dialling = Dialling::start(client.forward("via-proxy-1", "lab/echo", &[cluster.proxy(0).public_address()]));
+    let config = cluster.proxy(0).config();
+    let words = ["--config", config.to_str().expect("a text"), "proxies", "drain", "proxy-1", "--wait"];
+    let told = warren(&words, b"");
+    let text = String::from_utf8_lossy(&told.stdout);
+    assert!(told.status == Some(3) && text.contains("1 tunnel stays, of agents that reach no other proxy"), "{told:?}");
+    echoes(&mut stream);
+    assert_eq!(cluster.proxy(0).places_of("lab"), ["proxy-1"]);
+    none_failed(vec![dialling]);
 }
 
 #[test]

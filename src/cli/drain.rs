@@ -54,7 +54,8 @@ impl DrainArgs {
         if self.wait {
             view = wait(context, &self.name).await?;
         }
-        context.output().show(&view).map(|()| Exit::Success)
+        context.output().show(&view)?;
+        Ok(if self.wait && staying(&view) > 0 { Exit::Degraded } else { Exit::Success })
     }
 }
 
@@ -94,6 +95,11 @@ fn ended(what: String, hint: &str) -> Hinted {
     Hinted { error: anyhow::anyhow!(what), hint: Some(hint.to_owned()) }
 }
 
+/// How many tunnels a drain that is over has left where they are.
+fn staying(view: &DrainView) -> u64 {
+    view.tunnels.filter(|_| view.drain.as_ref().is_some_and(|drain| drain.ordered && drain.done)).unwrap_or_default()
+}
+
 /// What is still there.
 fn left(view: &DrainView) -> String {
     match (view.tunnels, view.streams) {
@@ -113,6 +119,13 @@ impl Show for DrainView {
         };
         match (drain.ordered, drain.done, drain.cut_streams) {
             (false, ..) => format!("proxy {name} is about to stop: {}; it takes tunnels again when it is started\n", left(self)),
+            (true, true, _) if staying(self) > 0 => {
+                let verb = if staying(self) == 1 { "stays" } else { "stay" };
+                let tunnels = count(staying(self), "tunnel");
+                format!(
+                    "proxy {name} is drained but for this: {tunnels} {verb}, of agents that reach no other proxy; `warren strategy show` says why\n"
+                )
+            }
             (true, true, None | Some(0)) => {
                 format!("proxy {name} is drained: no stream was cut; `warren proxies resume {name}` takes it back\n")
             }

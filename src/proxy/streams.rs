@@ -3,7 +3,9 @@
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
+use super::tunnels::StreamPermit;
 use crate::net::relay::Relayed;
 
 /// The streams that run. Cheap to clone.
@@ -34,10 +36,11 @@ impl Streams {
         running
     }
 
-    /// Counts a stream from now on.
-    pub(super) fn begin(&self) -> RunningStream {
+    /// Counts a stream from now on; one over a tunnel of this proxy is cut with that, too.
+    pub(super) fn begin(&self, permit: Option<&StreamPermit>) -> RunningStream {
         self.running.inc();
-        RunningStream { running: self.running.clone(), cut: self.cut.clone(), cuts: self.cuts.subscribe() }
+        let tunnel = permit.map(StreamPermit::cut).unwrap_or_default();
+        RunningStream { running: self.running.clone(), cut: self.cut.clone(), cuts: self.cuts.subscribe(), tunnel }
     }
 }
 
@@ -47,15 +50,22 @@ pub(super) struct RunningStream {
     running: Gauge,
     cut: Counter,
     cuts: watch::Receiver<u64>,
+    tunnel: CancellationToken,
 }
 
 impl RunningStream {
     /// Carries the stream to its end; `None` if it was cut, which resets it on both sides.
     pub(super) async fn carry(mut self, relay: impl Future<Output = Relayed>) -> Option<Relayed> {
+        let cut = async {
+            tokio::select! {
+                Ok(()) = self.cuts.changed() => {}
+                () = self.tunnel.cancelled() => {}
+            }
+        };
         tokio::select! {
             biased;
             // The tunnels are closed in the same moment: that the stream breaks off follows from it.
-            Ok(()) = self.cuts.changed() => {
+            () = cut => {
                 self.cut.inc();
                 None
             }
@@ -78,12 +88,12 @@ mod tests {
     #[tokio::test]
     async fn those_that_run_are_cut_and_no_others() {
         let streams = Streams::default();
-        let (first, second) = (streams.begin(), streams.begin());
+        let (first, second) = (streams.begin(None), streams.begin(None));
         assert_eq!(streams.running(), 2);
         let whole = Relayed { sent_bytes: 1, received_bytes: 2, end: End::Whole };
         assert_eq!(first.carry(async { whole }).await, Some(whole));
         assert_eq!(streams.cut(), 1);
-        let later = streams.begin();
+        let later = streams.begin(None);
         assert_eq!(second.carry(std::future::pending()).await, None);
         assert_eq!(later.carry(async { whole }).await, Some(whole));
         assert_eq!((streams.running(), streams.cut.get()), (0, 1));

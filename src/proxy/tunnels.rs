@@ -40,6 +40,8 @@ pub(super) struct Tunnel {
     liveness: Mutex<Liveness>,
     /// Cancelled once the agent wants it no more.
     retire: CancellationToken,
+    /// Cancelled when what runs over it is cut.
+    cut: CancellationToken,
     order: watch::Sender<Option<Order>>,
     standing: watch::Sender<Standing>,
     streams: AtomicU64,
@@ -103,6 +105,13 @@ impl fmt::Display for Standing {
 #[derive(Debug)]
 pub(super) struct StreamPermit(Arc<Tunnel>);
 
+impl StreamPermit {
+    /// Cancelled when what runs over the tunnel is cut.
+    pub(super) fn cut(&self) -> CancellationToken {
+        self.0.cut.clone()
+    }
+}
+
 impl Drop for StreamPermit {
     fn drop(&mut self) {
         self.0.streams.fetch_sub(1, Ordering::Relaxed);
@@ -143,7 +152,20 @@ impl Tunnel {
     pub(super) fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, offer: Offer, limit: u64) -> Self {
         let (standing, order) = (watch::Sender::new(Standing::Pending), watch::Sender::default());
         let (progress, retire, liveness) = (ProgressNote::default(), CancellationToken::new(), Mutex::default());
-        Self { agent, sequence, connection, offer, progress, liveness, retire, order, standing, streams: AtomicU64::new(0), limit }
+        Self {
+            agent,
+            sequence,
+            connection,
+            offer,
+            progress,
+            liveness,
+            retire,
+            order,
+            standing,
+            cut: CancellationToken::new(),
+            streams: AtomicU64::new(0),
+            limit,
+        }
     }
 
     /// How it stands in the table, and whenever that changes.
@@ -185,13 +207,21 @@ impl Tunnel {
         if self.retire.is_cancelled() { Phase::Retiring } else { Phase::Wanted }
     }
 
-    fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.connection.close_reason().is_none()
     }
 
     /// Whether dials may come over it from those who cannot read the table.
     fn serves(&self) -> bool {
         matches!(*self.standing.borrow(), Standing::Waiting | Standing::Registered(_)) && self.is_live()
+    }
+
+    /// Cuts what runs over it, tells how many streams that is, and closes it.
+    pub(super) fn cut(&self) -> u64 {
+        let streams = self.streams();
+        self.cut.cancel();
+        Close::LEAVING.close(&self.connection);
+        streams
     }
 
     /// Streams that run over it now.

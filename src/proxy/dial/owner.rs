@@ -96,7 +96,7 @@ impl Owner {
             return;
         }
         let relay = relay::quic((send, recv), (open.send, open.recv));
-        let Some(relayed) = self.metrics.streams().begin().carry(relay).await else {
+        let Some(relayed) = self.metrics.streams().begin(open.permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };
         self.metrics.relayed(&relayed);

@@ -14,7 +14,7 @@ use crate::proxy::tunnels::Tunnel;
 use crate::wire::close::Close;
 
 /// How often a drain looks.
-const STEP: Duration = Duration::from_millis(100);
+pub(super) const STEP: Duration = Duration::from_millis(100);
 /// How long a proxy that is to stop waits, without a quorum, for agents to be elsewhere: nobody can confirm them a tunnel.
 const NO_QUORUM: Duration = Duration::from_secs(5);
 
@@ -88,7 +88,10 @@ impl<'a> Round<'a> {
         if elapsed >= self.handover.timeout {
             return Some(Ended::Deadline);
         }
-        if metrics.streams().running() > 0 {
+        // What only enters here ends where the proxy is to stop, and is left alone where it is not.
+        let carries = || tunnels.all().iter().any(|tunnel| tunnel.streams() > 0);
+        let is_busy = if drain.is_leaving() { metrics.streams().running() > 0 } else { carries() };
+        if is_busy {
             return None;
         }
         let is_isolated = || *store.lease().borrow() == LeaseState::Lost && elapsed >= NO_QUORUM;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{Command, Drain as Mark, LeaseState, ProxyId, RoutingStore};
 
 use super::asked::Held;
 use super::leveller::Leveller;
-use super::round::{Ended, Round};
+use super::round::{Ended, Round, STEP};
 use super::state::{Drain, Phase};
-use crate::net::Env;
+use crate::net::{Budget, Env};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::tunnels::{Tunnel, Tunnels};
 use crate::wire::close::Close;
@@ -19,6 +20,8 @@ use crate::wire::close::Close;
 const MARK: Duration = Duration::from_millis(1_500);
 /// How long another voter may take to be the leader instead of this one.
 const HAND_ON: Duration = Duration::from_secs(3);
+/// How long the tunnels that are closed at the deadline may take to be gone.
+const GONE: Duration = Duration::from_secs(1);
 
 /// Gives away the tunnels of one proxy.
 #[derive(Debug)]
@@ -101,7 +104,7 @@ impl Handover {
             let (ended, ()) = tokio::join!(round.run(), self.hand_leadership_on());
             let ended = match ended {
                 Ended::Done | Ended::Deadline => {
-                    self.end(ended);
+                    self.end(ended).await;
                     round.linger().await
                 }
                 ended @ (Ended::Resumed | Ended::Told) => ended,
@@ -114,24 +117,48 @@ impl Handover {
     }
 
     /// Cuts what is left, and says so.
-    fn end(&self, ended: Ended) {
-        let tunnels = self.tunnels.all();
+    async fn end(&self, ended: Ended) {
         let mut cut = 0;
         if ended == Ended::Deadline {
-            cut = self.metrics.streams().cut();
+            cut = if self.drain.is_leaving() { self.cut_all() } else { self.cut_moved() };
             self.drain.cut(cut);
-            // The agents open others; what is retired has no stream any more.
-            tunnels.iter().for_each(|tunnel| Close::LEAVING.close(&tunnel.connection));
+            let is_gone = async {
+                while self.tunnels.all().iter().any(|tunnel| !tunnel.is_live()) {
+                    sleep(STEP).await;
+                }
+            };
+            // What is shown of the drain is to be true once it is over.
+            let _ = Budget::new(GONE).run(is_gone).await;
         }
+        let tunnels = self.tunnels.wanted().len();
         if cut > 0 {
-            tracing::warn!(cut_streams = cut, tunnels = tunnels.len(), "drained: the streams that were left at the deadline were cut");
+            tracing::warn!(cut_streams = cut, tunnels, "drained: the streams that were left at the deadline were cut");
         } else {
-            tracing::info!(tunnels = tunnels.len(), "drained: no stream was cut");
+            tracing::info!(tunnels, "drained: no stream was cut");
         }
         self.drain.enter(Phase::Drained);
         if self.drain.is_leaving() {
             self.drain.leave();
         }
+    }
+
+    /// Cuts everything, as is due where the proxy is to stop, and tells how many streams that is.
+    fn cut_all(&self) -> u64 {
+        let cut = self.metrics.streams().cut();
+        self.tunnels.all().iter().for_each(|tunnel| Close::LEAVING.close(&tunnel.connection));
+        cut
+    }
+
+    /// Cuts what runs over the tunnels of agents that have another one, and tells how many streams that is. An agent that has none would only be out of reach until it comes
+    /// back here.
+    fn cut_moved(&self) -> u64 {
+        let table = self.store.table();
+        let has_moved = |tunnel: &Arc<Tunnel>| table.routes_of(&tunnel.agent).any(|route| route.proxy != self.me);
+        let (moved, stay): (Vec<_>, Vec<_>) = self.tunnels.all().into_iter().partition(has_moved);
+        for tunnel in stay {
+            tracing::warn!(agent = %tunnel.agent, "the agent reaches no other proxy: its tunnel stays");
+        }
+        moved.iter().map(|tunnel| tunnel.cut()).sum()
     }
 
     /// Has everybody know that this proxy is about to go, unless they do: before anything moves, so that nobody moves here.

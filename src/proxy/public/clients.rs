@@ -161,9 +161,9 @@ impl Clients {
             let (mut send, mut recv) = (open.send, open.recv);
             return Close::CANCELLED.abort(&mut send, &mut recv);
         }
-        let _permit = open.permit;
+        let permit = open.permit;
         let relay = relay::quic((send, recv), (open.send, open.recv));
-        let Some(relayed) = self.metrics.streams().begin().carry(relay).await else {
+        let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };
         self.metrics.relayed(&relayed);
