@@ -26,10 +26,12 @@ pub(crate) struct Worker<O, A> {
 
 impl<O: Serialize, A: DeserializeOwned> Worker<O, A> {
     /// Starts this program as `ROLE SETTINGS`; its first answer says that it is ready.
-    pub(crate) fn start(role: &str, settings: &impl Serialize, name: String) -> anyhow::Result<Self> {
+    /// It has these variables in its environment, beside the benchmark's own.
+    pub(crate) fn start(role: &str, settings: &impl Serialize, name: String, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(role)
             .arg(serde_json::to_string(settings)?)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -73,7 +73,7 @@ impl Group {
 
 /// Starts a member.
 pub(crate) fn begin(settings: &Settings) -> anyhow::Result<Process> {
-    Process::start("--member", settings, format!("member {}", settings.number))
+    Process::start("--member", settings, format!("member {}", settings.number), &[])
 }
 
 /// Waits until a member runs: how long it took until its table could be read and until it had its lease.

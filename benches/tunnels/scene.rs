@@ -21,6 +21,9 @@ const SWARM: u64 = 2_500;
 const LIMIT: Duration = Duration::from_secs(600);
 /// How often the agents are looked at.
 const LOOK: Duration = Duration::from_millis(100);
+/// glibc takes buffers of this size or more from the kernel, each by itself, and goes on doing so after some were freed. An agent in a process of its own
+/// would never get the buffers of another one, which are no empty pages any more.
+const LARGE_APART: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
 /// Memory: thousands of directories would measure this machine's one disk, while each agent has its own.
 const MEMORY: &str = "/dev/shm";
 
@@ -59,7 +62,7 @@ impl Scene {
                 token: token.clone(),
                 target: self.echo.address().to_string(),
             };
-            let swarm = Swarm::start("--swarm", &settings, format!("the swarm from {first} on"))?;
+            let swarm = Swarm::start("--swarm", &settings, format!("the swarm from {first} on"), &[LARGE_APART])?;
             let Answer::Ready = swarm.answer()? else { bail!("a swarm that is not ready") };
             self.swarms.push(swarm);
         }

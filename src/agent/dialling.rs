@@ -17,7 +17,7 @@ use super::tunnel::{TunnelError, Tunnels};
 use crate::identity::tls::{Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls, peer_identity};
 use crate::net::quic::{self, Profile};
-use crate::net::{Budget, further_endpoint};
+use crate::net::{Budget, dialling_endpoint};
 use crate::wire::close::Close;
 
 /// How long a name may take to resolve, and a handshake on one address.
@@ -77,7 +77,7 @@ impl Dial {
     pub(super) fn new(tunnels: &Arc<Tunnels>, sequence: Sequence, socket: Socket) -> Result<Self, TunnelError> {
         let endpoint = match socket {
             Socket::Shared => tunnels.endpoint.clone(),
-            Socket::Fresh => further_endpoint(&tunnels.env).map_err(TunnelError::Socket)?,
+            Socket::Fresh => dialling_endpoint(&tunnels.env).map_err(TunnelError::Socket)?,
         };
         Ok(Self { tunnels: tunnels.clone(), sequence, endpoint })
     }

@@ -14,9 +14,11 @@ use super::events::{Event, What};
 use super::placement::Hearing;
 use super::pulse::{Pulse, Seen, Sign};
 use super::service;
+use super::stream_limit::StreamLimit;
 use super::tunnel::{TunnelError, Tunnels, refused};
 use crate::identity::renew_in;
 use crate::net::Budget;
+use crate::net::quic::{Profile, Side};
 use crate::wire::{AgentMessage, ClusterView, Heard, ProxyMessage, Waiting, Welcome, frame};
 
 /// How long an answer to a renewal is waited for before it is asked again.
@@ -182,12 +184,16 @@ impl<'a> Live<'a> {
     }
 
     async fn accept(&self) -> Result<(), TunnelError> {
+        let mut limit = StreamLimit::beginning_with(Profile::Tunnel.streams(Side::Dialler));
         loop {
             let stream = self.connection.accept_bi().await?;
             self.carried.fetch_add(1, Ordering::Relaxed);
             let (env, services, cancel) = (self.tunnels.env.clone(), self.tunnels.services.clone(), self.tunnels.cancel.clone());
             let connecting = self.tunnels.connecting.clone();
             let running = self.streams.token();
+            if let Some(limit) = limit.raised(self.streams.len()) {
+                self.connection.set_max_concurrent_bi_streams(limit.into());
+            }
             self.tunnels.tasks.spawn(async move {
                 tokio::select! {
                     () = service::carry(&env, &services, &connecting, stream) => {}

@@ -23,6 +23,7 @@ mod pulse;
 mod service;
 mod settings;
 mod start;
+mod stream_limit;
 mod supervisor;
 mod tunnel;
 mod tunnel_error;

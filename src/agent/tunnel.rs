@@ -21,8 +21,6 @@ use crate::wire::{AgentHello, AgentMessage, Heard, Hello, Party, Progress, Proxy
 
 /// How long a proxy may take to say how the route stands: longer than it waits for the leader to confirm who this is, and for the route.
 const WELCOME: Duration = Duration::from_secs(15);
-/// Streams of one tunnel at the same time: the proxy bounds them by its own limit.
-const MAX_STREAMS: u32 = 4096;
 /// How long the last packets of a socket may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -84,7 +82,6 @@ impl Tunnels {
             let first = Budget::new(WELCOME).run(first(&mut send, &mut recv)).await??;
             must_begin(&first, met.proxy)?;
             must_speak(&first).inspect_err(|error| Close::VERSION.close_because(&connection, error))?;
-            connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
             let live = Live::new(self, sequence, met.proxy, (connection.clone(), retire));
             live.take(first).await?;
             live.run(send, recv).await

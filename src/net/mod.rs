@@ -15,12 +15,13 @@ pub mod quic;
 pub mod real;
 pub mod relay;
 pub mod sockets;
+mod udp;
 pub mod wall;
 
 pub use backoff::Backoff;
 pub use budget::{Budget, Elapsed};
 pub use entropy::Entropy;
 pub use env::Env;
-pub use quic::{dialling_endpoint, further_endpoint};
+pub use quic::dialling_endpoint;
 pub use sockets::{Listener, Net, Stream};
 pub use wall::{Wall, time_provider, time_source};

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use warren_raft::Timestamp;
 
 use super::sockets::{Listener, Net, Stream};
+use super::udp::UdpSocket;
 use super::wall::Wall;
 
 /// What is asked for as SO_RCVBUF and SO_SNDBUF: with the kernel's 208 KiB, 1.2 % of a burst is lost on loopback already.
@@ -34,7 +35,7 @@ impl Net for RealNet {
         widen(&socket);
         socket.set_nonblocking(true)?;
         socket.bind(&listen.into())?;
-        quinn::TokioRuntime.wrap_udp_socket(socket.into())
+        Ok(Arc::new(UdpSocket(quinn::TokioRuntime.wrap_udp_socket(socket.into())?)))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the seam")]
@@ -171,6 +172,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::net::quic::MAX_UDP_PAYLOAD;
 
     const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -207,6 +209,14 @@ mod tests {
         let addrs = RealNet.resolve("localhost:80").await.expect("resolved");
         assert!(addrs.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 80));
         assert!(RealNet.resolve("localhost").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_buffer_takes_what_can_come_and_not_much_more() {
+        let socket = RealNet.udp(LOOPBACK).expect("a port");
+        let buffer = socket.max_receive_segments() * usize::from(MAX_UDP_PAYLOAD);
+        // A kernel that puts nothing together hands over one datagram at a time.
+        assert!(socket.max_receive_segments() == 1 || (65_535..2 * 65_535).contains(&buffer), "{buffer}");
     }
 
     #[tokio::test]

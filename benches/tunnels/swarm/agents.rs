@@ -12,11 +12,14 @@ use warren_raft::{Service, ServiceKind};
 
 use super::journal::Journal;
 use crate::order::{Answer, Order, Settings, name};
+use crate::shared::complain;
 
 /// Agents that enrol at the same time.
 const AT_ONCE: usize = 32;
-/// How long one may take to enrol.
-const START: Duration = Duration::from_secs(60);
+/// How long one may take to enrol, however often it is started.
+const START: Duration = Duration::from_secs(300);
+/// How long one that has ended waits to be started again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Descriptors of each agent: its socket and the lock of its directory.
 const DESCRIPTORS: u64 = 2;
 /// Descriptors of the process itself.
@@ -66,8 +69,8 @@ impl Agents {
             {
                 let agent = self.agent(number)?;
                 starting.spawn(async move {
-                    let running = timeout(START, agent.start(Env::real())).await.context("not enrolled in time")?;
-                    running.map(|running| (number, running)).with_context(|| format!("agent {number} does not start"))
+                    let running = timeout(START, start(agent)).await;
+                    running.map(|running| (number, running)).with_context(|| format!("agent {number} has not enrolled in {START:?}"))
                 });
             }
             let Some(started) = starting.join_next().await else { return Ok(()) };
@@ -92,6 +95,17 @@ impl Agents {
         let (name, data_dir) = (name(number), directory.join(number.to_string()));
         let token = TokenFrom::File(token.clone());
         Ok(Agent { name: name.parse()?, proxies: proxies.clone(), services: vec![service], data_dir, token })
+    }
+}
+
+/// Starts an agent. One that finds every proxy busy ends before it has an identity, and whoever looks after the process starts it again.
+async fn start(agent: Agent) -> RunningAgent {
+    loop {
+        match agent.clone().start(Env::real()).await {
+            Ok(running) => return running,
+            Err(error) => complain(&format!("  started again: {error}")),
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use ring::{hkdf, hmac};
 
 use super::cids::Cids;
-use super::profile::{INTERNET_UDP_PAYLOAD, MAX_UDP_PAYLOAD};
+use super::profile::MAX_UDP_PAYLOAD;
 use crate::net::Env;
 
 /// How soon after one stateless reset the next may follow: after a restart every peer's next packet deserves one, while two
@@ -29,21 +29,10 @@ impl Endpoint {
     /// # Errors
     /// The socket's.
     pub fn build(env: &Env, listen: SocketAddr, secret: &[u8; 32], server: Option<quinn::ServerConfig>) -> io::Result<quinn::Endpoint> {
-        Self::bind(env, listen, secret, server, MAX_UDP_PAYLOAD)
-    }
-
-    /// [`Self::build`] with packets of at most `max_payload`: quinn keeps room for 2,048 of them, 13 MB for the largest.
-    fn bind(
-        env: &Env,
-        listen: SocketAddr,
-        secret: &[u8; 32],
-        server: Option<quinn::ServerConfig>,
-        max_payload: u16,
-    ) -> io::Result<quinn::Endpoint> {
         let mut rng = env.entropy.rng();
         let mut config = quinn::EndpointConfig::new(Arc::new(reset_key(secret)));
         config.rng_seed(Some(rng.random())).min_reset_interval(RESET_INTERVAL);
-        config.max_udp_payload_size(max_payload).map_err(io::Error::other)?;
+        config.max_udp_payload_size(MAX_UDP_PAYLOAD).map_err(io::Error::other)?;
         let cids = Mutex::new(rng);
         config.cid_generator(move || {
             let mut rng = cids.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,21 +47,9 @@ impl Endpoint {
 /// # Errors
 /// The socket's.
 pub fn dialling_endpoint(env: &Env) -> io::Result<quinn::Endpoint> {
-    dialling(env, MAX_UDP_PAYLOAD)
-}
-
-/// One of many that only dial, each for one connection: with packets as large as the internet carries, it takes a quarter of the memory.
-///
-/// # Errors
-/// The socket's.
-pub fn further_endpoint(env: &Env) -> io::Result<quinn::Endpoint> {
-    dialling(env, INTERNET_UDP_PAYLOAD)
-}
-
-fn dialling(env: &Env, max_payload: u16) -> io::Result<quinn::Endpoint> {
     let secret = env.entropy.split("dialling endpoint").bytes();
-    let both = Endpoint::bind(env, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), &secret, None, max_payload);
-    both.or_else(|_| Endpoint::bind(env, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), &secret, None, max_payload))
+    let both = Endpoint::build(env, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), &secret, None);
+    both.or_else(|_| Endpoint::build(env, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), &secret, None))
 }
 
 fn reset_key(secret: &[u8; 32]) -> hmac::Key {

@@ -9,5 +9,6 @@ pub mod endpoint;
 pub mod profile;
 
 pub use config::{client_config, server_config};
-pub use endpoint::{Endpoint, dialling_endpoint, further_endpoint};
+pub use endpoint::{Endpoint, dialling_endpoint};
+pub(super) use profile::MAX_UDP_PAYLOAD;
 pub use profile::{Port, Profile, Side, send_window};

@@ -9,9 +9,9 @@ use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// The largest UDP payload that is sent or received. Above 6553 quinn's batch of ten segments exceeds what a GSO send can carry,
 /// which the kernel refuses and quinn takes for a black hole.
-pub(super) const MAX_UDP_PAYLOAD: u16 = 6500;
+pub(in crate::net) const MAX_UDP_PAYLOAD: u16 = 6500;
 /// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv6's and UDP's headers.
-pub(super) const INTERNET_UDP_PAYLOAD: u16 = 1452;
+const INTERNET_UDP_PAYLOAD: u16 = 1452;
 /// What every QUIC path must carry (RFC 9000, section 14).
 const MIN_UDP_PAYLOAD: u16 = 1200;
 /// What one stream may have in flight: 200 Mbit/s at 100 ms need 2.5 MB.
