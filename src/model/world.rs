@@ -202,7 +202,8 @@ impl World {
 
     /// An agent gives up a tunnel: never before it has as many others as it wants, as far as the table knows.
     fn retire(&mut self, agent: usize, proxy: ProxyId, sequence: Sequence) {
-        let others = self.places_of(agent).into_iter().filter(|place| *place != proxy && self.proxies[place].lives).count();
+        // That one of them has died in this moment nobody can know yet.
+        let others = self.places_of(agent).into_iter().filter(|place| *place != proxy).count();
         let wanted = self.agents[agent].wanted();
         assert!(others >= wanted, "agent {agent} gives up its tunnel to {proxy} with {others} others of {wanted}");
         self.post.send(self.round + 1, Letter::Retire(agent, sequence, proxy));
