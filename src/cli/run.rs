@@ -40,7 +40,7 @@ pub(super) async fn dev(settings: DevSettings) -> Result<(), CliError> {
 pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     let running = tokio::select! {
-        started = proxy_of(&config)?.start(Env::real()) => started?,
+        started = proxy_of(&config)?.start(Env::real_with(config.transport.settings())) => started?,
         () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(
@@ -100,7 +100,7 @@ async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliEr
 pub(super) async fn join(settings: JoinSettings) -> Result<(), CliError> {
     match settings.then {
         AfterEnroll::Run => proxy(settings.config).await,
-        AfterEnroll::Stop => Ok(proxy_of(&settings.config)?.enroll_only(Env::real()).await?),
+        AfterEnroll::Stop => Ok(proxy_of(&settings.config)?.enroll_only(Env::real_with(settings.config.transport.settings())).await?),
     }
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn agent(settings: AgentSettings) -> Result<(), CliError> {
         token: settings.token_file.as_ref().map_or(TokenFrom::Nowhere, |source| TokenFrom::File(path(source))),
     };
     let running = tokio::select! {
-        started = agent.start(Env::real()) => started?,
+        started = agent.start(Env::real_with(settings.transport.settings())) => started?,
         () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(agent = %settings.name, "agent runs");

@@ -11,7 +11,7 @@ use super::document::Value;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::{Reader, nearest};
 use super::setting::{Faults, Setting, quote, wanted};
-use super::{Config, HostPort, TelemetryTable, TokenSource};
+use super::{Config, HostPort, TelemetryTable, TokenSource, TransportTable};
 
 /// `[agent]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct AgentSettings {
     pub token_file: Option<TokenSource>,
     /// What it publishes, at least one, each name once.
     pub services: Vec<ServiceSettings>,
+    /// Its QUIC.
+    pub transport: TransportTable,
     /// Its logs.
     pub telemetry: TelemetryTable,
 }
@@ -91,7 +93,8 @@ impl TryFrom<Config> for AgentSettings {
             errors.push(missing("the agent has no service to publish", "`--publish NAME=HOST:PORT`, or [[agent.service]]"));
         }
         ConfigErrors::unless_empty(errors)?;
-        Ok(Self { name, proxies, data_dir, token_file, services, telemetry: config.telemetry })
+        let (transport, telemetry) = (config.transport, config.telemetry);
+        Ok(Self { name, proxies, data_dir, token_file, services, transport, telemetry })
     }
 }
 

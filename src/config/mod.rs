@@ -24,10 +24,12 @@ mod raft;
 mod reader;
 mod root;
 mod setting;
+mod size;
 mod telemetry;
 #[cfg(test)]
 mod tests;
 mod token_source;
+mod transport;
 mod tunnel_strategy;
 mod verbs;
 
@@ -46,7 +48,9 @@ pub use public::PublicTable;
 pub use raft::RaftTable;
 pub use reader::{Origin, Shown};
 pub use root::Config;
+pub use size::Size;
 pub use telemetry::{LogFilter, LogFormat, TelemetryTable};
 pub use token_source::TokenSource;
+pub use transport::TransportTable;
 pub use tunnel_strategy::TunnelStrategyTable;
 pub use verbs::{AfterEnroll, DevSettings, JoinSettings};

@@ -4,12 +4,13 @@
 //! are worth and where that came from. A wrong value is noted and replaced by the default, so that the rest is checked too.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::document::{Document, Value};
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::overrides::Overrides;
 use super::setting::{Faults, Setting};
+use super::size::Size;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,6 +150,13 @@ impl Section<'_, '_> {
         if !allowed.contains(&value) {
             let (least, most) = (humantime::format_duration(allowed.start), humantime::format_duration(allowed.end));
             self.refuse(key, format!("must be at least {least} and less than {most}"));
+        }
+    }
+
+    /// Refuses a size outside of `allowed`.
+    pub(super) fn require_size(&mut self, key: &'static str, value: Size, allowed: RangeInclusive<u64>) {
+        if !allowed.contains(&value.0) {
+            self.refuse(key, format!("must be from {} to {}", Size(*allowed.start()), Size(*allowed.end())));
         }
     }
 

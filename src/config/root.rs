@@ -9,7 +9,7 @@ use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::{Reader, Shown};
 use super::{
     AdminTable, AgentTable, ClusterTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable, PublicTable, RaftTable,
-    TelemetryTable, TunnelStrategyTable,
+    TelemetryTable, TransportTable, TunnelStrategyTable,
 };
 
 /// Largest configuration file that is read, in bytes.
@@ -32,6 +32,8 @@ pub struct Config {
     pub raft: RaftTable,
     /// `[liveness]`.
     pub liveness: LivenessTable,
+    /// `[transport]`.
+    pub transport: TransportTable,
     /// `[limits]`.
     pub limits: LimitsTable,
     /// `[admin]`.
@@ -77,6 +79,7 @@ impl Config {
             tunnel_strategy: TunnelStrategyTable::read(&mut reader),
             raft: RaftTable::read(&mut reader),
             liveness: LivenessTable::read(&mut reader),
+            transport: TransportTable::read(&mut reader),
             limits: LimitsTable::read(&mut reader),
             admin: AdminTable::read(&mut reader, &proxy.data_dir),
             telemetry: TelemetryTable::read(&mut reader),

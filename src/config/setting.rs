@@ -12,6 +12,7 @@ use warren_raft::{AgentName, ProxyName, ServiceName, StrategyKind};
 use super::address::HostPort;
 use super::document::Value;
 use crate::failure::Printable;
+use crate::net::quic::CongestionControl;
 
 /// Most entries of a list.
 const MAX_LIST: usize = 1024;
@@ -177,6 +178,19 @@ impl Setting for StrategyKind {
 
     fn show(&self) -> String {
         quote(&self.to_string())
+    }
+}
+
+impl Setting for CongestionControl {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|()| {
+            let known: Vec<_> = Self::ALL.iter().map(|known| format!("`{known}`")).collect();
+            format!("`{}` is no congestion control: {}", Printable(text), known.join(", "))
+        })
+    }
+
+    fn show(&self) -> String {
+        quote(self.as_str())
     }
 }
 

@@ -67,6 +67,10 @@ fn wrong_values_are_refused() {
         ("[raft]\nheartbeat = \"334ms\"", &["more than three times `raft.heartbeat`"]),
         ("[liveness]\nlease = \"999ms\"", &["at least 1s"]),
         ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["`-1` is not", "found an integer"]),
+        (
+            "[transport]\npeer_congestion_control = \"vegas\"\nudp_buffer = \"1KiB\"\nmax_udp_payload = \"9\"",
+            &["no congestion control: `cubic`", "must be from 64KiB to 256MiB", "is not a size"],
+        ),
         ("[telemetry]\nlog = \"warren=loud\"\nformat = \"xml\"", &["no log filter", "no format"]),
         ("[agent]\n[[agent.service]]\nname = \"web\"", &["`target` is missing"]),
         ("[[agent.service]]\nname = \"web\"\ntarget = \"a:1\"\ntraget = 1", &["unknown key `traget`; did you mean `target`?"]),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::entropy::Entropy;
+use super::quic;
 use super::real::{RealNet, RealWall};
 use super::sockets::Net;
 use super::wall::Wall;
@@ -16,11 +17,18 @@ pub struct Env {
     pub wall: Arc<dyn Wall>,
     /// The source from which every other randomness is split.
     pub entropy: Entropy,
+    /// What an operator sets of QUIC.
+    pub quic: quic::Settings,
 }
 
 impl Env {
-    /// The operating system's sockets, clock and randomness.
+    /// The operating system's sockets, clock and randomness, and QUIC as it is by default.
     pub fn real() -> Self {
-        Self { net: Arc::new(RealNet), wall: Arc::new(RealWall), entropy: Entropy::os() }
+        Self::real_with(quic::Settings::default())
+    }
+
+    /// The operating system's sockets, clock and randomness.
+    pub fn real_with(quic: quic::Settings) -> Self {
+        Self { net: Arc::new(RealNet::new(&quic)), wall: Arc::new(RealWall), entropy: Entropy::os(), quic }
     }
 }

@@ -13,16 +13,24 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use warren_raft::Timestamp;
 
+use super::quic::Settings;
 use super::sockets::{Listener, Net, Stream};
 use super::udp::UdpSocket;
 use super::wall::Wall;
 
-/// What is asked for as SO_RCVBUF and SO_SNDBUF: with the kernel's 208 KiB, 1.2 % of a burst is lost on loopback already.
-const UDP_BUFFER: usize = 4 << 20;
-
 /// tokio's sockets and quinn's UDP.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RealNet;
+#[derive(Debug, Clone, Copy)]
+pub struct RealNet {
+    udp_buffer: usize,
+    max_udp_payload: u16,
+}
+
+impl RealNet {
+    /// One whose UDP sockets are as they are set.
+    pub fn new(quic: &Settings) -> Self {
+        Self { udp_buffer: quic.udp_buffer, max_udp_payload: quic.max_udp_payload }
+    }
+}
 
 #[async_trait]
 impl Net for RealNet {
@@ -32,10 +40,10 @@ impl Net for RealNet {
             // Some systems default to IPv6 only; `[::]` is meant to serve both families everywhere.
             socket.set_only_v6(false)?;
         }
-        widen(&socket);
+        widen(&socket, self.udp_buffer);
         socket.set_nonblocking(true)?;
         socket.bind(&listen.into())?;
-        Ok(Arc::new(UdpSocket(quinn::TokioRuntime.wrap_udp_socket(socket.into())?)))
+        Ok(Arc::new(UdpSocket::new(quinn::TokioRuntime.wrap_udp_socket(socket.into())?, self.max_udp_payload)))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the seam")]
@@ -80,19 +88,19 @@ fn no_address(target: &str) -> io::Error {
 }
 
 /// Asks for large buffers; a refusal costs speed, not function.
-fn widen(socket: &Socket) {
-    let asked = socket.set_recv_buffer_size(UDP_BUFFER).and_then(|()| socket.set_send_buffer_size(UDP_BUFFER));
+fn widen(socket: &Socket, wanted: usize) {
+    let asked = socket.set_recv_buffer_size(wanted).and_then(|()| socket.set_send_buffer_size(wanted));
     let granted = socket.recv_buffer_size().and_then(|recv| Ok(recv.min(socket.send_buffer_size()?)));
     match asked.and(granted) {
         // Linux reports twice what it granted; a quarter of what was asked for is where loss begins to show.
-        Ok(granted) if granted < UDP_BUFFER / 4 => {
+        Ok(granted) if granted < wanted / 4 => {
             tracing::warn!(
                 granted,
-                wanted = UDP_BUFFER,
+                wanted,
                 "udp socket buffers are small, bursts will be lost: raise net.core.rmem_max and net.core.wmem_max"
             );
         }
-        Ok(granted) => tracing::debug!(granted, wanted = UDP_BUFFER, "udp socket buffers"),
+        Ok(granted) => tracing::debug!(granted, wanted, "udp socket buffers"),
         Err(error) => tracing::warn!(%error, "cannot set udp socket buffers"),
     }
 }
@@ -172,14 +180,18 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::net::quic::MAX_UDP_PAYLOAD;
 
     const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+    fn net() -> RealNet {
+        RealNet::new(&Settings::default())
+    }
+
     async fn pair() -> (Box<dyn Stream>, Box<dyn Stream>) {
-        let mut listener = RealNet.listen(LOOPBACK).await.expect("a port");
+        let mut listener = net().listen(LOOPBACK).await.expect("a port");
         let addr = listener.local_addr().expect("an address").to_string();
-        let (near, far) = tokio::join!(RealNet.connect(&addr), listener.accept());
+        let net = net();
+        let (near, far) = tokio::join!(net.connect(&addr), listener.accept());
         (near.expect("connected"), far.expect("accepted").0)
     }
 
@@ -206,15 +218,15 @@ mod tests {
 
     #[tokio::test]
     async fn names_resolve_and_bad_ones_say_so() {
-        let addrs = RealNet.resolve("localhost:80").await.expect("resolved");
+        let addrs = net().resolve("localhost:80").await.expect("resolved");
         assert!(addrs.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 80));
-        assert!(RealNet.resolve("localhost").await.is_err());
+        assert!(net().resolve("localhost").await.is_err());
     }
 
     #[tokio::test]
     async fn a_buffer_takes_what_can_come_and_not_much_more() {
-        let socket = RealNet.udp(LOOPBACK).expect("a port");
-        let buffer = socket.max_receive_segments() * usize::from(MAX_UDP_PAYLOAD);
+        let socket = net().udp(LOOPBACK).expect("a port");
+        let buffer = socket.max_receive_segments() * usize::from(Settings::default().max_udp_payload);
         // A kernel that puts nothing together hands over one datagram at a time.
         assert!(socket.max_receive_segments() == 1 || (65_535..2 * 65_535).contains(&buffer), "{buffer}");
     }
@@ -223,7 +235,7 @@ mod tests {
     async fn udp_serves_both_families() {
         for listen in ["127.0.0.1:0", "[::1]:0"] {
             let listen: SocketAddr = listen.parse().expect("an address");
-            match RealNet.udp(listen) {
+            match net().udp(listen) {
                 Ok(socket) => assert_ne!(socket.local_addr().expect("an address").port(), 0),
                 // A machine without IPv6 has no such address.
                 Err(error) => assert!(listen.is_ipv6(), "{error}"),

@@ -256,9 +256,9 @@ impl Wiring {
         let Ground { env, credentials, sockets, .. } = &self.ground;
         let policy = || Arc::new(TablePolicy { store: self.store.clone() });
         let peer = ServerTls::peer_port(credentials, policy(), env);
-        sockets.peer.set_server_config(Some(quic::server_config(peer, env, &sockets.secret, Port::Peer.accepting())));
+        sockets.peer.set_server_config(Some(quic::server_config(peer, env, &sockets.secret, Port::Peer.accepting(&env.quic))));
         let public = ServerTls::public_port(credentials, policy(), env);
-        sockets.public.set_server_config(Some(quic::server_config(public, env, &sockets.secret, Port::Public.accepting())));
+        sockets.public.set_server_config(Some(quic::server_config(public, env, &sockets.secret, Port::Public.accepting(&env.quic))));
     }
 
     /// What the proxy says of itself in the table.

@@ -105,7 +105,7 @@ impl Later {
     pub(crate) async fn stranger(token: &Value, address: SocketAddr) -> Connection {
         let (env, (tls, _)) = (Env::real(), ClientTls::enroll(token_of(token).fingerprint(), &Env::real()));
         let endpoint = dialling_endpoint(&env).expect("a socket");
-        let config = quic::client_config(tls, &env, Profile::Enroll.dialling(address));
+        let config = quic::client_config(tls, &env, Profile::Enroll.dialling(address, &env.quic));
         endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects")
     }
 
@@ -117,14 +117,14 @@ impl Later {
     /// Connects to a proxy.
     pub(crate) async fn dial(&self, alpn: Alpn, profile: Profile, address: SocketAddr) -> Connection {
         let tls = ClientTls::proxy(&self.credentials, alpn, Expected::AnyProxy, &self.env);
-        let config = quic::client_config(tls, &self.env, profile.dialling(address));
+        let config = quic::client_config(tls, &self.env, profile.dialling(address, &self.env.quic));
         self.endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects")
     }
 
     /// Listens as a proxy does on its public port.
     pub(crate) fn listen(&self) -> quinn::Endpoint {
         let (secret, tls) = ([7; 32], ServerTls::public_port(&self.credentials, Arc::new(AdmitAll), &self.env));
-        let config = quic::server_config(tls, &self.env, &secret, Port::Public.accepting());
+        let config = quic::server_config(tls, &self.env, &secret, Port::Public.accepting(&self.env.quic));
         quic::Endpoint::build(&self.env, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &secret, Some(config)).expect("a socket")
     }
 }

@@ -10,7 +10,6 @@ use rand::{Rng, SeedableRng};
 use ring::{hkdf, hmac};
 
 use super::cids::Cids;
-use super::profile::MAX_UDP_PAYLOAD;
 use crate::net::Env;
 
 /// How soon after one stateless reset the next may follow: after a restart every peer's next packet deserves one, while two
@@ -32,7 +31,7 @@ impl Endpoint {
         let mut rng = env.entropy.rng();
         let mut config = quinn::EndpointConfig::new(Arc::new(reset_key(secret)));
         config.rng_seed(Some(rng.random())).min_reset_interval(RESET_INTERVAL);
-        config.max_udp_payload_size(MAX_UDP_PAYLOAD).map_err(io::Error::other)?;
+        config.max_udp_payload_size(env.quic.max_udp_payload).map_err(io::Error::other)?;
         let cids = Mutex::new(rng);
         config.cid_generator(move || {
             let mut rng = cids.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,14 +1,15 @@
 //! QUIC endpoints and their settings: every number and every source of randomness that quinn would otherwise choose by itself.
 //!
-//! Read in this order: [`profile`] (what a connection is for, and the settings that follow), [`endpoint`] (a socket with its keys),
+//! Read in this order: [`settings`] (what an operator sets), [`profile`] (what a connection is for, and what follows), [`endpoint`] (a socket with its keys),
 //! [`config`] (TLS and settings put together).
 
 mod cids;
 pub mod config;
 pub mod endpoint;
 pub mod profile;
+pub mod settings;
 
 pub use config::{client_config, server_config};
 pub use endpoint::{Endpoint, dialling_endpoint};
-pub(super) use profile::MAX_UDP_PAYLOAD;
 pub use profile::{Port, Profile, Side, send_window};
+pub use settings::{CongestionControl, Settings};

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
+use super::settings::{CongestionControl, Settings};
+
 /// The largest UDP payload that is sent or received. Above 6553 quinn's batch of ten segments exceeds what a GSO send can carry,
 /// which the kernel refuses and quinn takes for a black hole.
-pub(in crate::net) const MAX_UDP_PAYLOAD: u16 = 6500;
+pub(super) const MAX_UDP_PAYLOAD: u16 = 6500;
 /// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv6's and UDP's headers.
 const INTERNET_UDP_PAYLOAD: u16 = 1452;
 /// What every QUIC path must carry (RFC 9000, section 14).
-const MIN_UDP_PAYLOAD: u16 = 1200;
+pub(super) const MIN_UDP_PAYLOAD: u16 = 1200;
 /// What one stream may have in flight: 200 Mbit/s at 100 ms need 2.5 MB.
 const STREAM_WINDOW: u32 = 4 << 20;
 /// Where a message is all that a stream carries.
@@ -74,12 +76,13 @@ impl Profile {
     }
 
     /// The settings of a connection that is dialled to `remote`.
-    pub fn dialling(self, remote: SocketAddr) -> Arc<TransportConfig> {
+    pub fn dialling(self, remote: SocketAddr, settings: &Settings) -> Arc<TransportConfig> {
         let mut config = base(self.stream_window(), self.idle_timeout());
         config
             .max_concurrent_bidi_streams(self.streams(Side::Dialler))
             .keep_alive_interval(self.keep_alive())
-            .mtu_discovery_config(Some(discover_up_to(self.max_payload(remote))));
+            .congestion_controller_factory(self.congestion_control(settings).factory())
+            .mtu_discovery_config(Some(discover_up_to(self.max_payload(remote).min(settings.max_udp_payload))));
         Arc::new(config)
     }
 
@@ -95,6 +98,13 @@ impl Profile {
         match self {
             Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => VarInt::MAX,
             Self::Enroll => VarInt::from_u32(MESSAGE_WINDOW),
+        }
+    }
+
+    fn congestion_control(self, settings: &Settings) -> CongestionControl {
+        match self {
+            Self::PeerControl | Self::PeerBulk => settings.peer_congestion_control,
+            Self::Tunnel | Self::Client | Self::Enroll => settings.tunnel_congestion_control,
         }
     }
 
@@ -133,7 +143,7 @@ impl Profile {
 
 impl Port {
     /// The settings of every connection that the socket accepts, until [`Profile::settle`].
-    pub fn accepting(self) -> Arc<TransportConfig> {
+    pub fn accepting(self, settings: &Settings) -> Arc<TransportConfig> {
         // Strangers get through the handshake of the public port too: until it is settled who this is, it may send as much as they.
         let (first, timeout, window) = match self {
             Self::Peer => (Profile::PeerControl, Profile::PeerControl.idle_timeout(), Profile::PeerControl.receive_window()),
@@ -143,7 +153,8 @@ impl Port {
         config
             .max_concurrent_bidi_streams(first.streams(Side::Acceptor))
             .receive_window(window)
-            .mtu_discovery_config(Some(discover_up_to(MAX_UDP_PAYLOAD)));
+            .congestion_controller_factory(first.congestion_control(settings).factory())
+            .mtu_discovery_config(Some(discover_up_to(settings.max_udp_payload)));
         Arc::new(config)
     }
 }

@@ -23,12 +23,12 @@ impl Policy for Table {
 }
 
 fn public(world: &World, credentials: &CredentialsHandle, policy: Arc<dyn Policy>) -> quinn::ServerConfig {
-    server_config(ServerTls::public_port(credentials, policy, &world.env), &world.env, &SECRET, Port::Public.accepting())
+    server_config(ServerTls::public_port(credentials, policy, &world.env), &world.env, &SECRET, Port::Public.accepting(&world.env.quic))
 }
 
 fn tunnel(world: &World, credentials: &CredentialsHandle, server: &quinn::Endpoint) -> quinn::ClientConfig {
     let tls = ClientTls::proxy(credentials, Alpn::Agent, Expected::AnyProxy, &world.env);
-    client_config(tls, &world.env, Profile::Tunnel.dialling(server.local_addr().expect("an address")))
+    client_config(tls, &world.env, Profile::Tunnel.dialling(server.local_addr().expect("an address"), &world.env.quic))
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ fn server(world: &World, port: Port) -> quinn::Endpoint {
         Port::Peer => ServerTls::peer_port(&credentials, Arc::new(AdmitAll), &world.env),
         Port::Public => ServerTls::public_port(&credentials, Arc::new(AdmitAll), &world.env),
     };
-    world.endpoint(Some(server_config(tls, &world.env, &SECRET, port.accepting())))
+    world.endpoint(Some(server_config(tls, &world.env, &SECRET, port.accepting(&world.env.quic))))
 }
 
 fn serves(port: Port, alpn: Alpn) -> bool {
