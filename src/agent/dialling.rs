@@ -149,7 +149,7 @@ impl Dial {
     async fn handshake(&self, address: SocketAddr) -> Result<(quinn::Connection, ProxyId), TunnelError> {
         // Behind an address there may be many proxies. Any of them is one of the cluster's, by its certificate.
         let tls = ClientTls::proxy(&self.tunnels.credentials, Alpn::Agent, Expected::AnyProxy, &self.tunnels.env);
-        let config = quic::client_config(tls, &self.tunnels.env, Profile::Tunnel.dialling(address, &self.tunnels.env.quic));
+        let config = quic::client_config(tls, &self.tunnels.env, Profile::Tunnel.dialling(address, &self.tunnels.env));
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
         let proxy = peer_identity(&connection).and_then(|(identity, _)| identity.proxy_id()).ok_or(TunnelError::NoProxy)?;
         Ok((connection, proxy))

@@ -193,7 +193,7 @@ impl Session {
     async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
         let Shared { env, endpoint, credentials, .. } = &*self.shared;
         let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
-        let config = quic::client_config(tls, env, Profile::Client.dialling(address, &env.quic));
+        let config = quic::client_config(tls, env, Profile::Client.dialling(address, env));
         let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(proxy, error))?;
         connecting.await.map_err(|error| Closed::by(proxy, &error))
     }

@@ -14,6 +14,7 @@ pub mod env;
 pub mod quic;
 pub mod real;
 pub mod relay;
+mod route;
 pub mod sockets;
 mod udp;
 pub mod wall;

@@ -32,7 +32,7 @@ use super::tunnels::Tunnels;
 use super::watch::watch;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
-use crate::net::quic::{self, Port};
+use crate::net::quic::{self, Door, Port};
 use crate::wire::ClusterView;
 
 /// What is there before the store.
@@ -115,7 +115,6 @@ impl Wiring {
         self.tasks.spawn(admin.run(self.stopped.clone()));
         self.serve_peers(connections);
         self.serve_public();
-        self.open_ports();
         self.store.live(self.particulars());
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
@@ -188,8 +187,8 @@ impl Wiring {
             drain: self.drain.clone(),
         };
         self.tasks.spawn(mesh::serve(connections, Arc::new(service), self.tasks.clone(), self.stopped.clone()));
-        let Ground { sockets, links, made, .. } = &self.ground;
-        let acceptor = PeerAcceptor { endpoint: sockets.peer.clone(), links: links.clone(), made: made.clone() };
+        let Ground { links, made, .. } = &self.ground;
+        let acceptor = PeerAcceptor { door: self.door(Port::Peer), links: links.clone(), made: made.clone() };
         self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
     }
 
@@ -199,7 +198,7 @@ impl Wiring {
         self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {
-            endpoint: self.ground.sockets.public.clone(),
+            door: self.door(Port::Public),
             agents: Arc::new(self.agents(cluster)),
             clients: Arc::new(self.clients()),
             metrics: self.metrics.clone(),
@@ -251,14 +250,16 @@ impl Wiring {
         }
     }
 
-    /// From now on strangers' packets are looked at.
-    fn open_ports(&self) {
+    /// Where strangers come in, closed until the acceptor opens it.
+    fn door(&self, port: Port) -> Door {
         let Ground { env, credentials, sockets, .. } = &self.ground;
-        let policy = || Arc::new(TablePolicy { store: self.store.clone() });
-        let peer = ServerTls::peer_port(credentials, policy(), env);
-        sockets.peer.set_server_config(Some(quic::server_config(peer, env, &sockets.secret, Port::Peer.accepting(&env.quic))));
-        let public = ServerTls::public_port(credentials, policy(), env);
-        sockets.public.set_server_config(Some(quic::server_config(public, env, &sockets.secret, Port::Public.accepting(&env.quic))));
+        let policy = Arc::new(TablePolicy { store: self.store.clone() });
+        let (endpoint, tls) = match port {
+            Port::Peer => (&sockets.peer, ServerTls::peer_port(credentials, policy, env)),
+            Port::Public => (&sockets.public, ServerTls::public_port(credentials, policy, env)),
+        };
+        let config = quic::server_config(tls, env, &sockets.secret, port.accepting(&env.quic));
+        Door::new(endpoint.clone(), port, env.clone(), config)
     }
 
     /// What the proxy says of itself in the table.

@@ -8,12 +8,12 @@ use std::time::Duration;
 use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
 use super::settings::{CongestionControl, Settings};
+use crate::net::Env;
 
-/// The largest UDP payload that is sent or received. Above 6553 quinn's batch of ten segments exceeds what a GSO send can carry,
-/// which the kernel refuses and quinn takes for a black hole.
-pub(super) const MAX_UDP_PAYLOAD: u16 = 6500;
-/// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv6's and UDP's headers.
-const INTERNET_UDP_PAYLOAD: u16 = 1452;
+/// The largest UDP payload that can be sent or received: what IPv4 carries.
+pub(super) const MAX_UDP_PAYLOAD: u16 = 65_507;
+/// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv4's and UDP's headers. Where the route is one of IPv6, its own bound is smaller.
+const INTERNET_UDP_PAYLOAD: u16 = 1472;
 /// What every QUIC path must carry (RFC 9000, section 14).
 pub(super) const MIN_UDP_PAYLOAD: u16 = 1200;
 /// What one stream may have in flight: 200 Mbit/s at 100 ms need 2.5 MB.
@@ -75,14 +75,16 @@ impl Profile {
         })
     }
 
-    /// The settings of a connection that is dialled to `remote`.
-    pub fn dialling(self, remote: SocketAddr, settings: &Settings) -> Arc<TransportConfig> {
+    /// The settings of a connection that is dialled to `remote`. Its packets grow up to what the route there carries, so that no probe is lost on this machine's own
+    /// interface.
+    pub fn dialling(self, remote: SocketAddr, env: &Env) -> Arc<TransportConfig> {
+        let settings = &env.quic;
         let mut config = base(self.stream_window(), self.idle_timeout());
         config
             .max_concurrent_bidi_streams(self.streams(Side::Dialler))
             .keep_alive_interval(self.keep_alive())
             .congestion_controller_factory(self.congestion_control(settings).factory())
-            .mtu_discovery_config(Some(discover_up_to(self.max_payload(remote).min(settings.max_udp_payload))));
+            .mtu_discovery_config(Some(discover_up_to(self.max_payload(remote, env))));
         Arc::new(config)
     }
 
@@ -131,8 +133,15 @@ impl Profile {
         }
     }
 
-    /// Within a machine or a site larger packets are worth the search; across the internet each probe is a loss.
-    fn max_payload(self, remote: SocketAddr) -> u16 {
+    /// The largest UDP payload that is tried: what the route carries at this end, and no more than is allowed or makes sense.
+    fn max_payload(self, remote: SocketAddr, env: &Env) -> u16 {
+        let route = env.net.udp_payload(remote).unwrap_or(INTERNET_UDP_PAYLOAD);
+        route.min(self.sensible_payload(remote)).min(env.quic.max_udp_payload).max(MIN_UDP_PAYLOAD)
+    }
+
+    /// Within a machine or a site larger packets are worth the search; across the internet each probe is a loss, and an interface with large packets (a cloud's have
+    /// 9,001 bytes) says nothing of what comes behind it.
+    fn sensible_payload(self, remote: SocketAddr) -> u16 {
         match self {
             Self::PeerControl | Self::PeerBulk => MAX_UDP_PAYLOAD,
             Self::Tunnel | Self::Client if is_near(remote.ip()) => MAX_UDP_PAYLOAD,
@@ -142,8 +151,21 @@ impl Profile {
 }
 
 impl Port {
-    /// The settings of every connection that the socket accepts, until [`Profile::settle`].
+    /// The settings of every connection that the socket accepts, until [`Profile::settle`], where nothing is known of the way to the other side.
     pub fn accepting(self, settings: &Settings) -> Arc<TransportConfig> {
+        self.accepting_up_to(INTERNET_UDP_PAYLOAD.min(settings.max_udp_payload), settings)
+    }
+
+    /// The largest UDP payload that is tried towards whoever connects from `remote`.
+    pub(super) fn max_payload(self, remote: SocketAddr, env: &Env) -> u16 {
+        match self {
+            Self::Peer => Profile::PeerBulk.max_payload(remote, env),
+            Self::Public => Profile::Tunnel.max_payload(remote, env),
+        }
+    }
+
+    /// The settings of a connection over a route that carries such a payload.
+    pub(super) fn accepting_up_to(self, payload: u16, settings: &Settings) -> Arc<TransportConfig> {
         // Strangers get through the handshake of the public port too: until it is settled who this is, it may send as much as they.
         let (first, timeout, window) = match self {
             Self::Peer => (Profile::PeerControl, Profile::PeerControl.idle_timeout(), Profile::PeerControl.receive_window()),
@@ -154,7 +176,7 @@ impl Port {
             .max_concurrent_bidi_streams(first.streams(Side::Acceptor))
             .receive_window(window)
             .congestion_controller_factory(first.congestion_control(settings).factory())
-            .mtu_discovery_config(Some(discover_up_to(settings.max_udp_payload)));
+            .mtu_discovery_config(Some(discover_up_to(payload)));
         Arc::new(config)
     }
 }
@@ -210,17 +232,17 @@ mod tests {
     #[test]
     fn large_packets_are_tried_where_they_may_pass() {
         let table = [
-            (Profile::PeerBulk, "192.0.2.1:3021", 6500),
-            (Profile::Tunnel, "127.0.0.1:3024", 6500),
-            (Profile::Tunnel, "10.1.2.3:3024", 6500),
-            (Profile::Tunnel, "[::ffff:10.1.2.3]:3024", 6500),
-            (Profile::Tunnel, "[fd00::1]:3024", 6500),
-            (Profile::Tunnel, "192.0.2.1:3024", 1452),
-            (Profile::Client, "[2001:db8::1]:3024", 1452),
-            (Profile::Enroll, "127.0.0.1:3024", 1452),
+            (Profile::PeerBulk, "192.0.2.1:3021", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "127.0.0.1:3024", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "10.1.2.3:3024", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "[::ffff:10.1.2.3]:3024", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "[fd00::1]:3024", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "192.0.2.1:3024", 1472),
+            (Profile::Client, "[2001:db8::1]:3024", 1472),
+            (Profile::Enroll, "127.0.0.1:3024", 1472),
         ];
         for (profile, remote, expected) in table {
-            assert_eq!(profile.max_payload(remote.parse().expect("an address")), expected, "{profile:?} to {remote}");
+            assert_eq!(profile.sensible_payload(remote.parse().expect("an address")), expected, "{profile:?} to {remote}");
         }
     }
 }

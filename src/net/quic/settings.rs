@@ -8,6 +8,8 @@ use quinn::congestion::{BbrConfig, ControllerFactory, CubicConfig, NewRenoConfig
 
 use super::profile::{MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD};
 
+/// The largest UDP payload unless set otherwise.
+const UDP_PAYLOAD: u16 = 6500;
 /// What is asked for as SO_RCVBUF and SO_SNDBUF: with the kernel's 208 KiB, 1.2 % of a burst is lost on loopback already.
 const UDP_BUFFER: usize = 4 << 20;
 
@@ -29,7 +31,7 @@ impl Default for Settings {
         Self {
             peer_congestion_control: CongestionControl::Cubic,
             tunnel_congestion_control: CongestionControl::Cubic,
-            max_udp_payload: MAX_UDP_PAYLOAD,
+            max_udp_payload: UDP_PAYLOAD,
             udp_buffer: UDP_BUFFER,
         }
     }

@@ -12,6 +12,7 @@ use warren_raft::ProxyId;
 use super::{Links, PeerConnection};
 use crate::identity::{self, Role};
 use crate::net::Budget;
+use crate::net::quic::Door;
 use crate::wire::close::Close;
 use crate::wire::{Heard, Hello, Party, PeerHello, TooOld, frame};
 
@@ -24,7 +25,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct PeerAcceptor {
     /// Where it listens.
-    pub endpoint: quinn::Endpoint,
+    pub door: Door,
     /// Which links learn of accepted connections.
     pub links: Links,
     /// Where accepted connections go to be served.
@@ -36,9 +37,10 @@ impl PeerAcceptor {
     pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
         let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         let shared = Arc::new(self);
+        shared.door.open();
         loop {
             let incoming = tokio::select! {
-                incoming = shared.endpoint.accept() => incoming,
+                incoming = shared.door.next() => incoming,
                 () = cancel.cancelled() => return,
             };
             let Some(incoming) = incoming else { return };
@@ -56,7 +58,7 @@ impl PeerAcceptor {
 
     async fn admit(&self, incoming: Incoming) {
         let from = incoming.remote_address();
-        match Budget::new(HANDSHAKE).run(handshake(incoming)).await {
+        match Budget::new(HANDSHAKE).run(handshake(&self.door, incoming)).await {
             Ok(Ok(made)) => {
                 tracing::info!(peer = %made.peer, kind = made.kind.as_str(), "peer connected");
                 self.links.accepted(&made);
@@ -84,8 +86,8 @@ enum NotAdmitted {
     Kind(u32),
 }
 
-async fn handshake(incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
-    let connection = incoming.await?;
+async fn handshake(door: &Door, incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
+    let connection = door.accept(incoming)?.await?;
     let peer = proxy_of(&connection).ok_or_else(|| {
         Close::REFUSED.close(&connection);
         NotAdmitted::NoProxy

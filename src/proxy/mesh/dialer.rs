@@ -84,7 +84,7 @@ impl Dialer {
             LinkKind::Control => Profile::PeerControl,
             LinkKind::Bulk => Profile::PeerBulk,
         };
-        let config = quic::client_config(tls, &self.env, profile.dialling(address, &self.env.quic));
+        let config = quic::client_config(tls, &self.env, profile.dialling(address, &self.env));
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
         match greet(&connection, kind).await {
             Ok(()) => Ok(connection),

@@ -13,7 +13,7 @@ use super::{Agents, Clients, Enrollments};
 use crate::identity::tls::negotiated;
 use crate::identity::{self, Alpn, Identity};
 use crate::net::Budget;
-use crate::net::quic::Profile;
+use crate::net::quic::{Door, Profile};
 use crate::proxy::metrics::Metrics;
 use crate::wire::close::Close;
 
@@ -28,7 +28,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct PublicAcceptor {
     /// Where it listens.
-    pub endpoint: quinn::Endpoint,
+    pub door: Door,
     /// What becomes of agents.
     pub agents: Arc<Agents>,
     /// What becomes of clients.
@@ -44,9 +44,10 @@ impl PublicAcceptor {
     pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
         let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         let shared = Arc::new(self);
+        shared.door.open();
         loop {
             let incoming = tokio::select! {
-                incoming = shared.endpoint.accept() => incoming,
+                incoming = shared.door.next() => incoming,
                 () = cancel.cancelled() => return,
             };
             let Some(incoming) = incoming else { return };
@@ -63,7 +64,7 @@ impl PublicAcceptor {
             };
             let shared = shared.clone();
             tasks.spawn(async move {
-                let connection = handshake(incoming).await;
+                let connection = handshake(&shared.door, incoming).await;
                 drop(permit);
                 if let Some(connection) = connection {
                     shared.serve(connection).await;
@@ -103,9 +104,9 @@ fn refuse(connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
     Close::REFUSED.close(connection);
 }
 
-async fn handshake(incoming: Incoming) -> Option<quinn::Connection> {
+async fn handshake(door: &Door, incoming: Incoming) -> Option<quinn::Connection> {
     let from = incoming.remote_address();
-    match Budget::new(HANDSHAKE).run(async { incoming.await }).await {
+    match Budget::new(HANDSHAKE).run(async { door.accept(incoming)?.await }).await {
         Ok(Ok(connection)) => Some(connection),
         Ok(Err(error)) => {
             tracing::debug!(%from, %error, "not admitted");
