@@ -32,15 +32,16 @@ fn each_interface_gets_the_packets_that_it_carries() {
     for mtu in [1_500, 9_000] {
         let Some(network) = Namespaces::new("each_interface_gets_the_packets_that_it_carries", 2) else { return };
         network.widen(mtu);
-        let (identity, at) = (&identity(), network.address(0));
+        let (identity, at, network) = (&identity(), network.address(0), &network);
         let (tell, told) = mpsc::channel();
         let (far, near) = thread::scope(|scope| {
-            let far = scope.spawn(|| {
-                network.on(0, || {
+            let far = scope.spawn(move || {
+                network.on(0, move || {
                     run(accept(identity, (at, mtu - HEADERS - STEP), move |address| tell.send(address).expect("it is waited for")))
                 })
             });
-            let near = scope.spawn(|| network.on(1, || run(connect(identity, told.recv().expect("it listens"), mtu - HEADERS - STEP))));
+            let near =
+                scope.spawn(move || network.on(1, move || run(connect(identity, told.recv().expect("it listens"), mtu - HEADERS - STEP))));
             (far.join().expect("the acceptor"), near.join().expect("the dialler"))
         });
         for (side, path) in [("acceptor", far), ("dialler", near)] {
@@ -55,13 +56,13 @@ fn each_interface_gets_the_packets_that_it_carries() {
 fn a_path_that_carries_less_in_the_middle_is_found_out() {
     const CARRIED: u16 = 1_400;
     const FOUND: u16 = 1_300;
-    let (identity, relay) = (&identity(), Relay::new());
+    let (identity, relay) = (&identity(), &Relay::new());
     relay.narrow(CARRIED.into());
     let (tell, told) = mpsc::channel();
     let (far, near) = thread::scope(|scope| {
         let far = scope
             .spawn(|| run(accept(identity, (Ipv4Addr::LOCALHOST, FOUND), move |address| tell.send(address).expect("it is waited for"))));
-        let near = scope.spawn(|| {
+        let near = scope.spawn(move || {
             relay.lead_to(&[told.recv().expect("it listens")]);
             run(connect(identity, relay.address(), FOUND))
         });
