@@ -1,0 +1,18 @@
+//! What is measured, a file each, in the order of the report.
+
+mod bulk;
+
+use super::bench::Bench;
+use super::report::Report;
+
+/// A measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure {
+    /// By which it is asked for.
+    pub(crate) name: &'static str,
+    /// Runs it.
+    pub(crate) run: fn(&mut Bench, &mut Report) -> anyhow::Result<()>,
+}
+
+/// All of them.
+pub(crate) const MEASURES: &[Measure] = &[Measure { name: "bulk", run: bulk::run }];
