@@ -23,8 +23,7 @@ pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> R
     let standard = Box::new(Standard { input: tokio::io::stdin(), output: tokio::io::stdout() });
     // Alone in its process, it is cut by nobody here.
     let carried = session.readers().begin([None, Some(dialled.sending.received())]);
-    let relayed =
-        relay::local(standard, (dialled.send, dialled.recv), carried).await;
+    let relayed = relay::local(standard, (dialled.send, dialled.recv), carried).await;
     match relayed.end {
         End::Whole => Ok(relayed),
         End::Reset => Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset"))
@@ -35,7 +34,8 @@ pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> R
             Err(failure.with_trace(dialled.trace.to_string()))
         }
         End::Stalled => {
-            let what = format!("the stream to `{target}` was cut: it was not read for long, and a machine on its way had no more memory for that");
+            let what =
+                format!("the stream to `{target}` was cut: it was not read for long, and a machine on its way had no more memory for that");
             Err(Failure::new(Code::LimitReached, Stage::Peer, what).with_trace(dialled.trace.to_string()))
         }
     }

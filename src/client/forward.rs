@@ -104,7 +104,8 @@ async fn carry(session: &Session, forwarding: &Forwarding, stream: Box<dyn Strea
     match session.dial(&forwarding.target, forwarding.dial_timeout).await {
         Ok(dialled) => {
             tracing::debug!(%from, target = %forwarding.target, agent = %dialled.agent, trace = %dialled.trace, "connected");
-            let relayed = relay::local(stream, (dialled.send, dialled.recv), session.readers().begin([None, Some(dialled.sending.received())])).await;
+            let relayed =
+                relay::local(stream, (dialled.send, dialled.recv), session.readers().begin([None, Some(dialled.sending.received())])).await;
             tracing::debug!(%from, sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "ended");
         }
         Err(failure) => {

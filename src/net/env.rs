@@ -35,7 +35,14 @@ impl Env {
     /// The operating system's sockets, clock and randomness.
     pub fn real_with(quic: quic::Settings) -> Self {
         let readers = Readers::new(StalledBudget::default());
-        Self { net: Arc::new(RealNet::new(&quic)), wall: Arc::new(RealWall), entropy: Entropy::os(), quic, paths: quic::Paths::default(), readers }
+        Self {
+            net: Arc::new(RealNet::new(&quic)),
+            wall: Arc::new(RealWall),
+            entropy: Entropy::os(),
+            quic,
+            paths: quic::Paths::new(&quic),
+            readers,
+        }
     }
 
     /// The same, where streams that are not read may hold so much.

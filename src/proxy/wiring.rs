@@ -199,7 +199,8 @@ impl Wiring {
         };
         self.tasks.spawn(mesh::serve(connections, Arc::new(service), self.tasks.clone(), self.stopped.clone()));
         let Ground { sockets, links, made, .. } = &self.ground;
-        let acceptor = PeerAcceptor { endpoint: sockets.peer.clone(), door, env: self.ground.env.clone(), links: links.clone(), made: made.clone() };
+        let acceptor =
+            PeerAcceptor { endpoint: sockets.peer.clone(), door, env: self.ground.env.clone(), links: links.clone(), made: made.clone() };
         self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
     }
 
