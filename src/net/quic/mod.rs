@@ -1,8 +1,8 @@
 //! QUIC endpoints and their settings: every number and every source of randomness that quinn would otherwise choose by itself.
 //!
 //! Read in this order: [`settings`] (what an operator sets), [`profile`] (what a connection is for, and what follows), [`window`] and [`paths`] (what a
-//! stream may have unread), [`send_room`] (what a connection may have unacknowledged), [`endpoint`] (a socket with its keys), [`config`] (TLS and settings put
-//! together), [`priority`] (who goes first on a connection).
+//! stream may have unread), [`send_room`] (what a connection may have unacknowledged), [`priority`] (who goes first on a connection), [`endpoint`] (a socket with its
+//! keys), [`config`] (TLS and settings put together).
 
 mod cids;
 pub mod config;
