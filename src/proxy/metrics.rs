@@ -40,6 +40,8 @@ pub(super) struct Metrics {
 struct Gauges {
     tunnels: Gauge<u64, AtomicU64>,
     peers_connected: Gauge<u64, AtomicU64>,
+    data_connections: Gauge<u64, AtomicU64>,
+    data_connections_missing: Gauge<u64, AtomicU64>,
     routes: Gauge<u64, AtomicU64>,
     applied_index: Gauge<u64, AtomicU64>,
     lease_held: Gauge<u64, AtomicU64>,
@@ -55,6 +57,8 @@ pub(super) struct Sample {
     pub tunnels: u64,
     /// Peers with a live control connection.
     pub peers_connected: u64,
+    /// Data connections to peers that live, and those that ought to.
+    pub data_connections: (u64, u64),
     /// Valid routes in the table.
     pub routes: u64,
     /// The last entry applied.
@@ -98,6 +102,9 @@ impl Metrics {
         registry.register("stream_resets", "Streams that ended with a reset", metrics.resets.clone());
         registry.register("tunnels", "Tunnels that agents hold to this proxy", metrics.gauges.tunnels.clone());
         registry.register("peers_connected", "Peers with a live control connection", metrics.gauges.peers_connected.clone());
+        registry.register("peer_data_connections", "Live connections to peers for dials", metrics.gauges.data_connections.clone());
+        let missing = "Connections to peers for dials that this proxy keeps and that do not live now";
+        registry.register("peer_data_connections_missing", missing, metrics.gauges.data_connections_missing.clone());
         registry.register("routes", "Valid routes in the table", metrics.gauges.routes.clone());
         registry.register("raft_applied_index", "The last log entry applied", metrics.gauges.applied_index.clone());
         registry.register("lease_held", "1 while this proxy holds its lease", metrics.gauges.lease_held.clone());
@@ -140,6 +147,8 @@ impl Metrics {
         self.store.show(&sample.store);
         self.gauges.tunnels.set(sample.tunnels);
         self.gauges.peers_connected.set(sample.peers_connected);
+        self.gauges.data_connections.set(sample.data_connections.0);
+        self.gauges.data_connections_missing.set(sample.data_connections.1);
         self.gauges.routes.set(sample.routes);
         self.gauges.applied_index.set(sample.applied_index);
         self.gauges.lease_held.set(sample.lease_held);
