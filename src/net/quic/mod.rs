@@ -1,15 +1,17 @@
 //! QUIC endpoints and their settings: every number and every source of randomness that quinn would otherwise choose by itself.
 //!
 //! Read in this order: [`settings`] (what an operator sets), [`profile`] (what a connection is for, and what follows), [`endpoint`] (a socket with its keys),
-//! [`config`] (TLS and settings put together).
+//! [`config`] (TLS and settings put together), [`priority`] (who goes first on a connection).
 
 mod cids;
 pub mod config;
 pub mod endpoint;
+pub mod priority;
 pub mod profile;
 pub mod settings;
 
 pub use config::{client_config, server_config};
 pub use endpoint::{Endpoint, dialling_endpoint};
+pub use priority::Priority;
 pub use profile::{Port, Profile, Side, send_window};
 pub use settings::{CongestionControl, Settings};

@@ -20,6 +20,7 @@ use super::admission::{Admission, Place};
 use super::enroll::is_enrolled;
 use super::hold::{Held, push};
 use crate::failure::{Code, Failure, Stage};
+use crate::net::quic::Priority;
 use crate::net::{Budget, Env};
 use crate::proxy::registrar::Registrar;
 use crate::proxy::tunnels::{Offer, Standing, Tunnel, Tunnels};
@@ -186,6 +187,7 @@ enum NotWelcome {
 
 async fn greeting(connection: &quinn::Connection) -> Result<(SendStream, RecvStream, AgentHello), NotWelcome> {
     let (send, mut recv) = connection.accept_bi().await?;
+    Priority::Control.set(&send);
     let hello = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
     Ok((send, recv, hello))
 }
