@@ -46,6 +46,8 @@ struct Gauges {
     applied_index: Gauge<u64, AtomicU64>,
     lease_held: Gauge<u64, AtomicU64>,
     is_leader: Gauge<u64, AtomicU64>,
+    term: Gauge<u64, AtomicU64>,
+    missed_renewals: Gauge<u64, AtomicU64>,
     disk_writable: Gauge<u64, AtomicU64>,
     certificate_remaining: Gauge<u64, AtomicU64>,
 }
@@ -67,6 +69,10 @@ pub(super) struct Sample {
     pub lease_held: u64,
     /// 1 while this proxy leads.
     pub is_leader: u64,
+    /// Raft's term: each election begins a new one.
+    pub term: u64,
+    /// Renewals of the lease that were not answered in time.
+    pub missed_renewals: u64,
     /// 1 while the store's disk takes writes.
     pub disk_writable: u64,
     /// How much longer the proxy's certificate is valid.
@@ -110,6 +116,9 @@ impl Metrics {
         registry.register("lease_held", "1 while this proxy holds its lease", metrics.gauges.lease_held.clone());
         registry.register("disk_writable", "1 while the store's disk takes writes", metrics.gauges.disk_writable.clone());
         registry.register("raft_is_leader", "1 while this proxy leads the group", metrics.gauges.is_leader.clone());
+        registry.register("raft_term", "Raft's term: each election begins a new one", metrics.gauges.term.clone());
+        let missed = "Renewals of this proxy's lease that were not answered in time, since it was started";
+        registry.register("lease_renewals_missed", missed, metrics.gauges.missed_renewals.clone());
         registry.register(
             "certificate_remaining_seconds",
             "How much longer this proxy's certificate is valid",
@@ -153,6 +162,8 @@ impl Metrics {
         self.gauges.applied_index.set(sample.applied_index);
         self.gauges.lease_held.set(sample.lease_held);
         self.gauges.is_leader.set(sample.is_leader);
+        self.gauges.term.set(sample.term);
+        self.gauges.missed_renewals.set(sample.missed_renewals);
         self.gauges.disk_writable.set(sample.disk_writable);
         self.gauges.certificate_remaining.set(sample.certificate_remaining.as_secs());
     }

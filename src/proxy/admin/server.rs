@@ -170,6 +170,8 @@ fn metrics(parts: &AdminParts) -> Response {
         lease_held: u64::from(matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
         disk_writable: u64::from(*parts.store.disk().borrow() == DiskState::Writable),
         is_leader: u64::from(status.leader == Some(parts.me)),
+        term: status.term,
+        missed_renewals: parts.store.missed_renewals(),
         certificate_remaining: parts.credentials.current().remaining(parts.env.wall.now()),
         store: parts.store.usage(),
     });

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use warren_raft::{ProxyId, Table};
 
 use super::PeerConnection;
+use super::calls::Calls;
 use super::dialer::Dialer;
 use super::keeper::keep;
 use super::link::Link;
@@ -39,6 +40,7 @@ struct Shared {
     me: ProxyId,
     dialer: Arc<Dialer>,
     data_connections: u8,
+    calls: Calls,
     links: Mutex<BTreeMap<ProxyId, Arc<Link>>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -94,7 +96,18 @@ impl Links {
         let refused_as_removed = Arc::new(Notify::new());
         let dialer = Arc::new(Dialer { me, env, endpoint, credentials, made, refused_as_removed: refused_as_removed.clone() });
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
-        Self { shared: Arc::new(Shared { me, dialer, data_connections, links: Mutex::default(), tasks, cancel, refused_as_removed }) }
+        Self {
+            shared: Arc::new(Shared {
+                me,
+                dialer,
+                data_connections,
+                calls: Calls::default(),
+                links: Mutex::default(),
+                tasks,
+                cancel,
+                refused_as_removed,
+            }),
+        }
     }
 
     /// Makes the links agree with the table: one for each other proxy that has said where it is.
@@ -163,6 +176,11 @@ impl Links {
     /// The round trip to `peer`, while it is connected.
     pub(crate) fn rtt(&self, peer: ProxyId) -> Option<Duration> {
         self.lock().get(&peer).cloned().and_then(|link| link.rtt())
+    }
+
+    /// What the routing store's calls take.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.shared.calls
     }
 
     /// Streams that run between this proxy and `peer`, whichever side has dialled.

@@ -14,6 +14,7 @@
 //! the id comes from the certificate of the handshake.
 
 mod accept;
+mod calls;
 mod dialer;
 mod keeper;
 mod lane;
@@ -24,6 +25,8 @@ mod pool;
 mod pulse;
 mod serve;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub(super) use accept::PeerAcceptor;
