@@ -10,6 +10,6 @@ pub mod profile;
 pub mod settings;
 
 pub use config::{client_config, server_config};
-pub use endpoint::{Endpoint, dialling_endpoint};
+pub use endpoint::{Endpoint, VERSION, dialling_endpoint};
 pub use profile::{Port, Profile, Side, send_window};
 pub use settings::{CongestionControl, Settings};
