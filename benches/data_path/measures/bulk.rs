@@ -33,7 +33,7 @@ pub(crate) fn run(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> 
     for repetition in 0..bench.options.repeat {
         for (way, order) in WAYS {
             for streams in STREAMS {
-                let case = format!("{way}, {streams} stream{}", if streams == 1 { "" } else { "s" });
+                let case = case_of(way, streams);
                 crate::shared::complain(&format!("  {}: {case}", repetition + 1));
                 for kind in &sides {
                     number += 1;
@@ -46,21 +46,26 @@ pub(crate) fn run(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> 
             }
         }
     }
-    judge(&rate, report);
+    judge(&mut rate, report);
     report.chart(rate)?;
     report.chart(cost)
 }
 
-fn judge(rate: &Chart, report: &mut Report) {
-    for case in ["down, 1 stream", "down, 8 streams", "down, 64 streams", "up, 1 stream", "up, 8 streams", "up, 64 streams"] {
-        let beside = |one: Kind, other: Kind| rate.ratio(case, (one.name(), other.name()));
-        report.aim(Aim::at_least(&format!("bulk {case}: warren two hops / gRPC two hops"), beside(Kind::WarrenTwo, Kind::GrpcTwo), 1.5));
-        report.aim(Aim::at_least(
-            &format!("bulk {case}: warren two hops at 1,452 bytes / gRPC two hops"),
-            beside(Kind::WarrenInternet, Kind::GrpcTwo),
-            1.0,
-        ));
-        report.aim(Aim::at_least(&format!("bulk {case}: warren two hops / plain TCP relays"), beside(Kind::WarrenTwo, Kind::TcpTwo), 0.5));
+fn case_of(way: &str, streams: usize) -> String {
+    format!("{way}, {streams} stream{}", if streams == 1 { "" } else { "s" })
+}
+
+fn judge(rate: &mut Chart, report: &mut Report) {
+    for (way, streams) in WAYS.into_iter().flat_map(|(way, _)| STREAMS.map(|streams| (way, streams))) {
+        let case = case_of(way, streams);
+        for (one, other, factor) in
+            [(Kind::WarrenTwo, Kind::GrpcTwo, 1.5), (Kind::WarrenInternet, Kind::GrpcTwo, 1.0), (Kind::WarrenTwo, Kind::TcpTwo, 0.5)]
+        {
+            let (one, other) = (one.name(), other.name());
+            report.aim(Aim::at_least(&format!("bulk {case}: {one} / {other}"), rate.ratio(&case, (one, other)), factor));
+        }
+        rate.mark(&case, (1.5, Kind::GrpcTwo.name()), "1.5 x gRPC");
+        rate.mark(&case, (0.5, Kind::TcpTwo.name()), "0.5 x TCP");
     }
 }
 

@@ -1,6 +1,9 @@
 //! What is measured, a file each, in the order of the report.
 
 mod bulk;
+mod connections;
+mod exchange;
+mod fairness;
 
 use super::bench::Bench;
 use super::report::Report;
@@ -15,4 +18,9 @@ pub(crate) struct Measure {
 }
 
 /// All of them.
-pub(crate) const MEASURES: &[Measure] = &[Measure { name: "bulk", run: bulk::run }];
+pub(crate) const MEASURES: &[Measure] = &[
+    Measure { name: "bulk", run: bulk::run },
+    Measure { name: "exchange", run: exchange::run },
+    Measure { name: "connections", run: connections::run },
+    Measure { name: "fairness", run: fairness::run },
+];

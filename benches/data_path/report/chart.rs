@@ -30,6 +30,8 @@ pub(super) struct Case {
     pub(super) name: String,
     /// Each side in the order it came.
     pub(super) sides: Vec<(String, Samples)>,
+    /// What is aimed at, with a few words each.
+    pub(super) marks: Vec<(String, f64)>,
 }
 
 impl Chart {
@@ -43,13 +45,22 @@ impl Chart {
         let case = match self.cases.iter().position(|known| known.name == case) {
             Some(place) => &mut self.cases[place],
             None => {
-                self.cases.push(Case { name: case.to_owned(), sides: Vec::new() });
+                self.cases.push(Case { name: case.to_owned(), sides: Vec::new(), marks: Vec::new() });
                 self.cases.last_mut().expect("it was pushed")
             }
         };
         match case.sides.iter_mut().find(|(known, _)| known == side) {
             Some((_, samples)) => samples.add(value),
             None => case.sides.push((side.to_owned(), Samples::from_iter([value]))),
+        }
+    }
+
+    /// Draws a line in a case where `side` times `factor` is, if that was measured.
+    pub(crate) fn mark(&mut self, case: &str, (factor, side): (f64, &str), label: &str) {
+        let samples = self.samples(case, side);
+        let case = self.cases.iter_mut().find(|known| known.name == case);
+        if let Some(case) = case.filter(|_| samples.len() > 0) {
+            case.marks.push((label.to_owned(), samples.median() * factor));
         }
     }
 
