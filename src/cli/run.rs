@@ -40,7 +40,7 @@ pub(super) async fn dev(settings: DevSettings) -> Result<(), CliError> {
 pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     let running = tokio::select! {
-        started = proxy_of(&config)?.start(Env::real_with(config.transport.settings())) => started?,
+        started = proxy_of(&config)?.start(Env::real_with(config.transport.settings()).with_stalled(config.limits.stalled())) => started?,
         () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(
@@ -114,7 +114,7 @@ pub(super) async fn agent(settings: AgentSettings) -> Result<(), CliError> {
         token: settings.token_file.as_ref().map_or(TokenFrom::Nowhere, |source| TokenFrom::File(path(source))),
     };
     let running = tokio::select! {
-        started = agent.start(Env::real_with(settings.transport.settings())) => started?,
+        started = agent.start(Env::real_with(settings.transport.settings()).with_stalled(settings.limits.stalled())) => started?,
         () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(agent = %settings.name, "agent runs");

@@ -193,9 +193,12 @@ impl Session {
     async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
         let Shared { env, endpoint, credentials, .. } = &*self.shared;
         let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
-        let config = quic::client_config(tls, env, Profile::Client.dialling(address, &env.quic));
+        let transport = Profile::Client.dialling_with(env.paths.grant(address), address, &env.quic);
+        let config = quic::client_config(tls, env, transport);
         let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(proxy, error))?;
-        connecting.await.map_err(|error| Closed::by(proxy, &error))
+        let connection = connecting.await.map_err(|error| Closed::by(proxy, &error))?;
+        env.paths.met(&connection);
+        Ok(connection)
     }
 
     /// Whether the last try to renew is long enough ago.

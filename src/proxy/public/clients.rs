@@ -14,6 +14,7 @@ use super::members::{Audience, members};
 use super::renew::renew;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
+use crate::net::quic::SendRoom;
 use crate::net::{Budget, Env, relay};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::metrics::Metrics;
@@ -64,13 +65,19 @@ impl Clients {
             }
         }
         connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
+        let room = SendRoom::new(&connection, &self.env.paths);
         let span = tracing::info_span!("client", %client);
         span.in_scope(|| tracing::debug!(from = %connection.remote_address(), "connected"));
         loop {
             match connection.accept_bi().await {
                 Ok(stream) => {
                     let (clients, client, connection) = (self.clone(), client.clone(), connection.clone());
-                    self.tasks.spawn(async move { clients.answer(client, key, &connection, stream).await }.instrument(span.clone()));
+                    let sending = room.enter();
+                    let answer = async move {
+                        clients.answer(client, key, &connection, stream).await;
+                        drop(sending);
+                    };
+                    self.tasks.spawn(answer.instrument(span.clone()));
                 }
                 Err(reason) => {
                     span.in_scope(|| tracing::debug!(%reason, "disconnected"));
