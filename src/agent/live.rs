@@ -191,16 +191,17 @@ impl<'a> Live<'a> {
             self.carried.fetch_add(1, Ordering::Relaxed);
             let (env, services, cancel) = (self.tunnels.env.clone(), self.tunnels.services.clone(), self.tunnels.cancel.clone());
             let connecting = self.tunnels.connecting.clone();
-            let running = (self.streams.token(), room.enter());
+            let sending = room.enter();
+            let running = self.streams.token();
             if let Some(limit) = limit.raised(self.streams.len()) {
                 self.connection.set_max_concurrent_bi_streams(limit.into());
             }
             self.tunnels.tasks.spawn(async move {
                 tokio::select! {
-                    () = service::carry(&env, &services, &connecting, stream) => {}
+                    () = service::carry(&env, &services, &connecting, stream, sending.received()) => {}
                     () = cancel.cancelled() => {}
                 }
-                drop(running);
+                drop((running, sending));
             });
         }
     }

@@ -40,7 +40,7 @@ impl Env {
             wall: Arc::new(RealWall),
             entropy: Entropy::os(),
             quic,
-            paths: quic::Paths::default(),
+            paths: quic::Paths::new(&quic),
             readers,
         }
     }

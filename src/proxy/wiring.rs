@@ -92,7 +92,7 @@ pub(super) struct Wiring {
 impl Wiring {
     pub(super) fn new(ground: Ground, store: RoutingStore) -> Self {
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let metrics = Metrics::register(&mut registry, &ground.env.readers.count());
         let leaving = CancellationToken::new();
         Self {
             ground,
@@ -123,6 +123,7 @@ impl Wiring {
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
         self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
+        self.tasks.spawn(self.ground.env.readers.clone().watch(self.stopped.clone()));
         let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
@@ -182,7 +183,13 @@ impl Wiring {
     }
 
     fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>, door: Door) {
-        let owner = Owner { me: self.me(), store: self.store.clone(), tunnels: self.tunnels.clone(), metrics: self.metrics.clone() };
+        let owner = Owner {
+            me: self.me(),
+            store: self.store.clone(),
+            tunnels: self.tunnels.clone(),
+            metrics: self.metrics.clone(),
+            readers: self.ground.env.readers.clone(),
+        };
         let service = Service {
             store: self.store.clone(),
             owner,

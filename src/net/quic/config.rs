@@ -42,23 +42,25 @@ pub fn server_config(
 #[derive(Clone, Debug)]
 pub struct Door {
     by_window: Arc<BTreeMap<StreamWindow, Arc<quinn::ServerConfig>>>,
+    most: u32,
 }
 
 impl Door {
     /// The door of `port` on the endpoint with this secret.
     pub fn new(port: Port, tls: impl Into<Arc<dyn quinn::crypto::ServerConfig>>, env: &Env, secret: &[u8; 32]) -> Self {
         let base = server_config(tls, env, secret, port.accepting(&env.quic));
-        let with = |window| {
+        let with = |window: StreamWindow| {
+            let window = window.within(env.quic.stream_window);
             let mut config = base.clone();
             config.transport_config(port.accepting_with(window, &env.quic));
             (window, Arc::new(config))
         };
-        Self { by_window: Arc::new(StreamWindow::all().map(with).collect()) }
+        Self { by_window: Arc::new(StreamWindow::all().map(with).collect()), most: env.quic.stream_window }
     }
 
     /// What the endpoint is to have: from then on it hears strangers. Its windows are for paths of which nothing is known.
     pub fn config(&self) -> quinn::ServerConfig {
-        (**self.with(StreamWindow::MOST)).clone()
+        (**self.with(StreamWindow::MOST.within(self.most))).clone()
     }
 
     /// Accepts a connection, with the window that suits the path to where it comes from.

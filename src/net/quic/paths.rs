@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::settings::Settings;
 use super::window::StreamWindow;
 
 /// Most machines that are remembered; beyond them, the one that was met least lately is forgotten.
@@ -14,8 +15,12 @@ const MOST: usize = 4096;
 ///
 /// A connection's windows are fixed before its handshake, and only the handshake tells its round trip: so it is the connections before it that tell. Of
 /// two proxies those for data come after the one for control; agents and clients come back.
-#[derive(Clone, Debug, Default)]
-pub struct Paths(Arc<Mutex<Known>>);
+#[derive(Clone, Debug)]
+pub struct Paths {
+    known: Arc<Mutex<Known>>,
+    /// What no window exceeds, in bytes.
+    most: u32,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -39,6 +44,11 @@ struct Grant {
 }
 
 impl Paths {
+    /// Nothing is known yet.
+    pub fn new(settings: &Settings) -> Self {
+        Self { known: Arc::default(), most: settings.stream_window }
+    }
+
     /// Notes how long the round trip of a connection is, whose handshake is complete.
     pub fn met(&self, connection: &quinn::Connection) {
         self.note(connection.remote_address().ip(), connection.rtt());
@@ -46,8 +56,8 @@ impl Paths {
 
     /// The window of the streams of a connection that is made now, by either side.
     pub fn grant(&self, remote: SocketAddr) -> StreamWindow {
-        let window = self.window(remote);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = self.window(remote).within(self.most);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.met += 1;
         let met = known.met;
         known.granted.insert(remote, Grant { window, met });
@@ -61,8 +71,8 @@ impl Paths {
     /// The window that a connection's streams have here; never less, where that was forgotten.
     pub fn granted(&self, connection: &quinn::Connection) -> StreamWindow {
         let remote = connection.remote_address();
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.granted.get(&remote).map_or_else(|| StreamWindow::towards(remote), |grant| grant.window)
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.granted.get(&remote).map_or_else(|| StreamWindow::towards(remote).within(self.most), |grant| grant.window)
     }
 
     /// The window for a path to this machine.
@@ -72,12 +82,12 @@ impl Paths {
             // Here a long round trip tells of nothing but a busy machine.
             return unknown;
         }
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.by_address.get(&remote.ip().to_canonical()).map_or(unknown, |path| StreamWindow::over(path.round_trip))
     }
 
     fn note(&self, ip: IpAddr, round_trip: Duration) {
-        let (mut known, ip) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), ip.to_canonical());
+        let (mut known, ip) = (self.known.lock().unwrap_or_else(PoisonError::into_inner), ip.to_canonical());
         known.met += 1;
         let met = known.met;
         // Behind one address there may be several machines: the longer way counts, and fades.
@@ -100,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_next_connection_knows_of_those_before() {
-        let paths = Paths::default();
+        let paths = Paths::new(&Settings::default());
         assert_eq!(paths.window(near()), StreamWindow::MOST);
         paths.clone().note(near().ip(), Duration::from_micros(300));
         assert_eq!(paths.window(near()), StreamWindow::LEAST);
@@ -112,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_longer_of_several_ways_counts_and_fades() {
-        let paths = Paths::default();
+        let paths = Paths::new(&Settings::default());
         for (round_trip, expected) in [(1, 1 << 20), (40, 4 << 20), (1, 4 << 20), (1, 4 << 20)] {
             paths.note(near().ip(), Duration::from_millis(round_trip));
             assert_eq!(paths.window(near()).bytes(), expected);
@@ -124,21 +134,27 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_may_want_less() {
+        let paths = Paths::new(&Settings { stream_window: 64 << 10, ..Settings::default() });
+        assert_eq!(paths.grant(near()).bytes(), 64 << 10);
+    }
+
+    #[test]
     fn a_busy_machine_is_not_far_from_itself() {
-        let paths = Paths::default();
+        let paths = Paths::new(&Settings::default());
         paths.note("127.0.0.1".parse().expect("an address"), Duration::from_millis(500));
         assert_eq!(paths.window("127.0.0.1:1".parse().expect("an address")), StreamWindow::LEAST);
     }
 
     #[test]
     fn no_crowd_of_strangers_fills_the_memory() {
-        let paths = Paths::default();
+        let paths = Paths::new(&Settings::default());
         let address = |number: u32| IpAddr::from(number.to_be_bytes());
         let most = u32::try_from(MOST).expect("few");
         for number in 0..=most {
             paths.note(address(number), Duration::from_millis(1));
         }
-        let known = paths.0.lock().expect("not poisoned");
+        let known = paths.known.lock().expect("not poisoned");
         assert_eq!(known.by_address.len(), MOST);
         assert!(!known.by_address.contains_key(&address(0)) && known.by_address.contains_key(&address(most)));
     }

@@ -39,6 +39,12 @@ impl StreamWindow {
         if remote.ip().to_canonical().is_loopback() { Self::LEAST } else { Self::MOST }
     }
 
+    /// The same, where an operator wants no more than `most` bytes, and as many on the longest paths.
+    #[must_use]
+    pub fn within(self, most: u32) -> Self {
+        if self == Self::MOST { Self(most) } else { Self(self.0.min(most)) }
+    }
+
     /// In bytes.
     pub fn bytes(self) -> u32 {
         self.0
@@ -73,6 +79,14 @@ mod tests {
             let window = u64::from(StreamWindow::over(Duration::from_millis(round_trip)).bytes()) * 7 / 8;
             let moved = window * 8 / round_trip / 1000;
             assert!(moved >= rate, "{moved} Mbit/s at {round_trip} ms");
+        }
+    }
+
+    #[test]
+    fn an_operator_has_the_last_word() {
+        for (most, least, longest) in [(64 << 10, 64 << 10, 64 << 10), (4 << 20, 1 << 20, 4 << 20), (16 << 20, 1 << 20, 16 << 20)] {
+            assert_eq!(StreamWindow::LEAST.within(most).bytes(), least);
+            assert_eq!(StreamWindow::MOST.within(most).bytes(), longest);
         }
     }
 
