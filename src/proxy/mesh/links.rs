@@ -21,6 +21,7 @@ use super::load::InUse;
 use super::pulse;
 use super::slot::NoConnection;
 use crate::identity::CredentialsHandle;
+use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Elapsed, Env};
 use crate::target::Target;
 use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
@@ -171,6 +172,12 @@ impl Links {
         let in_use = live.load.begin();
         let (send, recv) = open(&live, budget).await?;
         Ok((in_use, send, recv))
+    }
+
+    /// How much of a stream of `peer` may wait here.
+    pub(crate) fn received(&self, peer: ProxyId) -> StreamWindow {
+        let link = self.lock().get(&peer).cloned();
+        link.and_then(|link| link.received(&self.shared.dialer.env.paths)).unwrap_or(StreamWindow::MOST)
     }
 
     /// The round trip to `peer`, while it is connected.

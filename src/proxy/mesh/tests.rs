@@ -16,7 +16,7 @@ use warren_raft::{ClusterId, ProxyId};
 use super::{Lane, Links, PeerAcceptor, PeerPort, PeerService, serve};
 use crate::identity::policy::AdmitAll;
 use crate::identity::{Authority, Credentials, CredentialsHandle, Identity, MachineKey, ServerTls};
-use crate::net::quic::{Endpoint, Port, server_config};
+use crate::net::quic::{Door, Endpoint, Port};
 use crate::net::{Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
@@ -77,15 +77,15 @@ impl Side {
         let credentials = Credentials::new(issued.certificate, authority.certificate_der().clone(), key).expect("credentials");
         let credentials = CredentialsHandle::new(credentials).expect("a handle");
         let tls = ServerTls::peer_port(&credentials, Arc::new(AdmitAll), env);
-        let server = server_config(tls, env, &SECRET, Port::Peer.accepting(&env.quic));
-        let endpoint = Endpoint::build(env, SocketAddr::from(([127, 0, 0, 1], 0)), &SECRET, Some(server)).expect("an endpoint");
+        let door = Door::new(Port::Peer, tls, env, &SECRET);
+        let endpoint = Endpoint::build(env, SocketAddr::from(([127, 0, 0, 1], 0)), &SECRET, Some(door.config())).expect("an endpoint");
         let address = endpoint.local_addr().expect("an address");
         let (made, connections) = mpsc::channel(64);
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let port = PeerPort { endpoint: endpoint.clone(), credentials, made: made.clone(), data_connections };
         let links = Links::new(id, env.clone(), port);
         tasks.spawn(serve(connections, Arc::new(Echo), tasks.clone(), cancel.clone()));
-        tasks.spawn(PeerAcceptor { endpoint, links: links.clone(), made }.run(tasks.clone(), cancel.clone()));
+        tasks.spawn(PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made }.run(tasks.clone(), cancel.clone()));
         Self { links, address, tasks, cancel }
     }
 
