@@ -5,6 +5,7 @@
 
 mod cids;
 pub mod config;
+mod congestion;
 pub mod endpoint;
 pub mod profile;
 pub mod settings;
