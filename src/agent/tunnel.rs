@@ -15,6 +15,7 @@ use super::live::Live;
 use super::service;
 pub(super) use super::tunnel_error::TunnelError;
 use crate::identity::CredentialsHandle;
+use crate::net::quic::Priority;
 use crate::net::{Budget, Env};
 use crate::wire::close::Close;
 use crate::wire::{AgentHello, AgentMessage, Heard, Hello, Party, Progress, ProxyMessage, TooOld, Waiting, Welcome, frame};
@@ -96,6 +97,7 @@ impl Tunnels {
 
     async fn greet(&self, connection: &quinn::Connection, sequence: Sequence) -> Result<(SendStream, RecvStream), TunnelError> {
         let (mut send, recv) = connection.open_bi().await?;
+        Priority::Control.set(&send);
         let hello = AgentHello { hello: Hello::ours(), sequence, services: self.services.to_vec() };
         frame::write(&mut send, &hello, frame::MAX_MESSAGE).await?;
         Ok((send, recv))

@@ -6,6 +6,7 @@ use super::entropy::Entropy;
 use super::quic;
 use super::real::{RealNet, RealWall};
 use super::sockets::Net;
+use super::stalled::{Readers, StalledBudget};
 use super::wall::Wall;
 
 /// The outside world: production's, or a simulation's.
@@ -19,6 +20,10 @@ pub struct Env {
     pub entropy: Entropy,
     /// What an operator sets of QUIC.
     pub quic: quic::Settings,
+    /// What is known of the ways to other machines.
+    pub paths: quic::Paths,
+    /// The streams of this process, and what those that are not read may hold.
+    pub readers: Readers,
 }
 
 impl Env {
@@ -29,6 +34,20 @@ impl Env {
 
     /// The operating system's sockets, clock and randomness.
     pub fn real_with(quic: quic::Settings) -> Self {
-        Self { net: Arc::new(RealNet::new(&quic)), wall: Arc::new(RealWall), entropy: Entropy::os(), quic }
+        let readers = Readers::new(StalledBudget::default());
+        Self {
+            net: Arc::new(RealNet::new(&quic)),
+            wall: Arc::new(RealWall),
+            entropy: Entropy::os(),
+            quic,
+            paths: quic::Paths::new(&quic),
+            readers,
+        }
+    }
+
+    /// The same, where streams that are not read may hold so much.
+    #[must_use]
+    pub fn with_stalled(self, budget: StalledBudget) -> Self {
+        Self { readers: Readers::new(budget), ..self }
     }
 }

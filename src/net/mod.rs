@@ -5,7 +5,8 @@
 //! socket.
 //!
 //! Read in this order: [`Env`] (what a subsystem is given), [`sockets`] (the traits), [`real`] (the operating system behind
-//! them), [`wall`], [`entropy`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`relay`].
+//! them), [`wall`], [`entropy`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`relay`],
+//! [`stalled`].
 
 pub mod backoff;
 pub mod budget;
@@ -15,6 +16,7 @@ pub mod quic;
 pub mod real;
 pub mod relay;
 pub mod sockets;
+pub mod stalled;
 mod udp;
 pub mod wall;
 

@@ -1,6 +1,6 @@
 //! What a proxy counts, shown at `/metrics`.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -11,10 +11,11 @@ use prometheus_client::registry::Registry;
 use warren_raft::StoreUsage;
 
 use super::store_metrics::StoreMetrics;
-use super::streams::Streams;
+use super::streams::{Streams, Why};
 use super::tunnel_metrics::TunnelMetrics;
 use crate::failure::Code;
 use crate::net::relay::Relayed;
+use crate::net::stalled::StalledCount;
 
 /// The counters of one proxy. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,11 +34,14 @@ pub(super) struct Metrics {
     resets: Counter,
     gauges: Gauges,
     store: StoreMetrics,
+    stalled: StalledCount,
 }
 
 /// What is read off other parts at each scrape.
 #[derive(Clone, Debug, Default)]
 struct Gauges {
+    streams_stalled: Gauge<u64, AtomicU64>,
+    stalled_bytes: Gauge<u64, AtomicU64>,
     tunnels: Gauge<u64, AtomicU64>,
     peers_connected: Gauge<u64, AtomicU64>,
     routes: Gauge<u64, AtomicU64>,
@@ -78,7 +82,7 @@ struct DialLabels {
 
 impl Metrics {
     /// Counters under the prefix `warren_` in `registry`.
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry, stalled: &StalledCount) -> Self {
         let registry = registry.sub_registry_with_prefix("warren");
         let metrics = Self {
             dials: Family::default(),
@@ -89,10 +93,13 @@ impl Metrics {
             resets: Counter::default(),
             gauges: Gauges::default(),
             store: StoreMetrics::register(registry),
+            stalled: stalled.clone(),
         };
         registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
         registry.register("streams", "Streams that run through this proxy now", metrics.streams.running.clone());
-        registry.register("streams_cut", "Streams that were cut at the deadline of a drain", metrics.streams.cut.clone());
+        registry.register("streams_cut", "Streams that were cut by this proxy, by reason: drain, stalled", metrics.streams.cut.0.clone());
+        registry.register("streams_stalled", "Streams whose readers do not read now", metrics.gauges.streams_stalled.clone());
+        registry.register("stalled_bytes", "What they may hold in this process", metrics.gauges.stalled_bytes.clone());
         registry.register("sent_bytes", "Payload bytes from clients towards agents", metrics.sent_bytes.clone());
         registry.register("received_bytes", "Payload bytes from agents towards clients", metrics.received_bytes.clone());
         registry.register("stream_resets", "Streams that ended with a reset", metrics.resets.clone());
@@ -137,6 +144,9 @@ impl Metrics {
 
     /// Sets what is read off other parts.
     pub(super) fn sample(&self, sample: &Sample) {
+        self.gauges.streams_stalled.set(self.stalled.stalled());
+        self.gauges.stalled_bytes.set(self.stalled.held_bytes());
+        self.streams.cut.of(Why::Stalled).inner().fetch_max(self.stalled.cut(), Ordering::Relaxed);
         self.store.show(&sample.store);
         self.gauges.tunnels.set(sample.tunnels);
         self.gauges.peers_connected.set(sample.peers_connected);
@@ -156,7 +166,7 @@ mod tests {
     #[test]
     fn every_metric_has_the_prefix() {
         let mut registry = Registry::default();
-        Metrics::register(&mut registry).dialled(None);
+        Metrics::register(&mut registry, &StalledCount::default()).dialled(None);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("written");
         let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();

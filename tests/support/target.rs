@@ -93,8 +93,9 @@ impl Target {
         (target, reports)
     }
 
+    /// Serves each connection as it is told, in a thread of its own.
     #[expect(clippy::disallowed_methods, reason = "a target is outside of warren")]
-    pub(super) fn serving(serve: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+    pub(crate) fn serving(serve: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
         let (accepted, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));

@@ -1,11 +1,14 @@
 //! TLS and transport settings put together for quinn, with nothing left to its own randomness and clocks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quinn::TransportConfig;
 
 use super::cids;
 use super::endpoint::derive;
+use super::profile::Port;
+use super::window::StreamWindow;
 use crate::net::{Env, time_source};
 
 /// Handshakes that may wait to be looked at; the rest are refused at the cost of one packet.
@@ -33,6 +36,45 @@ pub fn server_config(
         .incoming_buffer_size(INCOMING_BUFFER)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
     config
+}
+
+/// A port's ways of accepting, one for each window that a path may need. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Door {
+    by_window: Arc<BTreeMap<StreamWindow, Arc<quinn::ServerConfig>>>,
+    most: u32,
+}
+
+impl Door {
+    /// The door of `port` on the endpoint with this secret.
+    pub fn new(port: Port, tls: impl Into<Arc<dyn quinn::crypto::ServerConfig>>, env: &Env, secret: &[u8; 32]) -> Self {
+        let base = server_config(tls, env, secret, port.accepting(&env.quic));
+        let with = |window: StreamWindow| {
+            let window = window.within(env.quic.stream_window);
+            let mut config = base.clone();
+            config.transport_config(port.accepting_with(window, &env.quic));
+            (window, Arc::new(config))
+        };
+        Self { by_window: Arc::new(StreamWindow::all().map(with).collect()), most: env.quic.stream_window }
+    }
+
+    /// What the endpoint is to have: from then on it hears strangers. Its windows are for paths of which nothing is known.
+    pub fn config(&self) -> quinn::ServerConfig {
+        (**self.with(StreamWindow::MOST.within(self.most))).clone()
+    }
+
+    /// Accepts a connection, with the window that suits the path to where it comes from.
+    ///
+    /// # Errors
+    /// What came was no first packet of a handshake.
+    pub fn accept(&self, incoming: quinn::Incoming, env: &Env) -> Result<quinn::Connecting, quinn::ConnectionError> {
+        let window = env.paths.grant(incoming.remote_address());
+        incoming.accept_with(self.with(window).clone())
+    }
+
+    fn with(&self, window: StreamWindow) -> &Arc<quinn::ServerConfig> {
+        self.by_window.get(&window).expect("there is one for each window")
+    }
 }
 
 /// The configuration of one outgoing connection, or of many of the same kind.

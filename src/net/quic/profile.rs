@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
+use super::send_room::MIN_SEND_WINDOW;
 use super::settings::{CongestionControl, Settings};
+use super::window::StreamWindow;
 
 /// The largest UDP payload that is sent or received. Above 6553 quinn's batch of ten segments exceeds what a GSO send can carry,
 /// which the kernel refuses and quinn takes for a black hole.
@@ -16,15 +18,6 @@ pub(super) const MAX_UDP_PAYLOAD: u16 = 6500;
 const INTERNET_UDP_PAYLOAD: u16 = 1452;
 /// What every QUIC path must carry (RFC 9000, section 14).
 pub(super) const MIN_UDP_PAYLOAD: u16 = 1200;
-/// What one stream may have in flight: 200 Mbit/s at 100 ms need 2.5 MB.
-const STREAM_WINDOW: u32 = 4 << 20;
-/// Where a message is all that a stream carries.
-const MESSAGE_WINDOW: u32 = 256 << 10;
-/// The least a connection may have in flight. Writers who wait for the window are woken last in, first out, so it has to exceed what
-/// all live streams can use, or some of them starve.
-const MIN_SEND_WINDOW: u64 = 64 << 20;
-/// What one connection may hold for retransmission at most.
-const MAX_SEND_WINDOW: u64 = 1 << 30;
 /// Nobody accepts unidirectional streams yet: what came on one would fill memory that nobody empties.
 const UNI_STREAMS: u32 = 0;
 
@@ -75,9 +68,14 @@ impl Profile {
         })
     }
 
-    /// The settings of a connection that is dialled to `remote`.
+    /// The settings of a connection that is dialled to `remote`, of which nothing is known.
     pub fn dialling(self, remote: SocketAddr, settings: &Settings) -> Arc<TransportConfig> {
-        let mut config = base(self.stream_window(), self.idle_timeout());
+        self.dialling_with(StreamWindow::towards(remote), remote, settings)
+    }
+
+    /// The settings of a connection that is dialled to `remote`, with the window that suits the path.
+    pub fn dialling_with(self, window: StreamWindow, remote: SocketAddr, settings: &Settings) -> Arc<TransportConfig> {
+        let mut config = base(self.stream_window(window), self.idle_timeout());
         config
             .max_concurrent_bidi_streams(self.streams(Side::Dialler))
             .keep_alive_interval(self.keep_alive())
@@ -97,7 +95,7 @@ impl Profile {
     fn receive_window(self) -> VarInt {
         match self {
             Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => VarInt::MAX,
-            Self::Enroll => VarInt::from_u32(MESSAGE_WINDOW),
+            Self::Enroll => VarInt::from_u32(StreamWindow::MESSAGE.bytes()),
         }
     }
 
@@ -124,10 +122,10 @@ impl Profile {
         }
     }
 
-    fn stream_window(self) -> u32 {
+    fn stream_window(self, of_path: StreamWindow) -> StreamWindow {
         match self {
-            Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => STREAM_WINDOW,
-            Self::Enroll => MESSAGE_WINDOW,
+            Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => of_path,
+            Self::Enroll => StreamWindow::MESSAGE,
         }
     }
 
@@ -142,33 +140,32 @@ impl Profile {
 }
 
 impl Port {
-    /// The settings of every connection that the socket accepts, until [`Profile::settle`].
+    /// The settings of a connection that the socket accepts, until [`Profile::settle`], where nothing is known of the path.
     pub fn accepting(self, settings: &Settings) -> Arc<TransportConfig> {
+        self.accepting_with(StreamWindow::MOST, settings)
+    }
+
+    /// The settings of a connection that the socket accepts, until [`Profile::settle`], with the window that suits the path.
+    pub fn accepting_with(self, window: StreamWindow, settings: &Settings) -> Arc<TransportConfig> {
         // Strangers get through the handshake of the public port too: until it is settled who this is, it may send as much as they.
-        let (first, timeout, window) = match self {
+        let (first, timeout, of_all) = match self {
             Self::Peer => (Profile::PeerControl, Profile::PeerControl.idle_timeout(), Profile::PeerControl.receive_window()),
             Self::Public => (Profile::Tunnel, Profile::Tunnel.idle_timeout(), Profile::Enroll.receive_window()),
         };
-        let mut config = base(STREAM_WINDOW, timeout);
+        let mut config = base(window, timeout);
         config
             .max_concurrent_bidi_streams(first.streams(Side::Acceptor))
-            .receive_window(window)
+            .receive_window(of_all)
             .congestion_controller_factory(first.congestion_control(settings).factory())
             .mtu_discovery_config(Some(discover_up_to(settings.max_udp_payload)));
         Arc::new(config)
     }
 }
 
-/// The connection's send window for that many live streams.
-pub fn send_window(live_streams: usize) -> u64 {
-    let wanted = u64::try_from(live_streams).unwrap_or(u64::MAX).saturating_mul(STREAM_WINDOW.into());
-    wanted.clamp(MIN_SEND_WINDOW, MAX_SEND_WINDOW)
-}
-
-fn base(stream_window: u32, idle_timeout: Duration) -> TransportConfig {
+fn base(stream_window: StreamWindow, idle_timeout: Duration) -> TransportConfig {
     let mut config = TransportConfig::default();
     config
-        .stream_receive_window(VarInt::from_u32(stream_window))
+        .stream_receive_window(VarInt::from_u32(stream_window.bytes()))
         // Memory is bounded by streams times their windows. A bound on the whole connection would let a few readers that stall
         // stop all the others.
         .receive_window(VarInt::MAX)
@@ -199,13 +196,6 @@ fn is_near(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_send_window_covers_what_the_streams_can_use() {
-        for (streams, expected) in [(0, 64 << 20), (16, 64 << 20), (17, 68 << 20), (256, 1 << 30), (usize::MAX, 1 << 30)] {
-            assert_eq!(send_window(streams), expected, "{streams} streams");
-        }
-    }
 
     #[test]
     fn large_packets_are_tried_where_they_may_pass() {

@@ -8,6 +8,7 @@ use quinn::congestion::{BbrConfig, ControllerFactory, CubicConfig, NewRenoConfig
 
 use super::congestion::TolerantCubicConfig;
 use super::profile::{MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD};
+use super::window::StreamWindow;
 
 /// What is asked for as SO_RCVBUF and SO_SNDBUF: with the kernel's 208 KiB, 1.2 % of a burst is lost on loopback already.
 const UDP_BUFFER: usize = 4 << 20;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub max_udp_payload: u16,
     /// What is asked for as the buffers of each UDP socket, in bytes; the kernel may give less.
     pub udp_buffer: usize,
+    /// The most that one stream may have unread on this machine, in bytes; shorter paths get less.
+    pub stream_window: u32,
 }
 
 impl Default for Settings {
@@ -32,6 +35,7 @@ impl Default for Settings {
             tunnel_congestion_control: CongestionControl::TolerantCubic,
             max_udp_payload: MAX_UDP_PAYLOAD,
             udp_buffer: UDP_BUFFER,
+            stream_window: StreamWindow::MOST.bytes(),
         }
     }
 }

@@ -8,6 +8,7 @@ use quinn::{RecvStream, SendStream};
 use warren_raft::ProxyId;
 
 use crate::net::Budget;
+use crate::net::quic::StreamWindow;
 use crate::proxy::mesh::Links;
 use crate::proxy::tunnels::{StreamError, StreamPermit, Tunnel, Tunnels};
 use crate::wire::close::Close;
@@ -28,6 +29,8 @@ pub(crate) struct Open {
     pub recv: RecvStream,
     /// The place among the tunnel's streams, if the tunnel is this proxy's.
     pub permit: Option<StreamPermit>,
+    /// How much of what the agent sends may wait here.
+    pub received: StreamWindow,
 }
 
 /// Why a try came to nothing.
@@ -122,7 +125,7 @@ async fn local_once(tunnel: &Arc<Tunnel>, header: &DialHeader, budget: Budget) -
         Miss::Unreachable(reason) => lost(&reason),
         miss @ (Miss::Answered(_) | Miss::Deadline) => miss,
     })?;
-    Ok(Open { send, recv, permit: Some(permit) })
+    Ok(Open { send, recv, received: permit.received(), permit: Some(permit) })
 }
 
 fn lost(reason: &str) -> Miss {
@@ -145,7 +148,7 @@ pub(super) async fn peer(links: &Links, owner: ProxyId, header: &DialHeader, bud
 async fn peer_once(links: &Links, owner: ProxyId, header: &DialHeader, (open, answer): (Budget, Budget)) -> Result<Open, Miss> {
     let (send, recv) = links.open(owner, open).await.map_err(|error| Miss::Unreachable(error.to_string()))?;
     let (send, recv) = ask(send, recv, header, answer).await?;
-    Ok(Open { send, recv, permit: None })
+    Ok(Open { send, recv, received: links.received(owner), permit: None })
 }
 
 /// Sends the header and waits for the answer. Whatever ends this early gives the stream up at both ends.

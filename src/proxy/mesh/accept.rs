@@ -11,7 +11,8 @@ use warren_raft::ProxyId;
 
 use super::{Links, PeerConnection};
 use crate::identity::{self, Role};
-use crate::net::Budget;
+use crate::net::quic::Door;
+use crate::net::{Budget, Env};
 use crate::wire::close::Close;
 use crate::wire::{Heard, Hello, Party, PeerHello, TooOld, frame};
 
@@ -25,6 +26,10 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 pub(crate) struct PeerAcceptor {
     /// Where it listens.
     pub endpoint: quinn::Endpoint,
+    /// How it accepts.
+    pub door: Door,
+    /// What is known of the ways to peers.
+    pub env: Env,
     /// Which links learn of accepted connections.
     pub links: Links,
     /// Where accepted connections go to be served.
@@ -56,7 +61,7 @@ impl PeerAcceptor {
 
     async fn admit(&self, incoming: Incoming) {
         let from = incoming.remote_address();
-        match Budget::new(HANDSHAKE).run(handshake(incoming)).await {
+        match Budget::new(HANDSHAKE).run(self.handshake(incoming)).await {
             Ok(Ok(made)) => {
                 tracing::info!(peer = %made.peer, kind = made.kind.as_str(), "peer connected");
                 self.links.accepted(&made);
@@ -66,6 +71,29 @@ impl PeerAcceptor {
             Ok(Err(error)) => tracing::debug!(%from, %error, "peer not admitted"),
             Err(error) => tracing::debug!(%from, %error, "peer not admitted"),
         }
+    }
+
+    async fn handshake(&self, incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
+        let connection = self.door.accept(incoming, &self.env)?.await?;
+        self.env.paths.met(&connection);
+        let peer = proxy_of(&connection).ok_or_else(|| {
+            Close::REFUSED.close(&connection);
+            NotAdmitted::NoProxy
+        })?;
+        let (mut send, mut recv) = connection.accept_bi().await?;
+        let hello: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await.inspect_err(|_| Close::PROTOCOL.close(&connection))?;
+        let not_spoken = |error: NotAdmitted| {
+            Close::VERSION.close_because(&connection, &error);
+            error
+        };
+        let agreed = hello.hello.agree(Party::Proxy).map_err(|error| not_spoken(error.into()))?;
+        let kind = match hello.kind {
+            Heard::Known(kind) => kind,
+            Heard::Unknown(number) => return Err(not_spoken(NotAdmitted::Kind(number))),
+        };
+        frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: Heard::Known(kind) }, frame::MAX_MESSAGE).await?;
+        tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
+        Ok(PeerConnection { peer, kind, connection })
     }
 }
 
@@ -82,28 +110,6 @@ enum NotAdmitted {
     TooOld(#[from] TooOld),
     #[error("a connection of kind {0} is not known to this version of warren")]
     Kind(u32),
-}
-
-async fn handshake(incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
-    let connection = incoming.await?;
-    let peer = proxy_of(&connection).ok_or_else(|| {
-        Close::REFUSED.close(&connection);
-        NotAdmitted::NoProxy
-    })?;
-    let (mut send, mut recv) = connection.accept_bi().await?;
-    let hello: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await.inspect_err(|_| Close::PROTOCOL.close(&connection))?;
-    let not_spoken = |error: NotAdmitted| {
-        Close::VERSION.close_because(&connection, &error);
-        error
-    };
-    let agreed = hello.hello.agree(Party::Proxy).map_err(|error| not_spoken(error.into()))?;
-    let kind = match hello.kind {
-        Heard::Known(kind) => kind,
-        Heard::Unknown(number) => return Err(not_spoken(NotAdmitted::Kind(number))),
-    };
-    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: Heard::Known(kind) }, frame::MAX_MESSAGE).await?;
-    tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
-    Ok(PeerConnection { peer, kind, connection })
 }
 
 fn proxy_of(connection: &quinn::Connection) -> Option<ProxyId> {

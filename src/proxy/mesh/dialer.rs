@@ -84,8 +84,10 @@ impl Dialer {
             LinkKind::Control => Profile::PeerControl,
             LinkKind::Bulk => Profile::PeerBulk,
         };
-        let config = quic::client_config(tls, &self.env, profile.dialling(address, &self.env.quic));
+        let transport = profile.dialling_with(self.env.paths.grant(address), address, &self.env.quic);
+        let config = quic::client_config(tls, &self.env, transport);
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
+        self.env.paths.met(&connection);
         match greet(&connection, kind).await {
             Ok(()) => Ok(connection),
             // The peer judges this proxy's certificate after the handshake is complete here: then the hello is what breaks off.

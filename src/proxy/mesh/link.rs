@@ -10,6 +10,7 @@ use warren_raft::ProxyId;
 
 use super::slot::{NoConnection, Slot, dials};
 use crate::net::Budget;
+use crate::net::quic::{Paths, StreamWindow};
 use crate::wire::LinkKind;
 use crate::wire::close::Close;
 
@@ -49,6 +50,11 @@ impl Link {
         if *known != address {
             address.clone_into(&mut known);
         }
+    }
+
+    /// How much of a stream of the peer may wait here, while it is connected.
+    pub(super) fn received(&self, paths: &Paths) -> Option<StreamWindow> {
+        self.bulk.live().map(|connection| paths.granted(&connection))
     }
 
     /// The round trip of the control connection, while there is one.

@@ -19,6 +19,7 @@ use super::link::Link;
 use super::pulse;
 use super::slot::NoConnection;
 use crate::identity::CredentialsHandle;
+use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Elapsed, Env};
 use crate::target::Target;
 use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
@@ -144,6 +145,12 @@ impl Links {
     pub(crate) async fn open(&self, peer: ProxyId, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {
         let link = self.lock().get(&peer).cloned().ok_or(OpenError::Unknown(peer))?;
         open(&link, LinkKind::Bulk, budget).await
+    }
+
+    /// How much of a stream of `peer` may wait here.
+    pub(crate) fn received(&self, peer: ProxyId) -> StreamWindow {
+        let link = self.lock().get(&peer).cloned();
+        link.and_then(|link| link.received(&self.shared.dialer.env.paths)).unwrap_or(StreamWindow::MOST)
     }
 
     /// The round trip to `peer`, while it is connected.

@@ -12,8 +12,8 @@ use warren_raft::KeyHash;
 use super::{Agents, Clients, Enrollments};
 use crate::identity::tls::negotiated;
 use crate::identity::{self, Alpn, Identity};
-use crate::net::Budget;
-use crate::net::quic::Profile;
+use crate::net::quic::{Door, Profile};
+use crate::net::{Budget, Env};
 use crate::proxy::metrics::Metrics;
 use crate::wire::close::Close;
 
@@ -29,6 +29,10 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 pub(crate) struct PublicAcceptor {
     /// Where it listens.
     pub endpoint: quinn::Endpoint,
+    /// How it accepts.
+    pub door: Door,
+    /// What is known of the ways to agents and clients.
+    pub env: Env,
     /// What becomes of agents.
     pub agents: Arc<Agents>,
     /// What becomes of clients.
@@ -63,7 +67,7 @@ impl PublicAcceptor {
             };
             let shared = shared.clone();
             tasks.spawn(async move {
-                let connection = handshake(incoming).await;
+                let connection = shared.handshake(incoming).await;
                 drop(permit);
                 if let Some(connection) = connection {
                     shared.serve(connection).await;
@@ -96,24 +100,27 @@ impl PublicAcceptor {
             (_, _) => Close::REFUSED.close(&connection),
         }
     }
+
+    async fn handshake(&self, incoming: Incoming) -> Option<quinn::Connection> {
+        let from = incoming.remote_address();
+        match Budget::new(HANDSHAKE).run(async { self.door.accept(incoming, &self.env)?.await }).await {
+            Ok(Ok(connection)) => {
+                self.env.paths.met(&connection);
+                Some(connection)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%from, %error, "not admitted");
+                None
+            }
+            Err(error) => {
+                tracing::debug!(%from, %error, "not admitted");
+                None
+            }
+        }
+    }
 }
 
 fn refuse(connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
     tracing::warn!(%identity, %key, "a certificate of our own with a name that is none");
     Close::REFUSED.close(connection);
-}
-
-async fn handshake(incoming: Incoming) -> Option<quinn::Connection> {
-    let from = incoming.remote_address();
-    match Budget::new(HANDSHAKE).run(async { incoming.await }).await {
-        Ok(Ok(connection)) => Some(connection),
-        Ok(Err(error)) => {
-            tracing::debug!(%from, %error, "not admitted");
-            None
-        }
-        Err(error) => {
-            tracing::debug!(%from, %error, "not admitted");
-            None
-        }
-    }
 }

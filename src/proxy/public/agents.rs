@@ -20,6 +20,7 @@ use super::admission::{Admission, Place};
 use super::enroll::is_enrolled;
 use super::hold::{Held, push};
 use crate::failure::{Code, Failure, Stage};
+use crate::net::quic::{Priority, SendRoom};
 use crate::net::{Budget, Env};
 use crate::proxy::registrar::Registrar;
 use crate::proxy::tunnels::{Offer, Standing, Tunnel, Tunnels};
@@ -128,8 +129,8 @@ impl Agents {
         tracing::debug!(version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
         let place = self.admission.place(agent, (&self.store.table(), self.me))?;
         self.check(agent, key).await?;
-        let sequence = hello.sequence;
-        let tunnel = Arc::new(Tunnel::new(agent.clone(), sequence, connection.clone(), offer(hello)?, self.streams_per_agent));
+        let (sequence, room) = (hello.sequence, SendRoom::new(connection, &self.env.paths));
+        let tunnel = Arc::new(Tunnel::new(agent.clone(), sequence, room, offer(hello)?, self.streams_per_agent));
         // Here before the table says so: a peer that reads the route at once finds the tunnel.
         self.tunnels.insert(tunnel.clone()).map_err(|error| Failure::new(Code::Denied, Stage::Tunnel, error.to_string()))?;
         Ok((tunnel, place))
@@ -186,6 +187,7 @@ enum NotWelcome {
 
 async fn greeting(connection: &quinn::Connection) -> Result<(SendStream, RecvStream, AgentHello), NotWelcome> {
     let (send, mut recv) = connection.accept_bi().await?;
+    Priority::Control.set(&send);
     let hello = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
     Ok((send, recv, hello))
 }

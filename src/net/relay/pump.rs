@@ -1,0 +1,67 @@
+//! Both directions of a relay.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use quinn::{RecvStream, SendStream};
+
+use super::direction::Direction;
+use super::ended::{Broken, End, Relayed};
+use super::local::Local;
+use super::remote::Remote;
+use super::side::Side;
+use crate::net::Stream;
+use crate::net::stalled::Carried;
+
+/// Relays between a local byte stream and a QUIC stream. Dropped before its end, it aborts both.
+pub async fn local(stream: Box<dyn Stream>, remote: (SendStream, RecvStream), carried: Carried) -> Relayed {
+    let mut pump = Pump::new(Local::new(stream), Remote::new(remote, End::Reset), &carried);
+    let end = pump.run(&carried).await;
+    if end == End::Whole {
+        pump.first.close();
+    }
+    pump.second.give_up(end);
+    pump.relayed(end)
+}
+
+/// Relays between two QUIC streams, without a copy. Dropped before its end, as a proxy does that goes out of service, it aborts both and says that.
+pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStream), carried: Carried) -> Relayed {
+    let mut pump = Pump::new(Remote::new(first, End::Cut), Remote::new(second, End::Cut), &carried);
+    let end = pump.run(&carried).await;
+    pump.first.give_up(end);
+    pump.second.give_up(end);
+    pump.relayed(end)
+}
+
+struct Pump<A, B> {
+    first: A,
+    second: B,
+    there: Direction,
+    back: Direction,
+}
+
+impl<A: Side, B: Side> Pump<A, B> {
+    fn new(first: A, second: B, carried: &Carried) -> Self {
+        let [there, back] = carried.tellers().map(Direction::new);
+        Self { first, second, there, back }
+    }
+
+    /// Runs until both directions have ended, or one has broken, or others need the memory.
+    async fn run(&mut self, carried: &Carried) -> End {
+        tokio::select! {
+            biased;
+            ended = poll_fn(|cx| self.poll(cx)) => ended.err().map_or(End::Whole, |Broken(end)| end),
+            () = carried.cut() => End::Stalled,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let there = self.there.poll(cx, &mut self.first, &mut self.second)?;
+        let back = self.back.poll(cx, &mut self.second, &mut self.first)?;
+        if there.is_ready() && back.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn relayed(&self, end: End) -> Relayed {
+        Relayed { sent_bytes: self.there.moved_bytes(), received_bytes: self.back.moved_bytes(), end }
+    }
+}
