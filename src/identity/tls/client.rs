@@ -198,7 +198,7 @@ struct Presents(Option<CredentialsHandle>);
 
 impl ResolvesClientCert for Presents {
     fn resolve(&self, _root_hint_subjects: &[&[u8]], _sigschemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.as_ref().map(CredentialsHandle::for_client)
+        self.0.as_ref().map(CredentialsHandle::alone)
     }
 
     fn has_certs(&self) -> bool {
