@@ -237,7 +237,7 @@ async fn a_message_of_any_announced_length_costs_only_its_stream() {
     let credentials = CredentialsHandle::new(credentials).expect("a usable one");
     let endpoint = dialling_endpoint(&env).expect("a socket");
     let tls = ClientTls::proxy(&credentials, Alpn::Client, Expected::AnyProxy, &env);
-    let config = quic::client_config(tls, &env, Profile::Client.dialling(address, &env));
+    let config = quic::client_config(tls, &env, Profile::Client.dialling(address, &env.quic));
     let connection = endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects");
 
     let (mut send, mut recv) = connection.open_bi().await.expect("a stream");
@@ -280,7 +280,7 @@ async fn a_first_message_that_is_none_costs_only_its_connection() {
     for (tls, profile, address) in cases {
         for garbage in [&[0xff, 0xff, 0xff, 0xff][..], &[0, 0, 0, 3, 0xff, 0xff, 0xff]] {
             let endpoint = dialling_endpoint(&env).expect("a socket");
-            let config = quic::client_config(tls.clone(), &env, profile.dialling(address, &env));
+            let config = quic::client_config(tls.clone(), &env, profile.dialling(address, &env.quic));
             let connection = endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects");
             let (mut send, _recv) = connection.open_bi().await.expect("a stream");
             send.write_all(garbage).await.expect("written");

@@ -134,7 +134,10 @@ fn the_readme_takes_a_proxy_out_of_service_and_back_and_no_dial_fails() {
     assert!(shown.contains("notice: proxy `") && shown.contains("` is drained: tunnels left: 0"), "{shown}");
     assert_eq!(world.row()["state"], "draining");
     let metrics = get(world.owner().http_address(), "/metrics").expect("an answer").1;
-    assert!(metrics.contains("warren_tunnels_handed_over_total 1") && metrics.contains("warren_streams_cut_total 0"), "{metrics}");
+    assert!(
+        metrics.contains("warren_tunnels_handed_over_total 1") && metrics.contains("warren_streams_cut_total{reason=\"drain\"} 0"),
+        "{metrics}"
+    );
 
     let told = String::from_utf8(shell(&home, resume).must_succeed()).expect("text");
     assert_eq!(told, format!("proxy {} takes tunnels again\n", world.owner().name()));
@@ -157,7 +160,7 @@ fn what_is_left_at_the_deadline_is_cut_and_counted() {
     }
     assert!(world.owner().log().contains("the streams that were left at the deadline were cut"));
     let metrics = get(world.owner().http_address(), "/metrics").expect("an answer").1;
-    assert!(metrics.contains("warren_streams_cut_total 2"), "{metrics}");
+    assert!(metrics.contains("warren_streams_cut_total{reason=\"drain\"} 2"), "{metrics}");
     for proxy in world.cluster.proxies() {
         assert_eq!(world.client.connect("lab/echo", proxy, b"hello").must_succeed(), b"hello", "it goes on serving");
     }

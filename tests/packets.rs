@@ -3,10 +3,11 @@
 mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, PathStats};
 use rustls::RootCertStore;
 use support::{Namespaces, Relay};
@@ -60,8 +61,9 @@ fn a_path_that_carries_less_in_the_middle_is_found_out() {
     relay.narrow(CARRIED.into());
     let (tell, told) = mpsc::channel();
     let (far, near) = thread::scope(|scope| {
-        let far = scope
-            .spawn(|| run(accept(identity, (Ipv4Addr::LOCALHOST, FOUND), move |address| tell.send(address).expect("it is waited for"))));
+        let far = scope.spawn(move || {
+            run(accept(identity, (Ipv4Addr::LOCALHOST, FOUND), move |address| tell.send(address).expect("it is waited for")))
+        });
         let near = scope.spawn(move || {
             relay.lead_to(&[told.recv().expect("it listens")]);
             run(connect(identity, relay.address(), FOUND))
@@ -88,14 +90,16 @@ fn identity() -> Identity {
 async fn accept(identity: &Identity, (at, least): (Ipv4Addr, u16), tell: impl FnOnce(SocketAddr)) -> PathStats {
     let env = Env::real();
     let key = identity.signing_key.serialize_der().try_into().expect("a key");
-    let config = quinn::ServerConfig::with_single_cert(vec![identity.cert.der().clone()], key).expect("a configuration");
-    let endpoint = Endpoint::build(&env, SocketAddr::from((at, 0)), &[1; 32], None).expect("a socket");
-    let address = endpoint.local_addr().expect("an address");
-    let door = Door::new(endpoint.clone(), Port::Peer, env, config);
-    door.open();
-    tell(address);
-    let incoming = door.next().await.expect("it is open");
-    let connection = door.accept(incoming).expect("a beginning").await.expect("connected");
+    let mut tls =
+        rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![identity.cert.der().clone()], key).expect("TLS");
+    tls.max_early_data_size = u32::MAX;
+    let tls: Arc<dyn quinn::crypto::ServerConfig> = Arc::new(QuicServerConfig::try_from(tls).expect("TLS 1.3"));
+    let secret = [1; 32];
+    let door = Door::new(Port::Peer, tls, &env, &secret);
+    let endpoint = Endpoint::build(&env, SocketAddr::from((at, 0)), &secret, Some(door.config())).expect("a socket");
+    tell(endpoint.local_addr().expect("an address"));
+    let incoming = endpoint.accept().await.expect("it is open");
+    let connection = door.accept(incoming, &env).expect("a beginning").await.expect("connected");
     let (send, receive) = connection.accept_bi().await.expect("a stream");
     move_bytes(send, receive).await;
     let path = settled(&connection, least).await;
@@ -111,8 +115,8 @@ async fn connect(identity: &Identity, address: SocketAddr, least: u16) -> PathSt
     let env = Env::real();
     let mut roots = RootCertStore::empty();
     roots.add(identity.cert.der().clone()).expect("a root");
-    let mut config = quinn::ClientConfig::with_root_certificates(std::sync::Arc::new(roots)).expect("a configuration");
-    config.transport_config(Profile::PeerBulk.dialling(address, &env));
+    let mut config = quinn::ClientConfig::with_root_certificates(Arc::new(roots)).expect("a configuration");
+    config.transport_config(Profile::PeerBulk.dialling(address, &env.quic_towards(address)));
     let endpoint = Endpoint::build(&env, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), &[2; 32], None).expect("a socket");
     let connection = endpoint.connect_with(config, address, NAME).expect("it dials").await.expect("connected");
     let (send, receive) = connection.open_bi().await.expect("a stream");

@@ -4,9 +4,11 @@
 mod clock;
 mod report;
 mod statistics;
+mod usage;
 mod worker;
 
 pub(crate) use clock::{monotonic, nanos};
 pub(crate) use report::{Effort, Report, complain, number};
 pub(crate) use statistics::Samples;
+pub(crate) use usage::Usage;
 pub(crate) use worker::{Worker, home, say};

@@ -24,6 +24,11 @@ impl Samples {
         sorted.get(place).copied().unwrap_or_default()
     }
 
+    /// Each of them beside the other's of the same place: what was measured in turn has the machine's ups and downs in common.
+    pub(crate) fn ratios(&self, other: &Self) -> Self {
+        self.0.iter().zip(&other.0).map(|(one, two)| one / two).collect()
+    }
+
     /// The middle one.
     pub(crate) fn median(&self) -> f64 {
         self.quantile(0.5)

@@ -26,7 +26,6 @@ mod shared;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod swarm;
-mod usage;
 
 use std::process::ExitCode;
 

@@ -7,8 +7,7 @@ use anyhow::{Context, ensure};
 
 use super::load::{Dial, Load, causes};
 use super::scene::Scene;
-use super::shared::{Report, Samples, monotonic, number};
-use super::usage::Usage;
+use super::shared::{Report, Samples, Usage, monotonic, number};
 
 /// The counter of handshakes that proxies refuse for want of a place.
 const REFUSED: &str = "warren_handshakes_refused_total";

@@ -11,9 +11,8 @@ use tokio::time::Instant;
 
 use super::options::Options;
 use super::order::{Answer, Order, Settings, Standing, Swarm};
-use super::shared::home;
+use super::shared::{Usage, home};
 use super::support::{Client, Cluster, Proxy, Target, get};
-use super::usage::Usage;
 
 /// Most agents of one process.
 const SWARM: u64 = 2_500;

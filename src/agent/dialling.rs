@@ -149,8 +149,11 @@ impl Dial {
     async fn handshake(&self, address: SocketAddr) -> Result<(quinn::Connection, ProxyId), TunnelError> {
         // Behind an address there may be many proxies. Any of them is one of the cluster's, by its certificate.
         let tls = ClientTls::proxy(&self.tunnels.credentials, Alpn::Agent, Expected::AnyProxy, &self.tunnels.env);
-        let config = quic::client_config(tls, &self.tunnels.env, Profile::Tunnel.dialling(address, &self.tunnels.env));
+        let env = &self.tunnels.env;
+        let transport = Profile::Tunnel.dialling_with(env.paths.grant(address), address, &env.quic_towards(address));
+        let config = quic::client_config(tls, env, transport);
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
+        env.paths.met(&connection);
         let proxy = peer_identity(&connection).and_then(|(identity, _)| identity.proxy_id()).ok_or(TunnelError::NoProxy)?;
         Ok((connection, proxy))
     }

@@ -18,7 +18,7 @@ use super::stream_limit::StreamLimit;
 use super::tunnel::{TunnelError, Tunnels, refused};
 use crate::identity::renew_in;
 use crate::net::Budget;
-use crate::net::quic::{Profile, Side};
+use crate::net::quic::{Profile, SendRoom, Side};
 use crate::wire::{AgentMessage, ClusterView, Heard, ProxyMessage, Waiting, Welcome, frame};
 
 /// How long an answer to a renewal is waited for before it is asked again.
@@ -184,22 +184,24 @@ impl<'a> Live<'a> {
     }
 
     async fn accept(&self) -> Result<(), TunnelError> {
+        let room = SendRoom::new(&self.connection, &self.tunnels.env.paths);
         let mut limit = StreamLimit::beginning_with(Profile::Tunnel.streams(Side::Dialler));
         loop {
             let stream = self.connection.accept_bi().await?;
             self.carried.fetch_add(1, Ordering::Relaxed);
             let (env, services, cancel) = (self.tunnels.env.clone(), self.tunnels.services.clone(), self.tunnels.cancel.clone());
             let connecting = self.tunnels.connecting.clone();
+            let sending = room.enter();
             let running = self.streams.token();
             if let Some(limit) = limit.raised(self.streams.len()) {
                 self.connection.set_max_concurrent_bi_streams(limit.into());
             }
             self.tunnels.tasks.spawn(async move {
                 tokio::select! {
-                    () = service::carry(&env, &services, &connecting, stream) => {}
+                    () = service::carry(&env, &services, &connecting, stream, sending.received()) => {}
                     () = cancel.cancelled() => {}
                 }
-                drop(running);
+                drop((running, sending));
             });
         }
     }

@@ -8,6 +8,7 @@ use quinn::{RecvStream, SendStream};
 use warren_raft::{Service, ServiceName};
 
 use super::joins::{Joins, Superseded};
+use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Env, Stream, relay};
 use crate::wire::close::Close;
 use crate::wire::{DialAnswer, DialHeader, frame};
@@ -23,7 +24,13 @@ const WAY_BACK: Duration = Duration::from_millis(200);
 pub(super) type Connecting = Joins<std::io::Result<Box<dyn Stream>>>;
 
 /// Carries the stream to its end.
-pub(super) async fn carry(env: &Env, services: &[Service], connecting: &Connecting, (mut send, mut recv): (SendStream, RecvStream)) {
+pub(super) async fn carry(
+    env: &Env,
+    services: &[Service],
+    connecting: &Connecting,
+    (mut send, mut recv): (SendStream, RecvStream),
+    received: StreamWindow,
+) {
     let header: DialHeader = match Budget::new(HEADER).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
         Ok(Ok(header)) => header,
         Ok(Err(error)) => {
@@ -44,7 +51,7 @@ pub(super) async fn carry(env: &Env, services: &[Service], connecting: &Connecti
                 return stream.abort();
             }
             tracing::debug!(%trace, %service, client = %header.client, "connected");
-            let relayed = relay::local(stream, send, recv).await;
+            let relayed = relay::local(stream, (send, recv), env.readers.begin([None, Some(received)])).await;
             tracing::debug!(
                 %trace, %service, sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "ended"
             );

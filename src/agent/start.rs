@@ -63,6 +63,7 @@ impl Agent {
         });
         let (tell, status) = watch::channel(AgentStatus::default());
         let supervisor = Supervisor::new(self.proxies, sequence, tunnels, (credentials, store), tell);
+        tasks.spawn(env.readers.clone().watch(cancel.clone()));
         let stop = cancel.clone();
         tasks.spawn(async move { supervisor.run(received, env, stop).await });
         Ok(RunningAgent { status, cancel, tasks, endpoint, _lock: lock })

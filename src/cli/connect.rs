@@ -42,6 +42,7 @@ impl ConnectArgs {
             proxies: self.entrance.proxies,
             identity: self.entrance.identity.dir()?,
             dial_timeout: config.limits.dial_timeout,
+            transport: config.transport,
         })
     }
 }

@@ -33,6 +33,7 @@ impl ForwardArgs {
             proxies: self.entrance.proxies,
             identity: self.entrance.identity.dir()?,
             dial_timeout: config.limits.dial_timeout,
+            transport: config.transport,
         })
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn dev(settings: DevSettings) -> Result<(), CliError> {
 pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     let running = tokio::select! {
-        started = proxy_of(&config)?.start(Env::real_with(config.transport.settings())) => started?,
+        started = proxy_of(&config)?.start(Env::real_with(config.transport.settings()).with_stalled(config.limits.stalled())) => started?,
         () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(
@@ -114,7 +114,7 @@ pub(super) async fn agent(settings: AgentSettings) -> Result<(), CliError> {
         token: settings.token_file.as_ref().map_or(TokenFrom::Nowhere, |source| TokenFrom::File(path(source))),
     };
     let running = tokio::select! {
-        started = agent.start(Env::real_with(settings.transport.settings())) => started?,
+        started = agent.start(Env::real_with(settings.transport.settings()).with_stalled(settings.limits.stalled())) => started?,
         () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(agent = %settings.name, "agent runs");
@@ -139,7 +139,7 @@ pub(super) async fn enroll(settings: EnrollSettings) -> Result<(), CliError> {
 
 pub(super) async fn connect(settings: ConnectSettings) -> Result<Exit, CliError> {
     let mut signals = Signals::new()?;
-    let session = session(settings.identity, &settings.proxies, &Env::real())?;
+    let session = session(settings.identity, &settings.proxies, &Env::real_with(settings.transport.settings()))?;
     let connected = tokio::select! {
         connected = client::connect(&session, &settings.target, settings.dial_timeout) => connected.map(|_| Exit::Success),
         // Nobody is left to be told; the proxy is, or the service would wait until the silence is noticed.
@@ -151,7 +151,7 @@ pub(super) async fn connect(settings: ConnectSettings) -> Result<Exit, CliError>
 
 pub(super) async fn forward(settings: ForwardSettings) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
-    let env = Env::real();
+    let env = Env::real_with(settings.transport.settings());
     let session = session(settings.identity, &settings.proxies, &env)?;
     let mut open = Vec::new();
     for forward in settings.forwards {
@@ -210,6 +210,7 @@ pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
         drain_timeout: config.proxy.drain_timeout,
         peer_listen: config.peer.listen,
         peer_advertise: config.peer.advertise.as_ref().map(ToString::to_string),
+        data_connections: config.peer.data_connections,
         public_listen: config.public.listen,
         public_advertise: texts(&config.public.advertise),
         cluster_name: config.cluster.name.clone(),

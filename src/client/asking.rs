@@ -19,6 +19,7 @@ use super::session::{Dialled, Session};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::tls;
 use crate::net::Budget;
+use crate::net::quic::Sending;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{ClientRequest, DialReply, DialRequest, Heard, Party, frame, not_understood};
@@ -96,7 +97,7 @@ impl<'a> Asking<'a> {
     fn ask(&mut self, connection: &quinn::Connection) {
         let request = ClientRequest::Dial(DialRequest { budget_ms: self.budget.left_ms(), ..self.request.clone() });
         self.last = Some(connection.remote_address());
-        self.running.push(Box::pin(ask(connection.clone(), request)));
+        self.running.push(Box::pin(ask(connection.clone(), self.session.sending(connection), request)));
     }
 
     /// Another connection, unless an answer comes first. Where there is none, the answers that are still to come are waited for.
@@ -155,7 +156,7 @@ fn silent(target: &Heard<Target>, at: Option<SocketAddr>) -> Failure {
     }
 }
 
-async fn ask(connection: quinn::Connection, request: ClientRequest) -> Asked {
+async fn ask(connection: quinn::Connection, sending: Sending, request: ClientRequest) -> Asked {
     let lost = |error: &dyn std::fmt::Display| lost(&connection, error);
     let (send, recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
     let mut stream = Unfinished(Some((send, recv)));
@@ -164,7 +165,7 @@ async fn ask(connection: quinn::Connection, request: ClientRequest) -> Asked {
         Heard::Known(DialReply::Connected { agent, path, trace, hello }) => {
             hello.agree(Party::Proxy).map_err(|error| Unanswered::Final(error.failure().at(at())))?;
             let (send, recv) = stream.0.take().expect("it was there for the exchange");
-            Ok(Dialled { send, recv, agent, path, trace })
+            Ok(Dialled { send, recv, sending, agent, path, trace })
         }
         Heard::Known(DialReply::Failed(failure)) => Err(Unanswered::Final(failure)),
         Heard::Unknown(number) => Err(Unanswered::Final(not_understood(&format!("answer {number} of a proxy")).at(at()))),

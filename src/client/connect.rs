@@ -20,8 +20,10 @@ use crate::target::Target;
 pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> Result<Relayed, Failure> {
     let dialled = session.dial(target, timeout).await?;
     tracing::debug!(agent = %dialled.agent, hops = dialled.path.len(), trace = %dialled.trace, "connected");
-    let relayed =
-        relay::local(Box::new(Standard { input: tokio::io::stdin(), output: tokio::io::stdout() }), dialled.send, dialled.recv).await;
+    let standard = Box::new(Standard { input: tokio::io::stdin(), output: tokio::io::stdout() });
+    // Alone in its process, it is cut by nobody here.
+    let carried = session.readers().begin([None, Some(dialled.sending.received())]);
+    let relayed = relay::local(standard, (dialled.send, dialled.recv), carried).await;
     match relayed.end {
         End::Whole => Ok(relayed),
         End::Reset => Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset"))
@@ -30,6 +32,11 @@ pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> R
             let what = format!("the stream to `{target}` was cut: a proxy on its way went out of service");
             let failure = Failure::new(Code::Other, Stage::Peer, what).with_hint("connect again: other proxies serve");
             Err(failure.with_trace(dialled.trace.to_string()))
+        }
+        End::Stalled => {
+            let what =
+                format!("the stream to `{target}` was cut: it was not read for long, and a machine on its way had no more memory for that");
+            Err(Failure::new(Code::LimitReached, Stage::Peer, what).with_trace(dialled.trace.to_string()))
         }
     }
 }

@@ -45,6 +45,7 @@ impl Forwarding {
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let accepting = Accepting { forwarding: self, session, cancel: cancel.clone(), tasks: tasks.clone() };
         tasks.spawn(accepting.run(listener));
+        tasks.spawn(env.readers.clone().watch(cancel.clone()));
         Ok(RunningForward { address, cancel, tasks })
     }
 }
@@ -103,7 +104,8 @@ async fn carry(session: &Session, forwarding: &Forwarding, stream: Box<dyn Strea
     match session.dial(&forwarding.target, forwarding.dial_timeout).await {
         Ok(dialled) => {
             tracing::debug!(%from, target = %forwarding.target, agent = %dialled.agent, trace = %dialled.trace, "connected");
-            let relayed = relay::local(stream, dialled.send, dialled.recv).await;
+            let relayed =
+                relay::local(stream, (dialled.send, dialled.recv), session.readers().begin([None, Some(dialled.sending.received())])).await;
             tracing::debug!(%from, sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "ended");
         }
         Err(failure) => {

@@ -1,5 +1,6 @@
 //! A client's connection to the cluster, made when it is needed and made anew when it is lost.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,8 @@ use crate::failure::Failure;
 use crate::identity::entrance::{self, Closed};
 use crate::identity::tls::{Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, renew_in};
-use crate::net::quic::{self, Profile};
+use crate::net::quic::{self, Profile, SendRoom, Sending};
+use crate::net::stalled::Readers;
 use crate::net::{Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
@@ -50,6 +52,8 @@ struct Shared {
     /// Held while a connection is made, so that many dials at once make one.
     connection: Mutex<Option<quinn::Connection>>,
     renewal_tried: std::sync::Mutex<Option<Instant>>,
+    /// By connection: there are two while one that was silent is being replaced.
+    rooms: std::sync::Mutex<BTreeMap<usize, SendRoom>>,
 }
 
 /// A dial that has connected.
@@ -59,6 +63,8 @@ pub struct Dialled {
     pub send: SendStream,
     /// Bytes from the service.
     pub recv: RecvStream,
+    /// The room for it on the connection, for as long as it lives.
+    pub sending: Sending,
     /// Whose service it is.
     pub agent: AgentName,
     /// The proxies on the way.
@@ -79,6 +85,7 @@ impl Session {
                 proxies,
                 connection: Mutex::default(),
                 renewal_tried: std::sync::Mutex::default(),
+                rooms: std::sync::Mutex::default(),
             }),
         }
     }
@@ -95,6 +102,18 @@ impl Session {
             Ok(dialled) => dialled,
             Err(_) => Err(asking.late()),
         }
+    }
+
+    /// The streams of this process.
+    pub(super) fn readers(&self) -> &Readers {
+        &self.shared.env.readers
+    }
+
+    /// Makes room for a stream on a connection of this session.
+    pub(super) fn sending(&self, connection: &quinn::Connection) -> Sending {
+        let mut rooms = self.shared.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.retain(|_, room| room.connection().close_reason().is_none());
+        rooms.entry(connection.stable_id()).or_insert_with(|| SendRoom::new(connection, &self.shared.env.paths)).enter()
     }
 
     /// Closes the connection and sees that the proxy is told, for at most `grace`.
@@ -193,9 +212,12 @@ impl Session {
     async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
         let Shared { env, endpoint, credentials, .. } = &*self.shared;
         let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
-        let config = quic::client_config(tls, env, Profile::Client.dialling(address, env));
+        let transport = Profile::Client.dialling_with(env.paths.grant(address), address, &env.quic_towards(address));
+        let config = quic::client_config(tls, env, transport);
         let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(proxy, error))?;
-        connecting.await.map_err(|error| Closed::by(proxy, &error))
+        let connection = connecting.await.map_err(|error| Closed::by(proxy, &error))?;
+        env.paths.met(&connection);
+        Ok(connection)
     }
 
     /// Whether the last try to renew is long enough ago.

@@ -11,7 +11,7 @@ use super::document::Value;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::{Reader, nearest};
 use super::setting::{Faults, Setting, quote, wanted};
-use super::{Config, HostPort, TelemetryTable, TokenSource, TransportTable};
+use super::{Config, HostPort, LimitsTable, TelemetryTable, TokenSource, TransportTable};
 
 /// `[agent]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct AgentSettings {
     pub services: Vec<ServiceSettings>,
     /// Its QUIC.
     pub transport: TransportTable,
+    /// What it may use.
+    pub limits: LimitsTable,
     /// Its logs.
     pub telemetry: TelemetryTable,
 }
@@ -93,8 +95,8 @@ impl TryFrom<Config> for AgentSettings {
             errors.push(missing("the agent has no service to publish", "`--publish NAME=HOST:PORT`, or [[agent.service]]"));
         }
         ConfigErrors::unless_empty(errors)?;
-        let (transport, telemetry) = (config.transport, config.telemetry);
-        Ok(Self { name, proxies, data_dir, token_file, services, transport, telemetry })
+        let (transport, limits, telemetry) = (config.transport, config.limits, config.telemetry);
+        Ok(Self { name, proxies, data_dir, token_file, services, transport, limits, telemetry })
     }
 }
 

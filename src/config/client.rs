@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use warren_raft::ClientName;
 
-use super::{HostPort, TokenSource};
+use super::{HostPort, TokenSource, TransportTable};
 use crate::failure::Printable;
 use crate::target::Target;
 
@@ -34,6 +34,8 @@ pub struct ConnectSettings {
     pub identity: PathBuf,
     /// The budget of the dial.
     pub dial_timeout: Duration,
+    /// `[transport]`.
+    pub transport: TransportTable,
 }
 
 /// What `warren forward` runs with.
@@ -47,6 +49,8 @@ pub struct ForwardSettings {
     pub identity: PathBuf,
     /// The budget of each dial.
     pub dial_timeout: Duration,
+    /// `[transport]`.
+    pub transport: TransportTable,
 }
 
 /// One local port and the service behind it.

@@ -1,11 +1,13 @@
 //! What every subsystem is given instead of reaching for the operating system.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::entropy::Entropy;
 use super::quic;
 use super::real::{RealNet, RealWall};
 use super::sockets::Net;
+use super::stalled::{Readers, StalledBudget};
 use super::wall::Wall;
 
 /// The outside world: production's, or a simulation's.
@@ -19,9 +21,20 @@ pub struct Env {
     pub entropy: Entropy,
     /// What an operator sets of QUIC.
     pub quic: quic::Settings,
+    /// What is known of the ways to other machines.
+    pub paths: quic::Paths,
+    /// The streams of this process, and what those that are not read may hold.
+    pub readers: Readers,
 }
 
 impl Env {
+    /// QUIC's settings for a connection with `remote`: its packets grow no larger than the route there carries, so that none is lost on this machine's own interface for
+    /// finding out.
+    pub fn quic_towards(&self, remote: SocketAddr) -> quic::Settings {
+        let carried = self.net.udp_payload(remote).unwrap_or(self.quic.max_udp_payload).max(*quic::Settings::UDP_PAYLOADS.start());
+        quic::Settings { max_udp_payload: self.quic.max_udp_payload.min(carried), ..self.quic }
+    }
+
     /// The operating system's sockets, clock and randomness, and QUIC as it is by default.
     pub fn real() -> Self {
         Self::real_with(quic::Settings::default())
@@ -29,6 +42,20 @@ impl Env {
 
     /// The operating system's sockets, clock and randomness.
     pub fn real_with(quic: quic::Settings) -> Self {
-        Self { net: Arc::new(RealNet::new(&quic)), wall: Arc::new(RealWall), entropy: Entropy::os(), quic }
+        let readers = Readers::new(StalledBudget::default());
+        Self {
+            net: Arc::new(RealNet::new(&quic)),
+            wall: Arc::new(RealWall),
+            entropy: Entropy::os(),
+            quic,
+            paths: quic::Paths::new(&quic),
+            readers,
+        }
+    }
+
+    /// The same, where streams that are not read may hold so much.
+    #[must_use]
+    pub fn with_stalled(self, budget: StalledBudget) -> Self {
+        Self { readers: Readers::new(budget), ..self }
     }
 }

@@ -5,7 +5,8 @@
 //! socket.
 //!
 //! Read in this order: [`Env`] (what a subsystem is given), [`sockets`] (the traits), [`real`] (the operating system behind
-//! them), [`wall`], [`entropy`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`relay`].
+//! them), [`wall`], [`entropy`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`relay`],
+//! [`stalled`].
 
 pub mod backoff;
 pub mod budget;
@@ -16,6 +17,7 @@ pub mod real;
 pub mod relay;
 mod route;
 pub mod sockets;
+pub mod stalled;
 mod udp;
 pub mod wall;
 

@@ -1,6 +1,8 @@
 //! The dialled streams that run through this proxy: counted, and cut together when a drain is over.
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -12,14 +14,14 @@ use crate::net::relay::Relayed;
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     pub(super) running: Gauge,
-    pub(super) cut: Counter,
+    pub(super) cut: CutStreams,
     /// Counts how often all were cut.
     cuts: watch::Sender<u64>,
 }
 
 impl Default for Streams {
     fn default() -> Self {
-        Self { running: Gauge::default(), cut: Counter::default(), cuts: watch::Sender::new(0) }
+        Self { running: Gauge::default(), cut: CutStreams::default(), cuts: watch::Sender::new(0) }
     }
 }
 
@@ -40,8 +42,47 @@ impl Streams {
     pub(super) fn begin(&self, permit: Option<&StreamPermit>) -> RunningStream {
         self.running.inc();
         let tunnel = permit.map(StreamPermit::cut).unwrap_or_default();
-        RunningStream { running: self.running.clone(), cut: self.cut.clone(), cuts: self.cuts.subscribe(), tunnel }
+        RunningStream { running: self.running.clone(), cut: self.cut.of(Why::Drain), cuts: self.cuts.subscribe(), tunnel }
     }
+}
+
+/// The streams that were cut, by the reason. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct CutStreams(pub(super) Family<CutLabels, Counter>);
+
+impl Default for CutStreams {
+    fn default() -> Self {
+        let counted = Self(Family::default());
+        // Shown from the beginning, so that nobody has to guess what they will be called.
+        for why in [Why::Drain, Why::Stalled] {
+            drop(counted.of(why));
+        }
+        counted
+    }
+}
+
+impl CutStreams {
+    pub(super) fn of(&self, why: Why) -> Counter {
+        let reason = match why {
+            Why::Drain => "drain",
+            Why::Stalled => "stalled",
+        };
+        self.0.get_or_create(&CutLabels { reason }).clone()
+    }
+}
+
+/// Why a stream was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A drain was over, or its tunnel was closed by one.
+    Drain,
+    /// Nobody read it, and there was no more memory for such streams.
+    Stalled,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct CutLabels {
+    reason: &'static str,
 }
 
 /// Counts a running stream until it is dropped.
@@ -96,6 +137,6 @@ mod tests {
         let later = streams.begin(None);
         assert_eq!(second.carry(std::future::pending()).await, None);
         assert_eq!(later.carry(async { whole }).await, Some(whole));
-        assert_eq!((streams.running(), streams.cut.get()), (0, 1));
+        assert_eq!((streams.running(), streams.cut.of(Why::Drain).get(), streams.cut.of(Why::Stalled).get()), (0, 1, 0));
     }
 }

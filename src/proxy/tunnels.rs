@@ -15,6 +15,7 @@ use warren_raft::{AgentName, Sequence, Service, ServiceName};
 use super::handover::Order;
 use super::liveness::{Heard, Life, Liveness};
 use super::progress::ProgressNote;
+use crate::net::quic::{SendRoom, Sending, StreamWindow};
 use crate::net::{Budget, Elapsed};
 use crate::target::{Target, port_of};
 use crate::wire::close::Close;
@@ -46,6 +47,7 @@ pub(super) struct Tunnel {
     standing: watch::Sender<Standing>,
     streams: AtomicU64,
     limit: u64,
+    room: SendRoom,
 }
 
 /// What an agent says of itself in its hello.
@@ -103,18 +105,26 @@ impl fmt::Display for Standing {
 
 /// A place among a tunnel's streams, given back when dropped.
 #[derive(Debug)]
-pub(super) struct StreamPermit(Arc<Tunnel>);
+pub(super) struct StreamPermit {
+    tunnel: Arc<Tunnel>,
+    sending: Sending,
+}
 
 impl StreamPermit {
     /// Cancelled when what runs over the tunnel is cut.
     pub(super) fn cut(&self) -> CancellationToken {
-        self.0.cut.clone()
+        self.tunnel.cut.clone()
+    }
+
+    /// What the stream may have unread on this side.
+    pub(super) fn received(&self) -> StreamWindow {
+        self.sending.received()
     }
 }
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+        self.tunnel.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -149,13 +159,13 @@ impl Drop for Question {
 
 impl Tunnel {
     /// A tunnel that carries at most `limit` streams.
-    pub(super) fn new(agent: AgentName, sequence: Sequence, connection: quinn::Connection, offer: Offer, limit: u64) -> Self {
+    pub(super) fn new(agent: AgentName, sequence: Sequence, room: SendRoom, offer: Offer, limit: u64) -> Self {
         let (standing, order) = (watch::Sender::new(Standing::Pending), watch::Sender::default());
         let (progress, retire, liveness) = (ProgressNote::default(), CancellationToken::new(), Mutex::default());
         Self {
             agent,
             sequence,
-            connection,
+            connection: room.connection().clone(),
             offer,
             progress,
             liveness,
@@ -165,6 +175,7 @@ impl Tunnel {
             cut: CancellationToken::new(),
             streams: AtomicU64::new(0),
             limit,
+            room,
         }
     }
 
@@ -270,7 +281,7 @@ impl Tunnel {
     /// [`StreamError`]
     pub(super) async fn open(self: &Arc<Self>, budget: Budget) -> Result<(StreamPermit, SendStream, RecvStream), StreamError> {
         let running = self.streams.fetch_add(1, Ordering::Relaxed);
-        let permit = StreamPermit(self.clone());
+        let permit = StreamPermit { tunnel: self.clone(), sending: self.room.enter() };
         if running >= self.limit {
             return Err(StreamError::Limit(self.limit));
         }

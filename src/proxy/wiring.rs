@@ -32,7 +32,7 @@ use super::tunnels::Tunnels;
 use super::watch::watch;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
-use crate::net::quic::{self, Door, Port};
+use crate::net::quic::{Door, Port};
 use crate::wire::ClusterView;
 
 /// What is there before the store.
@@ -92,7 +92,8 @@ pub(super) struct Wiring {
 impl Wiring {
     pub(super) fn new(ground: Ground, store: RoutingStore) -> Self {
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let metrics = Metrics::register(&mut registry, &ground.env.readers.count());
+        ground.links.calls().register(&mut registry);
         let leaving = CancellationToken::new();
         Self {
             ground,
@@ -113,12 +114,17 @@ impl Wiring {
         let admin = self.admin().await?;
         let http_address = admin.http_addr();
         self.tasks.spawn(admin.run(self.stopped.clone()));
-        self.serve_peers(connections);
-        self.serve_public();
+        let (peers, strangers) = self.doors();
+        self.serve_peers(connections, peers.clone());
+        self.serve_public(strangers.clone());
+        // From now on strangers' packets are looked at.
+        self.ground.sockets.peer.set_server_config(Some(peers.config()));
+        self.ground.sockets.public.set_server_config(Some(strangers.config()));
         self.store.live(self.particulars());
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
         self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
+        self.tasks.spawn(self.ground.env.readers.clone().watch(self.stopped.clone()));
         let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
@@ -177,8 +183,14 @@ impl Wiring {
         settled
     }
 
-    fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>) {
-        let owner = Owner { me: self.me(), store: self.store.clone(), tunnels: self.tunnels.clone(), metrics: self.metrics.clone() };
+    fn serve_peers(&self, connections: mpsc::Receiver<PeerConnection>, door: Door) {
+        let owner = Owner {
+            me: self.me(),
+            store: self.store.clone(),
+            tunnels: self.tunnels.clone(),
+            metrics: self.metrics.clone(),
+            readers: self.ground.env.readers.clone(),
+        };
         let service = Service {
             store: self.store.clone(),
             owner,
@@ -187,18 +199,21 @@ impl Wiring {
             drain: self.drain.clone(),
         };
         self.tasks.spawn(mesh::serve(connections, Arc::new(service), self.tasks.clone(), self.stopped.clone()));
-        let Ground { links, made, .. } = &self.ground;
-        let acceptor = PeerAcceptor { door: self.door(Port::Peer), links: links.clone(), made: made.clone() };
+        let Ground { sockets, links, made, .. } = &self.ground;
+        let acceptor =
+            PeerAcceptor { endpoint: sockets.peer.clone(), door, env: self.ground.env.clone(), links: links.clone(), made: made.clone() };
         self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
     }
 
-    fn serve_public(&self) {
+    fn serve_public(&self, door: Door) {
         let index = *self.store.applied().borrow();
         let (tell, cluster) = watch::channel(with_pulse(cluster_view(&self.store.table(), index), self.me(), 0));
         self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
         let acceptor = PublicAcceptor {
-            door: self.door(Port::Public),
+            endpoint: self.ground.sockets.public.clone(),
+            door,
+            env: self.ground.env.clone(),
             agents: Arc::new(self.agents(cluster)),
             clients: Arc::new(self.clients()),
             metrics: self.metrics.clone(),
@@ -250,16 +265,13 @@ impl Wiring {
         }
     }
 
-    /// Where strangers come in, closed until the acceptor opens it.
-    fn door(&self, port: Port) -> Door {
+    /// How the two ports accept.
+    fn doors(&self) -> (Door, Door) {
         let Ground { env, credentials, sockets, .. } = &self.ground;
-        let policy = Arc::new(TablePolicy { store: self.store.clone() });
-        let (endpoint, tls) = match port {
-            Port::Peer => (&sockets.peer, ServerTls::peer_port(credentials, policy, env)),
-            Port::Public => (&sockets.public, ServerTls::public_port(credentials, policy, env)),
-        };
-        let config = quic::server_config(tls, env, &sockets.secret, port.accepting(&env.quic));
-        Door::new(endpoint.clone(), port, env.clone(), config)
+        let policy = || Arc::new(TablePolicy { store: self.store.clone() });
+        let peer = ServerTls::peer_port(credentials, policy(), env);
+        let public = ServerTls::public_port(credentials, policy(), env);
+        (Door::new(Port::Peer, peer, env, &sockets.secret), Door::new(Port::Public, public, env, &sockets.secret))
     }
 
     /// What the proxy says of itself in the table.

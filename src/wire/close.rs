@@ -33,6 +33,9 @@ impl Close {
     /// What came can be understood by a later version only, or by none that is spoken any more. The reason says which side to update.
     pub const VERSION: Self = Self(11, "another version of the protocol");
 
+    /// Of a byte stream: nobody read it for long, and a machine on its way had no more memory for such streams.
+    pub const STALLED: Self = Self(12, "not read for too long");
+
     /// The code on the wire.
     pub fn code(self) -> VarInt {
         VarInt::from_u32(self.0)

@@ -15,12 +15,23 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts an agent that knows these addresses of proxies and publishes `services`, each a name and a target.
     pub(crate) fn start(home: &Path, name: &str, entries: &[SocketAddr], token: &Path, services: &[(&str, String)]) -> Self {
+        Self::start_with(home, name, entries, token, (services, &[]))
+    }
+
+    /// The same with variables, such as `WARREN_LIMITS_STALLED_AFTER`.
+    pub(crate) fn start_with(
+        home: &Path,
+        name: &str,
+        entries: &[SocketAddr],
+        token: &Path,
+        (services, variables): (&[(&str, String)], &[(&str, &str)]),
+    ) -> Self {
         let data_dir = home.join(format!("agent-{name}"));
         let entries = entries.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let services = services.iter().map(|(name, target)| format!("{name}={target}")).collect::<Vec<_>>().join(",");
         let words = ["agent", "--name", name, "--data-dir", text(&data_dir), "--token-file", text(token)];
         let words = [&words[..], &["--proxy", &entries, "--publish", &services]].concat();
-        Self { process: Process::start(&format!("agent-{name}"), home, &words, &[]) }
+        Self { process: Process::start(&format!("agent-{name}"), home, &words, variables) }
     }
 
     /// What it has logged.

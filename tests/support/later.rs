@@ -105,7 +105,7 @@ impl Later {
     pub(crate) async fn stranger(token: &Value, address: SocketAddr) -> Connection {
         let (env, (tls, _)) = (Env::real(), ClientTls::enroll(token_of(token).fingerprint(), &Env::real()));
         let endpoint = dialling_endpoint(&env).expect("a socket");
-        let config = quic::client_config(tls, &env, Profile::Enroll.dialling(address, &env));
+        let config = quic::client_config(tls, &env, Profile::Enroll.dialling(address, &env.quic));
         endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects")
     }
 
@@ -117,7 +117,7 @@ impl Later {
     /// Connects to a proxy.
     pub(crate) async fn dial(&self, alpn: Alpn, profile: Profile, address: SocketAddr) -> Connection {
         let tls = ClientTls::proxy(&self.credentials, alpn, Expected::AnyProxy, &self.env);
-        let config = quic::client_config(tls, &self.env, profile.dialling(address, &self.env));
+        let config = quic::client_config(tls, &self.env, profile.dialling(address, &self.env.quic));
         self.endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects")
     }
 

@@ -12,6 +12,9 @@ use socket2::SockRef;
 
 use super::LONG;
 
+/// What is written at once by those who write without end.
+const FLOOD: usize = 64 << 10;
+
 /// A TCP server on loopback. Dropping it ends its accepting; what runs over it ends with its streams.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -71,6 +74,17 @@ impl Target {
         })
     }
 
+    /// Sends as much as it can and takes as much as it gets, until its client has gone.
+    pub(crate) fn flooding() -> Self {
+        Self::serving(|mut stream| {
+            let mut reader = stream.try_clone()?;
+            thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+            loop {
+                stream.write_all(&[0; FLOOD])?;
+            }
+        })
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -93,8 +107,9 @@ impl Target {
         (target, reports)
     }
 
+    /// Serves each connection as it is told, in a thread of its own.
     #[expect(clippy::disallowed_methods, reason = "a target is outside of warren")]
-    pub(super) fn serving(serve: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+    pub(crate) fn serving(serve: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
         let (accepted, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));

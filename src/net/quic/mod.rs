@@ -1,19 +1,25 @@
 //! QUIC endpoints and their settings: every number and every source of randomness that quinn would otherwise choose by itself.
 //!
-//! Read in this order: [`settings`] (what an operator sets), [`profile`] (what a connection is for, and what follows), [`endpoint`] (a socket with its keys),
-//! [`config`] (TLS and settings put together), [`door`] (a socket that accepts), [`priority`] (who goes first on a connection).
+//! Read in this order: [`settings`] (what an operator sets), [`profile`] (what a connection is for, and what follows), [`window`] and [`paths`] (what a
+//! stream may have unread), [`send_room`] (what a connection may have unacknowledged), [`priority`] (who goes first on a connection), [`endpoint`] (a socket with its
+//! keys), [`config`] (TLS and settings put together).
 
 mod cids;
 pub mod config;
-pub mod door;
+mod congestion;
 pub mod endpoint;
+pub mod paths;
 pub mod priority;
 pub mod profile;
+pub mod send_room;
 pub mod settings;
+pub mod window;
 
-pub use config::{client_config, server_config};
-pub use door::Door;
-pub use endpoint::{Endpoint, dialling_endpoint};
+pub use config::{Door, client_config, server_config};
+pub use endpoint::{Endpoint, VERSION, dialling_endpoint};
+pub use paths::Paths;
 pub use priority::Priority;
-pub use profile::{Port, Profile, Side, send_window};
+pub use profile::{Port, Profile, Side};
+pub use send_room::{SendRoom, Sending};
 pub use settings::{CongestionControl, Settings};
+pub use window::StreamWindow;

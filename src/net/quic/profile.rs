@@ -7,24 +7,16 @@ use std::time::Duration;
 
 use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
+use super::send_room::MIN_SEND_WINDOW;
 use super::settings::{CongestionControl, Settings};
-use crate::net::Env;
+use super::window::StreamWindow;
 
 /// The largest UDP payload that can be sent or received: what IPv4 carries.
 pub(super) const MAX_UDP_PAYLOAD: u16 = 65_507;
-/// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv4's and UDP's headers. Where the route is one of IPv6, its own bound is smaller.
+/// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv4's and UDP's headers. What a route of IPv6 carries is less.
 const INTERNET_UDP_PAYLOAD: u16 = 1472;
 /// What every QUIC path must carry (RFC 9000, section 14).
 pub(super) const MIN_UDP_PAYLOAD: u16 = 1200;
-/// What one stream may have in flight: 200 Mbit/s at 100 ms need 2.5 MB.
-const STREAM_WINDOW: u32 = 4 << 20;
-/// Where a message is all that a stream carries.
-const MESSAGE_WINDOW: u32 = 256 << 10;
-/// The least a connection may have in flight. Writers who wait for the window are woken last in, first out, so it has to exceed what
-/// all live streams can use, or some of them starve.
-const MIN_SEND_WINDOW: u64 = 64 << 20;
-/// What one connection may hold for retransmission at most.
-const MAX_SEND_WINDOW: u64 = 1 << 30;
 /// Nobody accepts unidirectional streams yet: what came on one would fill memory that nobody empties.
 const UNI_STREAMS: u32 = 0;
 
@@ -75,16 +67,19 @@ impl Profile {
         })
     }
 
-    /// The settings of a connection that is dialled to `remote`. Its packets grow up to what the route there carries, so that no probe is lost on this machine's own
-    /// interface.
-    pub fn dialling(self, remote: SocketAddr, env: &Env) -> Arc<TransportConfig> {
-        let settings = &env.quic;
-        let mut config = base(self.stream_window(), self.idle_timeout());
+    /// The settings of a connection that is dialled to `remote`, of which nothing is known.
+    pub fn dialling(self, remote: SocketAddr, settings: &Settings) -> Arc<TransportConfig> {
+        self.dialling_with(StreamWindow::towards(remote), remote, settings)
+    }
+
+    /// The settings of a connection that is dialled to `remote`, with the window that suits the path.
+    pub fn dialling_with(self, window: StreamWindow, remote: SocketAddr, settings: &Settings) -> Arc<TransportConfig> {
+        let mut config = base(self.stream_window(window), self.idle_timeout());
         config
             .max_concurrent_bidi_streams(self.streams(Side::Dialler))
             .keep_alive_interval(self.keep_alive())
             .congestion_controller_factory(self.congestion_control(settings).factory())
-            .mtu_discovery_config(Some(discover_up_to(self.max_payload(remote, env))));
+            .mtu_discovery_config(Some(discover_up_to(self.max_payload(remote).min(settings.max_udp_payload))));
         Arc::new(config)
     }
 
@@ -99,7 +94,7 @@ impl Profile {
     fn receive_window(self) -> VarInt {
         match self {
             Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => VarInt::MAX,
-            Self::Enroll => VarInt::from_u32(MESSAGE_WINDOW),
+            Self::Enroll => VarInt::from_u32(StreamWindow::MESSAGE.bytes()),
         }
     }
 
@@ -113,9 +108,13 @@ impl Profile {
     /// Only the dialler asks for signs of life; the answers serve both sides.
     fn keep_alive(self) -> Option<Duration> {
         match self {
-            Self::PeerControl | Self::PeerBulk => Some(Duration::from_secs(1)),
+            Self::PeerControl => Some(Duration::from_secs(1)),
+            // Whether the peer lives is seen from control, over the same path: these only must not end while nothing runs over them.
+            Self::PeerBulk => Some(Duration::from_secs(2)),
+            // An agent asks its proxy for a sign of life every second to three, which is one of QUIC's too. This is for when it does not: before its tunnel is welcomed.
+            Self::Tunnel => Some(Duration::from_secs(4)),
             // An enrolment's answer may take as long as a commit does, and nothing else is said meanwhile.
-            Self::Tunnel | Self::Client | Self::Enroll => Some(Duration::from_secs(3)),
+            Self::Client | Self::Enroll => Some(Duration::from_secs(3)),
         }
     }
 
@@ -126,22 +125,16 @@ impl Profile {
         }
     }
 
-    fn stream_window(self) -> u32 {
+    fn stream_window(self, of_path: StreamWindow) -> StreamWindow {
         match self {
-            Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => STREAM_WINDOW,
-            Self::Enroll => MESSAGE_WINDOW,
+            Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => of_path,
+            Self::Enroll => StreamWindow::MESSAGE,
         }
-    }
-
-    /// The largest UDP payload that is tried: what the route carries at this end, and no more than is allowed or makes sense.
-    fn max_payload(self, remote: SocketAddr, env: &Env) -> u16 {
-        let route = env.net.udp_payload(remote).unwrap_or(INTERNET_UDP_PAYLOAD);
-        route.min(self.sensible_payload(remote)).min(env.quic.max_udp_payload).max(MIN_UDP_PAYLOAD)
     }
 
     /// Within a machine or a site larger packets are worth the search; across the internet each probe is a loss, and an interface with large packets (a cloud's have
     /// 9,001 bytes) says nothing of what comes behind it.
-    fn sensible_payload(self, remote: SocketAddr) -> u16 {
+    fn max_payload(self, remote: SocketAddr) -> u16 {
         match self {
             Self::PeerControl | Self::PeerBulk => MAX_UDP_PAYLOAD,
             Self::Tunnel | Self::Client if is_near(remote.ip()) => MAX_UDP_PAYLOAD,
@@ -151,46 +144,41 @@ impl Profile {
 }
 
 impl Port {
-    /// The settings of every connection that the socket accepts, until [`Profile::settle`], where nothing is known of the way to the other side.
+    /// The settings of a connection that the socket accepts, until [`Profile::settle`], where nothing is known of the path.
     pub fn accepting(self, settings: &Settings) -> Arc<TransportConfig> {
-        self.accepting_up_to(INTERNET_UDP_PAYLOAD.min(settings.max_udp_payload), settings)
+        self.accepting_with(StreamWindow::MOST, settings)
     }
 
-    /// The largest UDP payload that is tried towards whoever connects from `remote`.
-    pub(super) fn max_payload(self, remote: SocketAddr, env: &Env) -> u16 {
-        match self {
-            Self::Peer => Profile::PeerBulk.max_payload(remote, env),
-            Self::Public => Profile::Tunnel.max_payload(remote, env),
-        }
+    /// The largest UDP payload that is tried towards whoever connects from `remote`. `settings` are those towards there.
+    pub(super) fn max_payload(self, remote: SocketAddr, settings: &Settings) -> u16 {
+        let profile = match self {
+            Self::Peer => Profile::PeerBulk,
+            Self::Public => Profile::Tunnel,
+        };
+        profile.max_payload(remote).min(settings.max_udp_payload)
     }
 
-    /// The settings of a connection over a route that carries such a payload.
-    pub(super) fn accepting_up_to(self, payload: u16, settings: &Settings) -> Arc<TransportConfig> {
+    /// The settings of a connection that the socket accepts, until [`Profile::settle`], with the window that suits the path.
+    pub fn accepting_with(self, window: StreamWindow, settings: &Settings) -> Arc<TransportConfig> {
         // Strangers get through the handshake of the public port too: until it is settled who this is, it may send as much as they.
-        let (first, timeout, window) = match self {
+        let (first, timeout, of_all) = match self {
             Self::Peer => (Profile::PeerControl, Profile::PeerControl.idle_timeout(), Profile::PeerControl.receive_window()),
             Self::Public => (Profile::Tunnel, Profile::Tunnel.idle_timeout(), Profile::Enroll.receive_window()),
         };
-        let mut config = base(STREAM_WINDOW, timeout);
+        let mut config = base(window, timeout);
         config
             .max_concurrent_bidi_streams(first.streams(Side::Acceptor))
-            .receive_window(window)
+            .receive_window(of_all)
             .congestion_controller_factory(first.congestion_control(settings).factory())
-            .mtu_discovery_config(Some(discover_up_to(payload)));
+            .mtu_discovery_config(Some(discover_up_to(settings.max_udp_payload)));
         Arc::new(config)
     }
 }
 
-/// The connection's send window for that many live streams.
-pub fn send_window(live_streams: usize) -> u64 {
-    let wanted = u64::try_from(live_streams).unwrap_or(u64::MAX).saturating_mul(STREAM_WINDOW.into());
-    wanted.clamp(MIN_SEND_WINDOW, MAX_SEND_WINDOW)
-}
-
-fn base(stream_window: u32, idle_timeout: Duration) -> TransportConfig {
+fn base(stream_window: StreamWindow, idle_timeout: Duration) -> TransportConfig {
     let mut config = TransportConfig::default();
     config
-        .stream_receive_window(VarInt::from_u32(stream_window))
+        .stream_receive_window(VarInt::from_u32(stream_window.bytes()))
         // Memory is bounded by streams times their windows. A bound on the whole connection would let a few readers that stall
         // stop all the others.
         .receive_window(VarInt::MAX)
@@ -223,13 +211,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_send_window_covers_what_the_streams_can_use() {
-        for (streams, expected) in [(0, 64 << 20), (16, 64 << 20), (17, 68 << 20), (256, 1 << 30), (usize::MAX, 1 << 30)] {
-            assert_eq!(send_window(streams), expected, "{streams} streams");
-        }
-    }
-
-    #[test]
     fn large_packets_are_tried_where_they_may_pass() {
         let table = [
             (Profile::PeerBulk, "192.0.2.1:3021", MAX_UDP_PAYLOAD),
@@ -242,7 +223,7 @@ mod tests {
             (Profile::Enroll, "127.0.0.1:3024", 1472),
         ];
         for (profile, remote, expected) in table {
-            assert_eq!(profile.sensible_payload(remote.parse().expect("an address")), expected, "{profile:?} to {remote}");
+            assert_eq!(profile.max_payload(remote.parse().expect("an address")), expected, "{profile:?} to {remote}");
         }
     }
 }

@@ -8,12 +8,13 @@ use super::chunks::{CHUNKS, rest};
 use super::ended::Broken;
 use super::flow::Flow;
 use super::side::Side;
+use crate::net::stalled::Teller;
 
 /// How many batches are moved before other tasks of the thread get their turn.
 const BATCHES: usize = 8;
 
 /// Moves bytes from one side to the other until the first one's input has ended and the other one's reader has all of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Direction {
     flow: Flow,
     step: Step,
@@ -34,6 +35,11 @@ enum Step {
 }
 
 impl Direction {
+    /// One that has not moved anything yet.
+    pub(super) fn new(teller: Teller) -> Self {
+        Self { flow: Flow::new(teller), step: Step::default(), waiting: Vec::new() }
+    }
+
     /// How many bytes have gone this way.
     pub(super) fn moved_bytes(&self) -> u64 {
         self.flow.moved_bytes()
@@ -78,8 +84,8 @@ impl Direction {
         let mut left = &mut chunks[..taken];
         while !left.is_empty() {
             let Poll::Ready(given) = to.poll_give(cx, left)? else {
-                self.flow.blocked();
                 self.waiting.extend(left.iter_mut().map(std::mem::take));
+                self.flow.blocked(&self.waiting);
                 return Poll::Pending;
             };
             self.flow.moved(given);
@@ -91,7 +97,7 @@ impl Direction {
     fn give_waiting(&mut self, cx: &mut Context<'_>, to: &mut impl Side) -> Poll<Result<(), Broken>> {
         while !self.waiting.is_empty() {
             let Poll::Ready(given) = to.poll_give(cx, &mut self.waiting)? else {
-                self.flow.blocked();
+                self.flow.blocked(&self.waiting);
                 return Poll::Pending;
             };
             self.flow.moved(given);

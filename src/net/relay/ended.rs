@@ -26,15 +26,31 @@ pub enum End {
     Reset,
     /// The same, by a proxy on the way that went out of service.
     Cut,
+    /// The same, by a machine on the way that had no more memory for streams that nobody reads.
+    Stalled,
 }
 
 impl End {
+    fn by(code: VarInt) -> Self {
+        [Self::Cut, Self::Stalled].into_iter().find(|end| end.code().code() == code).unwrap_or(Self::Reset)
+    }
+
+    /// What the next hop is told.
+    pub(super) fn code(self) -> Close {
+        match self {
+            Self::Whole | Self::Reset => Close::RESET,
+            Self::Cut => Close::LEAVING,
+            Self::Stalled => Close::STALLED,
+        }
+    }
+
     /// The word in logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Whole => "whole",
             Self::Reset => "reset",
             Self::Cut => "cut",
+            Self::Stalled => "stalled",
         }
     }
 }
@@ -45,7 +61,7 @@ pub(super) struct Broken(pub(super) End);
 
 impl Broken {
     fn by(code: VarInt) -> Self {
-        Self(if code == Close::LEAVING.code() { End::Cut } else { End::Reset })
+        Self(End::by(code))
     }
 
     fn lost(error: &ConnectionError) -> Self {

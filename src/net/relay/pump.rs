@@ -11,21 +11,23 @@ use super::local::Local;
 use super::remote::Remote;
 use super::side::Side;
 use crate::net::Stream;
+use crate::net::stalled::Carried;
 
 /// Relays between a local byte stream and a QUIC stream. Dropped before its end, it aborts both.
-pub async fn local(stream: Box<dyn Stream>, send: SendStream, recv: RecvStream) -> Relayed {
-    let mut pump = Pump::new(Local::new(stream), Remote::new((send, recv), End::Reset));
-    let end = pump.run().await;
+pub async fn local(stream: Box<dyn Stream>, remote: (SendStream, RecvStream), carried: Carried) -> Relayed {
+    let mut pump = Pump::new(Local::new(stream), Remote::new(remote, End::Reset), &carried);
+    let end = pump.run(&carried).await;
     if end == End::Whole {
         pump.first.close();
     }
+    pump.second.give_up(end);
     pump.relayed(end)
 }
 
 /// Relays between two QUIC streams, without a copy. Dropped before its end, as a proxy does that goes out of service, it aborts both and says that.
-pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStream)) -> Relayed {
-    let mut pump = Pump::new(Remote::new(first, End::Cut), Remote::new(second, End::Cut));
-    let end = pump.run().await;
+pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStream), carried: Carried) -> Relayed {
+    let mut pump = Pump::new(Remote::new(first, End::Cut), Remote::new(second, End::Cut), &carried);
+    let end = pump.run(&carried).await;
     pump.first.give_up(end);
     pump.second.give_up(end);
     pump.relayed(end)
@@ -39,15 +41,17 @@ struct Pump<A, B> {
 }
 
 impl<A: Side, B: Side> Pump<A, B> {
-    fn new(first: A, second: B) -> Self {
-        Self { first, second, there: Direction::default(), back: Direction::default() }
+    fn new(first: A, second: B, carried: &Carried) -> Self {
+        let [there, back] = carried.tellers().map(Direction::new);
+        Self { first, second, there, back }
     }
 
-    /// Runs until both directions have ended, or one has broken.
-    async fn run(&mut self) -> End {
-        match poll_fn(|cx| self.poll(cx)).await {
-            Ok(()) => End::Whole,
-            Err(Broken(end)) => end,
+    /// Runs until both directions have ended, or one has broken, or others need the memory.
+    async fn run(&mut self, carried: &Carried) -> End {
+        tokio::select! {
+            biased;
+            ended = poll_fn(|cx| self.poll(cx)) => ended.err().map_or(End::Whole, |Broken(end)| end),
+            () = carried.cut() => End::Stalled,
         }
     }
 

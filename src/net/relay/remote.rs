@@ -12,7 +12,6 @@ use super::chunks::CHUNKS;
 use super::demotion::Demotion;
 use super::ended::{Broken, End};
 use super::side::Side;
-use crate::wire::close::Close;
 
 /// Waits until the far end takes no more, or has everything.
 type Stopped = Pin<Box<dyn Future<Output = Result<Option<VarInt>, StoppedError>> + Send + Sync>>;
@@ -50,8 +49,7 @@ impl Remote {
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        let code = if self.given_up == End::Cut { Close::LEAVING } else { Close::RESET };
-        code.abort(&mut self.send, &mut self.recv);
+        self.given_up.code().abort(&mut self.send, &mut self.recv);
     }
 }
 

@@ -133,11 +133,16 @@ impl Within {
                     }
                 }
                 let mut poller = self.poller.take().unwrap_or_else(|| socket.create_io_poller());
-                if poller.as_mut().poll_writable(cx).is_pending() {
-                    return Some(Box::new(Left { gather: mem::take(&mut turn.gather), poller }));
+                match poller.as_mut().poll_writable(cx) {
+                    Poll::Pending => return Some(Box::new(Left { gather: mem::take(&mut turn.gather), poller })),
+                    // It has room again by now.
+                    Poll::Ready(Ok(())) => self.poller = Some(poller),
+                    // The runtime is shutting down.
+                    Poll::Ready(Err(error)) => {
+                        tracing::debug!(%error, "packets not sent");
+                        return None;
+                    }
                 }
-                // It has room again by now, or its error shows at the next attempt.
-                self.poller = Some(poller);
             }
         })
     }

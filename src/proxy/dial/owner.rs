@@ -7,6 +7,8 @@ use quinn::{RecvStream, SendStream};
 use warren_raft::{ProxyId, RoutingStore, Table};
 
 use super::attempt::{self, Miss, Open};
+use crate::net::quic::StreamWindow;
+use crate::net::stalled::Readers;
 use crate::net::{Budget, relay};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::tunnels::Tunnels;
@@ -29,11 +31,13 @@ pub(crate) struct Owner {
     pub tunnels: Arc<Tunnels>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What streams that are not read hold.
+    pub readers: Readers,
 }
 
 impl Owner {
-    /// Carries the dial of `header` to its end.
-    pub(crate) async fn carry(&self, header: DialHeader, (mut send, mut recv): (SendStream, RecvStream)) {
+    /// Carries the dial of `header` to its end. Of the peer's stream so much may wait here.
+    pub(crate) async fn carry(&self, header: DialHeader, received: StreamWindow, (mut send, mut recv): (SendStream, RecvStream)) {
         let budget = Budget::new(Duration::from_millis(header.budget_ms.into()).min(MAX_BUDGET));
         let dialled = tokio::select! {
             dialled = self.dial(&header, budget) => dialled,
@@ -45,7 +49,7 @@ impl Owner {
             }
         };
         match dialled {
-            Ok(open) => self.relay(open, send, recv).await,
+            Ok(open) => self.relay(open, received, (send, recv)).await,
             Err(answer) => {
                 if answer == DialAnswer::Superseded {
                     tracing::debug!(%answer, "dial not carried");
@@ -89,13 +93,14 @@ impl Owner {
         self.store.with_table(|table| table.routes_of(&header.agent).map(|route| route.proxy).find(|proxy| *proxy != self.me))
     }
 
-    async fn relay(&self, open: Open, mut send: SendStream, recv: RecvStream) {
+    async fn relay(&self, open: Open, received: StreamWindow, (mut send, recv): (SendStream, RecvStream)) {
         if frame::write(&mut send, &DialAnswer::Connected, frame::MAX_MESSAGE).await.is_err() {
             let (mut send, mut recv) = (open.send, open.recv);
             Close::CANCELLED.abort(&mut send, &mut recv);
             return;
         }
-        let relay = relay::quic((send, recv), (open.send, open.recv));
+        let carried = self.readers.begin([Some(received), Some(open.received)]);
+        let relay = relay::quic((send, recv), (open.send, open.recv), carried);
         let Some(relayed) = self.metrics.streams().begin(open.permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };

@@ -9,14 +9,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::ProxyId;
 
-use super::{Links, PeerConnection};
+use super::load::Load;
+use super::{Lane, Links, PeerConnection};
 use crate::identity::{self, Role};
-use crate::net::Budget;
 use crate::net::quic::Door;
+use crate::net::{Budget, Env};
 use crate::wire::close::Close;
-use crate::wire::{Heard, Hello, Party, PeerHello, TooOld, frame};
+use crate::wire::{Heard, Hello, LinkKind, Party, PeerHello, TooOld, frame};
 
-/// Handshakes of peers at the same time. A hundred peers that all come back at once need two each.
+/// Handshakes of peers at the same time. A hundred peers that all come back at once need a few each, and who is refused comes again in a moment.
 const MAX_HANDSHAKES: usize = 256;
 /// How long a handshake and hello may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -25,7 +26,11 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct PeerAcceptor {
     /// Where it listens.
+    pub endpoint: quinn::Endpoint,
+    /// How it accepts.
     pub door: Door,
+    /// What is known of the ways to peers.
+    pub env: Env,
     /// Which links learn of accepted connections.
     pub links: Links,
     /// Where accepted connections go to be served.
@@ -37,10 +42,9 @@ impl PeerAcceptor {
     pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
         let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         let shared = Arc::new(self);
-        shared.door.open();
         loop {
             let incoming = tokio::select! {
-                incoming = shared.door.next() => incoming,
+                incoming = shared.endpoint.accept() => incoming,
                 () = cancel.cancelled() => return,
             };
             let Some(incoming) = incoming else { return };
@@ -58,9 +62,9 @@ impl PeerAcceptor {
 
     async fn admit(&self, incoming: Incoming) {
         let from = incoming.remote_address();
-        match Budget::new(HANDSHAKE).run(handshake(&self.door, incoming)).await {
+        match Budget::new(HANDSHAKE).run(self.handshake(incoming)).await {
             Ok(Ok(made)) => {
-                tracing::info!(peer = %made.peer, kind = made.kind.as_str(), "peer connected");
+                tracing::info!(peer = %made.peer, lane = %made.lane, "peer connected");
                 self.links.accepted(&made);
                 // Only a proxy that is stopping has nobody left to serve it.
                 let _ = self.made.send(made).await;
@@ -68,6 +72,31 @@ impl PeerAcceptor {
             Ok(Err(error)) => tracing::debug!(%from, %error, "peer not admitted"),
             Err(error) => tracing::debug!(%from, %error, "peer not admitted"),
         }
+    }
+
+    async fn handshake(&self, incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
+        let connection = self.door.accept(incoming, &self.env)?.await?;
+        self.env.paths.met(&connection);
+        let peer = proxy_of(&connection).ok_or_else(|| {
+            Close::REFUSED.close(&connection);
+            NotAdmitted::NoProxy
+        })?;
+        let (mut send, mut recv) = connection.accept_bi().await?;
+        let hello: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await.inspect_err(|_| Close::PROTOCOL.close(&connection))?;
+        let not_spoken = |error: NotAdmitted| {
+            Close::VERSION.close_because(&connection, &error);
+            error
+        };
+        let agreed = hello.hello.agree(Party::Proxy).map_err(|error| not_spoken(error.into()))?;
+        let kind = match hello.kind {
+            Heard::Known(kind) => kind,
+            Heard::Unknown(number) => return Err(not_spoken(NotAdmitted::Kind(number))),
+        };
+        let lane = Lane::of(kind, hello.lane).ok_or_else(|| not_spoken(NotAdmitted::Lane { kind, number: hello.lane }))?;
+        let ours = PeerHello { hello: Hello::ours(), kind: Heard::Known(kind), lane: lane.number() };
+        frame::write(&mut send, &ours, frame::MAX_MESSAGE).await?;
+        tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
+        Ok(PeerConnection { peer, lane, connection, load: Load::default() })
     }
 }
 
@@ -84,28 +113,8 @@ enum NotAdmitted {
     TooOld(#[from] TooOld),
     #[error("a connection of kind {0} is not known to this version of warren")]
     Kind(u32),
-}
-
-async fn handshake(door: &Door, incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
-    let connection = door.accept(incoming)?.await?;
-    let peer = proxy_of(&connection).ok_or_else(|| {
-        Close::REFUSED.close(&connection);
-        NotAdmitted::NoProxy
-    })?;
-    let (mut send, mut recv) = connection.accept_bi().await?;
-    let hello: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await.inspect_err(|_| Close::PROTOCOL.close(&connection))?;
-    let not_spoken = |error: NotAdmitted| {
-        Close::VERSION.close_because(&connection, &error);
-        error
-    };
-    let agreed = hello.hello.agree(Party::Proxy).map_err(|error| not_spoken(error.into()))?;
-    let kind = match hello.kind {
-        Heard::Known(kind) => kind,
-        Heard::Unknown(number) => return Err(not_spoken(NotAdmitted::Kind(number))),
-    };
-    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: Heard::Known(kind) }, frame::MAX_MESSAGE).await?;
-    tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
-    Ok(PeerConnection { peer, kind, connection })
+    #[error("lane {number} of kind {} is not known to this version of warren", .kind.as_str())]
+    Lane { kind: LinkKind, number: u8 },
 }
 
 fn proxy_of(connection: &quinn::Connection) -> Option<ProxyId> {

@@ -12,8 +12,8 @@ use warren_raft::KeyHash;
 use super::{Agents, Clients, Enrollments};
 use crate::identity::tls::negotiated;
 use crate::identity::{self, Alpn, Identity};
-use crate::net::Budget;
 use crate::net::quic::{Door, Profile};
+use crate::net::{Budget, Env};
 use crate::proxy::metrics::Metrics;
 use crate::wire::close::Close;
 
@@ -28,7 +28,11 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct PublicAcceptor {
     /// Where it listens.
+    pub endpoint: quinn::Endpoint,
+    /// How it accepts.
     pub door: Door,
+    /// What is known of the ways to agents and clients.
+    pub env: Env,
     /// What becomes of agents.
     pub agents: Arc<Agents>,
     /// What becomes of clients.
@@ -44,10 +48,9 @@ impl PublicAcceptor {
     pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
         let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         let shared = Arc::new(self);
-        shared.door.open();
         loop {
             let incoming = tokio::select! {
-                incoming = shared.door.next() => incoming,
+                incoming = shared.endpoint.accept() => incoming,
                 () = cancel.cancelled() => return,
             };
             let Some(incoming) = incoming else { return };
@@ -63,8 +66,11 @@ impl PublicAcceptor {
                 continue;
             };
             let shared = shared.clone();
+            // What a handshake needs is given back when it is over, and a tunnel's task takes no more room than a tunnel.
+            let door = shared.clone();
+            let handshake = Box::pin(async move { door.handshake(incoming).await });
             tasks.spawn(async move {
-                let connection = handshake(&shared.door, incoming).await;
+                let connection = handshake.await;
                 drop(permit);
                 if let Some(connection) = connection {
                     shared.serve(connection).await;
@@ -77,19 +83,19 @@ impl PublicAcceptor {
         match (negotiated(&connection), identity::peer_identity(&connection)) {
             (Some(Alpn::Enroll), None) => {
                 Profile::Enroll.settle(&connection);
-                self.enrollments.serve(connection).await;
+                Box::pin(self.enrollments.serve(connection)).await;
             }
             (Some(Alpn::Agent), Some((identity, key))) => match identity.name.parse() {
                 Ok(agent) => {
                     Profile::Tunnel.settle(&connection);
-                    self.agents.serve(agent, key, connection).await;
+                    Box::pin(self.agents.serve(agent, key, connection)).await;
                 }
                 Err(_) => refuse(&connection, &identity, key),
             },
             (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
                 Ok(client) => {
                     Profile::Client.settle(&connection);
-                    self.clients.serve(client, key, connection).await;
+                    Box::pin(self.clients.serve(client, key, connection)).await;
                 }
                 Err(_) => refuse(&connection, &identity, key),
             },
@@ -97,24 +103,27 @@ impl PublicAcceptor {
             (_, _) => Close::REFUSED.close(&connection),
         }
     }
+
+    async fn handshake(&self, incoming: Incoming) -> Option<quinn::Connection> {
+        let from = incoming.remote_address();
+        match Budget::new(HANDSHAKE).run(async { self.door.accept(incoming, &self.env)?.await }).await {
+            Ok(Ok(connection)) => {
+                self.env.paths.met(&connection);
+                Some(connection)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%from, %error, "not admitted");
+                None
+            }
+            Err(error) => {
+                tracing::debug!(%from, %error, "not admitted");
+                None
+            }
+        }
+    }
 }
 
 fn refuse(connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
     tracing::warn!(%identity, %key, "a certificate of our own with a name that is none");
     Close::REFUSED.close(connection);
-}
-
-async fn handshake(door: &Door, incoming: Incoming) -> Option<quinn::Connection> {
-    let from = incoming.remote_address();
-    match Budget::new(HANDSHAKE).run(async { door.accept(incoming)?.await }).await {
-        Ok(Ok(connection)) => Some(connection),
-        Ok(Err(error)) => {
-            tracing::debug!(%from, %error, "not admitted");
-            None
-        }
-        Err(error) => {
-            tracing::debug!(%from, %error, "not admitted");
-            None
-        }
-    }
 }

@@ -14,6 +14,7 @@ use super::members::{Audience, members};
 use super::renew::renew;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
+use crate::net::quic::{SendRoom, Sending};
 use crate::net::{Budget, Env, relay};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::metrics::Metrics;
@@ -64,13 +65,18 @@ impl Clients {
             }
         }
         connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
+        let room = SendRoom::new(&connection, &self.env.paths);
         let span = tracing::info_span!("client", %client);
         span.in_scope(|| tracing::debug!(from = %connection.remote_address(), "connected"));
         loop {
             match connection.accept_bi().await {
                 Ok(stream) => {
                     let (clients, client, connection) = (self.clone(), client.clone(), connection.clone());
-                    self.tasks.spawn(async move { clients.answer(client, key, &connection, stream).await }.instrument(span.clone()));
+                    let sending = room.enter();
+                    let answer = async move {
+                        clients.answer((client, key), &connection, stream, &sending).await;
+                    };
+                    self.tasks.spawn(answer.instrument(span.clone()));
                 }
                 Err(reason) => {
                     span.in_scope(|| tracing::debug!(%reason, "disconnected"));
@@ -91,10 +97,10 @@ impl Clients {
 
     async fn answer(
         &self,
-        client: ClientName,
-        key: KeyHash,
+        (client, key): (ClientName, KeyHash),
         connection: &quinn::Connection,
         (mut send, mut recv): (SendStream, RecvStream),
+        sending: &Sending,
     ) {
         let request = match Budget::new(HEADER).run(frame::hear(&mut recv, frame::MAX_MESSAGE)).await {
             Ok(Ok(request)) => request,
@@ -105,7 +111,7 @@ impl Clients {
             Err(_) => return Close::DEADLINE.abort(&mut send, &mut recv),
         };
         match understood(request) {
-            Ok(Understood::Dial(request, target)) => self.dial(client, connection, (request, target), (send, recv)).await,
+            Ok(Understood::Dial(request, target)) => self.dial((client, connection), (request, target), (send, recv), sending).await,
             Ok(Understood::Renew(request)) => {
                 let reply = self.renewed(client, key, &request);
                 if said(&mut send, &reply).await {
@@ -128,10 +134,10 @@ impl Clients {
 
     async fn dial(
         &self,
-        client: ClientName,
-        connection: &quinn::Connection,
+        (client, connection): (ClientName, &quinn::Connection),
         (request, target): (DialRequest, Target),
         (mut send, mut recv): (SendStream, RecvStream),
+        sending: &Sending,
     ) {
         let trace = request.trace;
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
@@ -145,7 +151,7 @@ impl Clients {
         };
         self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
-            Ok(connection) => self.relay(connection, trace, (send, recv)).instrument(span).await,
+            Ok(connection) => self.relay(connection, trace, (send, recv), sending).instrument(span).await,
             Err(failure) => {
                 let failure = failure.with_trace(trace.to_string());
                 span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
@@ -154,15 +160,16 @@ impl Clients {
         }
     }
 
-    async fn relay(&self, connection: Connection, trace: TraceId, (mut send, recv): (SendStream, RecvStream)) {
+    async fn relay(&self, connection: Connection, trace: TraceId, (mut send, recv): (SendStream, RecvStream), sending: &Sending) {
         let Connection { open, agent, path } = connection;
         tracing::debug!(%agent, hops = path.len(), "dial connected");
         if !said(&mut send, &DialReply::Connected { agent, path, trace, hello: Hello::ours() }).await {
             let (mut send, mut recv) = (open.send, open.recv);
             return Close::CANCELLED.abort(&mut send, &mut recv);
         }
-        let permit = open.permit;
-        let relay = relay::quic((send, recv), (open.send, open.recv));
+        let carried = self.env.readers.begin([Some(sending.received()), Some(open.received)]);
+        let (permit, _in_use) = (open.permit, open.in_use);
+        let relay = relay::quic((send, recv), (open.send, open.recv), carried);
         let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };

@@ -13,7 +13,7 @@ const ALPNS: [&[u8]; 4] = [b"warren-peer/1", b"warren-agent/1", b"warren-client/
 /// Whether a client with `tls` accepts a server that presents `presented`, and if not, why.
 async fn meets(world: &World, tls: ClientTls, presented: &Presented) -> Result<(), Refused> {
     let server = world.endpoint(Some(forging_server(presented, &ALPNS)));
-    let transport = Profile::Tunnel.dialling(server.local_addr().expect("an address"), &world.env);
+    let transport = Profile::Tunnel.dialling(server.local_addr().expect("an address"), &world.env.quic);
     let outcome = shake(&world.endpoint(None), client_config(tls, &world.env, transport), &server).await;
     outcome.client.map(|_| ()).map_err(|error| refused(&error).expect("a refusal"))
 }

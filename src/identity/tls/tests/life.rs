@@ -10,7 +10,7 @@ use super::super::{Alpn, ClientTls, Expected, Refused, SERVER_NAME, ServerTls, p
 use super::forge::{CLUSTER, SECRET, World, identity, shake};
 use crate::identity::policy::AdmitAll;
 use crate::identity::{CredentialsHandle, Identity, Policy, Refusal, Role};
-use crate::net::quic::{Door, Endpoint, Port, Profile, client_config, server_config};
+use crate::net::quic::{Endpoint, Port, Profile, client_config, server_config};
 
 /// A table that refuses whom it is told to.
 #[derive(Default)]
@@ -28,7 +28,7 @@ fn public(world: &World, credentials: &CredentialsHandle, policy: Arc<dyn Policy
 
 fn tunnel(world: &World, credentials: &CredentialsHandle, server: &quinn::Endpoint) -> quinn::ClientConfig {
     let tls = ClientTls::proxy(credentials, Alpn::Agent, Expected::AnyProxy, &world.env);
-    client_config(tls, &world.env, Profile::Tunnel.dialling(server.local_addr().expect("an address"), &world.env))
+    client_config(tls, &world.env, Profile::Tunnel.dialling(server.local_addr().expect("an address"), &world.env.quic))
 }
 
 #[tokio::test]
@@ -84,14 +84,10 @@ async fn a_renewed_certificate_is_presented_at_once_by_both_sides() {
 #[tokio::test]
 async fn large_packets_are_found_and_streams_allowed() {
     let world = World::new();
-    let (server, client, agent) = (world.endpoint(None), world.endpoint(None), world.credentials(&identity(Role::Agent)));
-    let config = public(&world, &world.credentials(&identity(Role::Proxy)), Arc::new(AdmitAll));
-    let door = Door::new(server.clone(), Port::Public, world.env.clone(), config);
-    door.open();
-    let address = server.local_addr().expect("an address");
-    let dialling = client.connect_with(tunnel(&world, &agent, &server), address, SERVER_NAME).expect("started");
-    let (near, far) = tokio::join!(dialling, async { door.accept(door.next().await.expect("open")).expect("a beginning").await });
-    let (near, far) = (near.expect("connected"), far.expect("accepted"));
+    let server = world.endpoint(Some(public(&world, &world.credentials(&identity(Role::Proxy)), Arc::new(AdmitAll))));
+    let (client, agent) = (world.endpoint(None), world.credentials(&identity(Role::Agent)));
+    let outcome = shake(&client, tunnel(&world, &agent, &server), &server).await;
+    let (near, far) = (outcome.client.expect("connected"), outcome.server.expect("accepted"));
     Profile::Tunnel.settle(&far);
     // quinn searches no further where a step would gain less than this.
     let largest = world.env.quic.max_udp_payload - 20;

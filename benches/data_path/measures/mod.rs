@@ -1,0 +1,26 @@
+//! What is measured, a file each, in the order of the report.
+
+mod bulk;
+mod connections;
+mod exchange;
+mod fairness;
+
+use super::bench::Bench;
+use super::report::Report;
+
+/// A measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure {
+    /// By which it is asked for.
+    pub(crate) name: &'static str,
+    /// Runs it.
+    pub(crate) run: fn(&mut Bench, &mut Report) -> anyhow::Result<()>,
+}
+
+/// All of them.
+pub(crate) const MEASURES: &[Measure] = &[
+    Measure { name: "bulk", run: bulk::run },
+    Measure { name: "exchange", run: exchange::run },
+    Measure { name: "connections", run: connections::run },
+    Measure { name: "fairness", run: fairness::run },
+];
