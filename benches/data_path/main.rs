@@ -17,6 +17,7 @@
 //! one hop           client -> entry ----------> proxy --------> agent -> target
 //! two hops          client -> entry -> proxy -> proxy --------> agent -> target
 //! ssh -R            client -------------------> sshd ---------> ssh ---> target
+//! rathole, bore     client -------------------> server -------> client -> target
 //! ```
 //!
 //! Every side with as many hops has as many processes: where warren's entry is `warren forward`, the plain TCP relays and gRPC have an entry too. Client and target are in the
@@ -32,6 +33,7 @@
 //!     let mut chart = Chart::new("stalled", "Beside stalled readers", "MB/s", Better::More);
 //!     for _ in 0..bench.options.repeat {
 //!         for side in &sides {                                          // interleaved: load changes by the minute
+//!             bench.settle()?;                                          // what the run before has under way is over
 //!             let address = bench.side(*side).address();                // connect there by TCP, see `traffic/` for what the target does
 //!             let cpu = bench.side(*side).cpu()?;                       // of all its hops
 //!             chart.add("64 streams", side.name(), figure);
@@ -86,6 +88,9 @@ fn run(options: Options) -> anyhow::Result<()> {
     for measure in bench.options.measures.clone() {
         complain(measure.name);
         (measure.run)(&mut bench, &mut report)?;
+    }
+    for (kind, why) in bench.missing() {
+        report.remark(format!("{}: {why}.", kind.name()));
     }
     bench.stop()?;
     report.finish()

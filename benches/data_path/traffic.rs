@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -78,6 +79,11 @@ pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Lets the stream end by a reset when it is dropped: what it has sent and nobody has taken is to be thrown away.
+fn cut_at_the_end(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO))
+}
+
 /// Connects, waits until every hop is there, and asks for something.
 pub(crate) async fn open(address: SocketAddr, request: Request) -> anyhow::Result<TcpStream> {
     let opened = async {
@@ -104,6 +110,7 @@ pub(crate) async fn download(mut stream: TcpStream, start: u32, count: &AtomicU6
 
 /// Sends to the target, which counts, until it is cut.
 pub(crate) async fn upload(mut stream: TcpStream, start: u32) -> anyhow::Result<()> {
+    cut_at_the_end(&stream)?;
     let mut place = Place::new(start);
     loop {
         let sent = stream.write(place.next()).await.context("an upload was cut")?;

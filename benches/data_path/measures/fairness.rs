@@ -72,6 +72,7 @@ impl Shares {
 fn measure(bench: &Bench, kind: Kind) -> anyhow::Result<Shares> {
     let address = bench.side(kind).address();
     let (streams, window) = bench.options.effort.pick((100, Duration::from_millis(500)), (1_000, Duration::from_secs(5)));
+    bench.settle()?;
     bench.runtime.block_on(async {
         let (mut running, mut counts) = (JoinSet::new(), Vec::new());
         for first in (0..streams).step_by(OPENING) {
