@@ -62,6 +62,7 @@ mod traffic;
 
 use std::process::ExitCode;
 
+use anyhow::ensure;
 use bench::Bench;
 use options::{Invocation, Options};
 use report::Report;
@@ -85,13 +86,20 @@ fn main() -> ExitCode {
 fn run(options: Options) -> anyhow::Result<()> {
     let mut report = Report::new(&options)?;
     let mut bench = Bench::new(options)?;
+    let mut failed = Vec::new();
     for measure in bench.options.measures.clone() {
         complain(measure.name);
-        (measure.run)(&mut bench, &mut report)?;
+        // What the others have found is told all the same.
+        if let Err(error) = (measure.run)(&mut bench, &mut report) {
+            report.remark(format!("{} failed: {error:#}.", measure.name));
+            failed.push(measure.name);
+        }
     }
     for (kind, why) in bench.missing() {
         report.remark(format!("{}: {why}.", kind.name()));
     }
     bench.stop()?;
-    report.finish()
+    report.finish()?;
+    ensure!(failed.is_empty(), "{} did not succeed", failed.join(", "));
+    Ok(())
 }

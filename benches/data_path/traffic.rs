@@ -84,16 +84,22 @@ fn cut_at_the_end(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_linger(Some(Duration::ZERO))
 }
 
-/// Connects, waits until every hop is there, and asks for something.
-pub(crate) async fn open(address: SocketAddr, request: Request) -> anyhow::Result<TcpStream> {
+/// Connects, and waits until every hop is there.
+pub(crate) async fn greeted(address: SocketAddr) -> anyhow::Result<TcpStream> {
     let opened = async {
         let mut stream = connect(address).await?;
         let greeting = stream.read_u8().await?;
-        stream.write_all(&request.encode()).await?;
         io::Result::Ok((stream, greeting))
     };
     let (stream, greeting) = timeout(PATIENCE, opened).await.context("no connection in time")?.context("no connection")?;
     ensure!(greeting == GREETING, "the first byte is another one than the target sends");
+    Ok(stream)
+}
+
+/// The same, and asks for something.
+pub(crate) async fn open(address: SocketAddr, request: Request) -> anyhow::Result<TcpStream> {
+    let mut stream = greeted(address).await?;
+    stream.write_all(&request.encode()).await.context("nothing can be asked for")?;
     Ok(stream)
 }
 
