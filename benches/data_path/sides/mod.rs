@@ -1,12 +1,14 @@
 //! The ways to the target, each as processes of one role.
 
 mod chain;
+mod far;
 mod warren;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) use chain::Chain;
+pub(crate) use far::Far;
 pub(crate) use warren::Warren;
 
 use super::relay::Protocol;

@@ -266,11 +266,11 @@ mod tests {
 
     #[test]
     fn a_loss_counts_where_a_queue_builds_and_not_else() {
-        for (trip, expected) in [(20, 1.0), (21, 1.0), (23, BETA), (40, BETA)] {
+        for (trip, expected) in [(20_000, 1.0), (20_600, 1.0), (21_000, BETA), (23_000, BETA), (40_000, BETA)] {
             let mut scene = Scene::after(5);
-            scene.round_trip(Duration::from_millis(trip));
+            scene.round_trip(Duration::from_micros(trip));
             let left = scene.lose(false, MTU);
-            assert!((left - expected).abs() < 0.001, "{left} after {trip} ms");
+            assert!((left - expected).abs() < 0.001, "{left} after {trip} us");
         }
     }
 
@@ -310,6 +310,7 @@ mod tests {
         let growth = |losses: u32| {
             let mut scene = Scene::after(5);
             scene.lose(false, 0);
+            scene.round_trip(TRIP);
             (0..losses).for_each(|_| drop(scene.lose(false, MTU)));
             let before = scene.controller.window();
             (0..20).for_each(|_| scene.round_trip(TRIP));
@@ -329,6 +330,31 @@ mod tests {
             scene.controller.acknowledged_all(scene.now);
         }
         assert_eq!(scene.controller.window(), window);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_told_the_window_stays_within_what_was_sent_and_two_packets(
+            told in proptest::collection::vec((0..5_u8, 1..200_u64, 1..400_u64), 0..500),
+        ) {
+            let (mut scene, mut arrived) = (Scene::after(0), INITIAL_WINDOW);
+            for (what, trip, packets) in told {
+                let (sent, bytes) = (scene.now, packets * MTU);
+                scene.now += Duration::from_millis(trip);
+                match what {
+                    0 => scene.controller.on_congestion_event(scene.now, sent, false, bytes),
+                    1 => scene.controller.on_congestion_event(scene.now, sent, packets > 300, bytes),
+                    _ => {
+                        scene.controller.acknowledged(scene.now, sent, bytes, what == 2);
+                        scene.controller.acknowledged_all(scene.now);
+                        arrived += bytes;
+                    }
+                }
+                let window = scene.controller.window();
+                // Reno's estimate may add a packet for each window that arrives.
+                proptest::prop_assert!((2 * MTU..=2 * arrived + 2 * MTU).contains(&window), "{window} of {arrived}");
+            }
+        }
     }
 
     #[test]
