@@ -17,7 +17,7 @@ use warren::identity::tls::negotiated;
 use warren::net::quic::Profile;
 use warren::target::Target as Wanted;
 use warren::wire::close::Close;
-use warren::wire::peer::PeerReport;
+use warren::wire::peer::{MAX_LANES, PeerReport};
 use warren::wire::{
     AgentHello, AgentMessage, ClientRequest, ControlReply, ControlRequest, DialAnswer, DialHeader, DialReply, EnrollReply, Heard, Hello,
     Member, MemberState, PeerHello, ProxyMessage, TraceId, frame,
@@ -152,8 +152,8 @@ async fn a_later_proxy_is_a_peer() {
     let later = Later::enroll(&cluster, TokenRole::Proxy, "later").await;
     let address = cluster.proxy(0).peer_address();
     let control = later.dial(Alpn::Peer, Profile::PeerControl, address).await;
-    let (greeting, ..) = ask(&control, &(hello(LATER), word(0))).await;
-    assert!(matches!(&greeting, PeerHello { hello, kind: Heard::Known(_) } if *hello == Hello::ours()), "{greeting:?}");
+    let (greeting, ..) = ask(&control, &(hello(LATER), word(0), 0_u8)).await;
+    assert!(matches!(&greeting, PeerHello { hello, kind: Heard::Known(_), lane: 0 } if *hello == Hello::ours()), "{greeting:?}");
     for (request, what) in [((66_u32, Bytes::new()), "request 66 of a proxy"), ((2_u32, word(9)), "a target of form 9")] {
         match ask(&control, &request).await.0 {
             ControlReply::Refused(reason) => assert!(reason.contains(what), "{reason}"),
@@ -164,15 +164,19 @@ async fn a_later_proxy_is_a_peer() {
     assert!(matches!(reply, ControlReply::Pong(PeerReport { .. })), "{reply:?}");
 
     let bulk = later.dial(Alpn::Peer, Profile::PeerBulk, address).await;
-    let _: (PeerHello, _, _) = ask(&bulk, &(hello(LATER), word(1))).await;
+    let _: (PeerHello, _, _) = ask(&bulk, &(hello(LATER), word(1), 1_u8)).await;
     let (answer, send, recv) = ask::<DialAnswer>(&bulk, &header("of-peer", "of-peer", "x")).await;
     assert_eq!(answer, DialAnswer::Connected);
     echoes(send, recv).await;
 
     let strange = later.dial(Alpn::Peer, Profile::PeerBulk, address).await;
     let (mut send, _recv) = strange.open_bi().await.expect("a stream");
-    say(&mut send, &(hello(LATER), word(7))).await;
+    say(&mut send, &(hello(LATER), word(7), 0_u8)).await;
     closed_for_its_version(&strange, "kind 7").await;
+    let beyond = later.dial(Alpn::Peer, Profile::PeerBulk, address).await;
+    let (mut send, _recv) = beyond.open_bi().await.expect("a stream");
+    say(&mut send, &(hello(LATER), word(1), MAX_LANES)).await;
+    closed_for_its_version(&beyond, "lane 16").await;
     assert!(control.close_reason().is_none() && bulk.close_reason().is_none(), "the others stay");
 }
 
@@ -218,7 +222,7 @@ async fn who_is_too_old_is_told_what_to_update() {
     let proxy = Later::enroll(&cluster, TokenRole::Proxy, "old").await;
     let connection = proxy.dial(Alpn::Peer, Profile::PeerControl, mesh).await;
     let (mut send, _recv) = connection.open_bi().await.expect("a stream");
-    say(&mut send, &(hello(GONE), word(0))).await;
+    say(&mut send, &(hello(GONE), word(0), 0_u8)).await;
     closed_for_its_version(&connection, "update warren there").await;
 
     let token = cluster.create_token("client", &[]);

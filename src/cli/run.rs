@@ -210,6 +210,7 @@ pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
         drain_timeout: config.proxy.drain_timeout,
         peer_listen: config.peer.listen,
         peer_advertise: config.peer.advertise.as_ref().map(ToString::to_string),
+        data_connections: config.peer.data_connections,
         public_listen: config.public.listen,
         public_advertise: texts(&config.public.advertise),
         cluster_name: config.cluster.name.clone(),

@@ -188,6 +188,7 @@ fn proxy(number: usize, home: &Path, join: Option<Joining>) -> anyhow::Result<Pr
         drain_timeout: Duration::from_secs(1),
         peer_listen: any_port,
         peer_advertise: None,
+        data_connections: 1,
         public_listen: any_port,
         public_advertise: Vec::new(),
         cluster_name: "dev".to_owned(),

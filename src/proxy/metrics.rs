@@ -44,10 +44,14 @@ struct Gauges {
     stalled_bytes: Gauge<u64, AtomicU64>,
     tunnels: Gauge<u64, AtomicU64>,
     peers_connected: Gauge<u64, AtomicU64>,
+    data_connections: Gauge<u64, AtomicU64>,
+    data_connections_missing: Gauge<u64, AtomicU64>,
     routes: Gauge<u64, AtomicU64>,
     applied_index: Gauge<u64, AtomicU64>,
     lease_held: Gauge<u64, AtomicU64>,
     is_leader: Gauge<u64, AtomicU64>,
+    term: Gauge<u64, AtomicU64>,
+    missed_renewals: Gauge<u64, AtomicU64>,
     disk_writable: Gauge<u64, AtomicU64>,
     certificate_remaining: Gauge<u64, AtomicU64>,
 }
@@ -59,6 +63,8 @@ pub(super) struct Sample {
     pub tunnels: u64,
     /// Peers with a live control connection.
     pub peers_connected: u64,
+    /// Data connections to peers that live, and those that ought to.
+    pub data_connections: (u64, u64),
     /// Valid routes in the table.
     pub routes: u64,
     /// The last entry applied.
@@ -67,6 +73,10 @@ pub(super) struct Sample {
     pub lease_held: u64,
     /// 1 while this proxy leads.
     pub is_leader: u64,
+    /// Raft's term: each election begins a new one.
+    pub term: u64,
+    /// Renewals of the lease that were not answered in time.
+    pub missed_renewals: u64,
     /// 1 while the store's disk takes writes.
     pub disk_writable: u64,
     /// How much longer the proxy's certificate is valid.
@@ -105,11 +115,17 @@ impl Metrics {
         registry.register("stream_resets", "Streams that ended with a reset", metrics.resets.clone());
         registry.register("tunnels", "Tunnels that agents hold to this proxy", metrics.gauges.tunnels.clone());
         registry.register("peers_connected", "Peers with a live control connection", metrics.gauges.peers_connected.clone());
+        registry.register("peer_data_connections", "Live connections to peers for dials", metrics.gauges.data_connections.clone());
+        let missing = "Connections to peers for dials that this proxy keeps and that do not live now";
+        registry.register("peer_data_connections_missing", missing, metrics.gauges.data_connections_missing.clone());
         registry.register("routes", "Valid routes in the table", metrics.gauges.routes.clone());
         registry.register("raft_applied_index", "The last log entry applied", metrics.gauges.applied_index.clone());
         registry.register("lease_held", "1 while this proxy holds its lease", metrics.gauges.lease_held.clone());
         registry.register("disk_writable", "1 while the store's disk takes writes", metrics.gauges.disk_writable.clone());
         registry.register("raft_is_leader", "1 while this proxy leads the group", metrics.gauges.is_leader.clone());
+        registry.register("raft_term", "Raft's term: each election begins a new one", metrics.gauges.term.clone());
+        let missed = "Renewals of this proxy's lease that were not answered in time, since it was started";
+        registry.register("lease_renewals_missed", missed, metrics.gauges.missed_renewals.clone());
         registry.register(
             "certificate_remaining_seconds",
             "How much longer this proxy's certificate is valid",
@@ -150,10 +166,14 @@ impl Metrics {
         self.store.show(&sample.store);
         self.gauges.tunnels.set(sample.tunnels);
         self.gauges.peers_connected.set(sample.peers_connected);
+        self.gauges.data_connections.set(sample.data_connections.0);
+        self.gauges.data_connections_missing.set(sample.data_connections.1);
         self.gauges.routes.set(sample.routes);
         self.gauges.applied_index.set(sample.applied_index);
         self.gauges.lease_held.set(sample.lease_held);
         self.gauges.is_leader.set(sample.is_leader);
+        self.gauges.term.set(sample.term);
+        self.gauges.missed_renewals.set(sample.missed_renewals);
         self.gauges.disk_writable.set(sample.disk_writable);
         self.gauges.certificate_remaining.set(sample.certificate_remaining.as_secs());
     }

@@ -23,6 +23,8 @@ pub struct Proxy {
     pub peer_listen: SocketAddr,
     /// Where peers reach it, if not where it listens.
     pub peer_advertise: Option<String>,
+    /// Connections for dials that are kept to each peer, 1 to 16.
+    pub data_connections: u8,
     /// The public port, UDP.
     pub public_listen: SocketAddr,
     /// Where agents and clients reach it, if not where it listens.

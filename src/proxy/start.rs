@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::data_dir::DataDir;
 use super::lifecycle::RunningProxy;
 use super::member::{self, Membership, NewCluster};
-use super::mesh::Links;
+use super::mesh::{Links, PeerPort};
 use super::settings::Proxy;
 use super::sockets::Sockets;
 use super::start_error::StartError;
@@ -29,7 +29,13 @@ impl Proxy {
         let membership = self.membership(&dir, &sockets, &env).await?;
         let credentials = CredentialsHandle::new(membership.credentials.clone())?;
         let (made, connections) = mpsc::channel(MADE);
-        let links = Links::new(membership.member.id, env.clone(), sockets.peer.clone(), credentials.clone(), made.clone());
+        let port = PeerPort {
+            endpoint: sockets.peer.clone(),
+            credentials: credentials.clone(),
+            made: made.clone(),
+            data_connections: self.data_connections,
+        };
+        let links = Links::new(membership.member.id, env.clone(), port);
         let ground = Ground { proxy: self, env, dir, sockets, membership, credentials, links, made };
         let store = ground.open_store().await?;
         Wiring::new(ground, store).run(connections).await

@@ -93,6 +93,7 @@ impl Wiring {
     pub(super) fn new(ground: Ground, store: RoutingStore) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, &ground.env.readers.count());
+        ground.links.calls().register(&mut registry);
         let leaving = CancellationToken::new();
         Self {
             ground,

@@ -259,7 +259,7 @@ fn tunnels() {
 
 #[test]
 fn peers() {
-    let (peer, golden) = (PeerHello { hello: hello(), kind: Heard::Known(LinkKind::Control) }, format!("{HELLO_HEX}0100"));
+    let (peer, golden) = (PeerHello { hello: hello(), kind: Heard::Known(LinkKind::Bulk), lane: 3 }, format!("{HELLO_HEX}010103"));
     check(&peer, &golden);
     check_grown(&peer, &golden, &[HELLO_HEX]);
     check_messages(variants!(LinkKind { LinkKind::Control, LinkKind::Bulk }), [(LinkKind::Control, "00"), (LinkKind::Bulk, "01")]);

@@ -11,6 +11,9 @@ use crate::target::Target;
 /// Most tunnels that one answer to [`ControlRequest::WhoHas`] names.
 pub const MAX_HELD: usize = 64;
 
+/// Most connections for dials between two proxies.
+pub const MAX_LANES: u8 = 16;
+
 /// The dialling proxy's first message on a connection, answered by a [`PeerHello`] too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerHello {
@@ -19,6 +22,8 @@ pub struct PeerHello {
     pub hello: Hello,
     /// What the connection is for.
     pub kind: Heard<LinkKind>,
+    /// Which one of that kind, below [`MAX_LANES`]; of control there is one.
+    pub lane: u8,
 }
 
 /// What a connection between proxies is for.

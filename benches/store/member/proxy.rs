@@ -20,6 +20,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<RunningProxy> {
         drain_timeout: Duration::from_secs(1),
         peer_listen: any_port,
         peer_advertise: None,
+        data_connections: 1,
         public_listen: any_port,
         public_advertise: Vec::new(),
         cluster_name: "bench".to_owned(),

@@ -45,6 +45,8 @@ pub(crate) struct Core {
     pub(crate) disk: watch::Sender<DiskState>,
     /// Shared by everything that this member appends to the log as the leader, and had alone while leadership is handed over.
     pub(crate) gate: RwLock<()>,
+    /// Renewals of this proxy's lease that were not answered in time.
+    pub(crate) missed_renewals: AtomicU64,
     /// How many ways to the leader have failed in a row.
     pub(crate) failed_ways: AtomicUsize,
 }

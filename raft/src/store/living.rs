@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -83,6 +84,7 @@ impl Living {
     }
 
     fn retry(&mut self) {
+        self.core.missed_renewals.fetch_add(1, Ordering::Relaxed);
         self.holder.unanswered(Instant::now() + self.pause());
     }
 

@@ -55,6 +55,7 @@ impl RoutingStore {
             failure: Failure::default(),
             disk: watch::Sender::new(DiskState::Writable),
             gate: RwLock::default(),
+            missed_renewals: AtomicU64::new(0),
             failed_ways: AtomicUsize::new(0),
             engine: Engine::new(config.id),
             network: Network::new(config.id, config.heartbeat, transport, Arc::clone(&published)),

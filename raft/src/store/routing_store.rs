@@ -255,6 +255,11 @@ impl RoutingStore {
         StoreStatus::new(&core.engine.metrics().borrow(), core.committed.load(Ordering::Relaxed), applied)
     }
 
+    /// How many renewals of this proxy's lease were not answered in time.
+    pub fn missed_renewals(&self) -> u64 {
+        self.inner.core.missed_renewals.load(Ordering::Relaxed)
+    }
+
     /// What this member's store takes.
     pub fn usage(&self) -> StoreUsage {
         StoreUsage::of(&self.inner.core)

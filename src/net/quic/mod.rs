@@ -16,7 +16,7 @@ pub mod settings;
 pub mod window;
 
 pub use config::{Door, client_config, server_config};
-pub use endpoint::{Endpoint, dialling_endpoint};
+pub use endpoint::{Endpoint, VERSION, dialling_endpoint};
 pub use paths::Paths;
 pub use priority::Priority;
 pub use profile::{Port, Profile, Side};

@@ -160,14 +160,18 @@ fn not_found() -> Response {
 fn metrics(parts: &AdminParts) -> Response {
     let (table, status) = (parts.store.table(), parts.store.status());
     let peers = table.proxies().filter(|(id, _)| parts.links.rtt(*id).is_some()).count();
+    let (data_connections, missing) = parts.links.data_connections();
     parts.metrics.sample(&Sample {
         tunnels: parts.tunnels.all().len() as u64,
         peers_connected: peers as u64,
+        data_connections: (data_connections as u64, missing as u64),
         routes: table.counts().routes,
         applied_index: status.applied_index,
         lease_held: u64::from(matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
         disk_writable: u64::from(*parts.store.disk().borrow() == DiskState::Writable),
         is_leader: u64::from(status.leader == Some(parts.me)),
+        term: status.term,
+        missed_renewals: parts.store.missed_renewals(),
         certificate_remaining: parts.credentials.current().remaining(parts.env.wall.now()),
         store: parts.store.usage(),
     });

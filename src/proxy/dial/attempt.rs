@@ -9,7 +9,7 @@ use warren_raft::ProxyId;
 
 use crate::net::Budget;
 use crate::net::quic::StreamWindow;
-use crate::proxy::mesh::Links;
+use crate::proxy::mesh::{InUse, Links};
 use crate::proxy::tunnels::{StreamError, StreamPermit, Tunnel, Tunnels};
 use crate::wire::close::Close;
 use crate::wire::{DialAnswer, DialHeader, Heard, frame};
@@ -29,6 +29,8 @@ pub(crate) struct Open {
     pub recv: RecvStream,
     /// The place among the tunnel's streams, if the tunnel is this proxy's.
     pub permit: Option<StreamPermit>,
+    /// The place among the streams of the connection to the owner, if the tunnel is a peer's.
+    pub in_use: Option<InUse>,
     /// How much of what the agent sends may wait here.
     pub received: StreamWindow,
 }
@@ -125,7 +127,7 @@ async fn local_once(tunnel: &Arc<Tunnel>, header: &DialHeader, budget: Budget) -
         Miss::Unreachable(reason) => lost(&reason),
         miss @ (Miss::Answered(_) | Miss::Deadline) => miss,
     })?;
-    Ok(Open { send, recv, received: permit.received(), permit: Some(permit) })
+    Ok(Open { send, recv, received: permit.received(), permit: Some(permit), in_use: None })
 }
 
 fn lost(reason: &str) -> Miss {
@@ -146,9 +148,9 @@ pub(super) async fn peer(links: &Links, owner: ProxyId, header: &DialHeader, bud
 
 /// Opens a stream to the peer within the first budget, and gets its answer within the second.
 async fn peer_once(links: &Links, owner: ProxyId, header: &DialHeader, (open, answer): (Budget, Budget)) -> Result<Open, Miss> {
-    let (send, recv) = links.open(owner, open).await.map_err(|error| Miss::Unreachable(error.to_string()))?;
+    let (in_use, send, recv) = links.open(owner, open).await.map_err(|error| Miss::Unreachable(error.to_string()))?;
     let (send, recv) = ask(send, recv, header, answer).await?;
-    Ok(Open { send, recv, received: links.received(owner), permit: None })
+    Ok(Open { send, recv, received: links.received(owner), permit: None, in_use: Some(in_use) })
 }
 
 /// Sends the header and waits for the answer. Whatever ends this early gives the stream up at both ends.

@@ -1,7 +1,8 @@
-//! In which order the tunnels of an agent are tried. Pure.
+//! In which order the tunnels of an agent are tried: by what speaks against them, by zone, by round trip, and where that is about the same by load. Pure.
 
 use std::time::Duration;
 
+use rand::Rng;
 use warren_raft::{Epoch, ProxyId, Route, Sequence};
 
 /// Where a tunnel of an agent is.
@@ -31,15 +32,46 @@ impl From<&Route> for Place {
     }
 }
 
+/// Whose network a proxy is in, as seen from this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Locality {
+    /// It is this proxy: a whole hop less.
+    Own,
+    /// The same zone.
+    Zone,
+    /// Another zone.
+    Beyond,
+}
+
+/// How far away the proxy of a tunnel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Distance {
+    /// Whose network it is in.
+    pub(super) locality: Locality,
+    /// The round trip to it; the longest there is where it is not known.
+    pub(super) round_trip: Duration,
+}
+
+impl Distance {
+    /// Whether `farther` is about as far away: what differs by so little says less than how much there is to do.
+    fn is_about(self, farther: Self) -> bool {
+        let margin = (self.round_trip / 4).max(ABOUT);
+        self.locality != Locality::Own && self.locality == farther.locality && farther.round_trip <= self.round_trip.saturating_add(margin)
+    }
+}
+
+/// By how much two round trips may differ and count as the same, at least: what a busy machine adds.
+const ABOUT: Duration = Duration::from_millis(2);
+
 /// How good a way is: the least is the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fitness {
-    /// Nothing speaks against it; so far away, nothing for this proxy itself.
-    Sound(Duration),
+    /// Nothing speaks against it.
+    Sound(Distance),
     /// Its proxy gives its tunnels away.
-    Draining(Duration),
+    Draining(Distance),
     /// It gave no answer a moment ago, or its proxy is silent or not connected.
-    Doubtful(Duration),
+    Doubtful(Distance),
 }
 
 impl Fitness {
@@ -51,37 +83,146 @@ impl Fitness {
             Self::Doubtful(_) => 2,
         }
     }
+
+    /// Whether a way that is this good and one that is not better are about equally good, so that load decides.
+    fn is_about(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Sound(near), Self::Sound(far)) | (Self::Draining(near), Self::Draining(far)) => near.is_about(far),
+            (Self::Sound(_) | Self::Draining(_) | Self::Doubtful(_), _) => false,
+        }
+    }
 }
 
-/// The places of `routes` in the order to try them. Among equals the newer route goes first.
-pub(super) fn order<'a>(routes: impl Iterator<Item = &'a Route>, fitness: impl Fn(Place) -> Fitness) -> Vec<(Fitness, Place)> {
+/// The places of `routes` in the order to try them: by fitness, and among those about equally good the less loaded of two that are drawn goes first, as often as
+/// there are two. Whoever took the least loaded of all would send there whatever comes before the load is seen to have changed.
+pub(super) fn order<'a>(
+    routes: impl Iterator<Item = &'a Route>,
+    fitness: impl Fn(Place) -> Fitness,
+    load: impl Fn(Place) -> usize,
+    rng: &mut impl Rng,
+) -> Vec<(Fitness, Place)> {
     let mut keyed: Vec<_> = routes.map(|route| (fitness(route.into()), u64::MAX - route.since.0, Place::from(route))).collect();
+    // Among equals the newer route goes first.
     keyed.sort();
-    keyed.into_iter().map(|(fitness, _, place)| (fitness, place)).collect()
+    let mut places: Vec<_> = keyed.into_iter().map(|(fitness, _, place)| (fitness, place)).collect();
+    let mut rest = &mut places[..];
+    while let Some((first, _)) = rest.first().copied() {
+        let count = rest.iter().take_while(|(fitness, _)| first.is_about(*fitness)).count().max(1);
+        let (equals, further) = rest.split_at_mut(count);
+        spread(equals, &load, rng);
+        rest = further;
+    }
+    places
+}
+
+/// Puts the less loaded of two that are drawn first, then of the others, and so on.
+fn spread(equals: &mut [(Fitness, Place)], load: impl Fn(Place) -> usize, rng: &mut impl Rng) {
+    for done in 0..equals.len().saturating_sub(1) {
+        let rest = &mut equals[done..];
+        let (first, second) = (rng.random_range(0..rest.len()), rng.random_range(0..rest.len() - 1));
+        // Two different ones, each pair as likely as any other.
+        let second = if second >= first { second + 1 } else { second };
+        let better = if load(rest[second].1) < load(rest[first].1) { second } else { first };
+        rest.swap(0, better);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
     use warren_raft::Timestamp;
 
     use super::*;
 
+    fn route(proxy: u64, since: u64) -> Route {
+        Route { proxy: ProxyId(proxy), epoch: Epoch(1), sequence: Sequence(1), since: Timestamp(since) }
+    }
+
+    fn away(locality: Locality, ms: u64) -> Distance {
+        Distance { locality, round_trip: Duration::from_millis(ms) }
+    }
+
+    fn ordered(routes: &[Route], fitness: impl Fn(Place) -> Fitness, load: impl Fn(Place) -> usize, seed: u64) -> Vec<u64> {
+        let ordered = order(routes.iter(), fitness, load, &mut StdRng::seed_from_u64(seed));
+        ordered.into_iter().map(|(_, place)| place.proxy.0).collect()
+    }
+
     #[test]
-    fn near_and_sound_owners_go_first_then_draining_then_doubtful_ones() {
-        let route = |proxy, since| Route { proxy: ProxyId(proxy), epoch: Epoch(1), sequence: Sequence(1), since: Timestamp(since) };
-        let ms = Duration::from_millis;
+    fn own_near_and_sound_owners_go_first_then_draining_then_doubtful_ones() {
+        use Locality::{Beyond, Own, Zone};
         let fitness = |place: Place| match place.proxy.0 {
-            1 => Fitness::Sound(Duration::ZERO),
-            2 => Fitness::Sound(ms(20)),
-            3 | 4 => Fitness::Sound(ms(5)),
-            5 => Fitness::Draining(Duration::ZERO),
-            6 => Fitness::Doubtful(Duration::ZERO),
-            _ => Fitness::Doubtful(Duration::MAX),
+            1 => Fitness::Sound(away(Own, 0)),
+            2 => Fitness::Sound(away(Zone, 20)),
+            3 => Fitness::Sound(away(Zone, 5)),
+            4 => Fitness::Sound(away(Beyond, 1)),
+            5 => Fitness::Draining(away(Own, 0)),
+            6 => Fitness::Doubtful(away(Own, 0)),
+            _ => Fitness::Doubtful(Distance { locality: Zone, round_trip: Duration::MAX }),
         };
         let routes = [route(7, 90), route(6, 80), route(5, 70), route(2, 0), route(3, 10), route(4, 20), route(1, 0)];
-        let ordered: Vec<u64> = order(routes.iter(), fitness).into_iter().map(|(_, place)| place.proxy.0).collect();
-        assert_eq!(ordered, [1, 4, 3, 2, 5, 6, 7]);
-        assert_eq!(order([].iter(), fitness), []);
+        for seed in 0..20 {
+            // No load moves what is not about as good.
+            assert_eq!(ordered(&routes, fitness, |place| 10 - usize::try_from(place.proxy.0).unwrap_or(0), seed), [1, 3, 2, 4, 5, 6, 7]);
+        }
+        assert_eq!(ordered(&[], fitness, |_| 0, 1), [0; 0]);
+    }
+
+    #[test]
+    fn what_is_about_as_far_away_is_about_as_good() {
+        use Locality::{Beyond, Own, Zone};
+        let table = [
+            (away(Zone, 0), away(Zone, 2), true),
+            (away(Zone, 0), away(Zone, 3), false),
+            (away(Zone, 40), away(Zone, 50), true),
+            (away(Zone, 40), away(Zone, 51), false),
+            (away(Zone, 1), away(Beyond, 1), false),
+            // Another proxy is a hop more, however near.
+            (away(Own, 0), away(Zone, 0), false),
+        ];
+        for (near, far, expected) in table {
+            assert_eq!(Fitness::Sound(near).is_about(Fitness::Sound(far)), expected, "{near:?} {far:?}");
+            assert!(!Fitness::Sound(near).is_about(Fitness::Draining(far)) && !Fitness::Doubtful(near).is_about(Fitness::Doubtful(far)));
+        }
+    }
+
+    #[test]
+    fn of_equals_the_less_loaded_one_gets_more_and_no_herd_runs_to_the_least_loaded() {
+        let equal = |_: Place| Fitness::Sound(away(Locality::Zone, 1));
+        let routes = [route(1, 0), route(2, 0), route(3, 0)];
+        let mut first = [0_u32; 4];
+        for seed in 0..3000 {
+            let all = ordered(&routes, equal, |place| if place.proxy.0 == 3 { 100 } else { 0 }, seed);
+            first[usize::try_from(all[0]).unwrap_or(0)] += 1;
+            let mut all = all;
+            all.sort_unstable();
+            assert_eq!(all, [1, 2, 3], "each is in it once");
+        }
+        // The loaded one never wins against another; the two others share.
+        assert_eq!(first[3], 0);
+        assert!(first[1].abs_diff(first[2]) < 300, "{first:?}");
+        // With two of which one is ahead by one stream, the streams of many dials end up even.
+        let mut loads = [0_usize; 3];
+        for seed in 0..999 {
+            let now = loads;
+            let all = ordered(&routes, equal, move |place| now[usize::try_from(place.proxy.0 - 1).unwrap_or(0)], seed);
+            loads[usize::try_from(all[0] - 1).unwrap_or(0)] += 1;
+        }
+        assert!(loads.iter().all(|load| load.abs_diff(333) < 10), "{loads:?}");
+    }
+
+    /// Dials that come together see the same loads: then the least loaded must not get all of them.
+    #[test]
+    fn loads_that_are_late_make_no_herd() {
+        let equal = |_: Place| Fitness::Sound(away(Locality::Zone, 1));
+        let routes: Vec<_> = (1..=8).map(|proxy| route(proxy, 0)).collect();
+        let mut first = [0_u32; 9];
+        for seed in 0..2000 {
+            let all = ordered(&routes, equal, |place| usize::try_from(place.proxy.0).unwrap_or(0), seed);
+            first[usize::try_from(all[0]).unwrap_or(0)] += 1;
+        }
+        // Of eight the best is in a quarter of the pairs.
+        assert!(first[1] > 400 && first[1] < 600, "{first:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, Table};
 
 use super::again::Failed;
 use super::attempt::{self, Miss, Open};
-use super::candidates::{Fitness, Place};
+use super::candidates::{Distance, Fitness, Locality, Place};
 use super::pace::Pace;
 use super::quorum::QuorumMemory;
 use super::race::{Begin, Race, Rank, Way};
@@ -117,7 +117,9 @@ impl Dialer {
     fn ways(&self, table: &Table, choices: &[Choice]) -> Vec<Way> {
         let mut ways = Vec::new();
         for (number, choice) in choices.iter().enumerate() {
-            let places = candidates::order(table.routes_of(&choice.agent), |place| self.fitness(table, &choice.agent, place));
+            let fitness = |place| self.fitness(table, &choice.agent, place);
+            let load = |place: Place| self.links.streams(place.proxy);
+            let places = candidates::order(table.routes_of(&choice.agent), fitness, load, &mut self.env.entropy.rng());
             ways.extend(places.into_iter().map(|(fitness, place)| (fitness.class(), Way { choice: number, place })));
             // The others are not worth looking at: so many are not tried.
             if ways.len() >= MAX_WAYS {
@@ -134,12 +136,21 @@ impl Dialer {
         let round_trip = if is_own { Some(Duration::ZERO) } else { self.links.rtt(place.proxy) };
         let is_silent =
             if is_own { self.tunnels.get(agent).is_none_or(|tunnel| tunnel.is_suspect()) } else { self.links.is_silent(place.proxy) };
-        let distance = round_trip.unwrap_or(Duration::MAX);
+        let distance = Distance { locality: self.locality(table, place.proxy), round_trip: round_trip.unwrap_or(Duration::MAX) };
         // Only a way that is good otherwise is tried again by this dial.
         if is_silent || round_trip.is_none() || self.suspects.doubts(agent, place, Instant::now()) {
             return Fitness::Doubtful(distance);
         }
         if table.is_draining(place.proxy) { Fitness::Draining(distance) } else { Fitness::Sound(distance) }
+    }
+
+    fn locality(&self, table: &Table, proxy: ProxyId) -> Locality {
+        let zone = |id| table.proxy(id).map(|proxy| proxy.zone.as_str());
+        match proxy {
+            own if own == self.me => Locality::Own,
+            other if zone(other) == zone(self.me) => Locality::Zone,
+            _ => Locality::Beyond,
+        }
     }
 
     /// Tries these ways until one connects, the next beside those before it when they take longer than usual.

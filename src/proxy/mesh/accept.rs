@@ -9,14 +9,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::ProxyId;
 
-use super::{Links, PeerConnection};
+use super::load::Load;
+use super::{Lane, Links, PeerConnection};
 use crate::identity::{self, Role};
 use crate::net::quic::Door;
 use crate::net::{Budget, Env};
 use crate::wire::close::Close;
-use crate::wire::{Heard, Hello, Party, PeerHello, TooOld, frame};
+use crate::wire::{Heard, Hello, LinkKind, Party, PeerHello, TooOld, frame};
 
-/// Handshakes of peers at the same time. A hundred peers that all come back at once need two each.
+/// Handshakes of peers at the same time. A hundred peers that all come back at once need a few each, and who is refused comes again in a moment.
 const MAX_HANDSHAKES: usize = 256;
 /// How long a handshake and hello may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -63,7 +64,7 @@ impl PeerAcceptor {
         let from = incoming.remote_address();
         match Budget::new(HANDSHAKE).run(self.handshake(incoming)).await {
             Ok(Ok(made)) => {
-                tracing::info!(peer = %made.peer, kind = made.kind.as_str(), "peer connected");
+                tracing::info!(peer = %made.peer, lane = %made.lane, "peer connected");
                 self.links.accepted(&made);
                 // Only a proxy that is stopping has nobody left to serve it.
                 let _ = self.made.send(made).await;
@@ -91,9 +92,11 @@ impl PeerAcceptor {
             Heard::Known(kind) => kind,
             Heard::Unknown(number) => return Err(not_spoken(NotAdmitted::Kind(number))),
         };
-        frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: Heard::Known(kind) }, frame::MAX_MESSAGE).await?;
+        let lane = Lane::of(kind, hello.lane).ok_or_else(|| not_spoken(NotAdmitted::Lane { kind, number: hello.lane }))?;
+        let ours = PeerHello { hello: Hello::ours(), kind: Heard::Known(kind), lane: lane.number() };
+        frame::write(&mut send, &ours, frame::MAX_MESSAGE).await?;
         tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
-        Ok(PeerConnection { peer, kind, connection })
+        Ok(PeerConnection { peer, lane, connection, load: Load::default() })
     }
 }
 
@@ -110,6 +113,8 @@ enum NotAdmitted {
     TooOld(#[from] TooOld),
     #[error("a connection of kind {0} is not known to this version of warren")]
     Kind(u32),
+    #[error("lane {number} of kind {} is not known to this version of warren", .kind.as_str())]
+    Lane { kind: LinkKind, number: u8 },
 }
 
 fn proxy_of(connection: &quinn::Connection) -> Option<ProxyId> {

@@ -7,7 +7,9 @@ use tokio::sync::{Notify, mpsc};
 use warren_raft::ProxyId;
 
 use super::PeerConnection;
+use super::lane::Lane;
 use super::link::Link;
+use super::load::Load;
 
 use crate::failure::Printable;
 use crate::identity::tls::{Refused, SERVER_NAME, refused};
@@ -60,13 +62,13 @@ pub(super) enum DialError {
 
 impl Dialer {
     /// Dials the peer of `link`, on every address its name stands for until one answers, and hands the connection in.
-    pub(super) async fn dial(&self, link: &Link, kind: LinkKind) -> Result<(), DialError> {
+    pub(super) async fn dial(&self, link: &Link, lane: Lane) -> Result<(), DialError> {
         let address = link.address();
         let found = self.env.net.resolve(&address).await.map_err(|error| DialError::Resolve { address: address.clone(), error })?;
         let mut last = DialError::NoAddress(address);
         for address in found {
-            match Budget::new(TRY).run(self.try_one(link, kind, address)).await.map_err(DialError::from).flatten() {
-                Ok(connection) => return self.hand_in(link, kind, connection).await,
+            match Budget::new(TRY).run(self.try_one(link, lane, address)).await.map_err(DialError::from).flatten() {
+                Ok(connection) => return self.hand_in(link, lane, connection).await,
                 Err(error) => {
                     if matches!(error, DialError::Refused(Refused::Revoked)) {
                         self.refused_as_removed.notify_one();
@@ -78,9 +80,9 @@ impl Dialer {
         Err(last)
     }
 
-    async fn try_one(&self, link: &Link, kind: LinkKind, address: std::net::SocketAddr) -> Result<quinn::Connection, DialError> {
+    async fn try_one(&self, link: &Link, lane: Lane, address: std::net::SocketAddr) -> Result<quinn::Connection, DialError> {
         let tls = ClientTls::peer(&self.credentials, link.peer, &self.env);
-        let profile = match kind {
+        let profile = match lane.kind() {
             LinkKind::Control => Profile::PeerControl,
             LinkKind::Bulk => Profile::PeerBulk,
         };
@@ -88,17 +90,18 @@ impl Dialer {
         let config = quic::client_config(tls, &self.env, transport);
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
         self.env.paths.met(&connection);
-        match greet(&connection, kind).await {
+        match greet(&connection, lane).await {
             Ok(()) => Ok(connection),
             // The peer judges this proxy's certificate after the handshake is complete here: then the hello is what breaks off.
             Err(error) => Err(connection.close_reason().as_ref().and_then(why).unwrap_or(error)),
         }
     }
 
-    async fn hand_in(&self, link: &Link, kind: LinkKind, connection: quinn::Connection) -> Result<(), DialError> {
-        link.put(kind, &connection, self.me);
-        tracing::info!(peer = %link.peer, kind = kind.as_str(), "peer connected");
-        self.made.send(PeerConnection { peer: link.peer, kind, connection }).await.map_err(|_| DialError::Stopping)
+    async fn hand_in(&self, link: &Link, lane: Lane, connection: quinn::Connection) -> Result<(), DialError> {
+        let made = PeerConnection { peer: link.peer, lane, connection, load: Load::default() };
+        link.put(&made, self.me);
+        tracing::info!(peer = %link.peer, %lane, "peer connected");
+        self.made.send(made).await.map_err(|_| DialError::Stopping)
     }
 }
 
@@ -112,9 +115,10 @@ fn why(closed: &quinn::ConnectionError) -> Option<DialError> {
     refused(closed).map(DialError::Refused)
 }
 
-async fn greet(connection: &quinn::Connection, kind: LinkKind) -> Result<(), DialError> {
+async fn greet(connection: &quinn::Connection, lane: Lane) -> Result<(), DialError> {
     let (mut send, mut recv) = connection.open_bi().await?;
-    frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: Heard::Known(kind) }, frame::MAX_MESSAGE).await?;
+    let hello = PeerHello { hello: Hello::ours(), kind: Heard::Known(lane.kind()), lane: lane.number() };
+    frame::write(&mut send, &hello, frame::MAX_MESSAGE).await?;
     let PeerHello { hello, .. } = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
     let agreed = hello.agree(Party::Proxy).inspect_err(|error| Close::VERSION.close_because(connection, error))?;
     tracing::debug!(version = agreed.version, features = agreed.features, software = hello.software(), "hello");

@@ -5,26 +5,26 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::dialer::Dialer;
+use super::lane::Lane;
 use super::link::Link;
 use super::slot::dials;
 use crate::net::Backoff;
-use crate::wire::LinkKind;
 
 /// How long the side that need not dial waits for the other one to do so.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// The waits between tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// Keeps a connection of the kind until the link is cancelled.
-pub(super) async fn keep(link: &Link, kind: LinkKind, dialer: &Dialer) {
+/// Keeps the connection of this lane until the link is cancelled.
+pub(super) async fn keep(link: &Link, lane: Lane, dialer: &Dialer) {
     let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-    let mut rng = dialer.env.entropy.split("mesh backoff").split(&link.peer.to_string()).split(kind.as_str()).rng();
-    let slot = link.slot(kind);
+    let mut rng = dialer.env.entropy.split("mesh backoff").split(&link.peer.to_string()).split(&lane.to_string()).rng();
+    let slot = link.slot(lane);
     loop {
-        if let Some(connection) = slot.live() {
+        if let Some(live) = slot.live() {
             backoff.reset();
             tokio::select! {
-                _ = connection.closed() => continue,
+                _ = live.connection.closed() => continue,
                 () = link.cancel.cancelled() => return,
             }
         }
@@ -37,12 +37,12 @@ pub(super) async fn keep(link: &Link, kind: LinkKind, dialer: &Dialer) {
             }
         }
         let dialled = tokio::select! {
-            dialled = dialer.dial(link, kind) => dialled,
+            dialled = dialer.dial(link, lane) => dialled,
             () = slot.up() => continue,
             () = link.cancel.cancelled() => return,
         };
         let Err(error) = dialled else { continue };
-        tracing::debug!(peer = %link.peer, kind = kind.as_str(), %error, "peer not reached");
+        tracing::debug!(peer = %link.peer, %lane, %error, "peer not reached");
         slot.failed(error.to_string());
         tokio::select! {
             () = slot.up() => {}

@@ -1,18 +1,23 @@
 //! One peer: where it is, and the connections to it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
-use quinn::Connection;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use warren_raft::ProxyId;
 
+use super::PeerConnection;
+use super::lane::Lane;
+use super::pool::{self, Burden};
 use super::slot::{NoConnection, Slot, dials};
 use crate::net::Budget;
 use crate::net::quic::{Paths, StreamWindow};
-use crate::wire::LinkKind;
 use crate::wire::close::Close;
+use crate::wire::peer::MAX_LANES;
 
 /// A peer: where it is and the connections to it.
 #[derive(Debug)]
@@ -21,19 +26,27 @@ pub(super) struct Link {
     pub(super) peer: ProxyId,
     address: Mutex<String>,
     control: Slot,
-    bulk: Slot,
+    /// One for each lane that there can be: the peer may make more of them than this proxy asks for.
+    data: Vec<Slot>,
+    /// How many data connections this proxy keeps.
+    kept: u8,
+    /// Counts the streams that were opened.
+    turn: AtomicU64,
     is_silent: AtomicBool,
     pub(super) cancel: CancellationToken,
 }
 
 impl Link {
-    pub(super) fn new(me: ProxyId, peer: ProxyId, address: &str, cancel: CancellationToken) -> Self {
+    /// A link from the first of these two to the second, with so many data connections.
+    pub(super) fn new((me, peer): (ProxyId, ProxyId), address: &str, kept: u8, cancel: CancellationToken) -> Self {
         Self {
             me,
             peer,
             address: Mutex::new(address.to_owned()),
             control: Slot::new(),
-            bulk: Slot::new(),
+            data: (0..MAX_LANES).map(|_| Slot::new()).collect(),
+            kept: kept.clamp(1, MAX_LANES),
+            turn: AtomicU64::new(0),
             is_silent: AtomicBool::new(false),
             cancel,
         }
@@ -52,19 +65,43 @@ impl Link {
         }
     }
 
+    /// The lanes that this proxy keeps.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = Lane> {
+        [Lane::Control].into_iter().chain((0..self.kept).map(Lane::Data))
+    }
+
     /// How much of a stream of the peer may wait here, while it is connected.
     pub(super) fn received(&self, paths: &Paths) -> Option<StreamWindow> {
-        self.bulk.live().map(|connection| paths.granted(&connection))
+        self.live_data().next().map(|live| paths.granted(&live.connection))
     }
 
     /// The round trip of the control connection, while there is one.
     pub(super) fn rtt(&self) -> Option<Duration> {
-        self.control.live().map(|connection| connection.rtt())
+        self.control.live().map(|live| live.connection.rtt())
     }
 
-    /// Whether all of its connections are there.
-    pub(super) fn is_whole(&self) -> bool {
-        [LinkKind::Control, LinkKind::Bulk].into_iter().all(|kind| self.slot(kind).live().is_some())
+    /// Whether questions and dials get there: the control connection lives, and at least one for dials.
+    pub(super) fn is_usable(&self) -> bool {
+        self.control.live().is_some() && self.live_data().next().is_some()
+    }
+
+    /// How many data connections live, and how many of those that this proxy keeps do not.
+    pub(super) fn data_connections(&self) -> (usize, usize) {
+        let missing = self.data.iter().take(self.kept.into()).filter(|slot| slot.live().is_none()).count();
+        (self.live_data().count(), missing)
+    }
+
+    /// Streams over all data connections, whoever has opened them.
+    pub(super) fn streams(&self) -> usize {
+        self.live_data().map(|live| live.load.streams()).sum()
+    }
+
+    /// Looks which data connections carry bulk.
+    pub(super) fn weigh(&self, now: Instant) {
+        for live in self.live_data() {
+            let stats = live.connection.stats();
+            live.load.weigh(stats.udp_tx.bytes + stats.udp_rx.bytes, now);
+        }
     }
 
     /// Whether nothing is heard of the peer though there is a connection to it.
@@ -86,28 +123,70 @@ impl Link {
         }
     }
 
-    /// A live connection of the kind, waited for while a try is under way.
-    pub(super) async fn get(&self, kind: LinkKind, budget: Budget) -> Result<Connection, NoConnection> {
-        self.slot(kind).get(budget).await
+    /// The live control connection, waited for while a try is under way.
+    pub(super) async fn control(&self, budget: Budget) -> Result<PeerConnection, NoConnection> {
+        self.control.get(budget).await
+    }
+
+    /// The data connection for the next stream. Only where none lives is one waited for, while a try is under way.
+    pub(super) async fn data(&self, budget: Budget) -> Result<PeerConnection, NoConnection> {
+        match self.chosen() {
+            Some(live) => Ok(live),
+            None => self.first_data(budget).await,
+        }
+    }
+
+    fn chosen(&self) -> Option<PeerConnection> {
+        let mut live: Vec<_> = self.live_data().collect();
+        let burdens: Vec<_> = live.iter().map(|live| Burden { is_heavy: live.load.is_heavy(), streams: live.load.streams() }).collect();
+        let chosen = pool::choose(&burdens, self.turn.fetch_add(1, Ordering::Relaxed))?;
+        Some(live.swap_remove(chosen))
+    }
+
+    /// The first connection that comes about of those that this proxy keeps, or why the last of them has not.
+    async fn first_data(&self, budget: Budget) -> Result<PeerConnection, NoConnection> {
+        let mut awaited: Vec<_> = self.data.iter().take(self.kept.into()).map(|slot| Box::pin(slot.get(budget))).collect();
+        poll_fn(|context| {
+            let mut settled = None;
+            awaited.retain_mut(|slot| match slot.as_mut().poll(context) {
+                Poll::Ready(got) => {
+                    if !matches!(settled, Some(Ok(_))) {
+                        settled = Some(got);
+                    }
+                    false
+                }
+                Poll::Pending => true,
+            });
+            match settled {
+                Some(Ok(live)) => Poll::Ready(Ok(live)),
+                Some(Err(error)) if awaited.is_empty() => Poll::Ready(Err(error)),
+                Some(Err(_)) | None => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Closes what is live: the peer belongs to the cluster no more.
     pub(super) fn cut(&self) {
-        for connection in [&self.control, &self.bulk].into_iter().filter_map(Slot::live) {
-            Close::REFUSED.close(&connection);
+        for live in self.control.live().into_iter().chain(self.live_data()) {
+            Close::REFUSED.close(&live.connection);
         }
     }
 
     /// Takes in a connection that either side has dialled.
-    pub(super) fn put(&self, kind: LinkKind, connection: &Connection, dialled_by: ProxyId) {
+    pub(super) fn put(&self, made: &PeerConnection, dialled_by: ProxyId) {
         let preferred = if dialled_by == self.peer { dials(self.peer, self.me) } else { dials(self.me, self.peer) };
-        self.slot(kind).put(connection, preferred);
+        self.slot(made.lane).put(made, preferred);
     }
 
-    pub(super) fn slot(&self, kind: LinkKind) -> &Slot {
-        match kind {
-            LinkKind::Control => &self.control,
-            LinkKind::Bulk => &self.bulk,
+    pub(super) fn slot(&self, lane: Lane) -> &Slot {
+        match lane {
+            Lane::Control => &self.control,
+            Lane::Data(number) => self.data.get(usize::from(number)).expect("a lane's number is below the bound that there are slots for"),
         }
+    }
+
+    fn live_data(&self) -> impl Iterator<Item = PeerConnection> {
+        self.data.iter().filter_map(Slot::live)
     }
 }

@@ -13,9 +13,11 @@ use tokio_util::task::TaskTracker;
 use warren_raft::{ProxyId, Table};
 
 use super::PeerConnection;
+use super::calls::Calls;
 use super::dialer::Dialer;
 use super::keeper::keep;
 use super::link::Link;
+use super::load::InUse;
 use super::pulse;
 use super::slot::NoConnection;
 use crate::identity::CredentialsHandle;
@@ -23,7 +25,7 @@ use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Elapsed, Env};
 use crate::target::Target;
 use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
-use crate::wire::{AgentProgress, ControlReply, ControlRequest, Heard, Held, LinkKind, frame};
+use crate::wire::{AgentProgress, ControlReply, ControlRequest, Heard, Held, frame};
 
 /// Most peers that are asked who has a tunnel.
 const MAX_ASKED: usize = 64;
@@ -38,11 +40,26 @@ pub(crate) struct Links {
 struct Shared {
     me: ProxyId,
     dialer: Arc<Dialer>,
+    data_connections: u8,
+    calls: Calls,
     links: Mutex<BTreeMap<ProxyId, Arc<Link>>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
     /// Rings when a peer has refused this proxy as one that was removed.
     refused_as_removed: Arc<Notify>,
+}
+
+/// What the connections to peers are made with.
+#[derive(Debug)]
+pub(crate) struct PeerPort {
+    /// Where they go out.
+    pub endpoint: quinn::Endpoint,
+    /// Who this proxy is.
+    pub credentials: CredentialsHandle,
+    /// Where those that are made go, to be served.
+    pub made: mpsc::Sender<PeerConnection>,
+    /// How many are kept to each peer for dials.
+    pub data_connections: u8,
 }
 
 /// What peers said when they were asked who has a tunnel.
@@ -74,18 +91,24 @@ pub(crate) enum OpenError {
 }
 
 impl Links {
-    /// No peers yet. Connections that are made go to `made`, to be served.
-    pub(crate) fn new(
-        me: ProxyId,
-        env: Env,
-        endpoint: quinn::Endpoint,
-        credentials: CredentialsHandle,
-        made: mpsc::Sender<PeerConnection>,
-    ) -> Self {
+    /// No peers yet.
+    pub(crate) fn new(me: ProxyId, env: Env, port: PeerPort) -> Self {
+        let PeerPort { endpoint, credentials, made, data_connections } = port;
         let refused_as_removed = Arc::new(Notify::new());
         let dialer = Arc::new(Dialer { me, env, endpoint, credentials, made, refused_as_removed: refused_as_removed.clone() });
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
-        Self { shared: Arc::new(Shared { me, dialer, links: Mutex::default(), tasks, cancel, refused_as_removed }) }
+        Self {
+            shared: Arc::new(Shared {
+                me,
+                dialer,
+                data_connections,
+                calls: Calls::default(),
+                links: Mutex::default(),
+                tasks,
+                cancel,
+                refused_as_removed,
+            }),
+        }
     }
 
     /// Makes the links agree with the table: one for each other proxy that has said where it is.
@@ -112,12 +135,12 @@ impl Links {
             link.moved_to(address);
             return link.clone();
         }
-        let link = Arc::new(Link::new(self.shared.me, peer, address, self.shared.cancel.child_token()));
+        let link = Arc::new(Link::new((self.shared.me, peer), address, self.shared.data_connections, self.shared.cancel.child_token()));
         links.insert(peer, link.clone());
         drop(links);
-        for kind in [LinkKind::Control, LinkKind::Bulk] {
+        for lane in link.lanes() {
             let (link, dialer) = (link.clone(), self.shared.dialer.clone());
-            self.shared.tasks.spawn(async move { keep(&link, kind, &dialer).await });
+            self.shared.tasks.spawn(async move { keep(&link, lane, &dialer).await });
         }
         let (watched, shared) = (link.clone(), Arc::downgrade(&self.shared));
         let peers = move || shared.upgrade().map_or(0, |shared| Self { shared }.lock().len());
@@ -130,7 +153,7 @@ impl Links {
     pub(super) fn accepted(&self, made: &PeerConnection) {
         let known = self.lock().get(&made.peer).cloned();
         let link = known.unwrap_or_else(|| self.link(made.peer, &made.connection.remote_address().to_string()));
-        link.put(made.kind, &made.connection, made.peer);
+        link.put(made, made.peer);
     }
 
     /// Resolves when a peer refuses this proxy as one that was removed, or has done so since the last call.
@@ -142,9 +165,13 @@ impl Links {
     ///
     /// # Errors
     /// [`OpenError`], at once while the peer is known to be out of reach.
-    pub(crate) async fn open(&self, peer: ProxyId, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {
+    pub(crate) async fn open(&self, peer: ProxyId, budget: Budget) -> Result<(InUse, SendStream, RecvStream), OpenError> {
         let link = self.lock().get(&peer).cloned().ok_or(OpenError::Unknown(peer))?;
-        open(&link, LinkKind::Bulk, budget).await
+        let live = link.data(budget).await.map_err(|error| unreachable(peer, &error))?;
+        // Counted before it is there: dials that come together must not all take the same connection.
+        let in_use = live.load.begin();
+        let (send, recv) = open(&live, budget).await?;
+        Ok((in_use, send, recv))
     }
 
     /// How much of a stream of `peer` may wait here.
@@ -158,14 +185,30 @@ impl Links {
         self.lock().get(&peer).cloned().and_then(|link| link.rtt())
     }
 
+    /// What the routing store's calls take.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.shared.calls
+    }
+
+    /// Streams that run between this proxy and `peer`, whichever side has dialled.
+    pub(crate) fn streams(&self, peer: ProxyId) -> usize {
+        self.lock().get(&peer).cloned().map_or(0, |link| link.streams())
+    }
+
     /// Whether nothing has been heard of `peer` for about a second, though there is a connection to it.
     pub(crate) fn is_silent(&self, peer: ProxyId) -> bool {
         self.lock().get(&peer).is_some_and(|link| link.is_silent())
     }
 
-    /// The peers that a connection to is missing.
+    /// The peers that questions or dials do not get to, since there is no control connection or none for dials.
     pub(crate) fn unreachable(&self) -> Vec<ProxyId> {
-        self.lock().iter().filter(|(_, link)| !link.is_whole()).map(|(peer, _)| *peer).collect()
+        self.lock().iter().filter(|(_, link)| !link.is_usable()).map(|(peer, _)| *peer).collect()
+    }
+
+    /// How many data connections to all peers live, and how many of those that are kept do not.
+    pub(crate) fn data_connections(&self) -> (usize, usize) {
+        let links: Vec<_> = self.lock().values().cloned().collect();
+        links.iter().map(|link| link.data_connections()).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
     /// How long a question to `peer` takes, there and back; `None` when it is not answered within the budget.
@@ -265,7 +308,8 @@ pub(super) enum AskError {
 
 /// Asks a question on the control connection.
 pub(super) async fn ask(link: &Link, request: &ControlRequest, budget: Budget) -> Result<ControlReply, AskError> {
-    let (mut send, mut recv) = open(link, LinkKind::Control, budget).await?;
+    let control = link.control(budget).await.map_err(|error| unreachable(link.peer, &error))?;
+    let (mut send, mut recv) = open(&control, budget).await?;
     let exchange = async {
         frame::write(&mut send, request, frame::MAX_CONTROL).await?;
         frame::hear(&mut recv, frame::MAX_CONTROL).await
@@ -276,15 +320,14 @@ pub(super) async fn ask(link: &Link, request: &ControlRequest, budget: Budget) -
     }
 }
 
-async fn open(link: &Link, kind: LinkKind, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {
-    let peer = link.peer;
-    let unreachable = |reason: String| OpenError::Unreachable { peer, reason };
-    let connection = link.get(kind, budget).await.map_err(|error| match error {
-        NoConnection::Down(reason) => unreachable(reason),
-        NoConnection::Deadline => unreachable(error.to_string()),
-    })?;
-    match budget.run(connection.open_bi()).await {
-        Ok(opened) => opened.map_err(|error| unreachable(error.to_string())),
+async fn open(live: &PeerConnection, budget: Budget) -> Result<(SendStream, RecvStream), OpenError> {
+    let peer = live.peer;
+    match budget.run(live.connection.open_bi()).await {
+        Ok(opened) => opened.map_err(|error| OpenError::Unreachable { peer, reason: error.to_string() }),
         Err(Elapsed) => Err(OpenError::Deadline(peer)),
     }
+}
+
+fn unreachable(peer: ProxyId, error: &NoConnection) -> OpenError {
+    OpenError::Unreachable { peer, reason: error.to_string() }
 }

@@ -1,40 +1,53 @@
-//! The connections between proxies on port 3021: one for control and one for bulk per pair, kept alive and dialled anew
+//! The connections between proxies on port 3021: per pair one for control and a pool of them for dials, kept alive and dialled anew
 //! from names that are resolved each time.
 //!
 //! ```text
-//!   Links ---- one Link per peer ---- two Slots (control, bulk)      questions and dials go out here
+//!   Links ---- one Link per peer ---- a Slot per Lane (control, data 0, data 1, ..)      questions and dials go out here
 //!     ^ \__ Dialer: resolves, dials, says hello                       \
 //!     |                                                               } every connection is served, whoever dialled it
 //!   Acceptor: handshakes in bounded tasks, reads the hello            /      -> serve.rs
 //! ```
+//! Each side keeps as many data connections as its own configuration asks for, whoever has dialled them, and serves and uses those that the peer makes beyond: so the larger
+//! of two different wishes counts, and nothing has to be agreed upon.
+//!
 //! It must *never* let bulk wait before control (they are different connections), and *never* take a peer's word for who it is:
 //! the id comes from the certificate of the handshake.
 
 mod accept;
+mod calls;
 mod dialer;
 mod keeper;
+mod lane;
 mod link;
 mod links;
+mod load;
+mod pool;
 mod pulse;
 mod serve;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub(super) use accept::PeerAcceptor;
-pub(super) use links::{Found, Links};
+pub(super) use lane::Lane;
+pub(super) use links::{Found, Links, PeerPort};
+pub(super) use load::InUse;
 pub(super) use serve::{PeerService, run as serve};
 
 use warren_raft::ProxyId;
 
-use crate::wire::LinkKind;
+use load::Load;
 
 /// A connection with a peer that has passed its hello.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PeerConnection {
     /// Who is at the other end.
     pub peer: ProxyId,
     /// What it is for.
-    pub kind: LinkKind,
+    pub lane: Lane,
     /// The connection.
     pub connection: quinn::Connection,
+    /// What runs over it.
+    pub load: Load,
 }

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use super::PeerConnection;
+use super::lane::Lane;
 use super::link::Link;
 use super::links::ask;
 use crate::net::Budget;
-use crate::wire::{ControlRequest, LinkKind};
+use crate::wire::ControlRequest;
 
 /// How long nothing need be acknowledged before the peer is asked, for each [`FEW`] peers.
 const QUIET: Duration = Duration::from_millis(250);
@@ -23,9 +25,9 @@ const ANSWER: Duration = Duration::from_millis(600);
 
 /// Notes whether the peer is silent until the link is cancelled. `peers` says how many there are.
 pub(super) async fn watch(link: &Link, peers: impl Fn() -> usize) {
-    let slot = link.slot(LinkKind::Control);
+    let slot = link.slot(Lane::Control);
     loop {
-        let Some(connection) = slot.live() else {
+        let Some(PeerConnection { connection, .. }) = slot.live() else {
             match link.cancel.run_until_cancelled(slot.up()).await {
                 Some(()) => continue,
                 None => return,
@@ -38,6 +40,7 @@ pub(super) async fn watch(link: &Link, peers: impl Fn() -> usize) {
         if link.cancel.run_until_cancelled(sleep(quiet)).await.is_none() {
             return;
         }
+        link.weigh(Instant::now());
         if acknowledged() > before {
             link.heard();
             continue;

@@ -60,7 +60,7 @@ pub(crate) async fn run(
 }
 
 async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskTracker, cancel: CancellationToken) {
-    let limit = match made.kind {
+    let limit = match made.lane.kind() {
         LinkKind::Control => MAX_REQUESTS,
         LinkKind::Bulk => MAX_DIALS,
     };
@@ -68,20 +68,20 @@ async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskT
     let reason = loop {
         match cancel.run_until_cancelled(made.connection.accept_bi()).await {
             Some(Ok(stream)) => {
-                let (service, peer, kind, cancel) = (service.clone(), made.peer, made.kind, cancel.clone());
-                tasks.spawn(async move { cancel.run_until_cancelled(answer(peer, kind, stream, &*service)).await });
+                let (service, made, cancel) = (service.clone(), made.clone(), cancel.clone());
+                tasks.spawn(async move { cancel.run_until_cancelled(answer(&made, stream, &*service)).await });
             }
             Some(Err(reason)) => break reason,
             // The connection itself closes with its endpoint: this proxy may still have something to say on it.
             None => return,
         }
     };
-    tracing::info!(peer = %made.peer, kind = made.kind.as_str(), %reason, "peer disconnected");
+    tracing::info!(peer = %made.peer, lane = %made.lane, %reason, "peer disconnected");
 }
 
-async fn answer(peer: ProxyId, kind: LinkKind, (mut send, mut recv): (SendStream, RecvStream), service: &dyn PeerService) {
-    let budget = Budget::new(HEADER);
-    match kind {
+async fn answer(made: &PeerConnection, (mut send, mut recv): (SendStream, RecvStream), service: &dyn PeerService) {
+    let (budget, peer, _in_use) = (Budget::new(HEADER), made.peer, made.load.begin());
+    match made.lane.kind() {
         LinkKind::Control => match budget.run(frame::hear(&mut recv, frame::MAX_CONTROL)).await {
             Ok(Ok(request)) => reply(peer, request, send, service).await,
             Ok(Err(error)) => refuse(peer, &error, &mut send, &mut recv),

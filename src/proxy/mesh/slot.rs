@@ -1,9 +1,9 @@
 //! The place of one connection to a peer: what is there now, and waiting for it.
 
-use quinn::Connection;
 use tokio::sync::watch;
 use warren_raft::ProxyId;
 
+use super::PeerConnection;
 use crate::net::Budget;
 
 /// The state of a connection to a peer.
@@ -13,7 +13,7 @@ enum State {
     Connecting,
     /// There is one.
     Up {
-        connection: Connection,
+        made: PeerConnection,
         /// Whether the side that ought to dial did.
         preferred: bool,
     },
@@ -44,16 +44,16 @@ impl Slot {
     }
 
     /// The connection, if it is live.
-    pub(super) fn live(&self) -> Option<Connection> {
+    pub(super) fn live(&self) -> Option<PeerConnection> {
         live(&self.state.borrow())
     }
 
     /// Takes in a connection. One that was dialled by the preferred side is kept over one that was not, so that both sides agree.
-    pub(super) fn put(&self, connection: &Connection, preferred: bool) {
+    pub(super) fn put(&self, made: &PeerConnection, preferred: bool) {
         self.state.send_if_modified(|state| {
-            let keep = matches!(state, State::Up { connection, preferred: true } if !preferred && connection.close_reason().is_none());
+            let keep = matches!(state, State::Up { made, preferred: true } if !preferred && made.connection.close_reason().is_none());
             if !keep {
-                *state = State::Up { connection: connection.clone(), preferred };
+                *state = State::Up { made: made.clone(), preferred };
             }
             !keep
         });
@@ -82,7 +82,7 @@ impl Slot {
     }
 
     /// Waits for a connection while a try is under way.
-    pub(super) async fn get(&self, budget: Budget) -> Result<Connection, NoConnection> {
+    pub(super) async fn get(&self, budget: Budget) -> Result<PeerConnection, NoConnection> {
         let mut state = self.state.subscribe();
         let settled = budget.run(state.wait_for(|state| live(state).is_some() || matches!(state, State::Down(_)))).await;
         match settled {
@@ -101,9 +101,9 @@ impl Slot {
     }
 }
 
-fn live(state: &State) -> Option<Connection> {
+fn live(state: &State) -> Option<PeerConnection> {
     match state {
-        State::Up { connection, .. } if connection.close_reason().is_none() => Some(connection.clone()),
+        State::Up { made, .. } if made.connection.close_reason().is_none() => Some(made.clone()),
         State::Up { .. } | State::Connecting | State::Down(_) => None,
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::time::Instant;
 use warren_raft::{ProxyId, Transport, TransportError};
 
 use super::links::{AskError, Links, OpenError, ask};
@@ -15,7 +16,13 @@ impl Transport for Links {
     async fn call(&self, target: ProxyId, address: &str, request: Bytes, deadline: Duration) -> Result<Bytes, TransportError> {
         let link = self.link(target, address);
         let lost = |reason: String| TransportError::Lost { target, reason };
-        match ask(&link, &ControlRequest::Store(request), Budget::new(deadline)).await {
+        let asked = Instant::now();
+        let answer = ask(&link, &ControlRequest::Store(request), Budget::new(deadline)).await;
+        match &answer {
+            Ok(_) => self.calls().answered(asked.elapsed()),
+            Err(_) => self.calls().failed(),
+        }
+        match answer {
             Ok(ControlReply::Store(reply)) => Ok(reply),
             Ok(ControlReply::Refused(reason)) => Err(lost(reason)),
             Ok(ControlReply::Pong(_) | ControlReply::Held(_) | ControlReply::Unsettled(_)) => {

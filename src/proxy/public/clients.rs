@@ -168,7 +168,7 @@ impl Clients {
             return Close::CANCELLED.abort(&mut send, &mut recv);
         }
         let carried = self.env.readers.begin([Some(sending.received()), Some(open.received)]);
-        let permit = open.permit;
+        let (permit, _in_use) = (open.permit, open.in_use);
         let relay = relay::quic((send, recv), (open.send, open.recv), carried);
         let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
