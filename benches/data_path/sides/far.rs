@@ -19,7 +19,8 @@ pub(crate) struct Far {
 
 #[expect(dead_code, reason = "they are held as long as the way is used")]
 enum Hops {
-    Warren { forward: Forward, client: Client, agent: Agent, cluster: Cluster },
+    /// The processes go before the directory of the cluster does.
+    Warren(Box<(Forward, Client, Agent, Cluster)>),
     Grpc(Vec<Worker<(), Ready>>),
 }
 
@@ -32,7 +33,7 @@ impl Far {
         let entry = cluster.proxy(1 - cluster.owner_of("far")).public_address();
         let client = span.on(Side::Core, || cluster.client("near", "*/*"));
         let forward = span.on(Side::Core, || client.forward("near", "far/target", &[entry]));
-        Ok(Self { address: forward.address(), _hops: Hops::Warren { forward, client, agent, cluster } })
+        Ok(Self { address: forward.address(), _hops: Hops::Warren(Box::new((forward, client, agent, cluster))) })
     }
 
     /// gRPC in the same places.

@@ -82,6 +82,28 @@ impl TolerantCubic {
         self.recovery.is_some_and(|recovery| sent <= recovery)
     }
 
+    /// A packet of `sent` has arrived.
+    fn acknowledged(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool) {
+        self.take_in(now, sent, bytes);
+        if app_limited {
+            let idle = self.last_ack.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+            self.curve.skip(idle);
+            self.calm_since = Some(now);
+        } else if !self.was_answered(sent) {
+            self.grow(now, bytes as f64);
+        }
+        self.last_ack = Some(now);
+    }
+
+    /// That was all that arrived at once.
+    fn acknowledged_all(&mut self, now: Instant) {
+        let Some(round_trip) = self.batch.take() else { return };
+        self.trips.sample(now, round_trip);
+        if self.trips.is_building() {
+            self.calm_since = Some(now);
+        }
+    }
+
     /// Counts what arrived, whether or not the window may grow for it.
     fn take_in(&mut self, now: Instant, sent: Instant, bytes: u64) {
         let round_trip = now.saturating_duration_since(sent);
@@ -191,28 +213,6 @@ impl Controller for TolerantCubic {
     }
 }
 
-impl TolerantCubic {
-    fn acknowledged(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool) {
-        self.take_in(now, sent, bytes);
-        if app_limited {
-            let idle = self.last_ack.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-            self.curve.skip(idle);
-            self.calm_since = Some(now);
-        } else if !self.was_answered(sent) {
-            self.grow(now, bytes as f64);
-        }
-        self.last_ack = Some(now);
-    }
-
-    fn acknowledged_all(&mut self, now: Instant) {
-        let Some(round_trip) = self.batch.take() else { return };
-        self.trips.sample(now, round_trip);
-        if self.trips.is_building() {
-            self.calm_since = Some(now);
-        }
-    }
-}
-
 /// Makes [`TolerantCubic`] for each connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::net::quic) struct TolerantCubicConfig;
@@ -311,7 +311,9 @@ mod tests {
             let mut scene = Scene::after(5);
             scene.lose(false, 0);
             scene.round_trip(TRIP);
-            (0..losses).for_each(|_| drop(scene.lose(false, MTU)));
+            for _ in 0..losses {
+                scene.lose(false, MTU);
+            }
             let before = scene.controller.window();
             (0..20).for_each(|_| scene.round_trip(TRIP));
             scene.controller.window() as f64 / before as f64
@@ -360,7 +362,9 @@ mod tests {
     #[test]
     fn the_window_is_never_below_two_packets() {
         let mut scene = Scene::after(0);
-        (0..100).for_each(|_| drop(scene.lose(false, 0)));
+        for _ in 0..100 {
+            scene.lose(false, 0);
+        }
         assert_eq!(scene.controller.window(), 2 * MTU);
         scene.controller.on_mtu_update(6_500);
         assert_eq!(scene.controller.window(), 13_000);
