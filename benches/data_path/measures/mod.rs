@@ -5,6 +5,7 @@ mod connections;
 mod exchange;
 mod fairness;
 mod stalled;
+mod loss;
 
 use super::bench::Bench;
 use super::report::Report;
@@ -25,4 +26,5 @@ pub(crate) const MEASURES: &[Measure] = &[
     Measure { name: "connections", run: connections::run },
     Measure { name: "fairness", run: fairness::run },
     Measure { name: "stalled", run: stalled::run },
+    Measure { name: "loss", run: loss::run },
 ];
