@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 
 use crate::bench::Bench;
-use crate::order::{Answer, Order, Settings, Swarm};
+use crate::order::{Answer, Order, Settings, Standing, Swarm};
 use crate::report::{Aim, Better, Chart, Report};
 use crate::shared::{Samples, Usage, complain, home};
 use crate::support::{Cluster, Proxy};
@@ -106,12 +106,12 @@ impl Herd {
     }
 
     fn tunnels(&mut self) -> anyhow::Result<u64> {
-        let mut sum = 0;
+        let mut sum = Standing::default();
         for swarm in &mut self.swarms {
             let Answer::State(standing) = swarm.ask(&Order::State)? else { bail!("another answer than to `State`") };
-            sum += standing.tunnels.values().sum::<u64>();
+            sum.add(&standing);
         }
-        Ok(sum)
+        Ok(sum.tunnels.values().sum())
     }
 
     /// What the proxy takes, and what all agents do.
