@@ -12,6 +12,9 @@ use socket2::SockRef;
 
 use super::LONG;
 
+/// What is written at once by those who write without end.
+const FLOOD: usize = 64 << 10;
+
 /// A TCP server on loopback. Dropping it ends its accepting; what runs over it ends with its streams.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -68,6 +71,17 @@ impl Target {
             stream.write_all(b"!")?;
             stream.read_exact(&mut [0])?;
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))
+        })
+    }
+
+    /// Sends as much as it can and takes as much as it gets, until its client has gone.
+    pub(crate) fn flooding() -> Self {
+        Self::serving(|mut stream| {
+            let mut reader = stream.try_clone()?;
+            thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+            loop {
+                stream.write_all(&[0; FLOOD])?;
+            }
         })
     }
 

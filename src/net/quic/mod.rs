@@ -6,6 +6,7 @@
 
 mod cids;
 pub mod config;
+mod congestion;
 pub mod endpoint;
 pub mod paths;
 pub mod priority;

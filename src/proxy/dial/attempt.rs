@@ -29,10 +29,10 @@ pub(crate) struct Open {
     pub recv: RecvStream,
     /// The place among the tunnel's streams, if the tunnel is this proxy's.
     pub permit: Option<StreamPermit>,
-    /// How much of what the agent sends may wait here.
-    pub received: StreamWindow,
     /// The place among the streams of the connection to the owner, if the tunnel is a peer's.
     pub in_use: Option<InUse>,
+    /// How much of what the agent sends may wait here.
+    pub received: StreamWindow,
 }
 
 /// Why a try came to nothing.

@@ -65,14 +65,14 @@ impl Link {
         }
     }
 
-    /// How much of a stream of the peer may wait here, while it is connected.
-    pub(super) fn received(&self, paths: &Paths) -> Option<StreamWindow> {
-        self.live_data().next().map(|live| paths.granted(&live.connection))
-    }
-
     /// The lanes that this proxy keeps.
     pub(super) fn lanes(&self) -> impl Iterator<Item = Lane> {
         [Lane::Control].into_iter().chain((0..self.kept).map(Lane::Data))
+    }
+
+    /// How much of a stream of the peer may wait here, while it is connected.
+    pub(super) fn received(&self, paths: &Paths) -> Option<StreamWindow> {
+        self.live_data().next().map(|live| paths.granted(&live.connection))
     }
 
     /// The round trip of the control connection, while there is one.

@@ -85,8 +85,7 @@ impl Side {
         let port = PeerPort { endpoint: endpoint.clone(), credentials, made: made.clone(), data_connections };
         let links = Links::new(id, env.clone(), port);
         tasks.spawn(serve(connections, Arc::new(Echo), tasks.clone(), cancel.clone()));
-        let acceptor = PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made };
-        tasks.spawn(acceptor.run(tasks.clone(), cancel.clone()));
+        tasks.spawn(PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made }.run(tasks.clone(), cancel.clone()));
         Self { links, address, tasks, cancel }
     }
 
