@@ -6,11 +6,11 @@ mod resumable;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rustix::time::{ClockId, clock_gettime};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use warren::identity::policy::AdmitAll;
 use warren::identity::tls::{Expected, SERVER_NAME};
 use warren::identity::{Alpn, Authority, ClientTls, Credentials, CredentialsHandle, Identity, MachineKey, ServerTls};

@@ -5,10 +5,11 @@
 
 use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use crate::bench::Bench;
 use crate::order::{Answer, Order, Settings, Standing, Swarm};
