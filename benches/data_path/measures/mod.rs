@@ -6,6 +6,8 @@ mod exchange;
 mod fairness;
 mod stalled;
 mod loss;
+mod handshakes;
+mod idle;
 
 use super::bench::Bench;
 use super::report::Report;
@@ -27,4 +29,6 @@ pub(crate) const MEASURES: &[Measure] = &[
     Measure { name: "fairness", run: fairness::run },
     Measure { name: "stalled", run: stalled::run },
     Measure { name: "loss", run: loss::run },
+    Measure { name: "handshakes", run: handshakes::run },
+    Measure { name: "idle", run: idle::run },
 ];
