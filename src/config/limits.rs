@@ -10,8 +10,8 @@ use crate::net::stalled::StalledBudget;
 /// Most streams over one tunnel that can be asked for; each takes memory at both ends.
 const MAX_STREAMS: u32 = 65_536;
 
-/// What streams that are not read may be given, in bytes: a window at the least.
-const STALLED_MEMORY: std::ops::RangeInclusive<u64> = (4 << 20)..=(1 << 40);
+/// What streams that are not read may be given, in bytes: the least window at the least.
+const STALLED_MEMORY: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 40);
 
 /// `[limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

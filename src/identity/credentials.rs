@@ -50,7 +50,7 @@ impl Credentials {
         &self.leaf
     }
 
-    /// The leaf and the authority's certificate, as a server presents them: a machine that enrols checks the latter by its token.
+    /// The leaf and the authority's certificate, as a machine that enrols is shown them: it checks the latter by its token.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         vec![self.leaf.clone(), self.ca.clone()]
     }
@@ -114,8 +114,8 @@ pub struct CredentialsHandle(Arc<ArcSwap<Presented>>);
 /// Credentials in the forms that rustls wants, made once and not per handshake.
 struct Presented {
     credentials: Credentials,
-    server: Arc<CertifiedKey>,
-    client: Arc<CertifiedKey>,
+    chain: Arc<CertifiedKey>,
+    leaf: Arc<CertifiedKey>,
 }
 
 impl CredentialsHandle {
@@ -149,14 +149,14 @@ impl CredentialsHandle {
         Ok(())
     }
 
-    /// Leaf and authority, for a server.
-    pub(super) fn for_server(&self) -> Arc<CertifiedKey> {
-        Arc::clone(&self.0.load().server)
+    /// Leaf and authority, for whoever does not know the authority yet.
+    pub(super) fn with_authority(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.load().chain)
     }
 
-    /// The leaf alone, for a client: every server knows the authority.
-    pub(super) fn for_client(&self) -> Arc<CertifiedKey> {
-        Arc::clone(&self.0.load().client)
+    /// The leaf alone, for whoever knows the authority.
+    pub(super) fn alone(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.load().leaf)
     }
 
     /// The certificate of the authority that is trusted now.
@@ -167,9 +167,9 @@ impl CredentialsHandle {
 
 impl Presented {
     fn new(credentials: Credentials) -> Result<Self, CredentialsError> {
-        let server = credentials.certified(credentials.chain())?;
-        let client = credentials.certified(vec![credentials.leaf.clone()])?;
-        Ok(Self { credentials, server, client })
+        let chain = credentials.certified(credentials.chain())?;
+        let leaf = credentials.certified(vec![credentials.leaf.clone()])?;
+        Ok(Self { credentials, chain, leaf })
     }
 }
 

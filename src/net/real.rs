@@ -18,6 +18,10 @@ use super::sockets::{Listener, Net, Stream};
 use super::udp::UdpSocket;
 use super::wall::Wall;
 
+/// How many bytes the kernel takes for a TCP stream beyond what it can send now.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
+
 /// tokio's sockets and quinn's UDP.
 #[derive(Debug, Clone, Copy)]
 pub struct RealNet {
@@ -105,11 +109,21 @@ fn widen(socket: &Socket, wanted: usize) {
     }
 }
 
+/// What a local reader does not take is to wait where it is counted and held back, and not in megabytes of the kernel's: a writer that is woken only when a
+/// third of those are gone looks as if its reader had stopped.
+fn keep_little_unsent(stream: &tokio::net::TcpStream) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT) {
+        tracing::debug!(%error, "the kernel keeps as much unsent as it likes");
+    }
+}
+
 struct TcpStream(tokio::net::TcpStream);
 
 impl TcpStream {
     fn boxed(stream: tokio::net::TcpStream) -> io::Result<Box<dyn Stream>> {
         stream.set_nodelay(true)?;
+        keep_little_unsent(&stream);
         Ok(Box::new(Self(stream)))
     }
 }

@@ -4,7 +4,7 @@
 //!  sound --(nothing heard for 4 s, or a dial not even acknowledged)--> suspect --(8 s)--> dead
 //!    ^----------------(heard, and what was sent acknowledged)-------------/
 //! ```
-//! An agent asks for a sign of life when it hears nothing, and its keep-alive every 3 s is one too: a tunnel is silent only when its path is dead or its agent is
+//! An agent asks for a sign of life every second to three: a tunnel is silent only when its path is dead or its agent is
 //! stopped. Time counts as it is looked: a proxy that was itself stopped for a while has not been looking.
 
 use std::fmt;

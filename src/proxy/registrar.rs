@@ -65,7 +65,7 @@ impl Registrar {
         self.attempts.begin(&tunnel.agent, tunnel.sequence);
         let mut lease = self.store.lease();
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-        let mut rng = self.env.entropy.split("register").rng();
+        let mut rng = None;
         let (mut turn, mut committed) = (Turn::First, None);
         loop {
             let state = *lease.borrow_and_update();
@@ -76,7 +76,7 @@ impl Registrar {
                 }
                 // The lease was lost and is back, and the leader was patient.
                 (LeaseState::Held(epoch), Some((known, index))) if epoch == known => tunnel.stands(Standing::Registered(index)),
-                (LeaseState::Held(epoch), _) => match self.register(tunnel, epoch, turn).await {
+                (LeaseState::Held(epoch), _) => match Box::pin(self.register(tunnel, epoch, turn)).await {
                     Ok(index) => {
                         (turn, committed) = (Turn::Again, Some((epoch, index)));
                         tunnel.stands(Standing::Registered(index));
@@ -88,7 +88,9 @@ impl Registrar {
                         tracing::debug!(%error, "route not committed yet");
                         turn = Turn::Again;
                         tunnel.stands(Standing::Waiting);
-                        tokio::time::sleep(backoff.next(&mut rng)).await;
+                        // Hardly any route ever comes here, and each is kept for as long as its tunnel lives.
+                        let rng = rng.get_or_insert_with(|| Box::new(self.env.entropy.split("register").rng()));
+                        tokio::time::sleep(backoff.next(rng)).await;
                         continue;
                     }
                     Err(error) => return error,

@@ -103,7 +103,7 @@ impl Drop for Namespaces {
 }
 
 /// Runs `ip WORDS`.
-fn ip(words: &str) -> Result<(), String> {
+pub(super) fn ip(words: &str) -> Result<(), String> {
     let program = installed("ip").ok_or("`ip` is not installed")?;
     let ended = Command::new(program).args(words.split(' ')).output().map_err(|error| error.to_string())?;
     if ended.status.success() { Ok(()) } else { Err(format!("ip {words}: {}", String::from_utf8_lossy(&ended.stderr).trim())) }

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use quinn::crypto::rustls::QuicClientConfig;
+use quinn::ConnectError;
+use quinn::crypto::{ClientConfig as QuicCrypto, Session as QuicSession};
+use quinn_proto::transport_parameters::TransportParameters;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::quic::{ClientConnection, Version};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use warren_raft::ProxyId;
@@ -15,9 +18,11 @@ use webpki::KeyUsage;
 use super::alpn::Alpn;
 use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
+use super::session::{Session, to_vec};
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::fingerprint::fingerprint;
 use crate::identity::uri::{Identity, Role};
+use crate::net::quic::VERSION;
 use crate::net::{Env, time_provider};
 
 /// What to hand to [`quinn::Endpoint::connect_with`] as the server's name. It is not sent and nothing is compared to it: the identity is in the
@@ -35,7 +40,7 @@ pub enum Expected {
 
 /// TLS of one kind of outgoing connection. Goes into [`client_config`](crate::net::quic::client_config).
 #[derive(Clone)]
-pub struct ClientTls(Arc<QuicClientConfig>);
+pub struct ClientTls(Arc<Sessions>);
 
 impl ClientTls {
     /// From a proxy to the peer with that number.
@@ -67,11 +72,11 @@ impl ClientTls {
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
         config.resumption = Resumption::disabled();
         config.enable_sni = false;
-        Self(Arc::new(QuicClientConfig::try_from(config).expect("the provider has QUIC's initial suite")))
+        Self(Arc::new(Sessions(Arc::new(config))))
     }
 }
 
-impl From<ClientTls> for Arc<dyn quinn::crypto::ClientConfig> {
+impl From<ClientTls> for Arc<dyn QuicCrypto> {
     fn from(tls: ClientTls) -> Self {
         tls.0
     }
@@ -80,6 +85,26 @@ impl From<ClientTls> for Arc<dyn quinn::crypto::ClientConfig> {
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClientTls")
+    }
+}
+
+/// Begins the handshakes of one kind of outgoing connection.
+struct Sessions(Arc<ClientConfig>);
+
+impl QuicCrypto for Sessions {
+    fn start_session(
+        self: Arc<Self>,
+        version: u32,
+        server_name: &str,
+        params: &TransportParameters,
+    ) -> Result<Box<dyn QuicSession>, ConnectError> {
+        if version != VERSION {
+            return Err(ConnectError::UnsupportedVersion);
+        }
+        let invalid = || ConnectError::InvalidServerName(server_name.to_owned());
+        let name = ServerName::try_from(server_name).map_err(|_| invalid())?.to_owned();
+        let tls = ClientConnection::new(self.0.clone(), Version::V1, name, to_vec(params)).expect("the configuration is one of TLS 1.3");
+        Ok(Box::new(Session::new(tls.into())))
     }
 }
 
@@ -173,7 +198,7 @@ struct Presents(Option<CredentialsHandle>);
 
 impl ResolvesClientCert for Presents {
     fn resolve(&self, _root_hint_subjects: &[&[u8]], _sigschemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.as_ref().map(CredentialsHandle::for_client)
+        self.0.as_ref().map(CredentialsHandle::alone)
     }
 
     fn has_certs(&self) -> bool {

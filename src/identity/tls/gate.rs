@@ -76,7 +76,12 @@ impl fmt::Debug for Gate {
 impl ResolvesServerCert for Gate {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let mut offered = hello.alpn().into_iter().flatten();
-        self.record(&mut offered).then(|| self.rules.credentials.for_server())
+        self.record(&mut offered).then(|| match self.offered.get() {
+            // A machine that has only a token learns the authority from here.
+            Some(Alpn::Enroll) => self.rules.credentials.with_authority(),
+            // Everybody else knows it: without it the answer is one packet.
+            Some(Alpn::Peer | Alpn::Agent | Alpn::Client) | None => self.rules.credentials.alone(),
+        })
     }
 }
 

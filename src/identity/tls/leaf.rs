@@ -68,8 +68,7 @@ impl Leaf {
 /// Who is at the other end of an established connection, by the leaf that the handshake proved; `None` where it asked for no
 /// certificate.
 pub fn peer_identity(connection: &quinn::Connection) -> Option<(Identity, KeyHash)> {
-    let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
-    let leaf = Leaf::read(chain.first()?).ok()?;
+    let leaf = connection.peer_identity()?.downcast::<Leaf>().ok()?;
     Some((leaf.identity, leaf.key))
 }
 

@@ -14,7 +14,9 @@ pub mod leaf;
 pub mod server;
 
 mod gate;
+mod later_keys;
 mod provider;
+mod session;
 #[cfg(test)]
 mod tests;
 

@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use quinn::ConnectionId;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::crypto::{Keys, ServerConfig as QuicCrypto, Session, UnsupportedVersion};
+use quinn::crypto::{Keys, ServerConfig as QuicCrypto, Session as QuicSession, UnsupportedVersion};
 use quinn_proto::transport_parameters::TransportParameters;
 use rustls::ServerConfig;
+use rustls::quic::{ServerConnection, Version};
 use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::TimeProvider;
 
 use super::alpn::Alpn;
 use super::gate::{Gate, Rules};
 use super::provider::provider;
+use super::session::{Session, to_vec};
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::policy::Policy;
+use crate::net::quic::VERSION;
 use crate::net::{Env, time_provider};
 
 /// TLS of one accepting socket. Goes into [`server_config`](crate::net::quic::server_config).
@@ -33,11 +36,17 @@ impl ServerTls {
         Self::build(credentials, &[Alpn::Agent, Alpn::Client, Alpn::Enroll], policy, env)
     }
 
+    /// How many judges there are: one of each handshake that is under way, and as many more as when there is none.
+    #[cfg(test)]
+    pub(super) fn handshakes(&self) -> usize {
+        Arc::strong_count(&self.0.rules)
+    }
+
     fn build(credentials: &CredentialsHandle, served: &'static [Alpn], policy: Arc<dyn Policy>, env: &Env) -> Self {
         let rules = Arc::new(Rules { credentials: credentials.clone(), served, policy });
         let time = time_provider(&env.wall);
-        let keys = session_config(&rules, &time);
-        Self(Arc::new(PerConnection { rules, time, keys }))
+        let keys = QuicServerConfig::try_from(tls_config(&rules, &time)).expect("the provider has QUIC's initial suite");
+        Self(Arc::new(PerConnection { rules, time, keys: Arc::new(keys) }))
     }
 }
 
@@ -63,19 +72,21 @@ struct PerConnection {
 
 impl QuicCrypto for PerConnection {
     fn initial_keys(&self, version: u32, dst_cid: &ConnectionId) -> Result<Keys, UnsupportedVersion> {
-        self.keys.initial_keys(version, dst_cid)
+        if version == VERSION { self.keys.initial_keys(version, dst_cid) } else { Err(UnsupportedVersion) }
     }
 
     fn retry_tag(&self, version: u32, orig_dst_cid: &ConnectionId, packet: &[u8]) -> [u8; 16] {
         self.keys.retry_tag(version, orig_dst_cid, packet)
     }
 
-    fn start_session(self: Arc<Self>, version: u32, params: &TransportParameters) -> Box<dyn Session> {
-        session_config(&self.rules, &self.time).start_session(version, params)
+    fn start_session(self: Arc<Self>, version: u32, params: &TransportParameters) -> Box<dyn QuicSession> {
+        debug_assert_eq!(version, VERSION, "no keys are given for another one");
+        let tls = ServerConnection::new(tls_config(&self.rules, &self.time), Version::V1, to_vec(params));
+        Box::new(Session::new(tls.expect("the configuration is one of TLS 1.3").into()))
     }
 }
 
-fn session_config(rules: &Arc<Rules>, time: &Arc<dyn TimeProvider>) -> Arc<QuicServerConfig> {
+fn tls_config(rules: &Arc<Rules>, time: &Arc<dyn TimeProvider>) -> Arc<ServerConfig> {
     let gate = Arc::new(Gate::new(Arc::clone(rules)));
     let verifier = Arc::clone(&gate);
     let mut config = ServerConfig::builder_with_details(provider(), Arc::clone(time))
@@ -86,5 +97,5 @@ fn session_config(rules: &Arc<Rules>, time: &Arc<dyn TimeProvider>) -> Arc<QuicS
     config.alpn_protocols = rules.served.iter().map(|alpn| alpn.as_bytes().to_vec()).collect();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Arc::new(QuicServerConfig::try_from(config).expect("the provider has QUIC's initial suite"))
+    Arc::new(config)
 }

@@ -12,6 +12,8 @@ use ring::{hkdf, hmac};
 use super::cids::Cids;
 use crate::net::Env;
 
+/// The one version of QUIC that is spoken (RFC 9000).
+pub const VERSION: u32 = 1;
 /// How soon after one stateless reset the next may follow: after a restart every peer's next packet deserves one, while two
 /// endpoints that reset each other must not spin.
 const RESET_INTERVAL: Duration = Duration::from_millis(1);
@@ -30,7 +32,7 @@ impl Endpoint {
     pub fn build(env: &Env, listen: SocketAddr, secret: &[u8; 32], server: Option<quinn::ServerConfig>) -> io::Result<quinn::Endpoint> {
         let mut rng = env.entropy.rng();
         let mut config = quinn::EndpointConfig::new(Arc::new(reset_key(secret)));
-        config.rng_seed(Some(rng.random())).min_reset_interval(RESET_INTERVAL);
+        config.rng_seed(Some(rng.random())).min_reset_interval(RESET_INTERVAL).supported_versions(vec![VERSION]);
         config.max_udp_payload_size(env.quic.max_udp_payload).map_err(io::Error::other)?;
         let cids = Mutex::new(rng);
         config.cid_generator(move || {

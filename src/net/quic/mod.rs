@@ -6,6 +6,7 @@
 
 mod cids;
 pub mod config;
+mod congestion;
 pub mod endpoint;
 pub mod paths;
 pub mod priority;
@@ -16,7 +17,7 @@ pub mod window;
 
 pub use cids::is_marked_as_control;
 pub use config::{Door, client_config, marked_config, server_config};
-pub use endpoint::{Endpoint, dialling_endpoint};
+pub use endpoint::{Endpoint, VERSION, dialling_endpoint};
 pub use paths::Paths;
 pub use priority::Priority;
 pub use profile::{Port, Profile, Side};

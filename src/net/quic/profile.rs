@@ -112,8 +112,10 @@ impl Profile {
             Self::PeerControl => Some(Duration::from_secs(1)),
             // Whether the peer lives is seen from control, over the same path: these only must not end while nothing runs over them.
             Self::PeerBulk => Some(Duration::from_secs(2)),
+            // An agent asks its proxy for a sign of life every second to three, which is one of QUIC's too. This is for when it does not: before its tunnel is welcomed.
+            Self::Tunnel => Some(Duration::from_secs(4)),
             // An enrolment's answer may take as long as a commit does, and nothing else is said meanwhile.
-            Self::Tunnel | Self::Client | Self::Enroll => Some(Duration::from_secs(3)),
+            Self::Client | Self::Enroll => Some(Duration::from_secs(3)),
         }
     }
 

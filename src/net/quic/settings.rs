@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use quinn::congestion::{BbrConfig, ControllerFactory, CubicConfig, NewRenoConfig};
 
+use super::congestion::TolerantCubicConfig;
 use super::profile::{MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD};
 use super::window::StreamWindow;
 
@@ -31,7 +32,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             peer_congestion_control: CongestionControl::Cubic,
-            tunnel_congestion_control: CongestionControl::Cubic,
+            tunnel_congestion_control: CongestionControl::TolerantCubic,
             max_udp_payload: MAX_UDP_PAYLOAD,
             udp_buffer: UDP_BUFFER,
             stream_window: StreamWindow::MOST.bytes(),
@@ -53,11 +54,13 @@ pub enum CongestionControl {
     NewReno,
     /// By estimated bandwidth; quinn's sends far more than the path carries where its queue is short.
     Bbr,
+    /// Cubic that ignores losses as long as they are few and no queue is building.
+    TolerantCubic,
 }
 
 impl CongestionControl {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Cubic, Self::NewReno, Self::Bbr];
+    pub const ALL: [Self; 4] = [Self::Cubic, Self::NewReno, Self::Bbr, Self::TolerantCubic];
 
     /// The word in the configuration.
     pub fn as_str(self) -> &'static str {
@@ -65,6 +68,7 @@ impl CongestionControl {
             Self::Cubic => "cubic",
             Self::NewReno => "new_reno",
             Self::Bbr => "bbr",
+            Self::TolerantCubic => "tolerant_cubic",
         }
     }
 
@@ -74,6 +78,7 @@ impl CongestionControl {
             Self::Cubic => Arc::new(CubicConfig::default()),
             Self::NewReno => Arc::new(NewRenoConfig::default()),
             Self::Bbr => Arc::new(BbrConfig::default()),
+            Self::TolerantCubic => Arc::new(TolerantCubicConfig),
         }
     }
 }

@@ -21,8 +21,9 @@ pub struct StalledBudget {
 
 impl Default for StalledBudget {
     fn default() -> Self {
-        // Every stream of one agent and one client, 1,024, at the window of a data centre's path; a quarter of them at that of a long path.
-        Self { bytes: 1 << 30, after: Duration::from_secs(30) }
+        // Every stream of one agent or one client, 1,024, at the window of a data centre's path; a quarter of them at that of a long path. Readers give room back
+        // by eighths of a window, 128 to 512 KiB: one that takes a few KB a second shows itself in that time.
+        Self { bytes: 1 << 30, after: Duration::from_secs(120) }
     }
 }
 

@@ -66,8 +66,11 @@ impl PublicAcceptor {
                 continue;
             };
             let shared = shared.clone();
+            // What a handshake needs is given back when it is over, and a tunnel's task takes no more room than a tunnel.
+            let door = shared.clone();
+            let handshake = Box::pin(async move { door.handshake(incoming).await });
             tasks.spawn(async move {
-                let connection = shared.handshake(incoming).await;
+                let connection = handshake.await;
                 drop(permit);
                 if let Some(connection) = connection {
                     shared.serve(connection).await;
@@ -80,19 +83,19 @@ impl PublicAcceptor {
         match (negotiated(&connection), identity::peer_identity(&connection)) {
             (Some(Alpn::Enroll), None) => {
                 Profile::Enroll.settle(&connection);
-                self.enrollments.serve(connection).await;
+                Box::pin(self.enrollments.serve(connection)).await;
             }
             (Some(Alpn::Agent), Some((identity, key))) => match identity.name.parse() {
                 Ok(agent) => {
                     Profile::Tunnel.settle(&connection);
-                    self.agents.serve(agent, key, connection).await;
+                    Box::pin(self.agents.serve(agent, key, connection)).await;
                 }
                 Err(_) => refuse(&connection, &identity, key),
             },
             (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
                 Ok(client) => {
                     Profile::Client.settle(&connection);
-                    self.clients.serve(client, key, connection).await;
+                    Box::pin(self.clients.serve(client, key, connection)).await;
                 }
                 Err(_) => refuse(&connection, &identity, key),
             },

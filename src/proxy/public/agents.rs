@@ -5,6 +5,8 @@
 //!                                                       \-- retire -> route withdrawn -> the last streams -> gone
 //! ```
 //! It must *never* welcome an agent whose route is not committed. One whose route waits for a quorum is told so and held.
+//!
+//! A tunnel's task lives as long as the tunnel does and is as large as the largest thing it ever waits for: what is done once or hardly ever is boxed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,16 +78,16 @@ impl Agents {
 
     async fn greet(&self, agent: &AgentName, key: KeyHash, connection: &quinn::Connection) -> Result<(), NotWelcome> {
         let (mut send, recv, hello) =
-            Budget::new(HELLO).run(greeting(connection)).await.map_err(|_| NotWelcome::Slow).flatten().inspect_err(|_| {
+            Budget::new(HELLO).run(Box::pin(greeting(connection))).await.map_err(|_| NotWelcome::Slow).flatten().inspect_err(|_| {
                 Close::PROTOCOL.close(connection);
             })?;
-        match self.admit(agent, key, hello, connection).await {
+        match Box::pin(self.admit(agent, key, hello, connection)).await {
             Ok((tunnel, place)) => {
-                tokio::join!(self.hold(tunnel.clone(), key, send, recv), keep_place(&tunnel, place));
+                tokio::join!(self.hold(tunnel.clone(), key, send, recv), Box::pin(keep_place(&tunnel, place)));
                 Ok(())
             }
             Err(failure) => {
-                self.refuse(connection, &mut send, failure.clone()).await;
+                Box::pin(self.refuse(connection, &mut send, failure.clone())).await;
                 Err(NotWelcome::Refused(failure))
             }
         }
@@ -99,11 +101,11 @@ impl Agents {
         let is_settled = tunnel.is_retired() || (is_unmade && !self.registrar.is_visible(&tunnel));
         if let Some(failure) = refused {
             tracing::info!(failure = failure.message(), "tunnel not kept");
-            self.refuse(&tunnel.connection, &mut send, failure).await;
+            Box::pin(self.refuse(&tunnel.connection, &mut send, failure)).await;
         }
         // Later than the answer: without a quorum it takes until there is one.
         if !is_settled {
-            self.registrar.withdraw(&tunnel, &self.stopped).await;
+            Box::pin(self.registrar.withdraw(&tunnel, &self.stopped)).await;
         }
     }
 

@@ -61,7 +61,7 @@ impl Held<'_> {
             error = self.agents.registrar.keep(self.tunnel) => return error,
             () = self.tunnel.retiring() => {}
         }
-        self.agents.registrar.withdraw(self.tunnel, &self.agents.stopped).await;
+        Box::pin(self.agents.registrar.withdraw(self.tunnel, &self.agents.stopped)).await;
         self.tunnel.stands(Standing::Retired);
         std::future::pending().await
     }
@@ -84,18 +84,21 @@ impl Held<'_> {
                 tokio::select! {
                     message = &mut message => break message?,
                     news = self.news(&mut told) => match news {
-                        Some(news) => push(send, &news).await?,
+                        Some(news) => Box::pin(tell(send, news)).await?,
                         None => return Ok(()),
                     }
                 }
             };
-            match message {
-                Heard::Known(message) => self.reply(&message, send).await?,
+            let answer = match message {
+                Heard::Known(message) => self.reply(message),
                 // One at a time, and not before the agent has taken the answer to the one before: it costs no more than any other.
                 Heard::Unknown(number) => {
                     tracing::debug!(number, "the agent said what only a later version of warren knows");
-                    push(send, &ProxyMessage::NotUnderstood { number }).await?;
+                    Some(ProxyMessage::NotUnderstood { number })
                 }
+            };
+            if let Some(answer) = answer {
+                Box::pin(tell(send, answer)).await?;
             }
         }
     }
@@ -151,31 +154,32 @@ impl Held<'_> {
             .with_hint("`warren status` on a proxy's machine shows what is missing")
     }
 
-    async fn reply(&self, message: &AgentMessage, send: &mut SendStream) -> Ended {
+    fn reply(&self, message: AgentMessage) -> Option<ProxyMessage> {
         let request = match message {
             AgentMessage::Renew { request } => request,
             AgentMessage::Retire => {
                 self.tunnel.retire();
-                return Ok(());
+                return None;
             }
             AgentMessage::Progress(progress) => {
-                self.tunnel.progress.note(progress, Instant::now());
-                return Ok(());
+                self.tunnel.progress.note(&progress, Instant::now());
+                return None;
             }
             // That the packet was acknowledged is what the agent wants to know.
-            AgentMessage::Pulse | AgentMessage::NotUnderstood { .. } => return Ok(()),
+            AgentMessage::Pulse | AgentMessage::NotUnderstood { .. } => return None,
         };
         let table = self.agents.store.table();
-        let Some(cluster) = table.cluster() else { return Ok(()) };
+        let cluster = table.cluster()?;
         let identity = Identity { cluster: cluster.id, role: Role::Agent, name: self.tunnel.agent.to_string() };
-        match renew(&self.agents.store, &self.agents.env, &identity, self.key, request) {
-            Ok(certificate) => push(send, &ProxyMessage::Renewed { certificate }).await,
-            Err(error) => {
-                tracing::warn!(%error, "certificate not renewed");
-                Ok(())
-            }
-        }
+        renew(&self.agents.store, &self.agents.env, &identity, self.key, &request)
+            .inspect_err(|error| tracing::warn!(%error, "certificate not renewed"))
+            .map(|certificate| ProxyMessage::Renewed { certificate })
+            .ok()
     }
+}
+
+async fn tell(send: &mut SendStream, message: ProxyMessage) -> Ended {
+    push(send, &message).await
 }
 
 /// Writes a message to an agent; one that gives no room for it is not waited for.

@@ -4,3 +4,4 @@ mod client_side;
 mod forge;
 mod life;
 mod server_side;
+mod session;

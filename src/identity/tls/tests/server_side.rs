@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 
 use super::super::{Alpn, Refused, ServerTls, negotiated, peer_identity, provider, refused};
 use super::forge::{Flaw, Outcome, SECRET, UnknownGroup, World, forging_client, forging_client_by, identity, shake};
@@ -74,6 +75,19 @@ async fn each_port_and_protocol_admits_its_role_and_nobody_else() {
             let outcome = shake(&client, forging_client(Some(presented), &[alpn.as_bytes()]), &server).await;
             check(&format!("{port:?} {alpn} {role} {flaw:?}"), alpn, outcome, verdict(port, alpn, *role, *flaw));
         }
+    }
+}
+
+/// The authority's certificate goes only to who may not know it: with it the server's answer is two packets.
+#[tokio::test]
+async fn only_a_machine_that_enrols_is_shown_the_authority() {
+    let world = World::new();
+    let (server, client) = (server(&world, Port::Public), world.endpoint(None));
+    for (alpn, role, shown) in [(Alpn::Agent, Role::Agent, 1), (Alpn::Client, Role::Client, 1), (Alpn::Enroll, Role::Agent, 2)] {
+        let presented = world.present(&identity(role), Flaw::Good);
+        let met = shake(&client, forging_client(Some(&presented), &[alpn.as_bytes()]), &server).await.client.expect("met");
+        let chain = met.peer_identity().expect("a certificate").downcast::<Vec<CertificateDer<'static>>>().expect("quinn's own session");
+        assert_eq!(chain.len(), shown, "{alpn}");
     }
 }
 
