@@ -49,6 +49,8 @@
 mod bench;
 mod measures;
 mod options;
+#[path = "../tunnels/order.rs"]
+mod order;
 mod pattern;
 mod relay;
 mod report;
@@ -57,6 +59,8 @@ mod shared;
 mod sides;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+#[path = "../tunnels/swarm/mod.rs"]
+mod swarm;
 mod target;
 mod traffic;
 
@@ -71,6 +75,7 @@ use shared::complain;
 fn main() -> ExitCode {
     let outcome = match options::read(std::env::args().skip(1)) {
         Ok(Invocation::Relay(settings)) => relay::run(&settings),
+        Ok(Invocation::Swarm(settings)) => swarm::run(&settings),
         Ok(Invocation::Bench(options)) => run(options),
         Err(error) => Err(error),
     };

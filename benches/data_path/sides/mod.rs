@@ -4,6 +4,7 @@
 mod chain;
 mod program;
 mod ssh;
+mod far;
 mod warren;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use std::time::Duration;
 pub(crate) use chain::Chain;
 use program::Programs;
 use ssh::Ssh;
+pub(crate) use far::Far;
 pub(crate) use warren::Warren;
 
 use super::relay::Protocol;
