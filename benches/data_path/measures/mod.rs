@@ -4,6 +4,10 @@ mod bulk;
 mod connections;
 mod exchange;
 mod fairness;
+mod stalled;
+mod loss;
+mod handshakes;
+mod idle;
 
 use super::bench::Bench;
 use super::report::Report;
@@ -23,4 +27,8 @@ pub(crate) const MEASURES: &[Measure] = &[
     Measure { name: "exchange", run: exchange::run },
     Measure { name: "connections", run: connections::run },
     Measure { name: "fairness", run: fairness::run },
+    Measure { name: "stalled", run: stalled::run },
+    Measure { name: "loss", run: loss::run },
+    Measure { name: "handshakes", run: handshakes::run },
+    Measure { name: "idle", run: idle::run },
 ];
