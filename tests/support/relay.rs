@@ -45,6 +45,8 @@ pub(crate) struct Relay {
 struct State {
     targets: Vec<SocketAddr>,
     lost: Vec<Towards>,
+    /// The largest datagram that passes, if not all do.
+    narrow: Option<usize>,
     /// The way of a source was made in a round; in a later one its port is another.
     round: usize,
     assigned: usize,
@@ -100,7 +102,12 @@ impl Relay {
         self.state().lost.extend_from_slice(directions);
     }
 
-    /// Loses nothing any more.
+    /// Loses every datagram with more bytes than this, either way, as a path does that has a narrow part and does not tell.
+    pub(crate) fn narrow(&self, largest: usize) {
+        self.state().narrow = Some(largest);
+    }
+
+    /// Loses nothing any more because of its direction.
     pub(crate) fn mend(&self) {
         self.state().lost.clear();
     }
@@ -148,7 +155,7 @@ async fn carry(front: Arc<UdpSocket>, state: Arc<Mutex<State>>) {
         if is_new {
             returns.spawn(carry_back(front.clone(), state.clone(), (source, way.clone())));
         }
-        if !lock(&state).lost.contains(&Towards::Target) {
+        if lock(&state).carries(length, Towards::Target) {
             let _ = way.socket.send_to(&datagram[..length], way.target).await;
         }
     }
@@ -159,7 +166,7 @@ async fn carry_back(front: Arc<UdpSocket>, state: Arc<Mutex<State>>, (source, wa
     let mut datagram = vec![0; LARGEST];
     loop {
         let Ok((length, from)) = way.socket.recv_from(&mut datagram).await else { continue };
-        if from == way.target && lock(&state).returns(source, &way) {
+        if from == way.target && lock(&state).returns(source, &way) && lock(&state).carries(length, Towards::Source) {
             let _ = front.send_to(&datagram[..length], source).await;
         }
     }
@@ -185,10 +192,15 @@ impl State {
         Some((way, true))
     }
 
+    /// Whether a datagram of this length passes in this direction.
+    fn carries(&self, length: usize, towards: Towards) -> bool {
+        self.narrow.is_none_or(|largest| length <= largest) && !self.lost.contains(&towards)
+    }
+
     /// Whether what came by this way goes back to `source`.
     fn returns(&self, source: SocketAddr, way: &Way) -> bool {
         let is_current = self.ways.get(&source).is_some_and(|current| Arc::ptr_eq(&current.socket, &way.socket));
-        is_current && way.round == self.round && !self.lost.contains(&Towards::Source)
+        is_current && way.round == self.round
     }
 }
 

@@ -5,6 +5,9 @@ mod connections;
 mod exchange;
 mod fairness;
 mod stalled;
+mod loss;
+mod handshakes;
+mod idle;
 
 use super::bench::Bench;
 use super::report::Report;
@@ -25,4 +28,7 @@ pub(crate) const MEASURES: &[Measure] = &[
     Measure { name: "connections", run: connections::run },
     Measure { name: "fairness", run: fairness::run },
     Measure { name: "stalled", run: stalled::run },
+    Measure { name: "loss", run: loss::run },
+    Measure { name: "handshakes", run: handshakes::run },
+    Measure { name: "idle", run: idle::run },
 ];

@@ -86,7 +86,7 @@ impl Dialer {
             LinkKind::Control => Profile::PeerControl,
             LinkKind::Bulk => Profile::PeerBulk,
         };
-        let transport = profile.dialling_with(self.env.paths.grant(address), address, &self.env.quic);
+        let transport = profile.dialling_with(self.env.paths.grant(address), address, &self.env.quic_towards(address));
         let config = quic::client_config(tls, &self.env, transport);
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
         self.env.paths.met(&connection);
