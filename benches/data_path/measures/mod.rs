@@ -4,6 +4,7 @@ mod bulk;
 mod connections;
 mod exchange;
 mod fairness;
+mod pools;
 
 use super::bench::Bench;
 use super::report::Report;
@@ -23,4 +24,5 @@ pub(crate) const MEASURES: &[Measure] = &[
     Measure { name: "exchange", run: exchange::run },
     Measure { name: "connections", run: connections::run },
     Measure { name: "fairness", run: fairness::run },
+    Measure { name: "pools", run: pools::run },
 ];

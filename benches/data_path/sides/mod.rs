@@ -29,10 +29,12 @@ pub(crate) enum Kind {
     WarrenTwo,
     /// The same, where no packet is larger than the internet takes.
     WarrenInternet,
+    /// `warren` with two hops and so many data connections between the proxies; only where pools are compared.
+    Pool(u8),
 }
 
 impl Kind {
-    /// All of them, in the order of the report.
+    /// All that are measured beside each other, in the order of the report.
     pub(crate) const ALL: [Self; 7] =
         [Self::Direct, Self::TcpTwo, Self::GrpcTwo, Self::GrpcWide, Self::WarrenOne, Self::WarrenTwo, Self::WarrenInternet];
 
@@ -46,6 +48,10 @@ impl Kind {
             Self::WarrenOne => "warren, one hop",
             Self::WarrenTwo => "warren, two hops",
             Self::WarrenInternet => "warren, two hops, 1452",
+            Self::Pool(1) => "pool of 1",
+            Self::Pool(2) => "pool of 2",
+            Self::Pool(4) => "pool of 4",
+            Self::Pool(_) => "pool of 8",
         }
     }
 }
@@ -81,6 +87,7 @@ impl Side {
             Kind::GrpcWide => chain(Protocol::GrpcWide, target)?,
             Kind::WarrenOne => tunnel(Warren::start(1, &[], target)?),
             Kind::WarrenTwo => tunnel(Warren::start(2, &[], target)?),
+            Kind::Pool(count) => tunnel(Warren::pool(count, target)?),
             Kind::WarrenInternet => tunnel(Warren::start(2, &[("WARREN_TRANSPORT_MAX_UDP_PAYLOAD", "1452B")], target)?),
         };
         Ok(Start::Runs(Self { address, hops }))
