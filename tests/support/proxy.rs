@@ -31,6 +31,8 @@ pub(crate) struct Proxy {
     advertise: [Option<SocketAddr>; 2],
     relays: Option<[Relay; 2]>,
     further: String,
+    /// Further keys of `[peer]`.
+    peer: String,
     drain_timeout: &'static str,
     /// How much those before this process have logged.
     logged: usize,
@@ -51,8 +53,8 @@ impl Proxy {
     pub(crate) fn new(home: &Path, number: usize) -> Self {
         let any = || "127.0.0.1:0".to_owned();
         let (name, home) = (format!("proxy-{number}"), home.to_owned());
-        let (listen, advertise, further) = ([any(), any()], [None; 2], String::new());
-        Self { name, home, process: None, listen, advertise, relays: None, further, drain_timeout: "2s", logged: 0, pace: Pace::Test }
+        let (listen, advertise, further, peer) = ([any(), any()], [None; 2], String::new(), String::new());
+        Self { name, home, process: None, listen, advertise, relays: None, further, peer, drain_timeout: "2s", logged: 0, pace: Pace::Test }
     }
 
     /// The same proxy, where it has this address.
@@ -64,6 +66,11 @@ impl Proxy {
     /// The same proxy with further tables in its configuration.
     pub(crate) fn configured(self, further: &str) -> Self {
         Self { further: further.to_owned(), ..self }
+    }
+
+    /// The same proxy, which keeps so many connections for dials to each peer.
+    pub(crate) fn keeping(self, data_connections: u8) -> Self {
+        Self { peer: format!("data_connections = {data_connections}\n"), ..self }
     }
 
     /// The same proxy, which tells agents and clients to come to this address, wherever it listens.
@@ -301,10 +308,10 @@ impl Proxy {
         let pace = if self.pace == Pace::Test { PACE } else { "" };
         format!(
             "[proxy]\nname = {name:?}\ndata_dir = {data_dir:?}\n{drain_timeout}\
-             [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n\
+             [peer]\nlisten = {peer:?}\nadvertise = {peer_advertise:?}\n{}\
              [public]\nlisten = {public:?}\nadvertise = {public_advertise:?}\n\
              [admin]\nhttp = \"127.0.0.1:0\"\n{pace}{}",
-            self.further
+            self.peer, self.further
         )
     }
 }

@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::runtime::Builder;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// The largest datagram there is.
 const LARGEST: usize = 65_535;
 /// What each socket may hold: a burst of a whole connection's window is lost in the kernel's default.
 const BUFFER: usize = 4 << 20;
+/// The bits of a QUIC packet's first byte that are not protected and say what it is, and what they are in the first packet of a handshake.
+const LONG_HEADER: u8 = 0xf0;
+const INITIAL: u8 = 0xc0;
 
 /// A direction through a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +53,10 @@ struct State {
     lost: Vec<Towards>,
     /// The largest datagram that passes, if not all do.
     narrow: Option<usize>,
+    /// How long each datagram takes, in either direction.
+    delay: Duration,
+    /// First packets of handshakes that came from the sources.
+    initials: usize,
     /// The way of a source was made in a round; in a later one its port is another.
     round: usize,
     assigned: usize,
@@ -67,7 +77,7 @@ struct Way {
 impl Relay {
     /// A relay without a target.
     pub(crate) fn new() -> Self {
-        let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let front = {
             let _inside = runtime.enter();
             Arc::new(socket(Ipv4Addr::LOCALHOST))
@@ -112,6 +122,16 @@ impl Relay {
         self.state().lost.clear();
     }
 
+    /// Lets each datagram take so long from now on, in either direction.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
+    /// How many first packets of QUIC handshakes its sources have sent (RFC 9000, section 17.2.2).
+    pub(crate) fn initials(&self) -> usize {
+        self.state().initials
+    }
+
     /// Gives each source another port towards its target with its next datagram, as a NAT does that has forgotten it: what the target
     /// sends to the former port is lost.
     pub(crate) fn rebind(&self) {
@@ -147,27 +167,68 @@ impl Drop for Relay {
 /// Carries what comes to `front`, and starts what carries the answers.
 async fn carry(front: Arc<UdpSocket>, state: Arc<Mutex<State>>) {
     let mut returns = JoinSet::new();
+    let (late, waiting) = unbounded_channel();
+    returns.spawn(carry_late(waiting));
     let mut datagram = vec![0; LARGEST];
     loop {
         // Nobody at a port to which an answer went is no concern of the others.
         let Ok((length, source)) = front.recv_from(&mut datagram).await else { continue };
         let Some((way, is_new)) = lock(&state).way(source) else { continue };
         if is_new {
-            returns.spawn(carry_back(front.clone(), state.clone(), (source, way.clone())));
+            returns.spawn(carry_back(front.clone(), state.clone(), (source, way.clone()), late.clone()));
         }
-        if lock(&state).carries(length, Towards::Target) {
-            let _ = way.socket.send_to(&datagram[..length], way.target).await;
+        let delay = {
+            let mut state = lock(&state);
+            state.initials += usize::from(length > 0 && datagram[0] & LONG_HEADER == INITIAL);
+            state.carries(length, Towards::Target).then_some(state.delay)
+        };
+        if let Some(delay) = delay {
+            send(Late::new(&datagram[..length], &way.socket, way.target), delay, &late).await;
         }
     }
 }
 
+/// A datagram that is on its way.
+struct Late {
+    due: Instant,
+    datagram: Vec<u8>,
+    by: Arc<UdpSocket>,
+    to: SocketAddr,
+}
+
+impl Late {
+    fn new(datagram: &[u8], by: &Arc<UdpSocket>, to: SocketAddr) -> Self {
+        Self { due: Instant::now(), datagram: datagram.to_vec(), by: by.clone(), to }
+    }
+}
+
+/// Sends it at once, or when its time has come.
+async fn send(late: Late, delay: Duration, queue: &UnboundedSender<Late>) {
+    if delay.is_zero() {
+        // Nobody at a port is no concern of the others.
+        let _ = late.by.send_to(&late.datagram, late.to).await;
+    } else {
+        // What carries them ends with the relay.
+        let _ = queue.send(Late { due: late.due + delay, ..late });
+    }
+}
+
+/// Sends what has been on its way long enough. Each takes as long as the one before it, so they stay in order.
+async fn carry_late(mut waiting: UnboundedReceiver<Late>) {
+    while let Some(late) = waiting.recv().await {
+        sleep_until(late.due).await;
+        let _ = late.by.send_to(&late.datagram, late.to).await;
+    }
+}
+
 /// Carries what the target of a source sends, as long as the source has this port.
-async fn carry_back(front: Arc<UdpSocket>, state: Arc<Mutex<State>>, (source, way): (SocketAddr, Way)) {
+async fn carry_back(front: Arc<UdpSocket>, state: Arc<Mutex<State>>, (source, way): (SocketAddr, Way), late: UnboundedSender<Late>) {
     let mut datagram = vec![0; LARGEST];
     loop {
         let Ok((length, from)) = way.socket.recv_from(&mut datagram).await else { continue };
         if from == way.target && lock(&state).returns(source, &way) && lock(&state).carries(length, Towards::Source) {
-            let _ = front.send_to(&datagram[..length], source).await;
+            let delay = lock(&state).delay;
+            send(Late::new(&datagram[..length], &front, source), delay, &late).await;
         }
     }
 }

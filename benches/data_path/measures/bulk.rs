@@ -85,15 +85,15 @@ async fn wait_for_more(than: u64, moved: impl Fn() -> anyhow::Result<u64>) -> an
 
 /// Streams of one run.
 #[derive(Clone, Copy, Debug)]
-struct Load {
-    order: Order,
-    streams: usize,
-    number: u64,
+pub(super) struct Load {
+    pub(super) order: Order,
+    pub(super) streams: usize,
+    pub(super) number: u64,
 }
 
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
-struct Moved {
+pub(super) struct Moved {
     bytes: u64,
     elapsed: Duration,
     cpu: Duration,
@@ -102,7 +102,7 @@ struct Moved {
 }
 
 impl Moved {
-    fn rate(self) -> f64 {
+    pub(super) fn rate(self) -> f64 {
         self.bytes as f64 / self.elapsed.as_secs_f64() / 1e6
     }
 
@@ -113,7 +113,7 @@ impl Moved {
 }
 
 impl Load {
-    fn run(self, bench: &Bench, kind: Kind) -> anyhow::Result<Moved> {
+    pub(super) fn run(self, bench: &Bench, kind: Kind) -> anyhow::Result<Moved> {
         bench.settle()?;
         let (side, taken) = (bench.side(kind), bench.target.taken(self.number));
         let window = bench.options.effort.pick(Duration::from_millis(200), Duration::from_millis(1_200));

@@ -65,7 +65,7 @@ fn window(bench: &Bench) -> Duration {
 }
 
 /// How many connections by several clients per second, and the microseconds of processor time for each.
-fn many(bench: &Bench, kind: Kind) -> anyhow::Result<(f64, f64)> {
+pub(super) fn many(bench: &Bench, kind: Kind) -> anyhow::Result<(f64, f64)> {
     let (side, window) = (bench.side(kind), window(bench));
     bench.settle()?;
     let (begun, cpu) = (Instant::now(), side.cpu()?);

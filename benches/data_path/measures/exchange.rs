@@ -64,7 +64,7 @@ fn case(size: usize, at_once: usize) -> String {
 }
 
 /// The times of all exchanges together, in microseconds.
-fn measure(bench: &Bench, kind: Kind, size: usize, at_once: usize) -> anyhow::Result<Samples> {
+pub(super) fn measure(bench: &Bench, kind: Kind, size: usize, at_once: usize) -> anyhow::Result<Samples> {
     let (address, window) =
         (bench.side(kind).address(), bench.options.effort.pick(Duration::from_millis(200), Duration::from_millis(1_200)));
     bench.settle()?;

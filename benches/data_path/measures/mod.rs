@@ -7,6 +7,7 @@ mod fairness;
 mod handshakes;
 mod idle;
 mod loss;
+mod pools;
 mod stalled;
 
 use super::bench::Bench;
@@ -31,4 +32,5 @@ pub(crate) const MEASURES: &[Measure] = &[
     Measure { name: "loss", run: loss::run },
     Measure { name: "handshakes", run: handshakes::run },
     Measure { name: "idle", run: idle::run },
+    Measure { name: "pools", run: pools::run },
 ];

@@ -42,10 +42,12 @@ pub(crate) enum Kind {
     Rathole,
     /// `bore`, another one.
     Bore,
+    /// `warren` with two hops and so many data connections between the proxies; only where pools are compared.
+    Pool(u8),
 }
 
 impl Kind {
-    /// All of them, in the order of the report.
+    /// All that are measured beside each other, in the order of the report.
     pub(crate) const ALL: [Self; 10] = [
         Self::Direct,
         Self::TcpTwo,
@@ -72,6 +74,10 @@ impl Kind {
             Self::Ssh => "ssh -R",
             Self::Rathole => "rathole",
             Self::Bore => "bore",
+            Self::Pool(1) => "pool of 1",
+            Self::Pool(2) => "pool of 2",
+            Self::Pool(4) => "pool of 4",
+            Self::Pool(_) => "pool of 8",
         }
     }
 }
@@ -121,6 +127,7 @@ impl Side {
                 Some(programs) => (programs.address(), Hops::Programs(programs)),
                 None => return Ok(Start::NotHere("not installed".to_owned())),
             },
+            Kind::Pool(count) => tunnel(Warren::pool(count, target)?),
             Kind::WarrenInternet => tunnel(Warren::start(2, &[("WARREN_TRANSPORT_MAX_UDP_PAYLOAD", "1452B")], target)?),
         };
         Ok(Start::Runs(Box::new(Self { address, hops })))

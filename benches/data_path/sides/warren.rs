@@ -27,8 +27,17 @@ pub(crate) struct Warren {
 impl Warren {
     /// Starts one in which as many proxies as `hops` are on the way to `target`. Its processes have these variables in their environment.
     pub(crate) fn start(hops: usize, variables: &[(&str, &str)], target: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_with(hops, variables, target, |proxy| proxy)
+    }
+
+    /// The same with two proxies that keep so many connections for dials to each other.
+    pub(crate) fn pool(data_connections: u8, target: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_with(2, &[], target, |proxy| proxy.keeping(data_connections))
+    }
+
+    fn start_with(hops: usize, variables: &[(&str, &str)], target: SocketAddr, make: impl Fn(Proxy) -> Proxy) -> anyhow::Result<Self> {
         let configuration = format!("{SOON}{}", as_configuration(variables));
-        let cluster = Cluster::start_in(home()?, hops, |proxy| proxy.with_defaults().configured(&configuration));
+        let cluster = Cluster::start_in(home()?, hops, |proxy| make(proxy.with_defaults().configured(&configuration)));
         let agent = agent(&cluster, variables, target)?;
         let client = cluster.client("bench", "*/*");
         let owner = cluster.owner_of("bench");
