@@ -13,8 +13,10 @@ use rustls::RootCertStore;
 use support::{Namespaces, Relay};
 use tokio::runtime::Builder;
 use warren::net::Env;
-use warren::net::quic::{Door, Endpoint, Port, Profile};
+use warren::net::quic::{Door, Endpoint, Port, Profile, Settings};
 
+/// What both sides allow.
+const ALLOWED: u16 = 16 << 10;
 /// What goes each way.
 const BYTES: usize = 4 << 20;
 /// How far from the bound the search for the largest packet may end: quinn stops where another step would gain less.
@@ -88,10 +90,11 @@ fn identity() -> Identity {
 
 /// Takes one connection, tells where, and moves bytes both ways.
 async fn accept(identity: &Identity, (at, least): (Ipv4Addr, u16), tell: impl FnOnce(SocketAddr)) -> PathStats {
-    let env = Env::real();
+    let env = Env::real_with(Settings { max_udp_payload: ALLOWED, ..Settings::default() });
     let key = identity.signing_key.serialize_der().try_into().expect("a key");
     let mut tls =
         rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![identity.cert.der().clone()], key).expect("TLS");
+    // What QUIC wants of TLS.
     tls.max_early_data_size = u32::MAX;
     let tls: Arc<dyn quinn::crypto::ServerConfig> = Arc::new(QuicServerConfig::try_from(tls).expect("TLS 1.3"));
     let secret = [1; 32];
@@ -112,7 +115,7 @@ async fn accept(identity: &Identity, (at, least): (Ipv4Addr, u16), tell: impl Fn
 }
 
 async fn connect(identity: &Identity, address: SocketAddr, least: u16) -> PathStats {
-    let env = Env::real();
+    let env = Env::real_with(Settings { max_udp_payload: ALLOWED, ..Settings::default() });
     let mut roots = RootCertStore::empty();
     roots.add(identity.cert.der().clone()).expect("a root");
     let mut config = quinn::ClientConfig::with_root_certificates(Arc::new(roots)).expect("a configuration");

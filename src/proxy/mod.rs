@@ -39,6 +39,7 @@ mod stopped;
 mod store_metrics;
 mod strategy;
 mod streams;
+mod threads;
 mod tunnel_metrics;
 mod tunnels;
 mod watch;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::data_dir::DataDir;
 use super::settings::Proxy;
 use super::start_error::StartError;
+use super::threads::Threads;
 use crate::net::Env;
 use crate::net::quic::Endpoint;
 
@@ -20,9 +21,13 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Binds both, and settles by which addresses others reach them.
-    pub(super) fn bind(proxy: &Proxy, dir: &DataDir, env: &Env) -> Result<Self, StartError> {
+    pub(super) fn bind(proxy: &Proxy, dir: &DataDir, env: &Env, threads: &Threads) -> Result<Self, StartError> {
         let secret = dir.secret(&env.entropy)?;
-        let peer = listen(env, proxy.peer_listen, &secret)?;
+        let peer = {
+            // An endpoint is driven where it is made.
+            let _there = threads.control.enter();
+            listen(env, proxy.peer_listen, &secret)?
+        };
         let public = listen(env, proxy.public_listen, &secret)?;
         let peer_address = proxy.peer_advertise.clone().unwrap_or_else(|| reachable(proxy.peer_listen, &peer, env));
         let public_addresses = match proxy.public_advertise.as_slice() {

@@ -1,6 +1,7 @@
 //! From what a proxy is to be to one that runs.
 
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::data_dir::DataDir;
 use super::lifecycle::RunningProxy;
@@ -9,6 +10,7 @@ use super::mesh::{Links, PeerPort};
 use super::settings::Proxy;
 use super::sockets::Sockets;
 use super::start_error::StartError;
+use super::threads::Threads;
 use super::wiring::{Ground, Wiring};
 use crate::identity::CredentialsHandle;
 use crate::net::Env;
@@ -25,7 +27,8 @@ impl Proxy {
     pub async fn start(self, env: Env) -> Result<RunningProxy, StartError> {
         let dir = DataDir::open(&self.data_dir)?;
         dir.must_not_be_removed()?;
-        let sockets = Sockets::bind(&self, &dir, &env)?;
+        let threads = Threads::start().map_err(StartError::Thread)?;
+        let sockets = Sockets::bind(&self, &dir, &env, &threads)?;
         let membership = self.membership(&dir, &sockets, &env).await?;
         let credentials = CredentialsHandle::new(membership.credentials.clone())?;
         let (made, connections) = mpsc::channel(MADE);
@@ -34,10 +37,17 @@ impl Proxy {
             credentials: credentials.clone(),
             made: made.clone(),
             data_connections: self.data_connections,
+            threads: threads.clone(),
         };
         let links = Links::new(membership.member.id, env.clone(), port);
-        let ground = Ground { proxy: self, env, dir, sockets, membership, credentials, links, made };
-        let store = ground.open_store().await?;
+        let ground = Ground { proxy: self, env, dir, sockets, membership, credentials, links, made, threads };
+        // What it sets to work stays where it was opened.
+        let opened = ground.threads.control.clone().spawn(async move {
+            let store = ground.open_store().await?;
+            Ok::<_, StartError>((ground, store))
+        });
+        // Dropped with this future: a start that is broken off is over.
+        let (ground, store) = AbortOnDropHandle::new(opened).await.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
         Wiring::new(ground, store).run(connections).await
     }
 
@@ -48,7 +58,7 @@ impl Proxy {
     pub async fn enroll_only(self, env: Env) -> Result<(), StartError> {
         let dir = DataDir::open(&self.data_dir)?;
         dir.must_not_be_removed()?;
-        let sockets = Sockets::bind(&self, &dir, &env)?;
+        let sockets = Sockets::bind(&self, &dir, &env, &Threads::same())?;
         self.membership(&dir, &sockets, &env).await?;
         sockets.public.close(0_u32.into(), b"enrolled");
         sockets.public.wait_idle().await;

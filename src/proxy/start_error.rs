@@ -27,6 +27,9 @@ pub enum StartError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The thread for control.
+    #[error("no thread could be started: {0}")]
+    Thread(std::io::Error),
     /// The administration's sockets.
     #[error(transparent)]
     Admin(#[from] AdminError),

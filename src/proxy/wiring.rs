@@ -28,6 +28,7 @@ use super::settings::Proxy;
 use super::sockets::Sockets;
 use super::start_error::StartError;
 use super::strategy::{Settled, Settling};
+use super::threads::Threads;
 use super::tunnels::Tunnels;
 use super::watch::watch;
 use crate::identity::{CredentialsHandle, ServerTls};
@@ -45,6 +46,7 @@ pub(super) struct Ground {
     pub(super) credentials: CredentialsHandle,
     pub(super) links: Links,
     pub(super) made: mpsc::Sender<PeerConnection>,
+    pub(super) threads: Threads,
 }
 
 impl Ground {
@@ -120,7 +122,11 @@ impl Wiring {
         // From now on strangers' packets are looked at.
         self.ground.sockets.peer.set_server_config(Some(peers.config()));
         self.ground.sockets.public.set_server_config(Some(strangers.config()));
-        self.store.live(self.particulars());
+        {
+            // Its lease is renewed where Raft is.
+            let _there = self.ground.threads.control.enter();
+            self.store.live(self.particulars());
+        }
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
         self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
@@ -198,11 +204,12 @@ impl Wiring {
             metrics: self.metrics.clone(),
             drain: self.drain.clone(),
         };
-        self.tasks.spawn(mesh::serve(connections, Arc::new(service), self.tasks.clone(), self.stopped.clone()));
-        let Ground { sockets, links, made, .. } = &self.ground;
-        let acceptor =
-            PeerAcceptor { endpoint: sockets.peer.clone(), door, env: self.ground.env.clone(), links: links.clone(), made: made.clone() };
-        self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
+        let threads = &self.ground.threads;
+        self.tasks.spawn(mesh::serve(connections, Arc::new(service), (self.tasks.clone(), threads.clone()), self.stopped.clone()));
+        let Ground { sockets, links, made, env, .. } = &self.ground;
+        let (links, made, env) = (links.clone(), made.clone(), env.clone());
+        let acceptor = PeerAcceptor { endpoint: sockets.peer.clone(), door, env, links, made, threads: threads.clone() };
+        self.tasks.spawn_on(acceptor.run(self.tasks.clone(), self.stopped.clone()), &threads.control);
     }
 
     fn serve_public(&self, door: Door) {

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::Process;
 use super::proxy::text;
 
-/// What an agent publishes, each a name and a target.
-type Services<'a> = &'a [(&'a str, String)];
+/// Services, each a name and a target.
+type Published<'a> = &'a [(&'a str, String)];
 
 /// An agent. Dropping it kills it.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Agent {
         name: &str,
         entries: &[SocketAddr],
         token: &Path,
-        (services, variables): (Services<'_>, &[(&str, &str)]),
+        (services, variables): (Published<'_>, &[(&str, &str)]),
     ) -> Self {
         let data_dir = home.join(format!("agent-{name}"));
         let entries = entries.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");

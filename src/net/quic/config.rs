@@ -8,6 +8,7 @@ use quinn::TransportConfig;
 use super::cids;
 use super::endpoint::derive;
 use super::profile::Port;
+use super::profile::Profile;
 use super::settings::Settings;
 use super::window::StreamWindow;
 use crate::net::{Env, time_source};
@@ -98,6 +99,18 @@ pub fn client_config(
     transport: Arc<TransportConfig>,
 ) -> quinn::ClientConfig {
     let mut config = quinn::ClientConfig::new(tls.into());
-    config.transport_config(transport).initial_dst_cid_provider(cids::initial(env.entropy.rng()));
+    config.transport_config(transport).initial_dst_cid_provider(cids::initial(None, env.entropy.rng()));
+    config
+}
+
+/// The same for connections of a purpose that an acceptor ought to know from the first packet.
+pub fn marked_config(
+    tls: impl Into<Arc<dyn quinn::crypto::ClientConfig>>,
+    env: &Env,
+    transport: Arc<TransportConfig>,
+    profile: Profile,
+) -> quinn::ClientConfig {
+    let mut config = client_config(tls, env, transport);
+    config.initial_dst_cid_provider(cids::initial(Some(profile), env.entropy.rng()));
     config
 }

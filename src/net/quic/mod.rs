@@ -15,7 +15,8 @@ pub mod send_room;
 pub mod settings;
 pub mod window;
 
-pub use config::{Door, client_config, server_config};
+pub use cids::is_marked_as_control;
+pub use config::{Door, client_config, marked_config, server_config};
 pub use endpoint::{Endpoint, VERSION, dialling_endpoint};
 pub use paths::Paths;
 pub use priority::Priority;

@@ -1,6 +1,5 @@
 //! A local byte stream: TCP, or standard input and output.
 
-use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -8,19 +7,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
-use super::BATCH;
+use super::buffers;
 use super::chunks::{CHUNKS, advance};
 use super::ended::{Broken, End};
 use super::side::Side;
 use crate::net::Stream;
-
-/// Up to here it is cheaper to copy what was read than to give its buffer away.
-const COPIED: usize = 8 * 1024;
-
-thread_local! {
-    /// The buffer that the next read of this thread goes to. A stream from which nothing comes has none of its own.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// A local stream that is aborted when dropped, unless it was closed before.
 pub(super) struct Local {
@@ -53,14 +44,12 @@ impl Drop for Local {
 impl Side for Local {
     fn poll_take(&mut self, cx: &mut Context<'_>, chunks: &mut [Bytes]) -> Poll<Result<usize, Broken>> {
         let stream = self.stream()?;
-        let mut buffer = SPARE.take();
-        buffer.reserve(BATCH);
-        let read = pin!(stream.read_buf(&mut buffer)).poll(cx);
-        if let Poll::Ready(Ok(1..)) = read {
-            chunks[0] = taken(&mut buffer);
+        let (read, filled) = buffers::fill(|buffer| pin!(stream.read_buf(buffer)).poll(cx));
+        if ready!(read)? == 0 {
+            return Poll::Ready(Ok(0));
         }
-        SPARE.set(buffer);
-        Poll::Ready(Ok(usize::from(ready!(read)? > 0)))
+        chunks[0] = filled;
+        Poll::Ready(Ok(1))
     }
 
     fn poll_give(&mut self, cx: &mut Context<'_>, chunks: &mut [Bytes]) -> Poll<Result<usize, Broken>> {
@@ -90,17 +79,4 @@ impl Side for Local {
         // That a local reader is gone shows when its input is read.
         Poll::Pending
     }
-}
-
-/// What is in `buffer`, which is empty and of the same use afterwards.
-fn taken(buffer: &mut Vec<u8>) -> Bytes {
-    if buffer.len() <= COPIED {
-        let bytes = Bytes::copy_from_slice(buffer);
-        buffer.clear();
-        return bytes;
-    }
-    let mut given = std::mem::take(buffer);
-    // It waits for its acknowledgement, and may wait for long: not with room that nothing is in.
-    given.shrink_to_fit();
-    Bytes::from(given)
 }

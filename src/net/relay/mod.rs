@@ -12,6 +12,7 @@
 //! [`side`] (what it moves them between), [`local`] and [`remote`] (the two kinds of sides), [`flow`] (what is known of a direction while it runs),
 //! [`demotion`] (how much a stream gets to say on a connection that others use too).
 
+mod buffers;
 mod chunks;
 mod demotion;
 mod direction;

@@ -192,9 +192,8 @@ mod tests {
         let routes = [route(1, 0), route(2, 0), route(3, 0)];
         let mut first = [0_u32; 4];
         for seed in 0..3000 {
-            let all = ordered(&routes, equal, |place| if place.proxy.0 == 3 { 100 } else { 0 }, seed);
+            let mut all = ordered(&routes, equal, |place| if place.proxy.0 == 3 { 100 } else { 0 }, seed);
             first[usize::try_from(all[0]).unwrap_or(0)] += 1;
-            let mut all = all;
             all.sort_unstable();
             assert_eq!(all, [1, 2, 3], "each is in it once");
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::Incoming;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,8 +13,9 @@ use warren_raft::ProxyId;
 use super::load::Load;
 use super::{Lane, Links, PeerConnection};
 use crate::identity::{self, Role};
-use crate::net::quic::{Door, SendRoom};
+use crate::net::quic::{self, Door, SendRoom};
 use crate::net::{Budget, Env};
+use crate::proxy::threads::Threads;
 use crate::wire::close::Close;
 use crate::wire::{Heard, Hello, LinkKind, Party, PeerHello, TooOld, frame};
 
@@ -35,6 +37,8 @@ pub(crate) struct PeerAcceptor {
     pub links: Links,
     /// Where accepted connections go to be served.
     pub made: mpsc::Sender<PeerConnection>,
+    /// Where they are driven.
+    pub threads: Threads,
 }
 
 impl PeerAcceptor {
@@ -53,16 +57,27 @@ impl PeerAcceptor {
                 continue;
             };
             let shared = shared.clone();
-            tasks.spawn(async move {
-                shared.admit(incoming).await;
+            // A connection is driven where it is accepted, which is before its hello.
+            let drive = if quic::is_marked_as_control(&incoming.orig_dst_cid()) { Drive::Apart } else { Drive::WithOthers };
+            let thread = shared.thread(drive).clone();
+            let admission = async move {
+                shared.admit(incoming, drive).await;
                 drop(permit);
-            });
+            };
+            tasks.spawn_on(admission, &thread);
         }
     }
 
-    async fn admit(&self, incoming: Incoming) {
+    fn thread(&self, drive: Drive) -> &Handle {
+        match drive {
+            Drive::Apart => &self.threads.control,
+            Drive::WithOthers => &self.threads.others,
+        }
+    }
+
+    async fn admit(&self, incoming: Incoming, drive: Drive) {
         let from = incoming.remote_address();
-        match Budget::new(HANDSHAKE).run(self.handshake(incoming)).await {
+        match Budget::new(HANDSHAKE).run(self.handshake(incoming, drive)).await {
             Ok(Ok(made)) => {
                 tracing::info!(peer = %made.peer, lane = %made.lane, "peer connected");
                 self.links.accepted(&made);
@@ -74,7 +89,7 @@ impl PeerAcceptor {
         }
     }
 
-    async fn handshake(&self, incoming: Incoming) -> Result<PeerConnection, NotAdmitted> {
+    async fn handshake(&self, incoming: Incoming, drive: Drive) -> Result<PeerConnection, NotAdmitted> {
         let connection = self.door.accept(incoming, &self.env)?.await?;
         self.env.paths.met(&connection);
         let peer = proxy_of(&connection).ok_or_else(|| {
@@ -93,6 +108,11 @@ impl PeerAcceptor {
             Heard::Unknown(number) => return Err(not_spoken(NotAdmitted::Kind(number))),
         };
         let lane = Lane::of(kind, hello.lane).ok_or_else(|| not_spoken(NotAdmitted::Lane { kind, number: hello.lane }))?;
+        if drive == Drive::Apart && lane != Lane::Control {
+            // It would hold up control, which an honest peer does not ask for.
+            Close::PROTOCOL.close(&connection);
+            return Err(NotAdmitted::Marked(lane));
+        }
         let ours = PeerHello { hello: Hello::ours(), kind: Heard::Known(kind), lane: lane.number() };
         frame::write(&mut send, &ours, frame::MAX_MESSAGE).await?;
         tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
@@ -116,6 +136,17 @@ enum NotAdmitted {
     Kind(u32),
     #[error("lane {number} of kind {} is not known to this version of warren", .kind.as_str())]
     Lane { kind: LinkKind, number: u8 },
+    #[error("it was marked as a control connection, and is {0}")]
+    Marked(Lane),
+}
+
+/// On which thread a connection is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drive {
+    /// Its dialler says that it is for control.
+    Apart,
+    /// It does not, so it may be anything.
+    WithOthers,
 }
 
 fn proxy_of(connection: &quinn::Connection) -> Option<ProxyId> {

@@ -87,7 +87,7 @@ impl Dialer {
             LinkKind::Bulk => Profile::PeerBulk,
         };
         let transport = profile.dialling_with(self.env.paths.grant(address), address, &self.env.quic_towards(address));
-        let config = quic::client_config(tls, &self.env, transport);
+        let config = quic::marked_config(tls, &self.env, transport, profile);
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
         self.env.paths.met(&connection);
         match greet(&connection, lane).await {

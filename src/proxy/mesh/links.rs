@@ -23,6 +23,7 @@ use super::slot::NoConnection;
 use crate::identity::CredentialsHandle;
 use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Elapsed, Env};
+use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
 use crate::wire::{AgentProgress, ControlReply, ControlRequest, Heard, Held, frame};
@@ -41,6 +42,7 @@ struct Shared {
     me: ProxyId,
     dialer: Arc<Dialer>,
     data_connections: u8,
+    threads: Threads,
     calls: Calls,
     links: Mutex<BTreeMap<ProxyId, Arc<Link>>>,
     tasks: TaskTracker,
@@ -60,6 +62,8 @@ pub(crate) struct PeerPort {
     pub made: mpsc::Sender<PeerConnection>,
     /// How many are kept to each peer for dials.
     pub data_connections: u8,
+    /// Where they are driven.
+    pub threads: Threads,
 }
 
 /// What peers said when they were asked who has a tunnel.
@@ -93,7 +97,7 @@ pub(crate) enum OpenError {
 impl Links {
     /// No peers yet.
     pub(crate) fn new(me: ProxyId, env: Env, port: PeerPort) -> Self {
-        let PeerPort { endpoint, credentials, made, data_connections } = port;
+        let PeerPort { endpoint, credentials, made, data_connections, threads } = port;
         let refused_as_removed = Arc::new(Notify::new());
         let dialer = Arc::new(Dialer { me, env, endpoint, credentials, made, refused_as_removed: refused_as_removed.clone() });
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
@@ -102,6 +106,7 @@ impl Links {
                 me,
                 dialer,
                 data_connections,
+                threads,
                 calls: Calls::default(),
                 links: Mutex::default(),
                 tasks,
@@ -140,11 +145,12 @@ impl Links {
         drop(links);
         for lane in link.lanes() {
             let (link, dialer) = (link.clone(), self.shared.dialer.clone());
-            self.shared.tasks.spawn(async move { keep(&link, lane, &dialer).await });
+            // A connection is driven where it is dialled.
+            self.shared.tasks.spawn_on(async move { keep(&link, lane, &dialer).await }, self.shared.threads.of(lane));
         }
         let (watched, shared) = (link.clone(), Arc::downgrade(&self.shared));
         let peers = move || shared.upgrade().map_or(0, |shared| Self { shared }.lock().len());
-        self.shared.tasks.spawn(async move { pulse::watch(&watched, peers).await });
+        self.shared.tasks.spawn_on(async move { pulse::watch(&watched, peers).await }, &self.shared.threads.control);
         link
     }
 

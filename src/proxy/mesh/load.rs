@@ -66,8 +66,6 @@ impl Load {
         let before = weighed.replace(Weighed { bytes, at: now });
         let rate = before.map_or(0.0, |before| {
             let seconds = now.saturating_duration_since(before.at).as_secs_f64();
-            // A byte count is far below what a double holds exactly.
-            #[expect(clippy::cast_precision_loss, reason = "a rate is compared with a threshold")]
             let moved = bytes.saturating_sub(before.bytes) as f64;
             if seconds > 0.0 { moved / seconds } else { 0.0 }
         });

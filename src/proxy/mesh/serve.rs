@@ -13,6 +13,7 @@ use warren_raft::ProxyId;
 
 use super::PeerConnection;
 use crate::net::Budget;
+use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
@@ -46,7 +47,7 @@ pub(crate) trait PeerService: Send + Sync + 'static {
 pub(crate) async fn run(
     mut made: mpsc::Receiver<PeerConnection>,
     service: Arc<dyn PeerService>,
-    tasks: TaskTracker,
+    (tasks, threads): (TaskTracker, Threads),
     cancel: CancellationToken,
 ) {
     loop {
@@ -55,7 +56,8 @@ pub(crate) async fn run(
             () = cancel.cancelled() => return,
         };
         let Some(connection) = connection else { return };
-        tasks.spawn(serve(connection, service.clone(), tasks.clone(), cancel.clone()));
+        let thread = threads.of(connection.lane).clone();
+        tasks.spawn_on(serve(connection, service.clone(), tasks.clone(), cancel.clone()), &thread);
     }
 }
 

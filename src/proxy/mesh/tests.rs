@@ -18,6 +18,7 @@ use crate::identity::policy::AdmitAll;
 use crate::identity::{Authority, Credentials, CredentialsHandle, Identity, MachineKey, ServerTls};
 use crate::net::quic::{Door, Endpoint, Port};
 use crate::net::{Budget, Env};
+use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
@@ -78,14 +79,19 @@ impl Side {
         let credentials = CredentialsHandle::new(credentials).expect("a handle");
         let tls = ServerTls::peer_port(&credentials, Arc::new(AdmitAll), env);
         let door = Door::new(Port::Peer, tls, env, &SECRET);
+        let threads = Threads::start().expect("a thread");
+        let inside = threads.control.enter();
         let endpoint = Endpoint::build(env, SocketAddr::from(([127, 0, 0, 1], 0)), &SECRET, Some(door.config())).expect("an endpoint");
+        drop(inside);
         let address = endpoint.local_addr().expect("an address");
         let (made, connections) = mpsc::channel(64);
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
-        let port = PeerPort { endpoint: endpoint.clone(), credentials, made: made.clone(), data_connections };
+        let port = PeerPort { endpoint: endpoint.clone(), credentials, made: made.clone(), data_connections, threads: threads.clone() };
         let links = Links::new(id, env.clone(), port);
-        tasks.spawn(serve(connections, Arc::new(Echo), tasks.clone(), cancel.clone()));
-        tasks.spawn(PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made }.run(tasks.clone(), cancel.clone()));
+        tasks.spawn(serve(connections, Arc::new(Echo), (tasks.clone(), threads.clone()), cancel.clone()));
+        tasks.spawn(
+            PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made, threads }.run(tasks.clone(), cancel.clone()),
+        );
         Self { links, address, tasks, cancel }
     }
 
