@@ -24,11 +24,6 @@ impl StreamWindow {
     /// Across the internet, and where nothing is known.
     pub const MOST: Self = Self(WINDOWS[WINDOWS.len() - 1].1);
 
-    /// All that a path can be given.
-    pub fn all() -> impl Iterator<Item = Self> {
-        WINDOWS.into_iter().map(|(_, bytes)| Self(bytes))
-    }
-
     /// For a path with this round trip.
     pub fn over(round_trip: Duration) -> Self {
         WINDOWS.into_iter().find(|(longest, _)| round_trip <= *longest).map_or(Self::MOST, |(_, bytes)| Self(bytes))

@@ -163,6 +163,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
     use quinn::udp::Transmit;
+    use tokio::task::JoinSet;
 
     use super::super::UdpSocket;
     use super::super::fake::{Fake, Room};
@@ -200,7 +201,8 @@ mod tests {
     async fn a_driver_with_more_to_send_gets_turns_until_the_send_is_full() {
         let fake = Fake::new(64);
         let (socket, mut turns) = (UdpSocket::new(fake.socket(), 1_452), 0);
-        let driver = tokio::spawn(drive(move |cx| {
+        let mut driver = JoinSet::new();
+        driver.spawn(drive(move |cx| {
             turns += 1;
             if turns > 6 {
                 return Poll::Ready(());
@@ -211,7 +213,7 @@ mod tests {
             cx.waker().wake_by_ref();
             Poll::Pending
         }));
-        driver.await.expect("it ends");
+        driver.join_next().await.expect("a driver").expect("it ends");
         let sizes: Vec<_> = fake.sent().into_iter().map(|(size, _)| size).collect();
         assert_eq!(sizes, [65_340, 21_780, 65_340, 21_780], "three turns with 60 packets, 45 of which fill a send");
     }
@@ -228,7 +230,8 @@ mod tests {
         let fake = Fake::new(64);
         fake.make_room(Room::For(0));
         let (socket, mut sent) = (UdpSocket::new(fake.socket(), 1_452), false);
-        let driver = tokio::spawn(drive(move |_| {
+        let mut driver = JoinSet::new();
+        driver.spawn(drive(move |_| {
             if !mem::replace(&mut sent, true) {
                 socket.try_send(&PACKETS).expect("it is taken");
             }
@@ -236,9 +239,9 @@ mod tests {
         }));
         // The current thread's runtime lets the driver run until it waits.
         tokio::task::yield_now().await;
-        assert!(!driver.is_finished() && fake.sent().is_empty());
+        assert!(driver.try_join_next().is_none() && fake.sent().is_empty());
         fake.make_room(Room::Plenty);
-        driver.await.expect("it ends");
+        driver.join_next().await.expect("a driver").expect("it ends");
         assert_eq!(fake.sent(), [(14_520, Some(1_452))]);
     }
 }
