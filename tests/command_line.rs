@@ -70,6 +70,44 @@ fn a_wrong_configuration_is_78_and_shows_every_line() {
 }
 
 #[test]
+fn a_doctor_says_what_is_wrong_and_what_to_do() {
+    let dir = TempDir::new().expect("a directory");
+    let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).expect("a socket");
+    held.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+    let held = held.local_addr().ok().and_then(|address| address.as_socket()).map(|address| (address, held)).expect("an address");
+    let file = dir.path().join("config.toml");
+    let settings = |peer: &str| {
+        let home = dir.path().display();
+        format!(
+            "[proxy]\ndata_dir = \"{home}/data\"\n[peer]\nlisten = \"{peer}\"\n[public]\nlisten = \"127.0.0.1:0\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
+             [cluster]\njoin = [\"127.0.0.1:3024\"]\ntoken_file = \"-\"\n"
+        )
+    };
+    let doctor = |peer: &str| {
+        std::fs::write(&file, settings(peer)).expect("a file");
+        run(&["doctor", "--config", file.to_str().expect("a path"), "-o", "json"])
+    };
+    let check = |output: &Output, name: &str| -> serde_json::Value {
+        let view: serde_json::Value = serde_json::from_str(stdout(output)).expect("JSON");
+        assert_eq!(view["schema"], 1);
+        let checks = view["checks"].as_array().expect("checks").clone();
+        checks.into_iter().find(|check| check["check"] == name).unwrap_or_else(|| panic!("no {name} in {view}"))
+    };
+
+    let well = doctor("127.0.0.1:0");
+    assert_eq!(well.status.code(), Some(0), "{}{}", stdout(&well), stderr(&well));
+    assert_eq!(check(&well, "peer.listen")["severity"], "ok");
+    assert_eq!(check(&well, "proxy certificate")["severity"], "ok");
+    assert!(check(&well, "route to 127.0.0.1:3024")["message"].as_str().is_some_and(|message| message.starts_with("payloads up to ")));
+    let taken = doctor(&held.0.to_string());
+    assert_eq!(taken.status.code(), Some(3), "{}", stdout(&taken));
+    let port = check(&taken, "peer.listen");
+    assert_eq!((port["severity"].as_str(), port["hint"].is_string()), (Some("problem"), true), "{port}");
+    let wrong = doctor("nowhere");
+    assert_eq!((wrong.status.code(), stdout(&wrong)), (Some(78), ""), "{}", stderr(&wrong));
+}
+
+#[test]
 fn the_documented_configuration_is_valid_and_shown() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
     let file = file.to_str().expect("a path");

@@ -3,6 +3,8 @@
 //! The connections are QUIC's own with the production's settings, in time that is only reckoned. All the figures, of every controller:
 //! `cargo test --profile tuning --test congestion -- --ignored --nocapture`
 
+#![expect(clippy::print_stdout, reason = "the figures are what the tests are for")]
+
 #[path = "support/bottleneck/mod.rs"]
 mod bottleneck;
 #[path = "support/link/mod.rs"]
@@ -115,6 +117,14 @@ fn a_line_that_loses_carries_several_times_what_cubic_gets_of_it() {
         assert!(tolerant.rates[0] > 3.0 * cubic.rates[0], "{loss:?}: {:?} and {:?}", tolerant.rates, cubic.rates);
         assert!(ping < 4.0 * ROUND_TRIP.as_secs_f64() * 1e3, "{loss:?}: {ping}");
     }
+}
+
+#[test]
+fn packets_that_are_overtaken_do_not_slow_it_down() {
+    let shape = Shape { late: 0.01, ..Shape::new(MEGABITS, ROUND_TRIP, 1.0) };
+    let [tolerant, cubic] = [TolerantCubic, Cubic].map(|control| run(shape, &of(control, 1), (5, 30)).rates[0]);
+    println!("one packet in a hundred is overtaken: {tolerant:.1} Mbit/s, Cubic {cubic:.1}");
+    assert!(tolerant > 0.7 * MEGABITS, "{tolerant}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ const MOVED_WITHIN: Duration = Duration::from_secs(60);
 const TYPICAL_PING: Duration = Duration::from_millis(500);
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
 fn bytes_arrive_whole_and_keystrokes_beside_them_soon() {
     let shape = Shape::new(100.0, ROUND_TRIP, 1.0).losing(Loss::Random(0.01));
     let Some(span) = Span::new(TEST, shape, 1) else { return };

@@ -256,7 +256,8 @@ fn stalled_readers_hold_their_own_windows_and_nobody_else() {
 fn five_hundred_targets_that_do_not_read_leave_the_others_alone() {
     const STALLED: u64 = 500;
     const LIVE: u64 = 4 * MIB;
-    let small = "[transport]\nstream_window = \"64KiB\"\n";
+    // With those that move there are as many as the tunnel may carry.
+    let small = "[transport]\nstream_window = \"64KiB\"\n[limits]\nstreams_per_agent = 502\n";
     let mut scene = Scene::with(small, &[("WARREN_TRANSPORT_STREAM_WINDOW", "64KiB")]);
     let [mut source, deaf, echo, _slow] = scene.doors(0);
     let mut live = echo.connect();
@@ -272,8 +273,7 @@ fn five_hundred_targets_that_do_not_read_leave_the_others_alone() {
             stream
         })
         .collect();
-    let pushed = push_all(&streams);
-    let each = pushed / STALLED;
+    let each = push_all(&streams) / STALLED;
     let beside = (live_moves(&source, LIVE), pings(&mut live, 50));
     eprintln!("{STALLED} stalled: {each} bytes pushed each; {LIVE} bytes and pings alone {alone:?}, beside {beside:?}");
     assert!(each < 3 * (64 << 10) + MIB + SOCKETS, "{each} bytes were pushed for each");
@@ -284,6 +284,11 @@ fn five_hundred_targets_that_do_not_read_leave_the_others_alone() {
         eprintln!("{what} held {each} bytes for each");
         assert!(each < 2 * (64 << 10) + 512 * 1024, "{what} held {each} bytes for each");
     }
+    let mut last = echo.connect();
+    assert!(pings(&mut last, 1).0 < LONG, "the last place is as good as the first");
+    let end = echo.connect().read(&mut [0]).expect_err("there is no further place");
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+    assert!(pings(&mut live, 5).1 < LONG);
 }
 
 /// Writes to all of them until none takes any more, and gives how much that was.

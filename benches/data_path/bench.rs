@@ -1,14 +1,22 @@
 //! What the measures have in common: the sides that run, the target behind them, and the runtime that traffic runs on.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
 use super::options::Options;
 use super::shared::complain;
 use super::sides::{Kind, Side, Start};
 use super::target::Target;
+
+/// How often the target is looked at, and how often in a row nothing must be there.
+const LOOK: Duration = Duration::from_millis(10);
+const QUIET: usize = 5;
+/// How long the end of a client may take to arrive at the target.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A run of the benchmark.
 pub(crate) struct Bench {
@@ -38,6 +46,22 @@ impl Bench {
             }
         }
         Ok(wanted.iter().copied().filter(|kind| matches!(self.sides.get(kind), Some(Start::Runs(_)))).collect())
+    }
+
+    /// Waits until no connection has reached the target or is about to: what one run has under way must not be in the way of the next one.
+    pub(crate) fn settle(&self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let mut quiet = 0;
+        while quiet < QUIET {
+            quiet = if self.target.open() == 0 { quiet + 1 } else { 0 };
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "{} connections are still open at the target after their clients have gone",
+                self.target.open()
+            );
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
     }
 
     /// A side that was started.

@@ -17,6 +17,7 @@
 //! one hop           client -> entry ----------> proxy --------> agent -> target
 //! two hops          client -> entry -> proxy -> proxy --------> agent -> target
 //! ssh -R            client -------------------> sshd ---------> ssh ---> target
+//! rathole, bore     client -------------------> server -------> client -> target
 //! ```
 //!
 //! Every side with as many hops has as many processes: where warren's entry is `warren forward`, the plain TCP relays and gRPC have an entry too. Client and target are in the
@@ -32,6 +33,7 @@
 //!     let mut chart = Chart::new("stalled", "Beside stalled readers", "MB/s", Better::More);
 //!     for _ in 0..bench.options.repeat {
 //!         for side in &sides {                                          // interleaved: load changes by the minute
+//!             bench.settle()?;                                          // what the run before has under way is over
 //!             let address = bench.side(*side).address();                // connect there by TCP, see `traffic/` for what the target does
 //!             let cpu = bench.side(*side).cpu()?;                       // of all its hops
 //!             chart.add("64 streams", side.name(), figure);
@@ -47,6 +49,8 @@
 mod bench;
 mod measures;
 mod options;
+#[path = "../tunnels/order.rs"]
+mod order;
 mod pattern;
 mod relay;
 mod report;
@@ -55,11 +59,14 @@ mod shared;
 mod sides;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+#[path = "../tunnels/swarm/mod.rs"]
+mod swarm;
 mod target;
 mod traffic;
 
 use std::process::ExitCode;
 
+use anyhow::ensure;
 use bench::Bench;
 use options::{Invocation, Options};
 use report::Report;
@@ -68,6 +75,7 @@ use shared::complain;
 fn main() -> ExitCode {
     let outcome = match options::read(std::env::args().skip(1)) {
         Ok(Invocation::Relay(settings)) => relay::run(&settings),
+        Ok(Invocation::Swarm(settings)) => swarm::run(&settings),
         Ok(Invocation::Bench(options)) => run(options),
         Err(error) => Err(error),
     };
@@ -83,10 +91,20 @@ fn main() -> ExitCode {
 fn run(options: Options) -> anyhow::Result<()> {
     let mut report = Report::new(&options)?;
     let mut bench = Bench::new(options)?;
+    let mut failed = Vec::new();
     for measure in bench.options.measures.clone() {
         complain(measure.name);
-        (measure.run)(&mut bench, &mut report)?;
+        // What the others have found is told all the same.
+        if let Err(error) = (measure.run)(&mut bench, &mut report) {
+            report.remark(format!("{} failed: {error:#}.", measure.name));
+            failed.push(measure.name);
+        }
+    }
+    for (kind, why) in bench.missing() {
+        report.remark(format!("{}: {why}.", kind.name()));
     }
     bench.stop()?;
-    report.finish()
+    report.finish()?;
+    ensure!(failed.is_empty(), "{} did not succeed", failed.join(", "));
+    Ok(())
 }

@@ -11,6 +11,8 @@ use super::shared::Effort;
 pub(crate) enum Invocation {
     /// The benchmark.
     Bench(Options),
+    /// Some of the agents that do nothing, for the benchmark in another process: their settings as JSON.
+    Swarm(String),
     /// A hop of a side that is not warren's, for the benchmark in another process: its settings as JSON.
     Relay(String),
 }
@@ -35,6 +37,7 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<In
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--relay" => return Ok(Invocation::Relay(arguments.next().context("`--relay` takes its settings")?)),
+            "--swarm" => return Ok(Invocation::Swarm(arguments.next().context("`--swarm` takes its settings")?)),
             "--quick" => effort = Effort::Quick,
             "--repeat" => repeat = Some(arguments.next().and_then(|times| times.parse().ok()).context("`--repeat` takes a number")?),
             "--out" => out = Some(PathBuf::from(arguments.next().context("`--out` takes a directory")?)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::ensure;
@@ -22,6 +22,7 @@ const BACKLOG: u32 = 4_096;
 pub(crate) struct Target {
     address: SocketAddr,
     runs: Arc<Runs>,
+    open: Arc<AtomicUsize>,
     _accepting: JoinHandle<()>,
 }
 
@@ -51,15 +52,19 @@ impl Target {
         socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let listener = socket.listen(BACKLOG)?;
         let (address, runs) = (listener.local_addr()?, Arc::<Runs>::default());
-        let serving = runs.clone();
-        let tracker = TaskTracker::new();
-        let accepting = tracker.clone().spawn(accept(listener, serving, tracker));
-        Ok(Self { address, runs, _accepting: accepting })
+        let (tracker, open) = (TaskTracker::new(), Arc::<AtomicUsize>::default());
+        let accepting = tracker.clone().spawn(accept(listener, (runs.clone(), open.clone()), tracker));
+        Ok(Self { address, runs, open, _accepting: accepting })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections it has.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     /// What arrives for a run, from now on.
@@ -68,14 +73,16 @@ impl Target {
     }
 }
 
-async fn accept(listener: TcpListener, runs: Arc<Runs>, tracker: TaskTracker) {
+async fn accept(listener: TcpListener, (runs, open): (Arc<Runs>, Arc<AtomicUsize>), tracker: TaskTracker) {
     loop {
         // An error is one of this connection: its client sees it.
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let runs = runs.clone();
+        let (runs, open) = (runs.clone(), open.clone());
+        open.fetch_add(1, Ordering::SeqCst);
         tracker.spawn(async move {
             // A client that is done goes away in the middle.
             let _ = serve(stream, &runs).await;
+            open.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }

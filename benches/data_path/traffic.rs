@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -78,16 +79,27 @@ pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Connects, waits until every hop is there, and asks for something.
-pub(crate) async fn open(address: SocketAddr, request: Request) -> anyhow::Result<TcpStream> {
+/// Lets the stream end by a reset when it is dropped: what it has sent and nobody has taken is to be thrown away.
+fn cut_at_the_end(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO))
+}
+
+/// Connects, and waits until every hop is there.
+pub(crate) async fn greeted(address: SocketAddr) -> anyhow::Result<TcpStream> {
     let opened = async {
         let mut stream = connect(address).await?;
         let greeting = stream.read_u8().await?;
-        stream.write_all(&request.encode()).await?;
         io::Result::Ok((stream, greeting))
     };
     let (stream, greeting) = timeout(PATIENCE, opened).await.context("no connection in time")?.context("no connection")?;
     ensure!(greeting == GREETING, "the first byte is another one than the target sends");
+    Ok(stream)
+}
+
+/// The same, and asks for something.
+pub(crate) async fn open(address: SocketAddr, request: Request) -> anyhow::Result<TcpStream> {
+    let mut stream = greeted(address).await?;
+    stream.write_all(&request.encode()).await.context("nothing can be asked for")?;
     Ok(stream)
 }
 
@@ -104,6 +116,7 @@ pub(crate) async fn download(mut stream: TcpStream, start: u32, count: &AtomicU6
 
 /// Sends to the target, which counts, until it is cut.
 pub(crate) async fn upload(mut stream: TcpStream, start: u32) -> anyhow::Result<()> {
+    cut_at_the_end(&stream)?;
     let mut place = Place::new(start);
     loop {
         let sent = stream.write(place.next()).await.context("an upload was cut")?;

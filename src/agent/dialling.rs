@@ -150,7 +150,7 @@ impl Dial {
         // Behind an address there may be many proxies. Any of them is one of the cluster's, by its certificate.
         let tls = ClientTls::proxy(&self.tunnels.credentials, Alpn::Agent, Expected::AnyProxy, &self.tunnels.env);
         let env = &self.tunnels.env;
-        let transport = Profile::Tunnel.dialling_with(env.paths.grant(address), address, &env.quic);
+        let transport = Profile::Tunnel.dialling_with(env.paths.grant(address), address, &env.quic_towards(address));
         let config = quic::client_config(tls, env, transport);
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
         env.paths.met(&connection);

@@ -12,6 +12,7 @@ mod config;
 mod connect;
 mod context;
 mod dev;
+mod doctor;
 mod drain;
 mod enroll;
 mod error;

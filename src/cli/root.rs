@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, config, connect, dev, enroll, forward, join, proxies, proxy, raft, routes, status, strategy, token,
+    CliError, Exit, agent, agents, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status, strategy,
+    token,
 };
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
@@ -27,6 +28,7 @@ Use:
 
 Look:
   status   Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
+  doctor   Examine this machine: kernel, network, ports, certificate; exit 0, or 3 with a problem
 
 Manage:
   proxies  List proxies, and take one out of service or out of the cluster
@@ -70,6 +72,7 @@ enum Verb {
     Connect(connect::ConnectArgs),
     Forward(forward::ForwardArgs),
     Status(status::StatusArgs),
+    Doctor(doctor::DoctorArgs),
     Proxies(proxies::ProxiesArgs),
     Agents(agents::AgentsArgs),
     Routes(routes::RoutesArgs),
@@ -114,6 +117,7 @@ impl Verb {
             Self::Connect(args) => args.run(context).await,
             Self::Forward(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
+            Self::Doctor(args) => args.run(context).await,
             Self::Proxies(args) => args.run(context).await,
             Self::Agents(args) => args.run(context).await,
             Self::Routes(args) => args.run(context).await,

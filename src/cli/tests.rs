@@ -58,6 +58,7 @@ fn the_grouped_help_has_every_verb() {
 #[test]
 fn answers_are_as_before() {
     check_answer("status", &samples::status());
+    check_answer("doctor", &super::doctor::sample());
     check_answer("agents-ls", &samples::agents());
     check_answer("routes-ls", &samples::routes());
     check_answer("raft-status", &samples::raft());
@@ -104,6 +105,9 @@ fn command_lines() {
         ("--addr /run/x status -o json -v", true),
         ("status -q -v", false),
         ("status now", false),
+        ("doctor", true),
+        ("doctor -o json", true),
+        ("doctor now", false),
         ("", false),
         ("agents", false),
         ("join", false),

@@ -212,7 +212,7 @@ impl Session {
     async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
         let Shared { env, endpoint, credentials, .. } = &*self.shared;
         let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
-        let transport = Profile::Client.dialling_with(env.paths.grant(address), address, &env.quic);
+        let transport = Profile::Client.dialling_with(env.paths.grant(address), address, &env.quic_towards(address));
         let config = quic::client_config(tls, env, transport);
         let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(proxy, error))?;
         let connection = connecting.await.map_err(|error| Closed::by(proxy, &error))?;

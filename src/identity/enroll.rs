@@ -68,7 +68,7 @@ impl Enrolling<'_> {
         env: &Env,
     ) -> Result<(quinn::Connection, CertificateDer<'static>), Closed> {
         let (tls, verified) = ClientTls::enroll(self.token.fingerprint(), env);
-        let config = quic::client_config(tls, env, Profile::Enroll.dialling(address, &env.quic));
+        let config = quic::client_config(tls, env, Profile::Enroll.dialling(address, &env.quic_towards(address)));
         let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(name, error))?;
         let connected = Budget::new(HANDSHAKE).run(connecting).await.map_err(|error| Closed::silent(name, error))?;
         let connection = connected.map_err(|error| Closed::by(name, &error))?;

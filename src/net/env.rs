@@ -1,5 +1,6 @@
 //! What every subsystem is given instead of reaching for the operating system.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::entropy::Entropy;
@@ -27,6 +28,13 @@ pub struct Env {
 }
 
 impl Env {
+    /// QUIC's settings for a connection with `remote`: its packets grow no larger than the route there carries, so that none is lost on this machine's own interface for
+    /// finding out.
+    pub fn quic_towards(&self, remote: SocketAddr) -> quic::Settings {
+        let carried = self.net.udp_payload(remote).unwrap_or(self.quic.max_udp_payload).max(*quic::Settings::UDP_PAYLOADS.start());
+        quic::Settings { max_udp_payload: self.quic.max_udp_payload.min(carried), ..self.quic }
+    }
+
     /// The operating system's sockets, clock and randomness, and QUIC as it is by default.
     pub fn real() -> Self {
         Self::real_with(quic::Settings::default())

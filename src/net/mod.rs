@@ -15,6 +15,7 @@ pub mod env;
 pub mod quic;
 pub mod real;
 pub mod relay;
+mod route;
 pub mod sockets;
 pub mod stalled;
 mod udp;

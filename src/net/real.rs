@@ -14,8 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use warren_raft::Timestamp;
 
 use super::quic::Settings;
+use super::route;
 use super::sockets::{Listener, Net, Stream};
-use super::udp::UdpSocket;
+use super::udp::{GatheringRuntime, UdpSocket};
 use super::wall::Wall;
 
 /// How many bytes the kernel takes for a TCP stream beyond what it can send now.
@@ -82,8 +83,19 @@ impl Net for RealNet {
         (!ip.is_unspecified() && !ip.is_loopback()).then_some(ip)
     }
 
+    fn udp_payload(&self, remote: SocketAddr) -> Option<u16> {
+        route::udp_payload(remote).ok()
+    }
+
+    fn udp_buffers(&self) -> io::Result<(usize, usize)> {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        widen(&socket, self.udp_buffer);
+        // Linux reports twice what it granted: the rest is for its own bookkeeping.
+        Ok((socket.recv_buffer_size()? / 2, socket.send_buffer_size()? / 2))
+    }
+
     fn runtime(&self) -> Arc<dyn Runtime> {
-        Arc::new(quinn::TokioRuntime)
+        Arc::new(GatheringRuntime)
     }
 }
 

@@ -38,6 +38,15 @@ pub trait Net: Debug + Send + Sync + 'static {
     /// The address by which this machine reaches others, if it has one beside loopback.
     fn routable_ip(&self) -> Option<IpAddr>;
 
+    /// The largest UDP payload that the route to `remote` carries in one packet, as far as it is known without sending one.
+    fn udp_payload(&self, remote: SocketAddr) -> Option<u16>;
+
+    /// What the system grants as the buffers of a UDP socket, to receive and to send, in bytes.
+    ///
+    /// # Errors
+    /// The socket's.
+    fn udp_buffers(&self) -> io::Result<(usize, usize)>;
+
     /// The timers and tasks that quinn runs on.
     fn runtime(&self) -> Arc<dyn quinn::Runtime>;
 }

@@ -34,7 +34,7 @@ pub(super) fn complete(frame: &mut [u8]) {
 
 /// Of 16-bit words.
 fn sum(bytes: &[u8]) -> u32 {
-    bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low))).sum()
+    bytes.chunks(2).map(|pair| (u32::from(pair[0]) << 8) | pair.get(1).map_or(0, |low| u32::from(*low))).sum()
 }
 
 fn fold(mut sum: u32) -> u16 {

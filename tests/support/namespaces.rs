@@ -53,6 +53,16 @@ impl Namespaces {
         })
     }
 
+    /// Makes the cables carry packets of so many bytes.
+    pub(crate) fn widen(&self, mtu: u16) {
+        let hub = self.hub_name();
+        for machine in 0..self.machines {
+            ip(&format!("-n {hub} link set port{machine} mtu {mtu}")).expect("the cable is there");
+            ip(&format!("-n {} link set eth0 mtu {mtu}", self.name(machine))).expect("the cable is there");
+        }
+        ip(&format!("-n {hub} link set hub mtu {mtu}")).expect("the hub is there");
+    }
+
     /// Pulls the cable of a machine. What is on the machine still reaches what is there.
     pub(crate) fn cut(&self, machine: usize) {
         self.cable(machine, "down").expect("the cable is there");

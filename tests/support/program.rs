@@ -88,6 +88,16 @@ impl Server {
         Self { child, stop, log: log.to_owned() }
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// Panics with its log if it does not run any more.
     pub(crate) fn must_run(&mut self) {
         let ended = self.child.try_wait().expect("its status");

@@ -55,6 +55,8 @@ struct State {
     delay: Duration,
     /// First packets of handshakes that came from the sources.
     initials: usize,
+    /// The largest datagram that passes, if not all do.
+    narrow: Option<usize>,
     /// The way of a source was made in a round; in a later one its port is another.
     round: usize,
     assigned: usize,
@@ -110,7 +112,12 @@ impl Relay {
         self.state().lost.extend_from_slice(directions);
     }
 
-    /// Loses nothing any more.
+    /// Loses every datagram with more bytes than this, either way, as a path does that has a narrow part and does not tell.
+    pub(crate) fn narrow(&self, largest: usize) {
+        self.state().narrow = Some(largest);
+    }
+
+    /// Loses nothing any more because of its direction.
     pub(crate) fn mend(&self) {
         self.state().lost.clear();
     }
@@ -173,7 +180,7 @@ async fn carry(front: Arc<UdpSocket>, state: Arc<Mutex<State>>) {
         let delay = {
             let mut state = lock(&state);
             state.initials += usize::from(length > 0 && datagram[0] & LONG_HEADER == INITIAL);
-            (!state.lost.contains(&Towards::Target)).then_some(state.delay)
+            state.carries(length, Towards::Target).then_some(state.delay)
         };
         if let Some(delay) = delay {
             send(Late::new(&datagram[..length], &way.socket, way.target), delay, &late).await;
@@ -219,7 +226,7 @@ async fn carry_back(front: Arc<UdpSocket>, state: Arc<Mutex<State>>, (source, wa
     let mut datagram = vec![0; LARGEST];
     loop {
         let Ok((length, from)) = way.socket.recv_from(&mut datagram).await else { continue };
-        if from == way.target && lock(&state).returns(source, &way) {
+        if from == way.target && lock(&state).returns(source, &way) && lock(&state).carries(length, Towards::Source) {
             let delay = lock(&state).delay;
             send(Late::new(&datagram[..length], &front, source), delay, &late).await;
         }
@@ -246,10 +253,15 @@ impl State {
         Some((way, true))
     }
 
+    /// Whether a datagram of this length passes in this direction.
+    fn carries(&self, length: usize, towards: Towards) -> bool {
+        self.narrow.is_none_or(|largest| length <= largest) && !self.lost.contains(&towards)
+    }
+
     /// Whether what came by this way goes back to `source`.
     fn returns(&self, source: SocketAddr, way: &Way) -> bool {
         let is_current = self.ways.get(&source).is_some_and(|current| Arc::ptr_eq(&current.socket, &way.socket));
-        is_current && way.round == self.round && !self.lost.contains(&Towards::Source)
+        is_current && way.round == self.round
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn run(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> 
     let sides = bench.start(&Kind::ALL)?;
     let mut rate = Chart::new("bulk", "Bulk", "MB/s", Better::More);
     let mut cost = Chart::new("bulk-cpu", "Bulk per second of processor time of all hops", "MB/CPU-s", Better::More);
+    let mut memory = Chart::new("bulk-memory", "Memory of all hops meanwhile", "MB", Better::Less);
     let mut number = 0;
     for repetition in 0..bench.options.repeat {
         for (way, order) in WAYS {
@@ -41,14 +42,14 @@ pub(crate) fn run(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> 
                     rate.add(&case, kind.name(), moved.rate());
                     if let Some(per_second) = moved.per_cpu_second() {
                         cost.add(&case, kind.name(), per_second);
+                        memory.add(&case, kind.name(), moved.resident as f64 / 1e6);
                     }
                 }
             }
         }
     }
     judge(&mut rate, report);
-    report.chart(rate)?;
-    report.chart(cost)
+    [rate, cost, memory].into_iter().try_for_each(|chart| report.chart(chart))
 }
 
 fn case_of(way: &str, streams: usize) -> String {
@@ -96,6 +97,8 @@ pub(super) struct Moved {
     bytes: u64,
     elapsed: Duration,
     cpu: Duration,
+    /// What all hops held in the end, in bytes.
+    resident: u64,
 }
 
 impl Moved {
@@ -111,6 +114,7 @@ impl Moved {
 
 impl Load {
     pub(super) fn run(self, bench: &Bench, kind: Kind) -> anyhow::Result<Moved> {
+        bench.settle()?;
         let (side, taken) = (bench.side(kind), bench.target.taken(self.number));
         let window = bench.options.effort.pick(Duration::from_millis(200), Duration::from_millis(1_200));
         let moved = bench.runtime.block_on(async {
@@ -129,7 +133,7 @@ impl Load {
                 bail!("a stream ended by itself");
             }
             streams.shutdown().await;
-            anyhow::Ok(Moved { bytes: after - before, elapsed, cpu: cpu_after - cpu })
+            anyhow::Ok(Moved { bytes: after - before, elapsed, cpu: cpu_after - cpu, resident: side.resident()? })
         });
         moved.with_context(|| format!("{}, {} streams", kind.name(), self.streams))
     }

@@ -67,6 +67,7 @@ fn window(bench: &Bench) -> Duration {
 /// How many connections by several clients per second, and the microseconds of processor time for each.
 pub(super) fn many(bench: &Bench, kind: Kind) -> anyhow::Result<(f64, f64)> {
     let (side, window) = (bench.side(kind), window(bench));
+    bench.settle()?;
     let (begun, cpu) = (Instant::now(), side.cpu()?);
     let count = bench.runtime.block_on(async {
         let mut clients = JoinSet::new();
@@ -85,6 +86,7 @@ pub(super) fn many(bench: &Bench, kind: Kind) -> anyhow::Result<(f64, f64)> {
 
 /// How long connections take one after the other, in microseconds.
 fn alone(bench: &Bench, kind: Kind, until: Until) -> anyhow::Result<Samples> {
+    bench.settle()?;
     let times = bench.runtime.block_on(again_and_again(bench.side(kind).address(), until, (0, window(bench) / 2)))?;
     Ok(times.into_iter().collect())
 }

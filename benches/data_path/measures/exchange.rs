@@ -67,6 +67,7 @@ fn case(size: usize, at_once: usize) -> String {
 pub(super) fn measure(bench: &Bench, kind: Kind, size: usize, at_once: usize) -> anyhow::Result<Samples> {
     let (address, window) =
         (bench.side(kind).address(), bench.options.effort.pick(Duration::from_millis(200), Duration::from_millis(1_200)));
+    bench.settle()?;
     bench.runtime.block_on(async {
         let mut clients = JoinSet::new();
         for client in 0..at_once {

@@ -1,10 +1,13 @@
 //! A thousand downloads at once: does each get its share?
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -12,7 +15,7 @@ use crate::bench::Bench;
 use crate::report::{Better, Chart, Report};
 use crate::shared::complain;
 use crate::sides::Kind;
-use crate::traffic::{Order, Request, download, open};
+use crate::traffic::{Order, Request, download, greeted};
 
 /// How many connect at the same time: a server's queue of new connections is often no longer than 128.
 const OPENING: usize = 100;
@@ -72,19 +75,16 @@ impl Shares {
 fn measure(bench: &Bench, kind: Kind) -> anyhow::Result<Shares> {
     let address = bench.side(kind).address();
     let (streams, window) = bench.options.effort.pick((100, Duration::from_millis(500)), (1_000, Duration::from_secs(5)));
+    bench.settle()?;
     bench.runtime.block_on(async {
         let (mut running, mut counts) = (JoinSet::new(), Vec::new());
-        for first in (0..streams).step_by(OPENING) {
-            let mut opening = JoinSet::new();
-            for stream in first..(first + OPENING).min(streams) {
-                let request = Request { order: Order::Send, start: u32::try_from(stream * 127)?, run: 0 };
-                opening.spawn(async move { anyhow::Ok((open(address, request).await?, request.start)) });
-            }
-            while let Some(opened) = opening.join_next().await {
-                let ((stream, start), count) = (opened??, Arc::<AtomicU64>::default());
-                counts.push(count.clone());
-                running.spawn(async move { download(stream, start, &count).await });
-            }
+        // All of them stand before the first byte is asked for: a dial behind the bulk of others is another measure.
+        for (stream, mut standing) in stand(address, streams).await?.into_iter().enumerate() {
+            let request = Request { order: Order::Send, start: u32::try_from(stream * 127)?, run: 0 };
+            standing.write_all(&request.encode()).await?;
+            let count = Arc::<AtomicU64>::default();
+            counts.push(count.clone());
+            running.spawn(async move { download(standing, request.start, &count).await });
         }
         let read = || counts.iter().map(|count| count.load(Ordering::Relaxed)).collect::<Vec<_>>();
         // Those that came first have had the wire to themselves.
@@ -102,4 +102,16 @@ fn measure(bench: &Bench, kind: Kind) -> anyhow::Result<Shares> {
         ensure!(bytes.iter().any(|bytes| *bytes > 0.0), "it moves no bytes");
         Ok(Shares { bytes, elapsed })
     })
+}
+
+/// Connects so many times, not all at once.
+async fn stand(address: SocketAddr, streams: usize) -> anyhow::Result<Vec<TcpStream>> {
+    let mut standing = Vec::new();
+    while standing.len() < streams {
+        let mut opening: JoinSet<_> = (standing.len()..streams).take(OPENING).map(|_| greeted(address)).collect();
+        while let Some(opened) = opening.join_next().await {
+            standing.push(opened??);
+        }
+    }
+    Ok(standing)
 }

@@ -4,7 +4,11 @@ mod bulk;
 mod connections;
 mod exchange;
 mod fairness;
+mod handshakes;
+mod idle;
+mod loss;
 mod pools;
+mod stalled;
 
 use super::bench::Bench;
 use super::report::Report;
@@ -24,5 +28,9 @@ pub(crate) const MEASURES: &[Measure] = &[
     Measure { name: "exchange", run: exchange::run },
     Measure { name: "connections", run: connections::run },
     Measure { name: "fairness", run: fairness::run },
+    Measure { name: "stalled", run: stalled::run },
+    Measure { name: "loss", run: loss::run },
+    Measure { name: "handshakes", run: handshakes::run },
+    Measure { name: "idle", run: idle::run },
     Measure { name: "pools", run: pools::run },
 ];

@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) protocol: Protocol,
     /// Where it stands.
     pub(crate) role: Role,
+    /// The address on which it listens.
+    pub(crate) host: Ipv4Addr,
     /// Where it dials.
     pub(crate) next: SocketAddr,
     /// Who it is, where that is asked.
@@ -65,7 +67,7 @@ pub(crate) fn run(settings: &str) -> anyhow::Result<()> {
     // As many threads as there are cores, as `warren` has.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
-        let listener = listen()?;
+        let listener = listen(settings.host)?;
         say(Ok(Ready { address: listener.local_addr()? }))?;
         tokio::select! {
             served = serve(listener, settings) => served,
@@ -85,9 +87,9 @@ async fn serve(listener: TcpListener, settings: Settings) -> anyhow::Result<()> 
     }
 }
 
-fn listen() -> std::io::Result<TcpListener> {
+fn listen(host: Ipv4Addr) -> std::io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.bind((host, 0).into())?;
     socket.listen(BACKLOG)
 }
 

@@ -85,7 +85,8 @@ impl Report {
             text.push_str(&chart.markdown());
         }
         if !self.aims.is_empty() {
-            text.push_str("## Aims\n\n| what | aim | measured | |\n|---|---|---|---|\n");
+            let met = self.aims.iter().filter(|aim| aim.is_met()).count();
+            text.push_str(&format!("## Aims: {met} of {} met\n\n| what | aim | measured | |\n|---|---|---|---|\n", self.aims.len()));
             self.aims.iter().for_each(|aim| text.push_str(&aim.row()));
         }
         text

@@ -1,6 +1,6 @@
 //! Relays one behind the other, each a process of this program.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::relay::{Authority, Protocol, Ready, Role, Settings};
 use crate::shared::Worker;
@@ -38,7 +38,8 @@ impl Chain {
                 place if place + 1 == count => Role::Agent,
                 _ => Role::Proxy,
             };
-            let settings = Settings { protocol, role, next: between(place, chain.address)?, identity: authority.issue()? };
+            let next = between(place, chain.address)?;
+            let settings = Settings { protocol, role, host: Ipv4Addr::LOCALHOST, next, identity: authority.issue()? };
             let relay = Worker::start("--relay", &settings, format!("{protocol:?} {role:?}"), &[])?;
             let ready: Ready = relay.answer()?;
             chain.address = ready.address;

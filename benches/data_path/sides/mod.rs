@@ -1,12 +1,19 @@
 //! The ways to the target, each as processes of one role.
+#![allow(dead_code, reason = "what a side offers is not all used by the measures that there are")]
 
 mod chain;
+mod far;
+mod program;
+mod ssh;
 mod warren;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) use chain::Chain;
+pub(crate) use far::Far;
+use program::Programs;
+use ssh::Ssh;
 pub(crate) use warren::Warren;
 
 use super::relay::Protocol;
@@ -29,14 +36,30 @@ pub(crate) enum Kind {
     WarrenTwo,
     /// The same, where no packet is larger than the internet takes.
     WarrenInternet,
+    /// `ssh -R` and OpenSSH's `sshd`.
+    Ssh,
+    /// `rathole`, a tunnel in Rust.
+    Rathole,
+    /// `bore`, another one.
+    Bore,
     /// `warren` with two hops and so many data connections between the proxies; only where pools are compared.
     Pool(u8),
 }
 
 impl Kind {
     /// All that are measured beside each other, in the order of the report.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Direct, Self::TcpTwo, Self::GrpcTwo, Self::GrpcWide, Self::WarrenOne, Self::WarrenTwo, Self::WarrenInternet];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Direct,
+        Self::TcpTwo,
+        Self::GrpcTwo,
+        Self::GrpcWide,
+        Self::WarrenOne,
+        Self::WarrenTwo,
+        Self::WarrenInternet,
+        Self::Ssh,
+        Self::Rathole,
+        Self::Bore,
+    ];
 
     /// As it is told of.
     pub(crate) fn name(self) -> &'static str {
@@ -48,6 +71,9 @@ impl Kind {
             Self::WarrenOne => "warren, one hop",
             Self::WarrenTwo => "warren, two hops",
             Self::WarrenInternet => "warren, two hops, 1452",
+            Self::Ssh => "ssh -R",
+            Self::Rathole => "rathole",
+            Self::Bore => "bore",
             Self::Pool(1) => "pool of 1",
             Self::Pool(2) => "pool of 2",
             Self::Pool(4) => "pool of 4",
@@ -59,7 +85,7 @@ impl Kind {
 /// What came of starting a side.
 pub(crate) enum Start {
     /// It runs.
-    Runs(Side),
+    Runs(Box<Side>),
     /// This machine has not what it takes.
     NotHere(String),
 }
@@ -75,6 +101,8 @@ enum Hops {
     None,
     Chain(Chain),
     Warren(Box<Warren>),
+    Ssh(Ssh),
+    Programs(Programs),
 }
 
 impl Side {
@@ -87,10 +115,22 @@ impl Side {
             Kind::GrpcWide => chain(Protocol::GrpcWide, target)?,
             Kind::WarrenOne => tunnel(Warren::start(1, &[], target)?),
             Kind::WarrenTwo => tunnel(Warren::start(2, &[], target)?),
+            Kind::Ssh => match Ssh::start(target)? {
+                Ok(ssh) => (ssh.address(), Hops::Ssh(ssh)),
+                Err(why) => return Ok(Start::NotHere(why)),
+            },
+            Kind::Rathole => match Programs::rathole(target)? {
+                Some(programs) => (programs.address(), Hops::Programs(programs)),
+                None => return Ok(Start::NotHere("not installed".to_owned())),
+            },
+            Kind::Bore => match Programs::bore(target)? {
+                Some(programs) => (programs.address(), Hops::Programs(programs)),
+                None => return Ok(Start::NotHere("not installed".to_owned())),
+            },
             Kind::Pool(count) => tunnel(Warren::pool(count, target)?),
             Kind::WarrenInternet => tunnel(Warren::start(2, &[("WARREN_TRANSPORT_MAX_UDP_PAYLOAD", "1452B")], target)?),
         };
-        Ok(Start::Runs(Self { address, hops }))
+        Ok(Start::Runs(Box::new(Self { address, hops })))
     }
 
     /// Where clients connect by TCP.
@@ -104,6 +144,8 @@ impl Side {
             Hops::None => Vec::new(),
             Hops::Chain(chain) => chain.pids(),
             Hops::Warren(warren) => warren.pids(),
+            Hops::Ssh(ssh) => ssh.pids(),
+            Hops::Programs(programs) => programs.pids(),
         }
     }
 
@@ -121,14 +163,14 @@ impl Side {
     pub(crate) fn warren(&mut self) -> Option<&mut Warren> {
         match &mut self.hops {
             Hops::Warren(warren) => Some(warren),
-            Hops::None | Hops::Chain(_) => None,
+            Hops::None | Hops::Chain(_) | Hops::Ssh(_) | Hops::Programs(_) => None,
         }
     }
 
     /// Ends its processes.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         match self.hops {
-            Hops::None | Hops::Warren(_) => Ok(()),
+            Hops::None | Hops::Warren(_) | Hops::Ssh(_) | Hops::Programs(_) => Ok(()),
             Hops::Chain(chain) => chain.stop(),
         }
     }

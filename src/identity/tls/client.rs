@@ -91,6 +91,13 @@ impl fmt::Debug for ClientTls {
 /// Begins the handshakes of one kind of outgoing connection.
 struct Sessions(Arc<ClientConfig>);
 
+impl Sessions {
+    fn begin(&self, name: ServerName<'static>, params: &TransportParameters) -> Session {
+        let tls = ClientConnection::new(self.0.clone(), Version::V1, name, to_vec(params));
+        Session::new(tls.expect("the configuration is one of TLS 1.3, and the name no longer than it may be").into())
+    }
+}
+
 impl QuicCrypto for Sessions {
     fn start_session(
         self: Arc<Self>,
@@ -103,8 +110,7 @@ impl QuicCrypto for Sessions {
         }
         let invalid = || ConnectError::InvalidServerName(server_name.to_owned());
         let name = ServerName::try_from(server_name).map_err(|_| invalid())?.to_owned();
-        let tls = ClientConnection::new(self.0.clone(), Version::V1, name, to_vec(params)).expect("the configuration is one of TLS 1.3");
-        Ok(Box::new(Session::new(tls.into())))
+        Ok(Box::new(self.begin(name, params)))
     }
 }
 

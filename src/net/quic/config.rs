@@ -1,7 +1,7 @@
 //! TLS and transport settings put together for quinn, with nothing left to its own randomness and clocks.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quinn::TransportConfig;
 
@@ -9,6 +9,7 @@ use super::cids;
 use super::endpoint::derive;
 use super::profile::Port;
 use super::profile::Profile;
+use super::settings::Settings;
 use super::window::StreamWindow;
 use crate::net::{Env, time_source};
 
@@ -39,42 +40,55 @@ pub fn server_config(
     config
 }
 
-/// A port's ways of accepting, one for each window that a path may need. Cheap to clone.
+/// For how many kinds of paths configurations are kept: there are few windows, and a machine has few interfaces.
+const KEPT: usize = 64;
+
+/// A port's ways of accepting, one for each window that a path may need and each size of packets that it carries. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Door {
-    by_window: Arc<BTreeMap<StreamWindow, Arc<quinn::ServerConfig>>>,
-    most: u32,
+    port: Port,
+    base: quinn::ServerConfig,
+    settings: Settings,
+    by_path: Arc<Mutex<ByPath>>,
 }
+
+/// Configurations by window and largest UDP payload.
+type ByPath = BTreeMap<(StreamWindow, u16), Arc<quinn::ServerConfig>>;
 
 impl Door {
     /// The door of `port` on the endpoint with this secret.
     pub fn new(port: Port, tls: impl Into<Arc<dyn quinn::crypto::ServerConfig>>, env: &Env, secret: &[u8; 32]) -> Self {
-        let base = server_config(tls, env, secret, port.accepting(&env.quic));
-        let with = |window: StreamWindow| {
-            let window = window.within(env.quic.stream_window);
-            let mut config = base.clone();
-            config.transport_config(port.accepting_with(window, &env.quic));
-            (window, Arc::new(config))
-        };
-        Self { by_window: Arc::new(StreamWindow::all().map(with).collect()), most: env.quic.stream_window }
+        let base = server_config(tls, env, secret, port.accepting_with(StreamWindow::MOST.within(env.quic.stream_window), &env.quic));
+        Self { port, base, settings: env.quic, by_path: Arc::default() }
     }
 
     /// What the endpoint is to have: from then on it hears strangers. Its windows are for paths of which nothing is known.
     pub fn config(&self) -> quinn::ServerConfig {
-        (**self.with(StreamWindow::MOST.within(self.most))).clone()
+        self.base.clone()
     }
 
-    /// Accepts a connection, with the window that suits the path to where it comes from.
+    /// Accepts a connection, with the window that suits the path to where it comes from, and packets as large as the route back carries.
     ///
     /// # Errors
     /// What came was no first packet of a handshake.
     pub fn accept(&self, incoming: quinn::Incoming, env: &Env) -> Result<quinn::Connecting, quinn::ConnectionError> {
         let window = env.paths.grant(incoming.remote_address());
-        incoming.accept_with(self.with(window).clone())
+        let remote = incoming.remote_address();
+        let payload = self.port.max_payload(remote, &env.quic_towards(remote));
+        incoming.accept_with(self.with(window, payload))
     }
 
-    fn with(&self, window: StreamWindow) -> &Arc<quinn::ServerConfig> {
-        self.by_window.get(&window).expect("there is one for each window")
+    fn with(&self, window: StreamWindow, max_udp_payload: u16) -> Arc<quinn::ServerConfig> {
+        let mut by_path = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
+        if by_path.len() >= KEPT && !by_path.contains_key(&(window, max_udp_payload)) {
+            by_path.clear();
+        }
+        let made = by_path.entry((window, max_udp_payload)).or_insert_with(|| {
+            let mut config = self.base.clone();
+            config.transport_config(self.port.accepting_with(window, &Settings { max_udp_payload, ..self.settings }));
+            Arc::new(config)
+        });
+        made.clone()
     }
 }
 

@@ -11,11 +11,10 @@ use super::send_room::MIN_SEND_WINDOW;
 use super::settings::{CongestionControl, Settings};
 use super::window::StreamWindow;
 
-/// The largest UDP payload that is sent or received. Above 6553 quinn's batch of ten segments exceeds what a GSO send can carry,
-/// which the kernel refuses and quinn takes for a black hole.
-pub(super) const MAX_UDP_PAYLOAD: u16 = 6500;
-/// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv6's and UDP's headers.
-const INTERNET_UDP_PAYLOAD: u16 = 1452;
+/// The largest UDP payload that can be sent or received: what IPv4 carries.
+pub(super) const MAX_UDP_PAYLOAD: u16 = 65_507;
+/// The largest UDP payload tried across the internet: Ethernet's 1500 less IPv4's and UDP's headers. What a route of IPv6 carries is less.
+const INTERNET_UDP_PAYLOAD: u16 = 1472;
 /// What every QUIC path must carry (RFC 9000, section 14).
 pub(super) const MIN_UDP_PAYLOAD: u16 = 1200;
 /// Nobody accepts unidirectional streams yet: what came on one would fill memory that nobody empties.
@@ -133,7 +132,8 @@ impl Profile {
         }
     }
 
-    /// Within a machine or a site larger packets are worth the search; across the internet each probe is a loss.
+    /// Within a machine or a site larger packets are worth the search; across the internet each probe is a loss, and an interface with large packets (a cloud's have
+    /// 9,001 bytes) says nothing of what comes behind it.
     fn max_payload(self, remote: SocketAddr) -> u16 {
         match self {
             Self::PeerControl | Self::PeerBulk => MAX_UDP_PAYLOAD,
@@ -147,6 +147,15 @@ impl Port {
     /// The settings of a connection that the socket accepts, until [`Profile::settle`], where nothing is known of the path.
     pub fn accepting(self, settings: &Settings) -> Arc<TransportConfig> {
         self.accepting_with(StreamWindow::MOST, settings)
+    }
+
+    /// The largest UDP payload that is tried towards whoever connects from `remote`. `settings` are those towards there.
+    pub(super) fn max_payload(self, remote: SocketAddr, settings: &Settings) -> u16 {
+        let profile = match self {
+            Self::Peer => Profile::PeerBulk,
+            Self::Public => Profile::Tunnel,
+        };
+        profile.max_payload(remote).min(settings.max_udp_payload)
     }
 
     /// The settings of a connection that the socket accepts, until [`Profile::settle`], with the window that suits the path.
@@ -204,14 +213,14 @@ mod tests {
     #[test]
     fn large_packets_are_tried_where_they_may_pass() {
         let table = [
-            (Profile::PeerBulk, "192.0.2.1:3021", 6500),
-            (Profile::Tunnel, "127.0.0.1:3024", 6500),
-            (Profile::Tunnel, "10.1.2.3:3024", 6500),
-            (Profile::Tunnel, "[::ffff:10.1.2.3]:3024", 6500),
-            (Profile::Tunnel, "[fd00::1]:3024", 6500),
-            (Profile::Tunnel, "192.0.2.1:3024", 1452),
-            (Profile::Client, "[2001:db8::1]:3024", 1452),
-            (Profile::Enroll, "127.0.0.1:3024", 1452),
+            (Profile::PeerBulk, "192.0.2.1:3021", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "127.0.0.1:3024", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "10.1.2.3:3024", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "[::ffff:10.1.2.3]:3024", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "[fd00::1]:3024", MAX_UDP_PAYLOAD),
+            (Profile::Tunnel, "192.0.2.1:3024", 1472),
+            (Profile::Client, "[2001:db8::1]:3024", 1472),
+            (Profile::Enroll, "127.0.0.1:3024", 1472),
         ];
         for (profile, remote, expected) in table {
             assert_eq!(profile.max_payload(remote.parse().expect("an address")), expected, "{profile:?} to {remote}");

@@ -12,6 +12,8 @@ use crate::net::stalled::Teller;
 
 /// How many batches are moved before other tasks of the thread get their turn.
 const BATCHES: usize = 8;
+/// How many chunks are taken at once from a side that had fewer the last time.
+const FEW: usize = 4;
 
 /// Moves bytes from one side to the other until the first one's input has ended and the other one's reader has all of it.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Direction {
     step: Step,
     /// What was taken from the one side and not yet by the other; it has no memory unless the other one is slow.
     waiting: Vec<Bytes>,
+    /// How many chunks came last.
+    came: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +41,7 @@ enum Step {
 impl Direction {
     /// One that has not moved anything yet.
     pub(super) fn new(teller: Teller) -> Self {
-        Self { flow: Flow::new(teller), step: Step::default(), waiting: Vec::new() }
+        Self { flow: Flow::new(teller), step: Step::default(), waiting: Vec::new(), came: 0 }
     }
 
     /// How many bytes have gone this way.
@@ -60,7 +64,9 @@ impl Direction {
     fn step(&mut self, cx: &mut Context<'_>, from: &mut impl Side, to: &mut impl Side) -> Poll<Result<(), Broken>> {
         ready!(self.give_waiting(cx, to))?;
         match self.step {
-            Step::Quiet | Step::Moving => self.take_and_give(cx, from, to),
+            // Room for a whole batch is made and cleared for nothing where messages are exchanged.
+            Step::Quiet | Step::Moving if self.came < FEW => self.take_and_give::<FEW>(cx, from, to),
+            Step::Quiet | Step::Moving => self.take_and_give::<CHUNKS>(cx, from, to),
             Step::Ending => {
                 ready!(to.poll_flush(cx))?;
                 ready!(to.poll_finish(cx))?;
@@ -71,8 +77,13 @@ impl Direction {
         }
     }
 
-    fn take_and_give(&mut self, cx: &mut Context<'_>, from: &mut impl Side, to: &mut impl Side) -> Poll<Result<(), Broken>> {
-        let mut chunks = [const { Bytes::new() }; CHUNKS];
+    fn take_and_give<const ROOM: usize>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut impl Side,
+        to: &mut impl Side,
+    ) -> Poll<Result<(), Broken>> {
+        let mut chunks = [const { Bytes::new() }; ROOM];
         let Poll::Ready(taken) = from.poll_take(cx, &mut chunks)? else {
             return self.wait(cx, to);
         };
@@ -80,7 +91,7 @@ impl Direction {
             self.step = Step::Ending;
             return Poll::Ready(Ok(()));
         }
-        self.step = Step::Moving;
+        (self.step, self.came) = (Step::Moving, taken);
         let mut left = &mut chunks[..taken];
         while !left.is_empty() {
             let Poll::Ready(given) = to.poll_give(cx, left)? else {

@@ -21,6 +21,8 @@ mod local;
 mod pump;
 mod remote;
 mod side;
+#[cfg(test)]
+mod tests;
 
 pub use ended::{End, Relayed};
 pub use pump::{local, quic};

@@ -13,7 +13,7 @@ use warren_raft::ProxyId;
 use super::load::Load;
 use super::{Lane, Links, PeerConnection};
 use crate::identity::{self, Role};
-use crate::net::quic::{self, Door};
+use crate::net::quic::{self, Door, SendRoom};
 use crate::net::{Budget, Env};
 use crate::proxy::threads::Threads;
 use crate::wire::close::Close;
@@ -116,7 +116,8 @@ impl PeerAcceptor {
         let ours = PeerHello { hello: Hello::ours(), kind: Heard::Known(kind), lane: lane.number() };
         frame::write(&mut send, &ours, frame::MAX_MESSAGE).await?;
         tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
-        Ok(PeerConnection { peer, lane, connection, load: Load::default() })
+        let load = Load::over(SendRoom::new(&connection, &self.env.paths));
+        Ok(PeerConnection { peer, lane, connection, load })
     }
 }
 

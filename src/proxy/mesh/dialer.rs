@@ -14,7 +14,7 @@ use super::load::Load;
 use crate::failure::Printable;
 use crate::identity::tls::{Refused, SERVER_NAME, refused};
 use crate::identity::{ClientTls, CredentialsHandle};
-use crate::net::quic::{self, Profile};
+use crate::net::quic::{self, Profile, SendRoom};
 use crate::net::{Budget, Elapsed, Env};
 use crate::wire::close::Close;
 use crate::wire::{Heard, Hello, LinkKind, Party, PeerHello, TooOld, frame};
@@ -86,7 +86,7 @@ impl Dialer {
             LinkKind::Control => Profile::PeerControl,
             LinkKind::Bulk => Profile::PeerBulk,
         };
-        let transport = profile.dialling_with(self.env.paths.grant(address), address, &self.env.quic);
+        let transport = profile.dialling_with(self.env.paths.grant(address), address, &self.env.quic_towards(address));
         let config = quic::marked_config(tls, &self.env, transport, profile);
         let connection = self.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
         self.env.paths.met(&connection);
@@ -98,7 +98,8 @@ impl Dialer {
     }
 
     async fn hand_in(&self, link: &Link, lane: Lane, connection: quinn::Connection) -> Result<(), DialError> {
-        let made = PeerConnection { peer: link.peer, lane, connection, load: Load::default() };
+        let load = Load::over(SendRoom::new(&connection, &self.env.paths));
+        let made = PeerConnection { peer: link.peer, lane, connection, load };
         link.put(&made, self.me);
         tracing::info!(peer = %link.peer, %lane, "peer connected");
         self.made.send(made).await.map_err(|_| DialError::Stopping)

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::dialer::Dialer;
+use super::dialer::{DialError, Dialer};
 use super::lane::Lane;
 use super::link::Link;
 use super::slot::dials;
-use crate::net::Backoff;
+use crate::net::{Backoff, Budget};
 
 /// How long the side that need not dial waits for the other one to do so.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -37,7 +37,7 @@ pub(super) async fn keep(link: &Link, lane: Lane, dialer: &Dialer) {
             }
         }
         let dialled = tokio::select! {
-            dialled = dialer.dial(link, lane) => dialled,
+            dialled = dial(link, lane, dialer) => dialled,
             () = slot.up() => continue,
             () = link.cancel.cancelled() => return,
         };
@@ -50,4 +50,12 @@ pub(super) async fn keep(link: &Link, lane: Lane, dialer: &Dialer) {
             () = link.cancel.cancelled() => return,
         }
     }
+}
+
+/// Dials. The round trip of the control connection decides what the streams of the others may have unread, so that one is waited for.
+async fn dial(link: &Link, lane: Lane, dialer: &Dialer) -> Result<(), DialError> {
+    if lane != Lane::Control {
+        let _ = Budget::new(PATIENCE).run(link.slot(Lane::Control).up()).await;
+    }
+    dialer.dial(link, lane).await
 }

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
+use crate::net::quic::{SendRoom, Sending};
+
 /// From how many bytes a second on a connection carries bulk: more than people and their keystrokes make, less than the slowest backup.
 const HEAVY: f64 = (1 << 20) as f64;
 
@@ -19,6 +21,7 @@ struct Shared {
     streams: AtomicUsize,
     is_heavy: AtomicBool,
     weighed: Mutex<Option<Weighed>>,
+    room: Option<SendRoom>,
 }
 
 /// What a connection had moved when it was looked at.
@@ -30,13 +33,21 @@ struct Weighed {
 
 /// Counts a stream for as long as it lives.
 #[derive(Debug)]
-pub(crate) struct InUse(Load);
+pub(crate) struct InUse {
+    load: Load,
+    _sending: Option<Sending>,
+}
 
 impl Load {
+    /// Of a connection with this room, which follows its streams.
+    pub(super) fn over(room: SendRoom) -> Self {
+        Self { shared: Arc::new(Shared { room: Some(room), ..Shared::default() }) }
+    }
+
     /// Counts a stream from now on.
     pub(crate) fn begin(&self) -> InUse {
         self.shared.streams.fetch_add(1, Ordering::Relaxed);
-        InUse(self.clone())
+        InUse { load: self.clone(), _sending: self.shared.room.as_ref().map(SendRoom::enter) }
     }
 
     /// Streams that run now.
@@ -64,7 +75,7 @@ impl Load {
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        self.0.shared.streams.fetch_sub(1, Ordering::Relaxed);
+        self.load.shared.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

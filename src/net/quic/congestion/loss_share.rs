@@ -50,8 +50,8 @@ mod tests {
     /// Whether it was ever large in 100,000 packets of which every so many-th is lost.
     fn becomes_large(one_in: u64) -> bool {
         let mut share = LossShare::default();
-        (1..=100_000).any(|packet| {
-            if packet % one_in == 0 {
+        (1..=100_000_u64).any(|packet| {
+            if packet.is_multiple_of(one_in) {
                 share.lost(MTU)
             } else {
                 share.arrived(MTU, MTU)

@@ -1,4 +1,4 @@
-//! A UDP socket for quinn, with no larger buffers than a datagram needs.
+//! The socket that quinn sees.
 
 use std::fmt::{self, Debug};
 use std::io::{self, IoSliceMut};
@@ -10,19 +10,21 @@ use std::task::{Context, Poll};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 
-/// The largest UDP datagram, and so the most that the kernel hands over at a time: datagrams that it has put together (GRO) were one packet of IP to it.
+use super::{driver, gather};
+
+/// The most that the kernel hands over at a time: datagrams that it has put together (GRO) were one packet of IP to it.
 const LARGEST: usize = 65_535;
 
-/// The socket. quinn has 32 buffers for each endpoint, each for as many of the largest payloads as the kernel may put together: 64 of 6,500 bytes, six times what can ever come. An
-/// agent has an endpoint of its own, so that this is most of its memory.
-pub(super) struct UdpSocket {
+/// The socket. quinn has 32 buffers for each endpoint, each for as many of the largest payloads as the kernel may put together: 64 of 1,452 bytes is more than
+/// what can ever come, and of larger ones much more. An agent has an endpoint of its own, so that this is most of its memory.
+pub(in crate::net) struct UdpSocket {
     inner: Arc<dyn AsyncUdpSocket>,
     /// The largest UDP payload, in bytes.
     max_payload: u16,
 }
 
 impl UdpSocket {
-    pub(super) fn new(inner: Arc<dyn AsyncUdpSocket>, max_payload: u16) -> Self {
+    pub(in crate::net) fn new(inner: Arc<dyn AsyncUdpSocket>, max_payload: u16) -> Self {
         Self { inner, max_payload }
     }
 }
@@ -33,7 +35,7 @@ impl AsyncUdpSocket for UdpSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.inner.try_send(transmit)
+        driver::gathering(|gather| gather.push(&self.inner, transmit)).unwrap_or_else(|| gather::send_at_once(&self.inner, transmit))
     }
 
     fn poll_recv(&self, cx: &mut Context<'_>, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> Poll<io::Result<usize>> {

@@ -1,0 +1,148 @@
+//! What the doctor looks at.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use warren_raft::Timestamp;
+
+/// This machine, as far as it matters to warren. What could not be found out says why.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The time of day.
+    pub now: Timestamp,
+    /// The buffers of a UDP socket.
+    pub buffers: Result<Buffers, String>,
+    /// What the kernel does for many packets at once.
+    pub offload: Result<Offload, String>,
+    /// The network interfaces that are up, without loopback.
+    pub interfaces: Vec<Interface>,
+    /// The ways to the proxies that the configuration names.
+    pub routes: Vec<Route>,
+    /// The limit of open files.
+    pub files: Files,
+    /// Processors that this process may use.
+    pub processors: usize,
+    /// Where the configuration listens.
+    pub ports: Vec<Port>,
+    /// The identities that the configuration names.
+    pub certificates: Vec<Certificate>,
+}
+
+/// The buffers of a UDP socket, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffers {
+    /// What the configuration asks for.
+    pub asked: usize,
+    /// What the kernel gave to receive.
+    pub receive: usize,
+    /// What the kernel gave to send.
+    pub send: usize,
+}
+
+/// Packets that go to the kernel, or come from it, as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offload {
+    /// How many at most when sending (GSO); 1 without.
+    pub sent_together: usize,
+    /// How many at most when receiving (GRO); 1 without.
+    pub received_together: usize,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name.
+    pub name: String,
+    /// Its largest packet of IP, in bytes.
+    pub mtu: u32,
+}
+
+/// The way to a proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// As the configuration says it.
+    pub to: String,
+    /// The largest UDP payload to each address; `None` where no route leads.
+    pub payloads: Result<Vec<(SocketAddr, Option<u16>)>, String>,
+}
+
+/// Open files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The limit of this process; `None` when there is none.
+    pub limit: Option<u64>,
+    /// What the configuration can use.
+    pub needed: u64,
+}
+
+/// A port of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its key in the configuration.
+    pub key: &'static str,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Who has it now.
+    pub occupant: Occupant,
+}
+
+/// Who has a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Occupant {
+    /// Nobody.
+    Nobody,
+    /// The proxy of this configuration, which answers on its admin socket.
+    Warren,
+    /// Some other program.
+    Other,
+    /// It cannot be had at all.
+    Refused(String),
+}
+
+/// An identity on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whose: `proxy` or `agent`.
+    pub of: &'static str,
+    /// The directory.
+    pub path: PathBuf,
+    /// Until when it is good.
+    pub lifetime: Lifetime,
+}
+
+/// How long a certificate is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// There is none yet.
+    Absent,
+    /// Until then.
+    Until(Timestamp),
+    /// It cannot be read.
+    Unreadable(String),
+}
+
+/// Facts for tests.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+
+    /// A machine with something of everything.
+    pub(crate) fn machine() -> Facts {
+        let address = |text: &str| text.parse().expect("an address");
+        Facts {
+            now: Timestamp(1_790_000_000_000),
+            buffers: Ok(Buffers { asked: 4 << 20, receive: 212_992, send: 212_992 }),
+            offload: Ok(Offload { sent_together: 64, received_together: 46 }),
+            interfaces: vec![Interface { name: "eth0".into(), mtu: 9000 }],
+            routes: vec![Route { to: "p:3024".into(), payloads: Ok(vec![(address("192.0.2.1:3024"), Some(8972))]) }],
+            files: Files { limit: Some(1024), needed: 1280 },
+            processors: 2,
+            ports: vec![Port { key: "peer.listen", listen: address("0.0.0.0:3021"), occupant: Occupant::Other }],
+            certificates: vec![Certificate {
+                of: "proxy",
+                path: "/var/lib/warren/identity".into(),
+                lifetime: Lifetime::Until(Timestamp(1_790_080_000_000)),
+            }],
+        }
+    }
+}

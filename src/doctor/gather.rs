@@ -1,0 +1,138 @@
+//! Where the facts come from.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+
+use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Port, Route};
+use crate::api::{self, StatusView};
+use crate::config::{Config, HostPort, Origin};
+use crate::http::AdminClient;
+use crate::identity::CredentialStore;
+use crate::net::{Budget, Env};
+
+/// How long a name may take.
+const RESOLVE: Duration = Duration::from_secs(5);
+/// How long a proxy may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Files beside those of streams: sockets, the store, the log.
+const OWN_FILES: u64 = 256;
+/// Files per stream at an agent: the connection to what it publishes.
+const FILES_PER_STREAM: u64 = 1;
+
+/// Looks at this machine as `config` would use it.
+pub async fn gather(config: &Config, env: &Env) -> Facts {
+    let roles = Roles::of(config);
+    let (mut ports, mut certificates) = (Vec::new(), Vec::new());
+    if roles.proxy {
+        ports = self::ports(config, env).await;
+        certificates.push(certificate("proxy", config.proxy.data_dir.join("identity")));
+    }
+    if roles.agent {
+        certificates.push(certificate("agent", config.agent.data_dir.clone()));
+    }
+    let streams = if roles.agent { u64::from(config.limits.streams_per_agent.get()) } else { 0 };
+    Facts {
+        now: env.wall.now(),
+        buffers: env
+            .net
+            .udp_buffers()
+            .map(|(receive, send)| Buffers { asked: env.quic.udp_buffer, receive, send })
+            .map_err(|error| error.to_string()),
+        offload: offload(env),
+        interfaces: interfaces(),
+        routes: routes(config, env).await,
+        files: Files { limit: getrlimit(Resource::Nofile).current, needed: OWN_FILES + streams * FILES_PER_STREAM },
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        ports,
+        certificates,
+    }
+}
+
+/// What the configuration is for.
+struct Roles {
+    proxy: bool,
+    agent: bool,
+}
+
+impl Roles {
+    /// A file that only speaks of an agent is no proxy's.
+    fn of(config: &Config) -> Self {
+        let agent = !config.agent.proxies.is_empty() || !config.agent.services.is_empty();
+        let is_proxys = |section: &str| matches!(section, "proxy" | "peer" | "public" | "cluster");
+        let proxy = !agent || config.shown().iter().any(|shown| is_proxys(shown.section) && shown.origin != Origin::Default);
+        Self { proxy, agent }
+    }
+}
+
+fn offload(env: &Env) -> Result<Offload, String> {
+    let socket = env.net.udp(SocketAddr::from(([127, 0, 0, 1], 0))).map_err(|error| error.to_string())?;
+    Ok(Offload { sent_together: socket.max_transmit_segments(), received_together: socket.max_receive_segments() })
+}
+
+/// Those that are up, by name. Where `/sys` is not there, none.
+fn interfaces() -> Vec<Interface> {
+    let Ok(entries) = fs::read_dir("/sys/class/net") else { return Vec::new() };
+    let mut found: Vec<_> = entries.flatten().filter_map(|entry| interface(entry.path())).collect();
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found
+}
+
+fn interface(path: PathBuf) -> Option<Interface> {
+    let read = |file: &str| fs::read_to_string(path.join(file)).ok().map(|text| text.trim().to_owned());
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let is_up = read("operstate").is_some_and(|state| state == "up") && name != "lo";
+    is_up.then(|| read("mtu")?.parse().ok()).flatten().map(|mtu| Interface { name, mtu })
+}
+
+async fn routes(config: &Config, env: &Env) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for proxy in config.agent.proxies.iter().chain(&config.cluster.join) {
+        routes.push(route(proxy, env).await);
+    }
+    routes
+}
+
+async fn route(proxy: &HostPort, env: &Env) -> Route {
+    let to = proxy.to_string();
+    let payloads = match Budget::new(RESOLVE).run(env.net.resolve(&to)).await {
+        Ok(Ok(addresses)) => Ok(addresses.into_iter().map(|address| (address, env.net.udp_payload(address))).collect()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    Route { to, payloads }
+}
+
+async fn ports(config: &Config, env: &Env) -> Vec<Port> {
+    let admin = AdminClient::new(config.admin.socket.clone()).with_deadline(ANSWER);
+    let runs = admin.get_json::<StatusView>(api::Path::Status).await.is_ok();
+    let mut ports = Vec::new();
+    for (key, listen) in [("peer.listen", config.peer.listen), ("public.listen", config.public.listen)] {
+        ports.push(Port { key, listen, occupant: occupant(env.net.udp(listen), runs) });
+    }
+    if let Some(listen) = config.admin.http {
+        ports.push(Port { key: "admin.http", listen, occupant: occupant(env.net.listen(listen).await, runs) });
+    }
+    ports
+}
+
+fn occupant<T>(bound: std::io::Result<T>, runs: bool) -> Occupant {
+    match bound {
+        Ok(_) => Occupant::Nobody,
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && runs => Occupant::Warren,
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Occupant::Other,
+        Err(error) => Occupant::Refused(error.to_string()),
+    }
+}
+
+fn certificate(of: &'static str, path: PathBuf) -> Certificate {
+    let lifetime = match CredentialStore::new(&path).load() {
+        Ok(credentials) => Lifetime::Until(credentials.not_after()),
+        Err(error) if error.is_absent() => Lifetime::Absent,
+        Err(error) => Lifetime::Unreadable(error.to_string()),
+    };
+    Certificate { of, path, lifetime }
+}
