@@ -211,15 +211,15 @@ async fn streams_spread_over_the_pool_and_keep_away_from_bulk() {
     let live = link.slot(Lane::Data(2)).live().expect("it is there");
     let _bulk_counts = live.load.begin();
     let (mut send, mut recv) = dial(live.connection.open_bi().await.expect("a stream")).await;
-    let sending = tokio::spawn(async move { while send.write_all(&[0; 64 << 10]).await.is_ok() {} });
-    let reading = tokio::spawn(async move { while let Ok(Some(_)) = recv.read_chunk(64 << 10, true).await {} });
+    let mut work = tokio::task::JoinSet::new();
+    work.spawn(async move { while send.write_all(&[0; 64 << 10]).await.is_ok() {} });
+    work.spawn(async move { while let Ok(Some(_)) = recv.read_chunk(64 << 10, true).await {} });
     until("bulk is noticed", || live.load.is_heavy()).await;
     for _ in 0..12 {
         held.push(near.links.open(ProxyId(2), budget()).await.expect("a stream"));
     }
     assert_eq!(counts()[2], 1, "nothing has joined the bulk: {:?}", counts());
-    sending.abort();
-    reading.abort();
+    work.shutdown().await;
     until("bulk is over", || !live.load.is_heavy()).await;
     near.stop().await;
     far.stop().await;
