@@ -4,10 +4,10 @@ mod bulk;
 mod connections;
 mod exchange;
 mod fairness;
-mod stalled;
-mod loss;
 mod handshakes;
 mod idle;
+mod loss;
+mod stalled;
 
 use super::bench::Bench;
 use super::report::Report;

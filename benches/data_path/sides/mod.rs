@@ -2,18 +2,18 @@
 #![allow(dead_code, reason = "what a side offers is not all used by the measures that there are")]
 
 mod chain;
+mod far;
 mod program;
 mod ssh;
-mod far;
 mod warren;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) use chain::Chain;
+pub(crate) use far::Far;
 use program::Programs;
 use ssh::Ssh;
-pub(crate) use far::Far;
 pub(crate) use warren::Warren;
 
 use super::relay::Protocol;
