@@ -1,5 +1,7 @@
 //! Packets are as large as the path carries: what the interface at this end carries is known, what comes behind it is found out, and neither costs a byte.
 
+#![expect(clippy::print_stdout, reason = "the figures are what the tests are for")]
+
 mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};
