@@ -3,12 +3,13 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use quinn::{AckFrequencyConfig, MtuDiscoveryConfig, TransportConfig, VarInt};
 use rustls::RootCertStore;
+use tokio::time::Instant;
 use warren::net::Env;
 use warren::net::quic::{Endpoint, Settings};
 
