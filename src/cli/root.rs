@@ -114,11 +114,11 @@ impl Verb {
     }
 
     /// How many threads it runs on. One costs a fifth less for each byte and a quarter less for each connection, since nothing is handed from thread to thread: right for an
-    /// agent, of which one carries about 10 Gbit/s. A proxy is to use the cores that there are.
+    /// agent, of which one carries about 10 Gbit/s. A proxy is to use the cores that there are; with two of them, its control thread is the other one.
     fn threads(&self) -> Threads {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let is_proxy = matches!(self, Self::Dev(_) | Self::Proxy(_) | Self::Join(_));
-        if is_proxy && cores > 1 { Threads::PerCore } else { Threads::One }
+        if is_proxy && cores > 2 { Threads::PerCore } else { Threads::One }
     }
 
     async fn run(self, context: &Context) -> Result<Exit, CliError> {

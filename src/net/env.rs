@@ -23,8 +23,19 @@ pub struct Env {
     pub quic: quic::Settings,
     /// What is known of the ways to other machines.
     pub paths: quic::Paths,
+    /// Which threads it may have.
+    pub threading: Threading,
     /// The streams of this process, and what those that are not read may hold.
     pub readers: Readers,
+}
+
+/// On how many threads work may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threading {
+    /// On the caller's only, as in a simulation.
+    One,
+    /// What must not wait behind the rest may have a thread of its own.
+    Apart,
 }
 
 impl Env {
@@ -49,6 +60,7 @@ impl Env {
             entropy: Entropy::os(),
             quic,
             paths: quic::Paths::new(&quic),
+            threading: Threading::Apart,
             readers,
         }
     }

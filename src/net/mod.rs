@@ -24,7 +24,7 @@ pub mod wall;
 pub use backoff::Backoff;
 pub use budget::{Budget, Elapsed};
 pub use entropy::Entropy;
-pub use env::Env;
+pub use env::{Env, Threading};
 pub use quic::dialling_endpoint;
 pub use sockets::{Listener, Net, Stream};
 pub use wall::{Wall, time_provider, time_source};

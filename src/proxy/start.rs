@@ -27,7 +27,7 @@ impl Proxy {
     pub async fn start(self, env: Env) -> Result<RunningProxy, StartError> {
         let dir = DataDir::open(&self.data_dir)?;
         dir.must_not_be_removed()?;
-        let threads = Threads::start().map_err(StartError::Thread)?;
+        let threads = Threads::start(env.threading).map_err(StartError::Thread)?;
         let sockets = Sockets::bind(&self, &dir, &env, &threads)?;
         let membership = self.membership(&dir, &sockets, &env).await?;
         let credentials = CredentialsHandle::new(membership.credentials.clone())?;

@@ -11,10 +11,11 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, Handle, RuntimeFlavor};
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use super::mesh::Lane;
+use crate::net::Threading;
 
 /// Where the tasks of a proxy run. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,15 +29,15 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Starts the control thread. Where everything is to run on one thread, as in a simulation, there is none.
+    /// Starts the control thread, unless everything is to run on one.
     ///
     /// # Errors
     /// The system's, which gives no thread.
-    pub(crate) fn start() -> io::Result<Self> {
-        let others = Handle::current();
-        if others.runtime_flavor() == RuntimeFlavor::CurrentThread {
+    pub(crate) fn start(threading: Threading) -> io::Result<Self> {
+        if threading == Threading::One {
             return Ok(Self::same());
         }
+        let others = Handle::current();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let control = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<()>();
@@ -66,9 +67,9 @@ impl Threads {
 mod tests {
     use super::*;
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    #[tokio::test]
     async fn control_has_a_thread_of_its_own_until_nobody_needs_it() {
-        let threads = Threads::start().expect("a thread");
+        let threads = Threads::start(Threading::Apart).expect("a thread");
         let there = threads.control.spawn(async { std::thread::current().name().map(str::to_owned) }).await.expect("it runs");
         assert_eq!(there.as_deref(), Some("warren-control"));
         let other = threads.others.spawn(async { std::thread::current().name().map(str::to_owned) }).await.expect("it runs");
@@ -81,7 +82,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_there_is_one_thread_there_stays_one() {
-        let threads = Threads::start().expect("no thread is needed");
+        let threads = Threads::start(Threading::One).expect("no thread is needed");
         let there = threads.control.spawn(async { std::thread::current().id() }).await.expect("it runs");
         assert_eq!(there, std::thread::current().id());
     }

@@ -79,7 +79,7 @@ impl Side {
         let credentials = CredentialsHandle::new(credentials).expect("a handle");
         let tls = ServerTls::peer_port(&credentials, Arc::new(AdmitAll), env);
         let door = Door::new(Port::Peer, tls, env, &SECRET);
-        let threads = Threads::start().expect("a thread");
+        let threads = Threads::start(env.threading).expect("a thread");
         let inside = threads.control.enter();
         let endpoint = Endpoint::build(env, SocketAddr::from(([127, 0, 0, 1], 0)), &SECRET, Some(door.config())).expect("an endpoint");
         drop(inside);
