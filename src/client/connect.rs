@@ -1,7 +1,8 @@
 //! `warren connect`: standard input and output to a service.
 
-use std::io::IoSlice;
+use std::io::{ErrorKind, IoSlice};
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,14 +17,22 @@ use crate::target::Target;
 /// Carries standard input and output to `target` until both directions have ended.
 ///
 /// # Errors
-/// The [`Failure`] of the dial, `target_refused` when the stream was reset, `other` when a proxy has cut it.
+/// The [`Failure`] of the dial, `target_refused` when the stream was reset, `other` when a proxy has cut it or standard output takes nothing more.
+/// That nobody reads standard output any more is none: the stream is given up.
 pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> Result<Relayed, Failure> {
     let dialled = session.dial(target, timeout).await?;
     tracing::debug!(agent = %dialled.agent, hops = dialled.path.len(), trace = %dialled.trace, "connected");
-    let standard = Box::new(Standard { input: tokio::io::stdin(), output: tokio::io::stdout() });
+    let failed = Arc::new(OnceLock::new());
+    let standard = Box::new(Standard { input: tokio::io::stdin(), output: tokio::io::stdout(), failed: failed.clone() });
     // Alone in its process, it is cut by nobody here.
     let carried = session.readers().begin([None, Some(dialled.sending.received())]);
     let relayed = relay::local(standard, (dialled.send, dialled.recv), carried).await;
+    match failed.get() {
+        // Whoever read has what it wanted, as `head` does.
+        Some((ErrorKind::BrokenPipe, _)) => return Ok(relayed),
+        Some((_, why)) => return Err(Failure::new(Code::Other, Stage::Local, format!("cannot write to standard output: {why}"))),
+        None => {}
+    }
     match relayed.end {
         End::Whole => Ok(relayed),
         End::Reset => Err(Failure::new(Code::TargetRefused, Stage::Target, format!("the stream to `{target}` was reset"))
@@ -45,6 +54,18 @@ pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> R
 struct Standard {
     input: Stdin,
     output: Stdout,
+    /// Why nothing more can be written here, which is nobody's fault further on.
+    failed: Arc<OnceLock<(ErrorKind, String)>>,
+}
+
+impl Standard {
+    fn note<T>(&self, polled: Poll<std::io::Result<T>>) -> Poll<std::io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &polled {
+            // The first one is the cause.
+            let _ = self.failed.set((error.kind(), error.to_string()));
+        }
+        polled
+    }
 }
 
 impl Stream for Standard {
@@ -61,7 +82,8 @@ impl AsyncRead for Standard {
 
 impl AsyncWrite for Standard {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.output).poll_write(cx, buf)
+        let written = Pin::new(&mut self.output).poll_write(cx, buf);
+        self.note(written)
     }
 
     /// Each write of standard output is another thread's, and takes all there is: a copy is cheaper than a turn for each packet.
@@ -78,7 +100,8 @@ impl AsyncWrite for Standard {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.output).poll_flush(cx)
+        let flushed = Pin::new(&mut self.output).poll_flush(cx);
+        self.note(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::session::Session;
+use crate::net::relay::End;
 use crate::net::{Env, Listener, Stream, relay};
 use crate::target::Target;
 
@@ -106,7 +107,13 @@ async fn carry(session: &Session, forwarding: &Forwarding, stream: Box<dyn Strea
             tracing::debug!(%from, target = %forwarding.target, agent = %dialled.agent, trace = %dialled.trace, "connected");
             let relayed =
                 relay::local(stream, (dialled.send, dialled.recv), session.readers().begin([None, Some(dialled.sending.received())])).await;
-            tracing::debug!(%from, sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "ended");
+            let (target, trace, end) = (&forwarding.target, dialled.trace, relayed.end.as_str());
+            let (sent_bytes, received_bytes) = (relayed.sent_bytes, relayed.received_bytes);
+            if matches!(relayed.end, End::Cut | End::Stalled) {
+                tracing::warn!(%from, %target, %trace, sent_bytes, received_bytes, end, "a proxy or the agent has cut the stream");
+            } else {
+                tracing::debug!(%from, %target, %trace, sent_bytes, received_bytes, end, "ended");
+            }
         }
         Err(failure) => {
             tracing::warn!(target = %forwarding.target, code = %failure.code(), "{failure}");

@@ -80,10 +80,31 @@ pub struct Files {
 pub struct Port {
     /// Its key in the configuration.
     pub key: &'static str,
+    /// What is spoken there.
+    pub protocol: Protocol,
     /// Where it listens.
     pub listen: SocketAddr,
     /// Who has it now.
     pub occupant: Occupant,
+}
+
+/// What is spoken at a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+}
+
+impl Protocol {
+    /// The word behind an address.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
 }
 
 /// Who has a port.
@@ -137,7 +158,7 @@ pub(crate) mod samples {
             routes: vec![Route { to: "p:3024".into(), payloads: Ok(vec![(address("192.0.2.1:3024"), Some(8972))]) }],
             files: Files { limit: Some(1024), needed: 1280 },
             processors: 2,
-            ports: vec![Port { key: "peer.listen", listen: address("0.0.0.0:3021"), occupant: Occupant::Other }],
+            ports: vec![Port { key: "peer.listen", protocol: Protocol::Udp, listen: address("0.0.0.0:3021"), occupant: Occupant::Other }],
             certificates: vec![Certificate {
                 of: "proxy",
                 path: "/var/lib/warren/identity".into(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Port, Route};
+use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Port, Protocol, Route};
 use crate::api::{self, StatusView};
 use crate::config::{Config, HostPort, Origin};
 use crate::http::AdminClient;
@@ -84,7 +84,7 @@ fn interfaces() -> Vec<Interface> {
 fn interface(path: PathBuf) -> Option<Interface> {
     let read = |file: &str| fs::read_to_string(path.join(file)).ok().map(|text| text.trim().to_owned());
     let name = path.file_name()?.to_string_lossy().into_owned();
-    let is_up = read("operstate").is_some_and(|state| state == "up") && name != "lo";
+    let is_up = read("operstate").is_some_and(|state| state == "up" || state == "unknown") && name != "lo";
     is_up.then(|| read("mtu")?.parse().ok()).flatten().map(|mtu| Interface { name, mtu })
 }
 
@@ -111,10 +111,10 @@ async fn ports(config: &Config, env: &Env) -> Vec<Port> {
     let runs = admin.get_json::<StatusView>(api::Path::Status).await.is_ok();
     let mut ports = Vec::new();
     for (key, listen) in [("peer.listen", config.peer.listen), ("public.listen", config.public.listen)] {
-        ports.push(Port { key, listen, occupant: occupant(env.net.udp(listen), runs) });
+        ports.push(Port { key, protocol: Protocol::Udp, listen, occupant: occupant(env.net.udp(listen), runs) });
     }
     if let Some(listen) = config.admin.http {
-        ports.push(Port { key: "admin.http", listen, occupant: occupant(env.net.listen(listen).await, runs) });
+        ports.push(Port { key: "admin.http", protocol: Protocol::Tcp, listen, occupant: occupant(env.net.listen(listen).await, runs) });
     }
     ports
 }

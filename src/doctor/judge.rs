@@ -1,6 +1,6 @@
 //! What follows from the facts.
 
-use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Port, Route};
+use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Port, Protocol, Route};
 use super::finding::Finding;
 use crate::api::Time;
 
@@ -93,15 +93,16 @@ fn files(files: &Files) -> Finding {
 }
 
 fn port(port: &Port) -> Finding {
-    let Port { key, listen, occupant } = port;
+    let Port { key, protocol, listen, occupant } = port;
+    let at = format!("{listen}/{}", protocol.as_str());
+    // `ss` wants to know what to list.
+    let list = if *protocol == Protocol::Udp { "ss -lunp" } else { "ss -ltnp" };
     match occupant {
-        Occupant::Nobody => Finding::ok(key, format!("{listen} is free")),
-        Occupant::Warren => Finding::ok(key, format!("{listen} is this proxy's, which runs")),
-        Occupant::Other => {
-            Finding::problem(key, format!("{listen} belongs to another program"), format!("ss -lnp sport = :{}", listen.port()))
-        }
+        Occupant::Nobody => Finding::ok(key, format!("{at} is free")),
+        Occupant::Warren => Finding::ok(key, format!("{at} is this proxy's, which runs")),
+        Occupant::Other => Finding::problem(key, format!("{at} belongs to another program"), format!("{list} sport = :{}", listen.port())),
         Occupant::Refused(why) => {
-            Finding::problem(key, format!("{listen} cannot be had: {why}"), "ip address, and the key in the configuration")
+            Finding::problem(key, format!("{at} cannot be had: {why}"), "ip address, and the key in the configuration")
         }
     }
 }
@@ -168,11 +169,11 @@ mod tests {
     #[test]
     fn what_the_configuration_listens_on() {
         let listen = "127.0.0.1:3021".parse().expect("an address");
-        let held = |occupant| port(&Port { key: "peer.listen", listen, occupant });
-        check(&held(Occupant::Nobody), Severity::Ok, "127.0.0.1:3021 is free");
-        check(&held(Occupant::Warren), Severity::Ok, "127.0.0.1:3021 is this proxy's, which runs");
-        check(&held(Occupant::Other), Severity::Problem, "127.0.0.1:3021 belongs to another program");
-        check(&held(Occupant::Refused("denied".into())), Severity::Problem, "127.0.0.1:3021 cannot be had: denied");
+        let held = |occupant| port(&Port { key: "peer.listen", protocol: Protocol::Udp, listen, occupant });
+        check(&held(Occupant::Nobody), Severity::Ok, "127.0.0.1:3021/udp is free");
+        check(&held(Occupant::Warren), Severity::Ok, "127.0.0.1:3021/udp is this proxy's, which runs");
+        check(&held(Occupant::Other), Severity::Problem, "127.0.0.1:3021/udp belongs to another program");
+        check(&held(Occupant::Refused("denied".into())), Severity::Problem, "127.0.0.1:3021/udp cannot be had: denied");
     }
 
     #[test]

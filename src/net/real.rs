@@ -141,6 +141,15 @@ impl TcpStream {
 }
 
 impl Stream for TcpStream {
+    fn arm(&mut self) {
+        // Where the option cannot be set the stream is gone already.
+        let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
+    }
+
+    fn disarm(&mut self) {
+        let _ = SockRef::from(&self.0).set_linger(None);
+    }
+
     fn abort(self: Box<Self>) {
         // Where the option cannot be set the stream is gone already, and dropping it is all that is left to do.
         let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));

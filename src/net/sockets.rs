@@ -53,6 +53,12 @@ pub trait Net: Debug + Send + Sync + 'static {
 
 /// A byte stream with a half-close (shutting the write side down) and an abort.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Until [`disarm`](Self::disarm), the end of the process, however it comes, is a reset for the other side, which must not take half a stream for a whole one.
+    fn arm(&mut self) {}
+
+    /// Everything has been said: an end is one in good order from now on.
+    fn disarm(&mut self) {}
+
     /// Closes at once with a reset (RST), so that the other side can tell it from an orderly end. What was written and not
     /// yet sent is lost.
     fn abort(self: Box<Self>);

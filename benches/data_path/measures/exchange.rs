@@ -36,6 +36,7 @@ pub(crate) fn run(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> 
         complain(&format!("  {}", repetition + 1));
         for (size, at_once) in SIZES.into_iter().flat_map(|size| AT_ONCE.map(|at_once| (size, at_once))) {
             for kind in &sides {
+                bench.settle()?;
                 let times = measure(bench, *kind, size, at_once).with_context(|| format!("{}, {size} B", kind.name()))?;
                 for (chart, (_, quantile)) in charts.iter_mut().zip(QUANTILES) {
                     chart.add(&case(size, at_once), kind.name(), times.quantile(quantile));
@@ -67,7 +68,6 @@ fn case(size: usize, at_once: usize) -> String {
 pub(super) fn measure(bench: &Bench, kind: Kind, size: usize, at_once: usize) -> anyhow::Result<Samples> {
     let (address, window) =
         (bench.side(kind).address(), bench.options.effort.pick(Duration::from_millis(200), Duration::from_millis(1_200)));
-    bench.settle()?;
     bench.runtime.block_on(async {
         let mut clients = JoinSet::new();
         for client in 0..at_once {

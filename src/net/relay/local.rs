@@ -19,13 +19,16 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+    pub(super) fn new(mut stream: Box<dyn Stream>) -> Self {
+        stream.arm();
         Self { stream: Some(stream) }
     }
 
     /// Both directions have ended.
     pub(super) fn close(&mut self) {
-        self.stream = None;
+        if let Some(mut stream) = self.stream.take() {
+            stream.disarm();
+        }
     }
 
     fn stream(&mut self) -> Result<&mut Box<dyn Stream>, Broken> {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -36,13 +37,21 @@ impl Gauge {
 #[derive(Debug)]
 pub(super) struct Entry {
     gauges: [Gauge; 2],
-    pub(super) cut: Notify,
+    cut: Notify,
+    /// How long it had been still when it was to be cut, in seconds.
+    still_secs: AtomicU64,
 }
 
 impl Entry {
     pub(super) fn new(windows: [Option<StreamWindow>; 2]) -> Self {
         let gauge = |window: Option<StreamWindow>| Gauge::new(window.map_or(0, |window| window.bytes().into()));
-        Self { gauges: windows.map(gauge), cut: Notify::new() }
+        Self { gauges: windows.map(gauge), cut: Notify::new(), still_secs: AtomicU64::new(0) }
+    }
+
+    /// Its relay is to end it, which has been still for so long.
+    pub(super) fn cut(&self, still: Duration) {
+        self.still_secs.store(still.as_secs(), Ordering::Relaxed);
+        self.cut.notify_one();
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -86,9 +95,11 @@ impl Carried {
         [0, 1].map(|way| Teller { entry: self.entry.clone(), way })
     }
 
-    /// Resolves once the stream is to be cut, for having been still the longest.
+    /// Resolves once the stream is to be cut, for having been still the longest, and says so where it is known which one it is.
     pub async fn cut(&self) {
         self.entry.cut.notified().await;
+        let still_secs = self.entry.still_secs.load(Ordering::Relaxed);
+        tracing::info!(still_secs, "stream cut: nobody reads it, and `limits.stalled_memory` is used up");
     }
 }
 

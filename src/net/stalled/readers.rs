@@ -124,14 +124,13 @@ impl Readers {
         let look = ledger.look(step, streams.by_number.iter().map(|(number, entry)| (*number, entry.seen())));
         for (number, still) in &look.cut {
             let Some(entry) = streams.by_number.get(number) else { continue };
-            tracing::warn!(
-                still_secs = still.as_secs(),
-                budget_bytes = self.shared.budget.bytes,
-                "stream cut: nobody reads it, and the memory for such streams is used up"
-            );
-            entry.cut.notify_one();
+            entry.cut(*still);
         }
         drop(streams);
+        if !look.cut.is_empty() {
+            let (cut, stalled, budget_bytes) = (look.cut.len(), look.stalled, self.shared.budget.bytes);
+            tracing::warn!(cut, stalled, budget_bytes, "streams cut that nobody reads: `limits.stalled_memory` is used up");
+        }
         self.shared.count.note(&look);
     }
 }

@@ -135,15 +135,20 @@ fn lost(reason: &str) -> Miss {
 }
 
 /// Tries the tunnel of a peer. A connection that breaks before there is an answer may have been dead for a while without anybody's notice, as
-/// one to a peer that has just come back: the dial is sent once more, over the next one.
+/// one to a peer that has just come back: the dial is sent once more, over the next one. All those that there were may be dead.
 pub(super) async fn peer(links: &Links, owner: ProxyId, header: &DialHeader, budget: Budget) -> Result<Open, Miss> {
-    match peer_once(links, owner, header, (budget, budget)).await {
-        Err(Miss::Unreachable(reason)) => {
-            tracing::debug!(%owner, reason, "the connection broke, dialling again");
-            peer_once(links, owner, header, (budget.at_most(RECONNECT), budget)).await
+    let mut again = links.lanes(owner);
+    let mut tried = peer_once(links, owner, header, (budget, budget)).await;
+    let reconnect = budget.at_most(RECONNECT);
+    while let Err(Miss::Unreachable(reason)) = &tried {
+        if again == 0 || reconnect.left().is_zero() {
+            break;
         }
-        tried => tried,
+        tracing::debug!(%owner, reason, "the connection broke, dialling again");
+        again -= 1;
+        tried = peer_once(links, owner, header, (reconnect, budget)).await;
     }
+    tried
 }
 
 /// Opens a stream to the peer within the first budget, and gets its answer within the second.

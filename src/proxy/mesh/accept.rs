@@ -79,7 +79,11 @@ impl PeerAcceptor {
         let from = incoming.remote_address();
         match Budget::new(HANDSHAKE).run(self.handshake(incoming, drive)).await {
             Ok(Ok(made)) => {
-                tracing::info!(peer = %made.peer, lane = %made.lane, "peer connected");
+                if made.lane == Lane::Control {
+                    tracing::info!(peer = %made.peer, lane = %made.lane, "peer connected");
+                } else {
+                    tracing::debug!(peer = %made.peer, lane = %made.lane, "peer connected");
+                }
                 self.links.accepted(&made);
                 // Only a proxy that is stopping has nobody left to serve it.
                 let _ = self.made.send(made).await;

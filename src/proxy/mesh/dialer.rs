@@ -101,7 +101,11 @@ impl Dialer {
         let load = Load::over(SendRoom::new(&connection, &self.env.paths));
         let made = PeerConnection { peer: link.peer, lane, connection, load };
         link.put(&made, self.me);
-        tracing::info!(peer = %link.peer, %lane, "peer connected");
+        if lane == Lane::Control {
+            tracing::info!(peer = %link.peer, %lane, "peer connected");
+        } else {
+            tracing::debug!(peer = %link.peer, %lane, "peer connected");
+        }
         self.made.send(made).await.map_err(|_| DialError::Stopping)
     }
 }

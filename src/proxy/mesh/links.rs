@@ -186,6 +186,14 @@ impl Links {
         link.and_then(|link| link.received(&self.shared.dialer.env.paths)).unwrap_or(StreamWindow::MOST)
     }
 
+    /// How many data connections there may be with `peer`, those that it keeps beyond this proxy's included.
+    pub(crate) fn lanes(&self, peer: ProxyId) -> usize {
+        self.lock().get(&peer).map_or(0, |link| {
+            let (live, missing) = link.data_connections();
+            live + missing
+        })
+    }
+
     /// The round trip to `peer`, while it is connected.
     pub(crate) fn rtt(&self, peer: ProxyId) -> Option<Duration> {
         self.lock().get(&peer).cloned().and_then(|link| link.rtt())

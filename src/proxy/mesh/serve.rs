@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::ProxyId;
 
-use super::PeerConnection;
+use super::{Lane, PeerConnection};
 use crate::net::Budget;
 use crate::proxy::threads::Threads;
 use crate::target::Target;
@@ -78,7 +78,11 @@ async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskT
             None => return,
         }
     };
-    tracing::info!(peer = %made.peer, lane = %made.lane, %reason, "peer disconnected");
+    if made.lane == Lane::Control {
+        tracing::info!(peer = %made.peer, lane = %made.lane, %reason, "peer disconnected");
+    } else {
+        tracing::debug!(peer = %made.peer, lane = %made.lane, %reason, "peer disconnected");
+    }
 }
 
 async fn answer(made: &PeerConnection, (mut send, mut recv): (SendStream, RecvStream), service: &dyn PeerService) {

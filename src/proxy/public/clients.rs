@@ -15,7 +15,8 @@ use super::renew::renew;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
 use crate::net::quic::{SendRoom, Sending};
-use crate::net::{Budget, Env, relay};
+use crate::net::relay::{self, End};
+use crate::net::{Budget, Env};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::metrics::Metrics;
 use crate::target::Target;
@@ -174,12 +175,13 @@ impl Clients {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };
         self.metrics.relayed(&relayed);
-        tracing::info!(
-            sent_bytes = relayed.sent_bytes,
-            received_bytes = relayed.received_bytes,
-            end = relayed.end.as_str(),
-            "stream ended"
-        );
+        let (sent_bytes, received_bytes, end) = (relayed.sent_bytes, relayed.received_bytes, relayed.end.as_str());
+        // One for each dial would be the most of the log.
+        if relayed.end == End::Whole {
+            tracing::debug!(sent_bytes, received_bytes, end, "stream ended");
+        } else {
+            tracing::info!(sent_bytes, received_bytes, end, "stream ended");
+        }
     }
 
     fn renewed(&self, client: ClientName, key: KeyHash, request: &[u8]) -> EnrollReply {
