@@ -48,6 +48,25 @@ fn connect_is_hung_up_on() {
     }
 }
 
+/// Nobody reads what `connect` writes any more: that is no fault of the target, and none at all where the reader has what it wanted.
+#[test]
+fn output_that_nobody_takes_is_not_the_targets_fault() {
+    let cluster = CLUSTER.get();
+    let target = Target::flooding();
+    let _agent = cluster.agent("flood", &[1], &[("x", target.address().to_string())]);
+    let client = cluster.client("flooded", "flood/x");
+    let mut open = client.open("flood/x", cluster.proxy(0));
+    open.read_byte();
+    drop(open.output.take());
+    assert_eq!((open.wait(), open.errors()), (Some(0), String::new()), "as `| head` wants it");
+
+    let full = std::fs::File::create("/dev/full").expect("it takes nothing");
+    let mut open = client.open_into("flood/x", cluster.proxy(0), full);
+    let (status, said) = (open.wait(), open.errors());
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("standard output") && !said.contains("stage target"), "{said}");
+}
+
 #[test]
 fn forward_is_stopped() {
     let cluster = CLUSTER.get();

@@ -39,6 +39,10 @@ fn an_agent_that_stops_tears(cluster: &Cluster, client: &Client) {
         torn.agent.process().signal("TERM");
         torn.check();
     }
+    // As one that runs out of memory: nothing of it can say anything any more, but for the kernel.
+    let mut torn = Torn::begin(cluster, client, "killed");
+    torn.agent.process().kill();
+    torn.check();
 }
 
 fn a_proxy_that_stops_tears(cluster: &mut Cluster, client: &Client) {

@@ -61,12 +61,17 @@ impl Client {
 
     /// Starts `warren connect` through `proxy`, to be talked with.
     pub(crate) fn open(&self, target: &str, proxy: &Proxy) -> Open {
+        self.open_into(target, proxy, Stdio::piped())
+    }
+
+    /// The same with another standard output.
+    pub(crate) fn open_into(&self, target: &str, proxy: &Proxy, output: impl Into<Stdio>) -> Open {
         let address = proxy.public_address().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
         command.args(self.words(&["connect", target], &address)).env_clear();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
-        let (input, output) = (child.stdin.take(), child.stdout.take().expect("a pipe"));
+        let (input, output) = (child.stdin.take(), child.stdout.take());
         Open { child, input, output }
     }
 
@@ -104,22 +109,27 @@ pub(crate) struct Open {
     child: Child,
     /// Its standard input, until it is taken and dropped.
     pub(crate) input: Option<ChildStdin>,
-    output: ChildStdout,
+    /// Its standard output, until it is taken and dropped.
+    pub(crate) output: Option<ChildStdout>,
 }
 
 impl Open {
     /// Reads one byte of its output: the dial has connected.
     pub(crate) fn read_byte(&mut self) -> u8 {
         let mut byte = [0];
-        self.output.read_exact(&mut byte).expect("a byte");
+        self.output().read_exact(&mut byte).expect("a byte");
         byte[0]
     }
 
     /// Reads its output to the end.
     pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.output.read_to_end(&mut bytes).expect("its output");
+        self.output().read_to_end(&mut bytes).expect("its output");
         bytes
+    }
+
+    fn output(&mut self) -> &mut ChildStdout {
+        self.output.as_mut().expect("it is a pipe that was not taken")
     }
 
     /// What it says in the end.

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod connections;
+mod consensus;
 mod exchange;
 mod fairness;
 mod handshakes;
@@ -32,5 +33,6 @@ pub(crate) const MEASURES: &[Measure] = &[
     Measure { name: "loss", run: loss::run },
     Measure { name: "handshakes", run: handshakes::run },
     Measure { name: "idle", run: idle::run },
+    Measure { name: "consensus", run: consensus::run },
     Measure { name: "pools", run: pools::run },
 ];

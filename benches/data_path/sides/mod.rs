@@ -160,8 +160,8 @@ impl Side {
     }
 
     /// The cluster and what is around it, of a side that is warren's.
-    pub(crate) fn warren(&mut self) -> Option<&mut Warren> {
-        match &mut self.hops {
+    pub(crate) fn warren(&self) -> Option<&Warren> {
+        match &self.hops {
             Hops::Warren(warren) => Some(warren),
             Hops::None | Hops::Chain(_) | Hops::Ssh(_) | Hops::Programs(_) => None,
         }
