@@ -32,7 +32,15 @@ pub(crate) fn run(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> 
     for _ in 0..bench.options.repeat.min(2) {
         for kind in &sides {
             complain(&format!("  {}", kind.name()));
-            let shares = measure(bench, *kind).with_context(|| kind.name().to_owned())?;
+            let shares = match measure(bench, *kind).with_context(|| kind.name().to_owned()) {
+                Ok(shares) => shares,
+                // What is beside the others only where it is installed need not stand a thousand streams; that it does not is told.
+                Err(error) if matches!(kind, Kind::Ssh | Kind::Rathole | Kind::Bore) => {
+                    report.remark(format!("1,000 downloads: {error:#}."));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             jain.add(CASE, kind.name(), shares.jain());
             tails.add(CASE, kind.name(), shares.tails() * 100.0);
             rate.add(CASE, kind.name(), shares.rate());
