@@ -1,7 +1,7 @@
 //! How fast the bytes are, and how fair: `warren` beside what people use today, in one run.
 //!
 //! ```sh
-//! cargo bench --bench data_path                        # everything; about a quarter of an hour
+//! cargo bench --bench data_path                        # everything; about half an hour
 //! cargo bench --bench data_path -- bulk                # one measure: their names are in `measures/mod.rs`
 //! cargo bench --bench data_path -- --repeat 9          # every case nine times
 //! cargo bench --bench data_path -- --out DIR           # the plots, `report.md` and `report.json` go there
