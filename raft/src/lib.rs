@@ -10,6 +10,7 @@
 
 pub mod command;
 pub mod disk;
+pub mod fault;
 #[cfg(test)]
 mod golden;
 pub mod ids;

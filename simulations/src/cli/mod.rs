@@ -1,0 +1,24 @@
+//! The command line: one file per verb.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Thousands of bad days of a whole cluster, one seed each.
+#[derive(Debug, Parser)]
+#[command(name = "cargo sim")]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Verb {}
+
+impl Cli {
+    /// Does it. The exit status is 0 when nothing was violated, 1 when something was, and 2 when the run tells nothing.
+    pub fn run(self) -> ExitCode {
+        match self.verb {}
+    }
+}
