@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use warren::api::{self, ProxyRole, ProxyRow, ProxyState, Schema, StatusView, StrategyView, TokenCreated, TokenRequest};
 use warren::failure::{Code, Failure, Stage};
 use warren::http::{AdminSocket, Handler, HttpServer, Method, Request, Response, StatusCode};
+use warren::net::Env;
 
 fn warren(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
@@ -212,7 +213,7 @@ async fn answers_of_a_proxy() {
     let config = dir.path().join("config.toml");
     let mut file = std::fs::File::create(&config).expect("a file");
     writeln!(file, "[proxy]\ndata_dir = {:?}", dir.path()).expect("a file");
-    let socket = AdminSocket::bind(&dir.path().join("admin.sock")).await.expect("a socket");
+    let socket = AdminSocket::bind(&*Env::real().net, &dir.path().join("admin.sock")).await.expect("a socket");
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(HttpServer::new(Arc::new(Sample), shutdown.clone()).serve(socket));

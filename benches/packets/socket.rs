@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
-use warren::net::{Listener, Net, Stream};
+use warren::net::{Listener, LocalError, LocalListener, Net, Stream};
 
 use super::side::Sends;
 
@@ -70,6 +71,14 @@ impl Net for Wrapped {
 
     async fn listen(&self, addr: SocketAddr) -> io::Result<Box<dyn Listener>> {
         self.inner.listen(addr).await
+    }
+
+    async fn connect_local(&self, path: &Path) -> io::Result<Box<dyn Stream>> {
+        self.inner.connect_local(path).await
+    }
+
+    async fn listen_local(&self, path: &Path) -> Result<Box<dyn LocalListener>, LocalError> {
+        self.inner.listen_local(path).await
     }
 
     async fn resolve(&self, host_port: &str) -> io::Result<Vec<SocketAddr>> {

@@ -7,6 +7,7 @@ use super::global::{GlobalArgs, When};
 use super::output::Output;
 use crate::config::{Config, LogFilter, LogFormat, Origin, Overrides, TelemetryTable};
 use crate::http::AdminClient;
+use crate::net::Env;
 use crate::telemetry::{self, Colour, Verbosity};
 
 /// The options that all verbs have, and the variables of the process.
@@ -42,7 +43,7 @@ impl Context {
             Some(socket) => socket.clone(),
             None => self.config(&self.overrides)?.admin.socket,
         };
-        Ok(AdminClient::new(socket))
+        Ok(AdminClient::new(Env::real().net, socket))
     }
 
     /// Where and how answers are shown.

@@ -107,7 +107,7 @@ async fn route(proxy: &HostPort, env: &Env) -> Route {
 }
 
 async fn ports(config: &Config, env: &Env) -> Vec<Port> {
-    let admin = AdminClient::new(config.admin.socket.clone()).with_deadline(ANSWER);
+    let admin = AdminClient::new(env.net.clone(), config.admin.socket.clone()).with_deadline(ANSWER);
     let runs = admin.get_json::<StatusView>(api::Path::Status).await.is_ok();
     let mut ports = Vec::new();
     for (key, listen) in [("peer.listen", config.peer.listen), ("public.listen", config.public.listen)] {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,13 +14,13 @@ use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Download;
 use crate::api::{self, Declined, DeclinedView, ErrorView};
 use crate::failure::Failure;
+use crate::net::Net;
 
 /// How long a request may take, all in all.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -32,6 +33,7 @@ type Driver = JoinSet<Result<(), hyper::Error>>;
 /// Asks the proxy that listens on an admin socket.
 #[derive(Clone, Debug)]
 pub struct AdminClient {
+    net: Arc<dyn Net>,
     socket: PathBuf,
     deadline: Duration,
 }
@@ -86,8 +88,8 @@ pub enum ClientError {
 
 impl AdminClient {
     /// A client of the socket at this path; nothing is opened yet.
-    pub fn new(socket: PathBuf) -> Self {
-        Self { socket, deadline: DEADLINE }
+    pub fn new(net: Arc<dyn Net>, socket: PathBuf) -> Self {
+        Self { net, socket, deadline: DEADLINE }
     }
 
     /// The same with another deadline for each request.
@@ -150,7 +152,7 @@ impl AdminClient {
 
     /// Sends a request, and returns the beginning of the answer with what drives the connection.
     async fn open(&self, method: Method, path: api::Path, body: Bytes) -> Result<(StatusCode, Incoming, Driver), ClientError> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
+        let stream = self.net.connect_local(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.garbled(&error))?;
         // Its errors come back through the sender too; dropping the set ends it.
         let mut driver = JoinSet::new();

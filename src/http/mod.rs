@@ -17,6 +17,6 @@ pub use client::{AdminClient, ClientError};
 pub use download::Download;
 pub use message::{Request, Response};
 pub use server::{Accept, Handler, HttpServer};
-pub use socket::{AdminSocket, SocketError};
+pub use socket::AdminSocket;
 
 pub use hyper::{Method, StatusCode};

@@ -52,7 +52,7 @@ pub trait Handler: Send + Sync + 'static {
     async fn handle(&self, request: Request) -> Response;
 }
 
-/// Where connections come from: a unix listener, TCP, or a simulation.
+/// Where connections come from: a local socket, or TCP.
 pub trait Accept: Send + 'static {
     /// One connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
@@ -62,14 +62,6 @@ pub trait Accept: Send + 'static {
     /// # Errors
     /// Whatever the listener says; the server goes on after a pause.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-}
-
-impl Accept for tokio::net::UnixListener {
-    type Stream = tokio::net::UnixStream;
-
-    async fn accept(&mut self) -> io::Result<Self::Stream> {
-        Self::accept(self).await.map(|(stream, _)| stream)
-    }
 }
 
 /// Serves one listener.

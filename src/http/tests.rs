@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::api::{self, RoutesView, TokenRequest};
 use crate::failure::{Code, Failure, Stage};
+use crate::net::{Env, LocalError, Net};
 
 /// What a large answer is made of: more than any buffer on the way holds.
 const PIECES: u8 = 100;
@@ -64,18 +64,23 @@ struct Running {
     dir: TempDir,
 }
 
+fn net() -> Arc<dyn Net> {
+    Env::real().net
+}
+
 async fn start() -> Running {
     let dir = TempDir::new().expect("a directory");
-    let socket = AdminSocket::bind(&dir.path().join("admin.sock")).await.expect("a socket");
+    let path = dir.path().join("admin.sock");
+    let socket = AdminSocket::bind(&*net(), &path).await.expect("a socket");
     let (handler, shutdown) = (Arc::new(Sample::default()), CancellationToken::new());
-    let client = AdminClient::new(socket.path().to_owned());
+    let client = AdminClient::new(net(), path);
     let mut tasks = JoinSet::new();
     tasks.spawn(HttpServer::new(handler.clone(), shutdown.clone()).serve(socket));
     Running { handler, client, shutdown, tasks, dir }
 }
 
 async fn raw(running: &Running, request: &[u8]) -> String {
-    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    let mut stream = net().connect_local(running.client.socket()).await.expect("a connection");
     stream.write_all(request).await.expect("a request");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("an answer");
@@ -107,7 +112,7 @@ async fn answers_and_errors_arrive() {
 #[tokio::test]
 async fn nobody_listens() {
     let dir = TempDir::new().expect("a directory");
-    let client = AdminClient::new(dir.path().join("admin.sock"));
+    let client = AdminClient::new(net(), dir.path().join("admin.sock"));
     let error = client.get_json::<RoutesView>(api::Path::Routes).await.expect_err("nobody");
     assert_eq!(error.to_string(), format!("no proxy is running at `{}`", client.socket().display()));
 }
@@ -117,14 +122,14 @@ async fn the_socket_is_private_unique_and_goes() {
     let dir = TempDir::new().expect("a directory");
     let path = dir.path().join("admin.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket that is left behind"));
-    let socket = AdminSocket::bind(&path).await.expect("the stale one is replaced");
+    let socket = AdminSocket::bind(&*net(), &path).await.expect("the stale one is replaced");
     let mode = std::fs::metadata(&path).expect("the socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert!(matches!(AdminSocket::bind(&path).await, Err(SocketError::InUse(_))));
+    assert!(matches!(AdminSocket::bind(&*net(), &path).await, Err(LocalError::InUse(_))));
     drop(socket);
     assert_eq!(std::fs::read_dir(dir.path()).expect("the directory").count(), 0);
     std::fs::write(&path, "precious").expect("a file");
-    assert!(matches!(AdminSocket::bind(&path).await, Err(SocketError::NotASocket(_))));
+    assert!(matches!(AdminSocket::bind(&*net(), &path).await, Err(LocalError::NotASocket(_))));
     assert_eq!(std::fs::read_to_string(&path).expect("the file"), "precious");
 }
 
@@ -137,7 +142,7 @@ async fn what_is_too_large_or_wrong_is_refused_and_the_server_lives_on() {
     assert!(deleted.starts_with("HTTP/1.1 405 ") && deleted.contains("allow: GET, HEAD, POST"), "{deleted}");
     assert!(raw(&running, b"\x16\x03\x01garbage\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
     let head = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(100_000));
-    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    let mut stream = net().connect_local(running.client.socket()).await.expect("a connection");
     // The server may close before all of it is written.
     let _ = stream.write_all(head.as_bytes()).await;
     running.client.get_json::<RoutesView>(api::Path::Routes).await.expect("routes");
@@ -146,7 +151,7 @@ async fn what_is_too_large_or_wrong_is_refused_and_the_server_lives_on() {
 #[tokio::test(start_paused = true)]
 async fn a_head_that_does_not_come_ends_the_connection() {
     let running = start().await;
-    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    let mut stream = net().connect_local(running.client.socket()).await.expect("a connection");
     stream.write_all(b"GET / HTTP/1.1\r\n").await.expect("half a head");
     let began = tokio::time::Instant::now();
     let mut answer = Vec::new();
@@ -167,7 +172,7 @@ async fn one_connection_too_many_waits() {
     let request = b"GET /v1/routes HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut open = Vec::new();
     for _ in 0..server::MAX_CONNECTIONS {
-        let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+        let mut stream = net().connect_local(running.client.socket()).await.expect("a connection");
         stream.write_all(request).await.expect("a request");
         stream.read_u8().await.expect("an answer");
         open.push(stream);
@@ -186,7 +191,7 @@ async fn one_connection_too_many_waits() {
 #[tokio::test]
 async fn a_request_in_flight_survives_shutdown() {
     let mut running = start().await;
-    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    let mut stream = net().connect_local(running.client.socket()).await.expect("a connection");
     stream.write_all(b"GET /slow?a=1&verbose HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("a request");
     running.handler.entered.notified().await;
     running.shutdown.cancel();
@@ -214,7 +219,7 @@ async fn an_answer_comes_piece_by_piece() {
 
 /// Reads a portion of a long answer now and then, and says how much came before the server had enough.
 async fn read_slowly(running: &Running, pause: Duration) -> usize {
-    let mut stream = UnixStream::connect(running.client.socket()).await.expect("a connection");
+    let mut stream = net().connect_local(running.client.socket()).await.expect("a connection");
     stream.write_all(b"GET /v1/raft/snapshot/confirmed HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("a request");
     let (mut portion, mut all) = (vec![0; 2 * PIECE], 0);
     loop {

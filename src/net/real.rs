@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,9 +14,10 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use warren_raft::Timestamp;
 
+use super::local::{self, LocalError};
 use super::quic::Settings;
 use super::route;
-use super::sockets::{Listener, Net, Stream};
+use super::sockets::{Listener, LocalListener, Net, Stream};
 use super::udp::{GatheringRuntime, UdpSocket};
 use super::wall::Wall;
 
@@ -66,6 +68,14 @@ impl Net for RealNet {
     #[expect(clippy::disallowed_methods, reason = "this is the seam")]
     async fn listen(&self, addr: SocketAddr) -> io::Result<Box<dyn Listener>> {
         Ok(Box::new(TcpListener(tokio::net::TcpListener::bind(addr).await?)))
+    }
+
+    async fn connect_local(&self, path: &Path) -> io::Result<Box<dyn Stream>> {
+        Ok(Box::new(local::connect(path).await?))
+    }
+
+    async fn listen_local(&self, path: &Path) -> Result<Box<dyn LocalListener>, LocalError> {
+        Ok(Box::new(local::listen(path).await?))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the seam")]

@@ -3,10 +3,13 @@
 use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::local::LocalError;
 
 /// Opens sockets and resolves names. None of the waits has a deadline of its own: each is the caller's to bound.
 #[async_trait]
@@ -28,6 +31,19 @@ pub trait Net: Debug + Send + Sync + 'static {
     /// # Errors
     /// Whatever the system says about the address.
     async fn listen(&self, addr: SocketAddr) -> io::Result<Box<dyn Listener>>;
+
+    /// Connects to whoever listens at `path` on this machine.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] without a socket there, [`io::ErrorKind::ConnectionRefused`] when nobody listens on it, and whatever else the system says.
+    async fn connect_local(&self, path: &Path) -> io::Result<Box<dyn Stream>>;
+
+    /// Listens at `path` for connections of this machine, its owner's only. What a killed process has left there is replaced, and the path is free again once the
+    /// listener is dropped.
+    ///
+    /// # Errors
+    /// [`LocalError`] says what is in the way.
+    async fn listen_local(&self, path: &Path) -> Result<Box<dyn LocalListener>, LocalError>;
 
     /// Resolves `NAME:PORT` or `IP:PORT` to its addresses, at least one.
     ///
@@ -78,4 +94,14 @@ pub trait Listener: Send + 'static {
     /// # Errors
     /// Whatever the system says.
     fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// Accepts byte streams of processes on the same machine.
+#[async_trait]
+pub trait LocalListener: Debug + Send + 'static {
+    /// Waits for the next stream. Safe to cancel.
+    ///
+    /// # Errors
+    /// Whatever the system says; another try is worth it.
+    async fn accept(&mut self) -> io::Result<Box<dyn Stream>>;
 }

@@ -12,8 +12,8 @@ use warren_raft::{DiskState, LeaseState};
 use super::parts::AdminParts;
 use super::{drain, health, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
-use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, SocketError, StatusCode};
-use crate::net::{Listener, Stream};
+use crate::http::{Accept, AdminSocket, Handler, HttpServer, Method, Request, Response, StatusCode};
+use crate::net::{Listener, LocalError, Stream};
 use crate::proxy::metrics::Sample;
 
 /// The media type of OpenMetrics text.
@@ -32,7 +32,7 @@ pub(in crate::proxy) struct Admin {
 pub enum AdminError {
     /// The socket.
     #[error(transparent)]
-    Socket(#[from] SocketError),
+    Socket(#[from] LocalError),
     /// The HTTP address.
     #[error("cannot listen on {address}/tcp: {error}")]
     Http {
@@ -46,7 +46,7 @@ pub enum AdminError {
 impl Admin {
     /// Binds both.
     pub(in crate::proxy) async fn bind(parts: AdminParts, socket: &FilePath, http: Option<SocketAddr>) -> Result<Self, AdminError> {
-        let socket = AdminSocket::bind(socket).await?;
+        let socket = AdminSocket::bind(&*parts.env.net, socket).await?;
         let http = match http {
             Some(address) => {
                 let listener = parts.env.net.listen(address).await.map_err(|error| AdminError::Http { address, error })?;
