@@ -5,6 +5,7 @@
 
 pub mod cast;
 pub mod cli;
+pub mod disk;
 pub mod network;
 pub mod plan;
 pub mod run;
