@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use warren::agent::{Agent, RunningAgent, TokenFrom};
-use warren::identity::files::{Access, private_dir, write};
 use warren::net::Env;
 use warren::net::quic::Paths;
 use warren::net::stalled::{Readers, StalledBudget};
@@ -88,11 +87,10 @@ async fn start(stage: Stage, host: HostId, agent: u16, proxies: Vec<String>, env
 
 async fn try_start(stage: &Stage, host: HostId, agent: u16, proxies: &[String], env: &Env) -> anyhow::Result<RunningAgent> {
     let dir = stage.home(host).join(format!("agent-{agent}"));
-    private_dir(&dir)?;
     let token = match stage.secrets().agent {
         Some(token) => {
-            let file = dir.join("token");
-            write(&file, token.as_bytes(), Access::Secret)?;
+            let file = stage.home(host).join("agent.token");
+            stage.write_secret(&file, &token)?;
             TokenFrom::File(file)
         }
         None => TokenFrom::Nowhere,

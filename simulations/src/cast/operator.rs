@@ -1,6 +1,6 @@
 //! What an operator does at the admin socket of a proxy.
 
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +9,7 @@ use warren::http::{AdminClient, ClientError};
 use warren::net::Env;
 use warren_raft::{ProxyName, StrategyKind, TokenRole};
 
-use super::stage::Stage;
+use super::stage::{Secrets, Stage};
 use crate::network::HostId;
 use crate::plan::Operation;
 
@@ -31,14 +31,30 @@ pub(super) async fn operate(stage: Stage, env: Env, (socket, host): (PathBuf, Ho
         Err(ClientError::Late { .. }) => "late".to_owned(),
         Err(_) => "other".to_owned(),
     };
-    stage.trace().event(format_args!("operator at {}: {operation:?}: {}", host.0, done.as_ref().err().map_or(how.clone(), ToString::to_string)));
+    stage.trace().event(format_args!(
+        "operator at {}: {operation:?}: {}",
+        host.0,
+        done.as_ref().err().map_or(how.clone(), ToString::to_string)
+    ));
     stage.operated(format!("{}: {how}", name(&operation)));
 }
 
-/// A token for the cast; `None` when the proxy gives none.
-pub(super) async fn token(env: &Env, socket: PathBuf, role: TokenRole) -> Option<String> {
-    let client = AdminClient::new(env.net.clone(), socket).with_deadline(PATIENCE);
-    let allow = if role == TokenRole::Client { vec!["*/work".parse().ok()?, "*/nobody".parse().ok()?, "*/unknown".parse().ok()?] } else { Vec::new() };
+/// Makes the tokens with which the cast enrols, as far as the proxy gives them.
+pub(super) async fn tokens(stage: &Stage, env: &Env, socket: &FilePath) {
+    let proxy = token(env, socket, TokenRole::Proxy).await;
+    let agent = token(env, socket, TokenRole::Agent).await;
+    let client = token(env, socket, TokenRole::Client).await;
+    stage.keep(|secrets| *secrets = Secrets { proxy, agent, client });
+}
+
+/// A token; `None` when the proxy gives none.
+async fn token(env: &Env, socket: &FilePath, role: TokenRole) -> Option<String> {
+    let client = AdminClient::new(env.net.clone(), socket.to_owned()).with_deadline(PATIENCE);
+    let allow = if role == TokenRole::Client {
+        vec!["*/work".parse().ok()?, "*/nobody".parse().ok()?, "*/unknown".parse().ok()?]
+    } else {
+        Vec::new()
+    };
     let request = TokenRequest { role, name: "*".parse().ok()?, allow, ttl_ms: TTL_MS, uses: USES };
     let created: TokenCreated = client.post_json(Path::Tokens, &request).await.ok()?;
     Some(created.token)
@@ -72,7 +88,9 @@ async fn attempt(client: &AdminClient, operation: &Operation) -> Result<Value, C
         Operation::Remove(proxy) => client.post_json(Path::Removal, &RemovalRequest { name: named(*proxy) }).await,
         Operation::Token { uses, .. } => {
             let name = "*".parse().expect("a pattern");
-            client.post_json(Path::Tokens, &TokenRequest { role: TokenRole::Client, name, allow: Vec::new(), ttl_ms: TTL_MS, uses: *uses }).await
+            client
+                .post_json(Path::Tokens, &TokenRequest { role: TokenRole::Client, name, allow: Vec::new(), ttl_ms: TTL_MS, uses: *uses })
+                .await
         }
         Operation::Look => client.get_json(Path::Status).await,
     }

@@ -1,20 +1,17 @@
 //! The program of a machine with a proxy: what `warren proxy` does.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
-use warren::identity::files::{Access, write};
-use warren::net::Env;
 use warren::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
 use warren_raft::{Strategy, StrategyKind};
 
+use super::Order;
 use super::operator;
 use super::stage::{Member, Stage};
-use super::Order;
 use crate::network::HostId;
 use crate::plan::{Seats, Settings, Topology};
 use crate::world::{Exit, Life, Program};
@@ -35,7 +32,7 @@ pub fn proxy(stage: Stage, host: HostId, topology: Topology, settings: Settings)
 
 async fn run(life: Life<Order>, stage: Stage, host: HostId, (topology, settings): (&Topology, &Settings)) -> Exit {
     let Life { env, mut orders, .. } = life;
-    let proxy = match wanted(&stage, host, &env, (topology, settings)) {
+    let proxy = match wanted(&stage, host, (topology, settings)) {
         Ok(proxy) => proxy,
         Err(error) => return Exit::Failed(error.to_string()),
     };
@@ -51,6 +48,11 @@ async fn run(life: Life<Order>, stage: Stage, host: HostId, (topology, settings)
         Err(error) => return Exit::Failed(error.to_string()),
     };
     stage.trace().event(format_args!("{} runs as proxy {}", host.0, running.id()));
+    if stage.secrets().proxy.is_none() {
+        // The first of all: the others wait for its tokens.
+        running.ready().await;
+        operator::tokens(&stage, &env, &admin).await;
+    }
     stage.member_runs(host, Member { id: running.id(), store: running.store().clone() });
     let exit = serve(running, &mut orders, |operation| {
         tasks.spawn(operator::operate(stage.clone(), env.clone(), (admin.clone(), host), operation));
@@ -93,7 +95,7 @@ async fn serve(running: RunningProxy, orders: &mut mpsc::UnboundedReceiver<Order
 }
 
 /// What the configuration says.
-fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topology, &Settings)) -> anyhow::Result<Proxy> {
+fn wanted(stage: &Stage, host: HostId, (topology, settings): (&Topology, &Settings)) -> anyhow::Result<Proxy> {
     let dir = stage.home(host).join("proxy");
     let public = SocketAddr::new(host.ip(), PUBLIC);
     Ok(Proxy {
@@ -108,7 +110,7 @@ fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topolo
         public_advertise: Vec::new(),
         cluster_name: "simulated".to_owned(),
         strategy: strategy(settings.connections),
-        join: joining(stage, host, &dir, env)?,
+        join: joining(stage, host)?,
         raft: RaftSettings {
             heartbeat: Duration::from_millis(settings.heartbeat_ms),
             election_timeout: Duration::from_millis(settings.election_ms),
@@ -132,12 +134,10 @@ pub(super) fn strategy(connections: u32) -> Strategy {
 }
 
 /// The first proxy makes the cluster, unless it was given a token since.
-fn joining(stage: &Stage, host: HostId, dir: &PathBuf, env: &Env) -> anyhow::Result<Option<Joining>> {
+fn joining(stage: &Stage, host: HostId) -> anyhow::Result<Option<Joining>> {
     let Some(token) = stage.secrets().proxy else { return Ok(None) };
-    let _ = env;
     let file = stage.home(host).join("proxy.token");
-    warren::identity::files::private_dir(dir)?;
-    write(&file, token.as_bytes(), Access::Secret)?;
+    stage.write_secret(&file, &token)?;
     let others = (0..8).map(Seats::proxy).filter(|other| *other != host);
     Ok(Some(Joining { addresses: others.map(|other| format!("{}:{PUBLIC}", other.ip())).collect(), token: Some(file) }))
 }

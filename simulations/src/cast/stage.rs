@@ -1,7 +1,7 @@
 //! What the programs tell, for checkers to see.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -66,6 +66,17 @@ impl Stage {
     /// The directory of a machine.
     pub fn home(&self, host: HostId) -> PathBuf {
         self.lock().home.join(format!("host-{}", host.0))
+    }
+
+    /// Writes a file that only its owner can read.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write_secret(&self, path: &Path, text: &str) -> std::io::Result<()> {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        std::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?.write_all(text.as_bytes())
     }
 
     /// The tokens.
