@@ -4,3 +4,7 @@
 
 pub mod cli;
 pub mod disk;
+pub mod mutants;
+pub mod points;
+#[cfg(test)]
+mod sources;

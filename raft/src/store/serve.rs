@@ -10,6 +10,7 @@ use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response, Sn
 use super::types::Vote;
 use crate::ids::ProxyId;
 use crate::lease::Renewal;
+use crate::{mutant, reached};
 
 /// The answer of a member without an instance of openraft, or with one that is about to be taken out.
 pub(crate) const STOPPED: Response = Response::Refused(Refusal::Stopped);
@@ -86,8 +87,10 @@ impl Core {
                     }
                     RaftError::Fatal(_) => Refusal::Stopped,
                 })?;
+                reached!("raft.committed");
                 Ok(LeaderAnswer::Proposed { index: written.log_id.index, answers: written.data.0 })
             }
+            LeaderRequest::ReadIndex if mutant!("stale_read") => Ok(LeaderAnswer::ReadIndex(*self.published.applied().borrow())),
             LeaderRequest::ReadIndex => {
                 let (read, _) = self.engine.raft()?.get_read_log_id().await.map_err(|error| match error {
                     RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)) => Refusal::NotLeader,

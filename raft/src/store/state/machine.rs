@@ -14,6 +14,7 @@ use super::shelf::{Shelf, decode};
 use super::snapshot_data::SnapshotData;
 use crate::disk::{DiskError, OpenError};
 use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
+use crate::{mutant, reached};
 
 /// The applied state of this member.
 pub(crate) struct StateMachine {
@@ -87,10 +88,15 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     {
         let mut answers = Vec::new();
         for entry in entries {
+            if mutant!("apply_skips") && answers.len() % 2 == 1 {
+                answers.push(Applied::default());
+                continue;
+            }
             answers.push(self.image.apply(entry));
             self.known.check(self.image.table.level())?;
         }
         self.publish().await;
+        reached!("raft.applied");
         Ok(answers)
     }
 
@@ -104,6 +110,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<SnapshotData>) -> Result<(), StorageError> {
         let image = self.take_in(meta, *snapshot).await?;
+        reached!("raft.snapshot_taken_in");
         let replaced = std::mem::replace(&mut self.image, image);
         self.publish().await;
         let_go_of_shown(replaced.table).await;
