@@ -6,6 +6,7 @@
 pub mod cast;
 pub mod cli;
 pub mod disk;
+pub mod invariants;
 pub mod mutants;
 pub mod network;
 pub mod plan;

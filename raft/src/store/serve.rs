@@ -25,6 +25,17 @@ impl Core {
         let Ok(request) = postcard::from_bytes(request) else {
             return self.misread(from, request).map(Response::Refused).ok_or(Garbled);
         };
+        #[cfg(simulation)]
+        let wanted = super::promises::wanted(&request);
+        let response = self.answer(from, request).await?;
+        #[cfg(simulation)]
+        if let Some(wanted) = wanted {
+            wanted.answered(self.config.id, &response);
+        }
+        Ok(response)
+    }
+
+    async fn answer(&self, from: ProxyId, request: Request) -> Result<Response, Garbled> {
         match request {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
@@ -88,6 +99,8 @@ impl Core {
                     RaftError::Fatal(_) => Refusal::Stopped,
                 })?;
                 reached!("raft.committed");
+                #[cfg(simulation)]
+                super::promises::acknowledged(&self.engine.metrics().borrow(), written.log_id.index);
                 Ok(LeaderAnswer::Proposed { index: written.log_id.index, answers: written.data.0 })
             }
             LeaderRequest::ReadIndex if mutant!("stale_read") => Ok(LeaderAnswer::ReadIndex(*self.published.applied().borrow())),

@@ -105,6 +105,8 @@ impl Supervisor {
             if fatal.is_none() {
                 *last = newest.clone();
             }
+            #[cfg(simulation)]
+            super::promises::stands(&newest, self.core.incarnation());
             self.core.engine.show(newest);
             tokio::select! {
                 biased;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use warren_raft::{KeyHash, LeaseState, ProposeError, reached};
+use warren_raft::{KeyHash, LeaseState, ProposeError, observe, reached};
 
 use super::agents::Agents;
 use super::renew::renew;
@@ -138,6 +138,12 @@ impl Held<'_> {
         match standing {
             Standing::Registered(index) => {
                 reached!("proxy.welcome");
+                observe!(warren_raft::fault::Observation::Welcomed {
+                    proxy,
+                    agent: self.tunnel.agent.clone(),
+                    sequence: self.tunnel.sequence,
+                    index
+                });
                 ProxyMessage::Welcome(Welcome { hello, proxy, index, cluster })
             }
             Standing::Retired => ProxyMessage::Retired,

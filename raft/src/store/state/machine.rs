@@ -45,6 +45,9 @@ impl StateMachine {
     }
 
     async fn publish(&mut self) {
+        tracing::trace!(member = %self.known.member, last = ?self.image.last_applied, "applied");
+        #[cfg(simulation)]
+        crate::store::promises::applied(self.known.member, &self.image);
         let Some(replaced) = self.published.publish(&self.image.table, self.image.last_applied) else { return };
         if std::mem::take(&mut self.shows_foreign) {
             let_go_of_shown(Arc::unwrap_or_clone(replaced)).await;
