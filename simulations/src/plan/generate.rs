@@ -7,9 +7,9 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
+use super::Plan;
 use super::event::{Dial, DiskTrouble, Event, Mode, Operation, Timed};
 use super::topology::{Seats, Settings, Topology};
-use super::Plan;
 use crate::network::{Effect, HostId, Hosts, Rule};
 use crate::points::POINTS;
 
@@ -152,7 +152,8 @@ impl Draft {
                 _ => Mode::Any,
             };
             // Most are small; some take more than any window.
-            let bytes = if self.rng.random_ratio(1, 20) { self.rng.random_range(300_000..1_500_000) } else { self.rng.random_range(0..40_000) };
+            let bytes =
+                if self.rng.random_ratio(1, 20) { self.rng.random_range(300_000..1_500_000) } else { self.rng.random_range(0..40_000) };
             let unknown = self.rng.random_ratio(1, 40);
             let agent = if unknown { 60_000 } else { self.rng.random_range(0..self.agents()) };
             let dial = Dial { client: self.client(), agent, mode, bytes, timeout_ms: self.rng.random_range(3_000..10_000) };

@@ -80,6 +80,7 @@ pub(super) fn describe(run: &Run) -> String {
         .collect();
     let down: Vec<_> = run.world.hosts().filter(|host| !host.runs()).map(|host| host.name.clone()).collect();
     let agents: Vec<_> = run.stage.agents().into_iter().map(|(agent, status)| format!("{agent}: {:?}", status.tunnels)).collect();
-    let open: Vec<_> = run.stage.with_dials(|dials| dials.iter().filter(|(_, dial)| dial.outcome.is_none()).map(|(number, _)| *number).collect());
+    let open: Vec<_> =
+        run.stage.with_dials(|dials| dials.iter().filter(|(_, dial)| dial.outcome.is_none()).map(|(number, _)| *number).collect());
     format!("proxies {proxies:?}; not running {down:?}; tunnels of agents {agents:?}; open dials {open:?}")
 }

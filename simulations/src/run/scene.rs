@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use warren_raft::disk::Disk;
 use warren_raft::ProxyId;
+use warren_raft::disk::Disk;
 
 use crate::cast::Stage;
 use crate::disk::{Durable, SimVolume};
