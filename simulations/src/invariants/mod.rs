@@ -1,6 +1,8 @@
 //! What must hold at every moment: one file per promise.
 
 mod committed;
+#[cfg(all(test, simulation))]
+mod mutants_tests;
 mod synced;
 #[cfg(test)]
 mod tests;
