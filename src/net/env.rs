@@ -8,6 +8,7 @@ use super::quic;
 use super::real::{RealNet, RealWall};
 use super::sockets::Net;
 use super::stalled::{Readers, StalledBudget};
+use super::stores::{SledStores, Stores};
 use super::wall::Wall;
 
 /// The outside world: production's, or a simulation's.
@@ -19,6 +20,8 @@ pub struct Env {
     pub wall: Arc<dyn Wall>,
     /// The source from which every other randomness is split.
     pub entropy: Entropy,
+    /// Where routing stores are kept.
+    pub stores: Arc<dyn Stores>,
     /// What an operator sets of QUIC.
     pub quic: quic::Settings,
     /// What is known of the ways to other machines.
@@ -58,6 +61,7 @@ impl Env {
             net: Arc::new(RealNet::new(&quic)),
             wall: Arc::new(RealWall),
             entropy: Entropy::os(),
+            stores: Arc::new(SledStores),
             quic,
             paths: quic::Paths::new(&quic),
             threading: Threading::Apart,

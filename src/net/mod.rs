@@ -1,11 +1,11 @@
-//! The seam to the outside: sockets, names, wall time and randomness, so that the production code runs inside a simulation.
+//! The seam to the outside: sockets, names, wall time, randomness and disks, so that the production code runs inside a simulation.
 //!
 //! Nothing else in warren opens a socket, reads the wall clock or asks the system for randomness; `.clippy.toml` holds the code to
 //! it. Monotonic time is tokio's own clock, which a simulation can move. This module never knows what travels through a
 //! socket.
 //!
 //! Read in this order: [`Env`] (what a subsystem is given), [`sockets`] (the traits), [`real`] (the operating system behind
-//! them), [`wall`], [`entropy`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`relay`],
+//! them), [`wall`], [`entropy`], [`stores`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`relay`],
 //! [`stalled`].
 
 pub mod backoff;
@@ -19,7 +19,8 @@ pub mod relay;
 mod route;
 pub mod sockets;
 pub mod stalled;
-mod udp;
+pub mod stores;
+pub mod udp;
 pub mod wall;
 
 pub use backoff::Backoff;
@@ -29,4 +30,5 @@ pub use env::{Env, Threading};
 pub use local::LocalError;
 pub use quic::dialling_endpoint;
 pub use sockets::{Listener, LocalListener, Net, Stream};
+pub use stores::Stores;
 pub use wall::{Wall, time_provider, time_source};

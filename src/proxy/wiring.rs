@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::ProxyStart;
-use warren_raft::{ProxyId, RoutingStore, SledVolume, StoreConfig, Tuning};
+use warren_raft::{ProxyId, RoutingStore, StoreConfig};
 
 use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
@@ -65,9 +65,9 @@ impl Ground {
             lease: raft.lease,
             seed: u64::from_be_bytes(self.env.entropy.split("raft").bytes()),
             wall: Arc::new(move || wall.now()),
-            tuning: Tuning::default(),
+            tuning: self.env.stores.tuning(),
         };
-        let store = RoutingStore::open(config, Arc::new(SledVolume::new(self.dir.store())), Arc::new(self.links.clone())).await?;
+        let store = RoutingStore::open(config, self.env.stores.volume(&self.dir.store()), Arc::new(self.links.clone())).await?;
         if let Some(bootstrap) = self.membership.bootstrap.clone() {
             store.bootstrap(bootstrap).await?;
             self.dir.save_member(member)?;

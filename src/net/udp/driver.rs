@@ -41,7 +41,7 @@ pub(super) fn gathering<T>(run: impl FnOnce(&mut Gather) -> T) -> Option<T> {
 
 /// tokio for quinn, with drivers whose packets are gathered.
 #[derive(Debug)]
-pub(in crate::net) struct GatheringRuntime;
+pub struct GatheringRuntime;
 
 impl Runtime for GatheringRuntime {
     fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {

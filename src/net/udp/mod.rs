@@ -11,5 +11,5 @@ mod fake;
 mod gather;
 mod socket;
 
-pub(super) use driver::GatheringRuntime;
-pub(super) use socket::UdpSocket;
+pub use driver::GatheringRuntime;
+pub use socket::UdpSocket;

@@ -17,14 +17,15 @@ const LARGEST: usize = 65_535;
 
 /// The socket. quinn has 32 buffers for each endpoint, each for as many of the largest payloads as the kernel may put together: 64 of 1,452 bytes is more than
 /// what can ever come, and of larger ones much more. An agent has an endpoint of its own, so that this is most of its memory.
-pub(in crate::net) struct UdpSocket {
+pub struct UdpSocket {
     inner: Arc<dyn AsyncUdpSocket>,
     /// The largest UDP payload, in bytes.
     max_payload: u16,
 }
 
 impl UdpSocket {
-    pub(in crate::net) fn new(inner: Arc<dyn AsyncUdpSocket>, max_payload: u16) -> Self {
+    /// Over a socket that sends and receives, whose payloads are at most so large, in bytes.
+    pub fn new(inner: Arc<dyn AsyncUdpSocket>, max_payload: u16) -> Self {
         Self { inner, max_payload }
     }
 }
