@@ -3,3 +3,4 @@
 //! `cargo sim --help` says what can be run.
 
 pub mod cli;
+pub mod files;
