@@ -1,6 +1,14 @@
 //! The production's proxies, agents and clients on a simulated network, clock and disk: everything that happens follows from a seed, so that it can be run again.
 //!
-//! `cargo sim --help` says what can be run.
+//! `cargo sim --help` says what can be run. Read in this order: [`plan`] (what a run consists of), [`network`] and [`world`] (machines), [`cast`] (what runs on them), [`run`] (a plan,
+//! from boot to the last check).
 
+pub mod cast;
 pub mod cli;
+pub mod disk;
 pub mod files;
+pub mod network;
+pub mod plan;
+pub mod run;
+pub mod trace;
+pub mod world;

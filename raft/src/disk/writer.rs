@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::guard::sled_has_panicked;
@@ -257,6 +257,16 @@ impl Strings {
     }
 }
 
+/// What was written and not flushed yet.
+struct Turn {
+    /// Who waits for the flush.
+    waiting: Vec<Done>,
+    /// How durable they want it.
+    asked: Durability,
+    /// Who waits for the disk to be closed, which ends it all.
+    closing: Option<oneshot::Sender<()>>,
+}
+
 struct Driver {
     disk: Arc<dyn Disk>,
     strings: Strings,
@@ -265,7 +275,8 @@ struct Driver {
 impl Driver {
     fn run_thread(mut self) {
         while let Some(job) = self.strings.queue.blocking_recv() {
-            if self.turn(job).is_break() {
+            let turn = self.turn(job);
+            if self.settle(turn).is_break() {
                 return;
             }
         }
@@ -274,15 +285,20 @@ impl Driver {
 
     async fn run_task(mut self) {
         while let Some(job) = self.strings.queue.recv().await {
-            if self.turn(job).is_break() {
+            let turn = self.turn(job);
+            let takes = if turn.waiting.is_empty() { Duration::ZERO } else { self.disk.flush_takes() };
+            if !takes.is_zero() {
+                sleep(takes).await;
+            }
+            if self.settle(turn).is_break() {
                 return;
             }
         }
         self.disk.close();
     }
 
-    /// Does one job and those that wait behind it, flushes once, and reports to all that waited for the flush.
-    fn turn(&mut self, first: Job) -> ControlFlow<()> {
+    /// Does one job and those that wait behind it, up to the flush for all of them.
+    fn turn(&mut self, first: Job) -> Turn {
         self.strings.beat.send_replace(Some(Instant::now()));
         let mut waiting = Vec::new();
         let mut closing = None;
@@ -307,6 +323,11 @@ impl Driver {
             }
             next = self.strings.queue.try_recv().ok();
         }
+        Turn { waiting, asked, closing }
+    }
+
+    /// Flushes once and reports to all that waited for it.
+    fn settle(&mut self, Turn { waiting, asked, closing }: Turn) -> ControlFlow<()> {
         if !waiting.is_empty() {
             let outcome = self.flush(asked);
             waiting.into_iter().for_each(|done| done(outcome.clone()));

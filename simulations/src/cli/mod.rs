@@ -1,5 +1,7 @@
 //! The command line: one file per verb.
 
+mod run;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -14,11 +16,15 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Run(run::RunArgs),
+}
 
 impl Cli {
     /// Does it. The exit status is 0 when nothing was violated, 1 when something was, and 2 when the run tells nothing.
     pub fn run(self) -> ExitCode {
-        match self.verb {}
+        match self.verb {
+            Verb::Run(args) => args.run(),
+        }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use warren::net::udp::{GatheringRuntime, UdpSocket};
-use warren::net::{Listener, Net, Stream};
+use warren::net::{Listener, LocalError, LocalListener, Net, Stream};
 
 use super::local::{SimListener, connect};
+use super::local_socket::SimLocalListener;
 use super::udp::SimUdp;
 use super::wire::{HostId, Network, Place};
 
@@ -46,6 +48,14 @@ impl Net for HostNet {
 
     async fn listen(&self, addr: SocketAddr) -> io::Result<Box<dyn Listener>> {
         Ok(Box::new(SimListener::bind(self.network.clone(), self.host, addr)?))
+    }
+
+    async fn connect_local(&self, path: &Path) -> io::Result<Box<dyn Stream>> {
+        connect(&self.network, self.host, &Place::File(self.host, path.to_owned()))
+    }
+
+    async fn listen_local(&self, path: &Path) -> Result<Box<dyn LocalListener>, LocalError> {
+        Ok(Box::new(SimLocalListener::bind(self.network.clone(), self.host, path)?))
     }
 
     async fn resolve(&self, host_port: &str) -> io::Result<Vec<SocketAddr>> {

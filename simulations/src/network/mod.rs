@@ -9,6 +9,7 @@
 mod counts;
 mod host_net;
 mod local;
+mod local_socket;
 mod pipe;
 mod rules;
 mod translation;

@@ -35,6 +35,7 @@ impl Pipe {
 type Shared = Arc<Mutex<Pipe>>;
 
 /// One end.
+#[derive(Debug)]
 pub(super) struct End {
     read: Shared,
     write: Shared,

@@ -121,7 +121,7 @@ pub(super) fn decide(
     rng: &mut impl Rng,
 ) -> Fate {
     let (mut after_us, mut again_after_us, mut wrong_byte, mut waits) = (base_us, None, None, None);
-    let mut by_chance = |share: u32, rng: &mut dyn rand::RngCore| rng.random_range(0..1_000_000) < share;
+    let by_chance = |share: u32, rng: &mut dyn rand::RngCore| rng.random_range(0..1_000_000) < share;
     for active in rules.iter_mut().filter(|active| active.applies(from, to)) {
         match active.rule.effect {
             Effect::Cut => return Fate::Cut,

@@ -12,6 +12,6 @@ mod steps;
 mod wall;
 
 pub use hooks::{Armed, Points, running};
-pub use host::{Exit, Host, Life, Program};
+pub use host::{Exit, Host, Life, Outside, Program};
 pub use steps::World;
 pub use wall::HostWall;

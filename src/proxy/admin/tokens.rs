@@ -26,7 +26,7 @@ pub(super) async fn create(parts: &AdminParts, body: &[u8]) -> Response {
     }
     let table = parts.store.table();
     let Some(cluster) = table.cluster() else { return Response::failure(no_cluster()) };
-    let token = Token::generate(&fingerprint(&cluster.ca_certificate), &parts.env.entropy.split("tokens"));
+    let token = Token::generate(&fingerprint(&cluster.ca_certificate), &parts.env.entropy);
     let expires_at = Timestamp(parts.env.wall.now().0.saturating_add(request.ttl_ms));
     let command = Command::CreateToken(NewToken {
         id: token.id(),

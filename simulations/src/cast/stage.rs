@@ -1,0 +1,201 @@
+//! What the programs tell, for checkers to see.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use warren::agent::AgentStatus;
+use warren::net::{Access, Env, FileError};
+use warren_raft::{ProxyId, RoutingStore};
+
+use super::dial::Dialled;
+use crate::network::HostId;
+use crate::trace::Trace;
+
+/// A proxy that runs.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its id in the cluster.
+    pub id: ProxyId,
+    /// Its routing store.
+    pub store: RoutingStore,
+}
+
+/// The tokens with which machines enrol.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// For proxies.
+    pub proxy: Option<String>,
+    /// For agents.
+    pub agent: Option<String>,
+    /// For clients.
+    pub client: Option<String>,
+}
+
+/// What is known of everybody. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Stage(Arc<Mutex<State>>, Trace);
+
+#[derive(Debug, Default)]
+struct State {
+    home: PathBuf,
+    secrets: Secrets,
+    members: BTreeMap<HostId, Member>,
+    ids: BTreeMap<HostId, ProxyId>,
+    agents: BTreeMap<u16, watch::Receiver<AgentStatus>>,
+    clients: BTreeMap<HostId, ()>,
+    dials: BTreeMap<u64, Dialled>,
+    operations: BTreeMap<String, u64>,
+    /// How often the service of each agent was connected to.
+    targets: BTreeMap<u16, u64>,
+    /// Whether work is to end.
+    quiet: bool,
+}
+
+impl Stage {
+    /// A stage on which nobody is yet. Whatever is kept on real disks is below `home`.
+    pub fn new(home: PathBuf, trace: Trace) -> Self {
+        Self(Arc::new(Mutex::new(State { home, ..State::default() })), trace)
+    }
+
+    /// What happened.
+    pub fn trace(&self) -> &Trace {
+        &self.1
+    }
+
+    /// The directory of a machine.
+    pub fn home(&self, host: HostId) -> PathBuf {
+        self.lock().home.join(format!("host-{}", host.0))
+    }
+
+    /// Writes a file that only its owner can read, as an operator would on that machine.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write_secret(&self, env: &Env, path: &Path, text: &str) -> Result<(), FileError> {
+        env.files.make_dir(path.parent().unwrap_or(Path::new("")))?;
+        env.files.replace(path, text.as_bytes(), Access::Secret)
+    }
+
+    /// The tokens.
+    pub fn secrets(&self) -> Secrets {
+        self.lock().secrets.clone()
+    }
+
+    /// Keeps a token.
+    pub fn keep(&self, keep: impl FnOnce(&mut Secrets)) {
+        keep(&mut self.lock().secrets);
+    }
+
+    /// A proxy runs.
+    pub fn member_runs(&self, host: HostId, member: Member) {
+        let mut state = self.lock();
+        state.ids.insert(host, member.id);
+        state.members.insert(host, member);
+    }
+
+    /// A machine's program is gone, and all that was known of it.
+    pub fn gone(&self, host: HostId, agents: impl Iterator<Item = u16>) {
+        let mut state = self.lock();
+        let member = state.members.remove(&host);
+        state.clients.remove(&host);
+        for agent in agents {
+            state.agents.remove(&agent);
+        }
+        // What it holds may come back here when it goes.
+        drop(state);
+        drop(member);
+    }
+
+    /// The proxies that run.
+    pub fn members(&self) -> BTreeMap<HostId, Member> {
+        self.lock().members.clone()
+    }
+
+    /// A proxy that runs.
+    pub fn member(&self, host: HostId) -> Option<Member> {
+        self.lock().members.get(&host).cloned()
+    }
+
+    /// The id that the proxy of a machine had last.
+    pub fn id(&self, host: HostId) -> Option<ProxyId> {
+        self.lock().ids.get(&host).copied()
+    }
+
+    /// An agent runs.
+    pub fn agent_runs(&self, agent: u16, status: watch::Receiver<AgentStatus>) {
+        self.lock().agents.insert(agent, status);
+    }
+
+    /// An agent has stopped.
+    pub fn agent_stopped(&self, agent: u16) {
+        self.lock().agents.remove(&agent);
+    }
+
+    /// The agents that run, each with its tunnels.
+    pub fn agents(&self) -> BTreeMap<u16, AgentStatus> {
+        self.lock().agents.iter().map(|(agent, status)| (*agent, status.borrow().clone())).collect()
+    }
+
+    /// A client can dial.
+    pub fn client_runs(&self, host: HostId) {
+        self.lock().clients.insert(host, ());
+    }
+
+    /// Whether the client of a machine can dial.
+    pub fn has_client(&self, host: HostId) -> bool {
+        self.lock().clients.contains_key(&host)
+    }
+
+    /// What is known of a dial.
+    pub fn note_dial(&self, number: u64, change: impl FnOnce(&mut Dialled)) {
+        if let Some(dial) = self.lock().dials.get_mut(&number) {
+            change(dial);
+        }
+    }
+
+    /// A dial begins.
+    pub fn begin_dial(&self, number: u64, dial: Dialled) {
+        self.lock().dials.insert(number, dial);
+    }
+
+    /// All dials.
+    pub fn dials(&self) -> BTreeMap<u64, Dialled> {
+        self.lock().dials.clone()
+    }
+
+    /// Looks at all dials.
+    pub fn with_dials<T>(&self, look: impl FnOnce(&BTreeMap<u64, Dialled>) -> T) -> T {
+        look(&self.lock().dials)
+    }
+
+    /// An operation has ended like this.
+    pub fn operated(&self, what: String) {
+        *self.lock().operations.entry(what).or_default() += 1;
+    }
+
+    /// How operations have ended.
+    pub fn operations(&self) -> BTreeMap<String, u64> {
+        self.lock().operations.clone()
+    }
+
+    /// The service of an agent was connected to.
+    pub fn target_connected(&self, agent: u16) {
+        *self.lock().targets.entry(agent).or_default() += 1;
+    }
+
+    /// Whether what has no end of its own is to end.
+    pub fn is_quiet(&self) -> bool {
+        self.lock().quiet
+    }
+
+    /// What has no end of its own is to end, or may go on again.
+    pub fn set_quiet(&self, quiet: bool) {
+        self.lock().quiet = quiet;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,118 @@
+//! Who is there, and how they are set.
+
+use serde::{Deserialize, Serialize};
+
+use crate::network::HostId;
+
+/// Who is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Proxies at the beginning: 1 to 5.
+    pub proxies: u8,
+    /// Further proxies that may join.
+    pub spares: u8,
+    /// Agents on each machine that has some.
+    pub farms: Vec<u8>,
+    /// Machines of clients.
+    pub clients: u8,
+    /// Zones that the proxies are spread over.
+    pub zones: u8,
+}
+
+/// Where they are: proxies first, then farms, clients, and the machine of the services behind the agents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seats;
+
+impl Seats {
+    /// The machine of the services.
+    pub const SERVICES: HostId = HostId(40);
+
+    /// The machine of a proxy, from 0.
+    pub fn proxy(number: u8) -> HostId {
+        HostId(number)
+    }
+
+    /// A machine of agents, from 0.
+    pub fn farm(number: u8) -> HostId {
+        HostId(16 + number)
+    }
+
+    /// A machine of a client, from 0.
+    pub fn client(number: u8) -> HostId {
+        HostId(32 + number)
+    }
+}
+
+impl Topology {
+    /// The agents, each with its machine.
+    pub fn agents(&self) -> impl Iterator<Item = (u16, HostId)> {
+        let farms = (0_u8..).zip(self.farms.clone());
+        farms.flat_map(|(farm, count)| std::iter::repeat_n(Seats::farm(farm), count.into())).enumerate().map(|(number, host)| {
+            // There are at most 16 farms of at most 255.
+            (u16::try_from(number).unwrap_or(u16::MAX), host)
+        })
+    }
+
+    /// The machines of the proxies, those that may join among them.
+    pub fn proxy_hosts(&self) -> impl Iterator<Item = HostId> {
+        (0..self.proxies + self.spares).map(Seats::proxy)
+    }
+
+    /// The machines of agents.
+    pub fn farm_hosts(&self) -> impl Iterator<Item = HostId> {
+        (0_u8..).zip(&self.farms).map(|(number, _)| Seats::farm(number))
+    }
+
+    /// The machines of clients.
+    pub fn client_hosts(&self) -> impl Iterator<Item = HostId> {
+        (0..self.clients).map(Seats::client)
+    }
+}
+
+/// How they are set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// How far all machines are stepped at a time, in microseconds.
+    pub tick_us: u64,
+    /// How long a datagram takes, in microseconds; up to a quarter more.
+    pub latency_us: u64,
+    /// How often a leader shows itself, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// How long a follower waits for it, in milliseconds.
+    pub election_ms: u64,
+    /// How long a lease lasts, in milliseconds.
+    pub lease_ms: u64,
+    /// How long a learner must have been healthy, in milliseconds.
+    pub promote_after_ms: u64,
+    /// How long streams may run on when a proxy goes away, in milliseconds.
+    pub drain_ms: u64,
+    /// Tunnels of each agent; 0 for one to every proxy.
+    pub connections: u32,
+    /// Connections for dials between each two proxies.
+    pub data_connections: u8,
+    /// A snapshot is taken at the latest after so many entries.
+    pub snapshot_after: u64,
+    /// So many entries are kept behind one.
+    pub keep_behind_snapshot: u64,
+    /// Bugs of the product that are switched on.
+    pub mutants: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tick_us: 2_000,
+            latency_us: 5_000,
+            heartbeat_ms: 150,
+            election_ms: 1_000,
+            lease_ms: 3_000,
+            promote_after_ms: 500,
+            drain_ms: 5_000,
+            connections: 2,
+            data_connections: 2,
+            snapshot_after: 500,
+            keep_behind_snapshot: 100,
+            mutants: Vec::new(),
+        }
+    }
+}
