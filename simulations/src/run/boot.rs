@@ -138,8 +138,9 @@ impl Run {
 
     /// A machine's files are gone.
     pub fn wipe_home(&self, host: HostId) {
-        // What is not there need not go.
-        let _ = std::fs::remove_dir_all(self.stage.home(host));
+        if let Some(files) = self.files.get(&host) {
+            files.wipe();
+        }
     }
 
     /// Whether the proxy of a machine has not joined yet.
