@@ -6,12 +6,15 @@
 pub mod cast;
 pub mod cli;
 pub mod disk;
+pub mod files;
 pub mod invariants;
 pub mod mutants;
 pub mod network;
 pub mod plan;
 pub mod points;
 pub mod run;
+#[cfg(test)]
+mod seams;
 #[cfg(test)]
 mod sources;
 pub mod trace;
