@@ -17,6 +17,8 @@ use crate::world::{Armed, Exit};
 const LOOK_US: u64 = 100_000;
 /// How long a supervisor waits before it starts a program again that has failed, in milliseconds.
 const AGAIN_MS: u64 = 1_000;
+/// How often the removal of a proxy that lost its disk is asked for until it is there again, in microseconds.
+const REMOVE_US: u64 = 3_000_000;
 /// Most dials of the last phase.
 const SERVED: usize = 40;
 
@@ -39,6 +41,10 @@ pub(super) struct Execution {
     mends: Vec<(u64, HostId, Mend)>,
     /// Proxies that lost their disks and are not in the cluster again.
     wiped: BTreeSet<HostId>,
+    /// When their removal was asked for last, in microseconds.
+    removed_us: u64,
+    /// When machines stood still.
+    pauses: Vec<(HostId, u64, u64)>,
     drained: BTreeSet<HostId>,
     next_dial: u64,
     calm_since_us: Option<u64>,
@@ -68,6 +74,8 @@ impl Execution {
             lifts: BTreeMap::new(),
             mends: Vec::new(),
             wiped: BTreeSet::new(),
+            removed_us: 0,
+            pauses: Vec::new(),
             drained: BTreeSet::new(),
             next_dial: 0,
             calm_since_us: None,
@@ -156,6 +164,7 @@ impl Execution {
     fn scan(&mut self) {
         self.enter(Phase::Scan);
         self.must_come(bounds::SAME, "the proxies do not come to the same state without any traffic", expected::same_state);
+        self.must_come(bounds::STALE, "routes that no agent has are still there", expected::no_stale_route);
         let watch = self.watch.clone();
         self.with_scene(|scene| watch.settle(scene));
     }
@@ -215,6 +224,7 @@ impl Execution {
             disks: &self.run.disks,
             up,
             calm_since_us: self.calm_since_us,
+            pauses: &self.pauses,
         })
     }
 
@@ -250,6 +260,9 @@ impl Execution {
         self.mends = still;
         for (_, host, mend) in over {
             self.mend(host, mend);
+        }
+        if !self.wiped.is_empty() && now > self.removed_us + REMOVE_US {
+            self.remove_wiped();
         }
         let trouble = !self.starts.is_empty() || !self.lifts.is_empty() || !self.mends.is_empty() || !self.leaves.is_empty();
         if trouble {
@@ -320,6 +333,7 @@ impl Execution {
                     host.pause(now, until);
                 }
                 self.mends.push((until, host, Mend::Pause));
+                self.pauses.push((host, now, until));
                 self.count("pause");
             }
             Event::Network { rule, for_ms } => {
@@ -387,8 +401,11 @@ impl Execution {
         self.remove_wiped();
     }
 
-    /// Tells the proxies that are there to let go of those whose disks are gone.
+    /// Tells the proxies that are there to let go of those whose disks are gone and that are not in the cluster again.
     fn remove_wiped(&mut self) {
+        let members = self.run.stage.members();
+        self.wiped.retain(|host| !members.contains_key(host));
+        self.removed_us = self.run.world.now_us();
         for host in self.wiped.clone() {
             let there = self.run.stage.members().into_keys().find(|other| *other != host);
             if let Some(there) = there.and_then(|there| self.run.world.host(there)) {

@@ -65,6 +65,15 @@ pub(super) fn same_state(run: &Run) -> bool {
     applied.len() == 1
 }
 
+/// Whether every proxy knows just the tunnels that agents have.
+pub(super) fn no_stale_route(run: &Run) -> bool {
+    let held = run.stage.agents().values().map(|agent| agent.tunnels.len()).sum::<usize>();
+    run.stage.members().values().all(|member| {
+        let table = member.store.table();
+        table.agents().map(|(name, _)| table.routes_of(name).count()).sum::<usize>() == held
+    })
+}
+
 /// How it is, for a person.
 pub(super) fn describe(run: &Run) -> String {
     let members = run.stage.members();
@@ -80,7 +89,15 @@ pub(super) fn describe(run: &Run) -> String {
         .collect();
     let down: Vec<_> = run.world.hosts().filter(|host| !host.runs()).map(|host| host.name.clone()).collect();
     let agents: Vec<_> = run.stage.agents().into_iter().map(|(agent, status)| format!("{agent}: {:?}", status.tunnels)).collect();
+    let routes: Vec<_> = members
+        .values()
+        .next()
+        .map(|member| {
+            let table = member.store.table();
+            table.agents().map(|(name, _)| format!("{name}: {:?}", table.routes_of(name).map(|route| route.proxy.0).collect::<Vec<_>>())).collect()
+        })
+        .unwrap_or_default();
     let open: Vec<_> =
         run.stage.with_dials(|dials| dials.iter().filter(|(_, dial)| dial.outcome.is_none()).map(|(number, _)| *number).collect());
-    format!("proxies {proxies:?}; not running {down:?}; tunnels of agents {agents:?}; open dials {open:?}")
+    format!("proxies {proxies:?}; not running {down:?}; tunnels of agents {agents:?}; routes {routes:?}; open dials {open:?}")
 }
