@@ -126,6 +126,11 @@ impl Stage {
         self.lock().ids.get(&host).copied()
     }
 
+    /// The proxy of a machine is no more: its disk is gone.
+    pub fn forget_id(&self, host: HostId) {
+        self.lock().ids.remove(&host);
+    }
+
     /// An agent runs.
     pub fn agent_runs(&self, agent: u16, status: watch::Receiver<AgentStatus>) {
         self.lock().agents.insert(agent, status);

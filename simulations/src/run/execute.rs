@@ -416,6 +416,7 @@ impl Execution {
 
     fn empty(&mut self, host: HostId) {
         self.watch.wiped(host);
+        self.run.stage.forget_id(host);
         if let Some(disk) = self.run.disks.get(&host) {
             disk.wipe();
         }
