@@ -41,6 +41,8 @@ pub(super) struct Execution {
     mends: Vec<(u64, HostId, Mend)>,
     /// Proxies that lost their disks and are not in the cluster again.
     wiped: BTreeSet<HostId>,
+    /// Machines whose disks were exchanged.
+    exchanged: BTreeSet<HostId>,
     /// When an operator looked last, in microseconds.
     cared_us: u64,
     /// When machines stood still.
@@ -74,6 +76,7 @@ impl Execution {
             lifts: BTreeMap::new(),
             mends: Vec::new(),
             wiped: BTreeSet::new(),
+            exchanged: BTreeSet::new(),
             cared_us: 0,
             pauses: Vec::new(),
             drained: BTreeSet::new(),
@@ -202,9 +205,10 @@ impl Execution {
         for (host, exit) in self.run.step() {
             let again = match exit {
                 Exit::Failed(_) => Some(AGAIN_MS),
-                Exit::Done if self.wiped.contains(&host) => {
+                Exit::Done if self.exchanged.contains(&host) && !self.leaves.contains_key(&host) => {
                     // Its removal came twice, and the second time it was the new one that went: it joins once more.
                     self.empty(host);
+                    self.wiped.insert(host);
                     Some(AGAIN_MS)
                 }
                 Exit::Done => self.leaves.remove(&host),
@@ -411,6 +415,7 @@ impl Execution {
         self.crash(host, down_ms, "wipe");
         self.empty(host);
         self.wiped.insert(host);
+        self.exchanged.insert(host);
         self.care();
     }
 
