@@ -1,11 +1,13 @@
 //! The production's proxies, agents and clients on a simulated network, clock and disk: everything that happens follows from a seed, so that it can be run again.
 //!
 //! `cargo sim --help` says what can be run. Read in this order: [`plan`] (what a run consists of), [`network`] and [`world`] (machines), [`cast`] (what runs on them), [`run`] (a plan,
-//! from boot to the last check).
+//! from boot to the last check). Beside all that stands [`fuzz`] (every decoder, fed with
+//! anything).
 
 pub mod cast;
 pub mod cli;
 pub mod disk;
+pub mod fuzz;
 pub mod network;
 pub mod plan;
 pub mod run;

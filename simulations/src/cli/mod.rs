@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+mod fuzz;
 mod run;
 
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::RunArgs),
+    /// Feeds every decoder with what it was never meant to read.
+    Fuzz(fuzz::Fuzz),
 }
 
 impl Cli {
@@ -25,6 +28,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.verb {
             Verb::Run(args) => args.run(),
+            Verb::Fuzz(fuzz) => fuzz.run(),
         }
     }
 }
