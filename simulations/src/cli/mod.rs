@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod fuzz;
+mod model;
 mod run;
 
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Feeds every decoder with what it was never meant to read.
     Fuzz(fuzz::Fuzz),
+    /// Looks at every state of registrations, epochs and withdrawals.
+    Model(model::ModelArgs),
 }
 
 impl Cli {
@@ -29,6 +32,7 @@ impl Cli {
         match self.verb {
             Verb::Run(args) => args.run(),
             Verb::Fuzz(fuzz) => fuzz.run(),
+            Verb::Model(args) => args.run(),
         }
     }
 }
