@@ -233,7 +233,7 @@ async fn a_message_of_any_announced_length_costs_only_its_stream() {
     let _agent = cluster.agent("framed", &[1], &[("x", echo.address().to_string())]);
     let client = cluster.client("framed", "framed/x");
     let (env, address) = (Env::real(), cluster.proxy(0).public_address());
-    let credentials = CredentialStore::new(client.identity()).load().expect("an identity");
+    let credentials = CredentialStore::new(&env.files, client.identity()).load().expect("an identity");
     let credentials = CredentialsHandle::new(credentials).expect("a usable one");
     let endpoint = dialling_endpoint(&env).expect("a socket");
     let tls = ClientTls::proxy(&credentials, Alpn::Client, Expected::AnyProxy, &env);
@@ -267,7 +267,8 @@ async fn a_first_message_that_is_none_costs_only_its_connection() {
     let cluster = CLUSTER.get();
     let _agent = cluster.agent("garbled", &[0], &[("x", "127.0.0.1:9".to_owned())]);
     let env = Env::real();
-    let of = |dir: PathBuf| CredentialsHandle::new(CredentialStore::new(dir).load().expect("an identity")).expect("a usable one");
+    let of =
+        |dir: PathBuf| CredentialsHandle::new(CredentialStore::new(&env.files, dir).load().expect("an identity")).expect("a usable one");
     let (agent, peer) = (of(cluster.home().join("agent-garbled")), of(cluster.proxy(0).data_dir().join("identity")));
     let token: Token = cluster.create_token("client", &[])["token"].as_str().expect("a token").parse().expect("a whole one");
     let second = ProxyId(cluster.proxy(1).status().expect("it runs")["proxies"][1]["id"].as_u64().expect("a number"));

@@ -55,7 +55,7 @@ impl Load {
         let addresses = indexes.iter().map(|index| scene.cluster.proxy(*index).public_address().to_string()).collect();
         let (succeeded, end) = (Arc::<AtomicU64>::default(), CancellationToken::new());
         let dialling = Dialling {
-            identity: CredentialStore::new(scene.client.identity()),
+            identity: CredentialStore::new(&Env::real().files, scene.client.identity()),
             addresses,
             agents: scene.options.agents,
             succeeded: succeeded.clone(),
@@ -101,7 +101,7 @@ impl Dialling {
         let env = Env::real();
         let session = |address: &String| {
             let credentials = CredentialsHandle::new(self.identity.load()?)?;
-            let store = CredentialStore::new(self.identity.dir());
+            let store = self.identity.clone();
             anyhow::Ok(Session::new(env.clone(), dialling_endpoint(&env)?, store, credentials, vec![address.clone()]))
         };
         let sessions: Vec<_> = self.addresses.iter().map(session).collect::<anyhow::Result<_>>()?;

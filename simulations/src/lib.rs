@@ -6,6 +6,7 @@
 pub mod cast;
 pub mod cli;
 pub mod disk;
+pub mod files;
 pub mod fuzz;
 pub mod invariants;
 pub mod model;
@@ -14,6 +15,8 @@ pub mod network;
 pub mod plan;
 pub mod points;
 pub mod run;
+#[cfg(test)]
+mod seams;
 #[cfg(test)]
 mod sources;
 pub mod trace;

@@ -25,7 +25,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { name: "routes_forgotten", breaks: "a new epoch's routes are not registered again", caught_by: "G2" },
     Mutant { name: "stale_read", breaks: "a leader confirms reads without asking the quorum", caught_by: "G5" },
     Mutant { name: "token_used_again", breaks: "a token for one machine is good for many", caught_by: "G7" },
-    Mutant { name: "truncation_dropped", breaks: "what another leader overruled stays in the log", caught_by: "R3" },
+    Mutant { name: "truncation_dropped", breaks: "what another leader overruled stays in the log", caught_by: "R2" },
     Mutant { name: "vote_not_flushed", breaks: "a vote leaves before it is flushed", caught_by: "R9" },
     Mutant { name: "welcome_before_commit", breaks: "an agent is welcomed before its route is committed", caught_by: "G1" },
     Mutant { name: "withdrawal_given_up", breaks: "the route of a closed tunnel is left in the table", caught_by: "T2" },

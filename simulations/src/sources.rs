@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The names with which a macro is used in the product, in order.
+/// The names with which a macro is used in the product, and in what stands in the place of its files, in order.
 pub(crate) fn names(used: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut names = BTreeSet::new();
-    for directory in ["src", "raft/src"] {
+    for directory in ["src", "raft/src", "simulations/src/files"] {
         visit(&root.join(directory), &format!("{used}("), &mut names);
     }
     names.into_iter().collect()

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use warren_raft::{Sequence, TokenRole};
+use warren_raft::{Sequence, TokenRole, reached};
 
 use super::settings::{Agent, TokenFrom};
 use crate::failure::Failure;
 use crate::identity::credentials::CredentialsError;
 use crate::identity::enroll::Enrolling;
-use crate::identity::files::{self, Access, LockError};
 use crate::identity::token::TokenReadError;
 use crate::identity::{CredentialStore, Credentials, KnownProxies, StoreError, Token};
-use crate::net::{Env, dialling_endpoint};
+use crate::net::{Access, Env, FileError, LockError, StateFiles, dialling_endpoint};
 use crate::wire::frame::FrameError;
 
 /// Why an agent does not start.
@@ -64,6 +63,12 @@ pub enum AgentError {
     Credentials(#[from] CredentialsError),
 }
 
+impl From<FileError> for StartError {
+    fn from(error: FileError) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
 impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         Self::Identity(error.into())
@@ -81,7 +86,7 @@ pub(super) async fn identity(
     env: &Env,
     endpoint: &quinn::Endpoint,
 ) -> Result<(CredentialStore, Credentials, Sequence), StartError> {
-    let store = CredentialStore::new(&agent.data_dir);
+    let store = CredentialStore::new(&env.files, &agent.data_dir);
     let credentials = match load(&store, agent)? {
         Some(credentials) if !credentials.remaining(env.wall.now()).is_zero() || agent.token == TokenFrom::Nowhere => credentials,
         // A machine that slept past its certificate's end enrols again, with the key it has.
@@ -90,7 +95,7 @@ pub(super) async fn identity(
     if credentials.remaining(env.wall.now()).is_zero() {
         return Err(StartError::Expired(agent.data_dir.clone()));
     }
-    let sequence = next_life(&agent.data_dir)?;
+    let sequence = next_life(&*env.files, &agent.data_dir)?;
     Ok((store, credentials, sequence))
 }
 
@@ -108,28 +113,30 @@ fn load(store: &CredentialStore, agent: &Agent) -> Result<Option<Credentials>, S
 
 async fn enroll(store: &CredentialStore, agent: &Agent, env: &Env, endpoint: &quinn::Endpoint) -> Result<Credentials, StartError> {
     let TokenFrom::File(path) = &agent.token else { return Err(StartError::NotEnrolled(agent.data_dir.clone())) };
-    let token = Token::read(path)?;
+    let token = Token::read(&*env.files, path)?;
     let key = store.key_or_new(&env.entropy)?;
     let enrolling = Enrolling { token: &token, role: TokenRole::Agent, name: agent.name.as_str(), key: &key };
     let (credentials, enrolled) = enrolling.at(&agent.proxies, endpoint, env).await.map_err(StartError::Enroll)?;
     store.save(&credentials)?;
-    KnownProxies::new(&agent.data_dir).save(&enrolled.proxies)?;
+    reached!("agent.credentials_saved");
+    KnownProxies::new(store).save(&enrolled.proxies)?;
     tracing::info!(agent = %agent.name, cluster = enrolled.cluster_name, "enrolled");
     Ok(credentials)
 }
 
 /// Counts this life of the process on disk: its tunnels' numbers begin above those of every life before.
-fn next_life(dir: &Path) -> Result<Sequence, StoreError> {
+fn next_life(files: &dyn StateFiles, dir: &Path) -> Result<Sequence, StoreError> {
     let path = dir.join("lives");
-    let lives = match std::fs::read_to_string(&path) {
-        Ok(text) => text
-            .trim()
-            .parse::<u32>()
-            .map_err(|_| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(StoreError::io(&path, error)),
+    let lives = match files.read(&path, Access::Public) {
+        Ok(bytes) => {
+            let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse::<u32>().ok());
+            number.ok_or_else(|| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?
+        }
+        Err(error) if error.is_absent() => 0,
+        Err(error) => return Err(error.into()),
     };
     let lives = lives.saturating_add(1);
-    files::write(&path, lives.to_string().as_bytes(), Access::Public)?;
+    files.replace(&path, lives.to_string().as_bytes(), Access::Public)?;
+    reached!("agent.life_counted");
     Ok(Sequence(u64::from(lives) << 32))
 }

@@ -13,8 +13,7 @@ use super::settings::Agent;
 use super::supervisor::{AgentStatus, Supervisor};
 use super::tunnel::Tunnels;
 use crate::identity::CredentialsHandle;
-use crate::identity::files::{self, DirLock};
-use crate::net::{Budget, Env};
+use crate::net::{Budget, DirLock, Env};
 use crate::wire::{AgentHello, Hello, Progress, frame};
 
 /// Events that wait for the supervisor.
@@ -44,7 +43,7 @@ impl Agent {
             &AgentHello { hello: Hello::ours(), sequence: Sequence(u64::MAX), services: self.services.clone() },
             frame::MAX_MESSAGE,
         )?;
-        let lock = files::lock_dir(&self.data_dir)?;
+        let lock = env.files.lock_dir(&self.data_dir)?;
         let endpoint = enrollment::endpoint(&env)?;
         let (store, credentials, sequence) = enrollment::identity(&self, &env, &endpoint).await?;
         let (events, received) = mpsc::channel(EVENTS);

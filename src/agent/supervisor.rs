@@ -70,7 +70,7 @@ impl Supervisor {
         status: watch::Sender<AgentStatus>,
     ) -> Self {
         let (knowledge, ways, running) = (Knowledge::default(), Ways::default(), BTreeMap::new());
-        let known = KnownProxies::new(store.dir());
+        let known = KnownProxies::new(&store);
         Self { entry, knowledge, ways, running, sequence, tunnels, credentials, store, known, told: None, status }
     }
 

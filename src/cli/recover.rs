@@ -28,7 +28,8 @@ impl RecoverArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config(&context.overrides())?;
         context.log_as_command(&config)?;
-        let stopped = StoppedProxy::open(&config.proxy.data_dir).await?;
+        let env = Env::real();
+        let stopped = StoppedProxy::open(&config.proxy.data_dir, &env).await?;
         let output = context.output();
         if !self.yes {
             let planned = RecoveryView::planned(stopped.outlook());
@@ -36,7 +37,7 @@ impl RecoverArgs {
             output.show(&planned)?;
             return Err(unconfirmed().into());
         }
-        let done = RecoveryView::done(stopped.recover(&Env::real()).await?);
+        let done = RecoveryView::done(stopped.recover(&env).await?);
         output.show(&done)?;
         Ok(Exit::Success)
     }

@@ -129,9 +129,10 @@ fn service(settings: &crate::config::ServiceSettings) -> Service {
 }
 
 pub(super) async fn enroll(settings: EnrollSettings) -> Result<(), CliError> {
-    let token = Token::read(&path(&settings.token_file)).map_err(anyhow::Error::from)?;
-    let store = CredentialStore::new(&settings.identity);
-    let cluster = client::enroll(&settings.name, &texts(&settings.proxies), &token, &store, &Env::real()).await?;
+    let env = Env::real();
+    let token = Token::read(&*env.files, &path(&settings.token_file)).map_err(anyhow::Error::from)?;
+    let store = CredentialStore::new(&env.files, &settings.identity);
+    let cluster = client::enroll(&settings.name, &texts(&settings.proxies), &token, &store, &env).await?;
     // It is a remark, and not what the verb was asked for.
     let _ = writeln!(std::io::stderr().lock(), "client `{}` belongs to cluster `{cluster}` now", settings.name);
     Ok(())
@@ -170,7 +171,7 @@ pub(super) async fn forward(settings: ForwardSettings) -> Result<(), CliError> {
 }
 
 fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session, CliError> {
-    let store = CredentialStore::new(&identity);
+    let store = CredentialStore::new(&env.files, &identity);
     if !store.is_enrolled() {
         return Err(UsageError {
             message: format!("there is no client identity in `{}`", identity.display()),
@@ -186,7 +187,7 @@ fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session
     }
     let handle = CredentialsHandle::new(credentials).map_err(anyhow::Error::from)?;
     let known = if proxies.is_empty() {
-        KnownProxies::addresses(&KnownProxies::new(&identity).load().map_err(anyhow::Error::from)?)
+        KnownProxies::addresses(&KnownProxies::new(&store).load().map_err(anyhow::Error::from)?)
     } else {
         texts(proxies)
     };

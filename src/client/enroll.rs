@@ -46,7 +46,7 @@ pub async fn enroll(
     let enrolling = Enrolling { token, role: TokenRole::Client, name: name.as_str(), key: &key };
     let (credentials, enrolled) = enrolling.at(addresses, &endpoint, env).await.map_err(EnrollError::Refused)?;
     store.save(&credentials)?;
-    KnownProxies::new(store.dir()).save(&enrolled.proxies)?;
+    KnownProxies::new(store).save(&enrolled.proxies)?;
     endpoint.wait_idle().await;
     Ok(enrolled.cluster_name)
 }

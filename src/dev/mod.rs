@@ -7,6 +7,7 @@ mod demo;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,10 +20,9 @@ use warren_raft::{Command, Service, ServiceKind, Strategy, Timestamp, TokenRole}
 use crate::agent::{Agent, RunningAgent, TokenFrom};
 use crate::client::{self, Forwarding, RunningForward, Session};
 use crate::config::DevSettings;
-use crate::identity::files::{self, Access};
 use crate::identity::fingerprint::fingerprint;
 use crate::identity::{CredentialStore, CredentialsHandle, Token};
-use crate::net::{Budget, Env, dialling_endpoint};
+use crate::net::{Access, Budget, Env, StateFiles, dialling_endpoint};
 use crate::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
 
 /// How long each step may take; all of it takes a few seconds.
@@ -45,6 +45,7 @@ pub struct Dev {
 /// The directory that everything is kept in.
 #[derive(Debug)]
 struct Home {
+    files: Arc<dyn StateFiles>,
     path: PathBuf,
     /// Whether it goes when the cluster does.
     is_temporary: bool,
@@ -132,15 +133,19 @@ impl Home {
             let name: [u8; 4] = env.entropy.split("dev directory").bytes();
             std::env::temp_dir().join(format!("warren-dev-{}", hex::encode(name)))
         });
-        files::private_dir(&path)?;
-        Ok(Self { path: path.canonicalize().with_context(|| format!("`{}` cannot be used", path.display()))?, is_temporary })
+        env.files.make_dir(&path)?;
+        Ok(Self {
+            files: env.files.clone(),
+            path: path.canonicalize().with_context(|| format!("`{}` cannot be used", path.display()))?,
+            is_temporary,
+        })
     }
 }
 
 impl Drop for Home {
     fn drop(&mut self) {
         if self.is_temporary
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
+            && let Err(error) = self.files.remove_tree(&self.path)
         {
             tracing::warn!(path = %self.path.display(), %error, "the temporary directory was not removed");
         }
@@ -222,14 +227,14 @@ async fn token(proxy: &RunningProxy, role: TokenRole, home: &Path, env: &Env) ->
     let new = NewToken { id: token.id(), secret: token.secret_hash(), role, name: "*".parse()?, allow, expires_at, uses: 1 };
     proxy.store().propose(Command::CreateToken(new), STEP).await?;
     let path = home.join(format!("{role}.token"));
-    files::write(&path, token.reveal().as_bytes(), Access::Secret)?;
+    env.files.replace(&path, token.reveal().as_bytes(), Access::Secret)?;
     Ok(path)
 }
 
 async fn start_agent(home: &Path, proxies: &[RunningProxy], services: &[(&str, SocketAddr)], env: &Env) -> anyhow::Result<RunningAgent> {
     let last = proxies.last().context("there is no proxy")?;
     let data_dir = home.join("agent");
-    let token = if CredentialStore::new(&data_dir).is_enrolled() {
+    let token = if CredentialStore::new(&env.files, &data_dir).is_enrolled() {
         TokenFrom::Nowhere
     } else {
         TokenFrom::File(token(last, TokenRole::Agent, home, env).await?)
@@ -246,10 +251,10 @@ async fn start_agent(home: &Path, proxies: &[RunningProxy], services: &[(&str, S
 
 async fn start_client(home: &Path, proxies: &[RunningProxy], env: &Env) -> anyhow::Result<(Session, Vec<(String, RunningForward)>)> {
     let first = proxies.first().context("there is no proxy")?;
-    let store = CredentialStore::new(home.join("client"));
+    let store = CredentialStore::new(&env.files, home.join("client"));
     let address = first.public_addr()?.to_string();
     if !store.is_enrolled() {
-        let token = Token::read(&token(first, TokenRole::Client, home, env).await?)?;
+        let token = Token::read(&*env.files, &token(first, TokenRole::Client, home, env).await?)?;
         client::enroll(&"dev".parse()?, std::slice::from_ref(&address), &token, &store, env).await?;
     }
     let credentials = CredentialsHandle::new(store.load()?)?;

@@ -29,10 +29,10 @@ pub async fn gather(config: &Config, env: &Env) -> Facts {
     let (mut ports, mut certificates) = (Vec::new(), Vec::new());
     if roles.proxy {
         ports = self::ports(config, env).await;
-        certificates.push(certificate("proxy", config.proxy.data_dir.join("identity")));
+        certificates.push(certificate("proxy", config.proxy.data_dir.join("identity"), env));
     }
     if roles.agent {
-        certificates.push(certificate("agent", config.agent.data_dir.clone()));
+        certificates.push(certificate("agent", config.agent.data_dir.clone(), env));
     }
     let streams = if roles.agent { u64::from(config.limits.streams_per_agent.get()) } else { 0 };
     Facts {
@@ -128,8 +128,8 @@ fn occupant<T>(bound: std::io::Result<T>, runs: bool) -> Occupant {
     }
 }
 
-fn certificate(of: &'static str, path: PathBuf) -> Certificate {
-    let lifetime = match CredentialStore::new(&path).load() {
+fn certificate(of: &'static str, path: PathBuf, env: &Env) -> Certificate {
+    let lifetime = match CredentialStore::new(&env.files, &path).load() {
         Ok(credentials) => Lifetime::Until(credentials.not_after()),
         Err(error) if error.is_absent() => Lifetime::Absent,
         Err(error) => Lifetime::Unreadable(error.to_string()),

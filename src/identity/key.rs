@@ -10,10 +10,10 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use warren_raft::KeyHash;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::files::{self, Access};
+use super::armour::pem;
 use super::fingerprint::key_hash;
 use super::store::StoreError;
-use crate::net::Entropy;
+use crate::net::{Access, Entropy, StateFiles};
 
 /// An Ed25519 key in PKCS #8 up to its 32 bytes of secret (RFC 8410, section 7).
 const ED25519_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
@@ -48,8 +48,8 @@ impl MachineKey {
     ///
     /// # Errors
     /// Names the file and what is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, StoreError> {
-        let pem = Zeroizing::new(files::read(path, Access::Secret)?);
+    pub fn load(files: &dyn StateFiles, path: &Path) -> Result<Self, StoreError> {
+        let pem = Zeroizing::new(files.read(path, Access::Secret)?);
         let damaged = || StoreError::Damaged { path: path.to_owned(), expected: "a private key (PKCS #8, P-256 or Ed25519)" };
         let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| damaged())?;
         let mut pkcs8 = der.secret_pkcs8_der().to_vec();
@@ -62,9 +62,9 @@ impl MachineKey {
     ///
     /// # Errors
     /// Names the file.
-    pub fn store(&self, path: &Path) -> Result<(), StoreError> {
-        let pem = Zeroizing::new(files::pem("PRIVATE KEY", &self.pkcs8));
-        files::write(path, pem.as_bytes(), Access::Secret)
+    pub fn store(&self, files: &dyn StateFiles, path: &Path) -> Result<(), StoreError> {
+        let pem = Zeroizing::new(pem("PRIVATE KEY", &self.pkcs8));
+        Ok(files.replace(path, pem.as_bytes(), Access::Secret)?)
     }
 
     /// A signing request (PKCS #10, DER) for this key. It asks for nothing but a certificate: the authority decides every name in it.
@@ -137,6 +137,7 @@ pub struct KeyError;
 mod tests {
     use super::*;
     use crate::identity::request::key_hash_of_csr;
+    use crate::net::files::RealFiles;
 
     #[test]
     fn keys_survive_the_file() {
@@ -144,8 +145,8 @@ mod tests {
         for entropy in [Entropy::os(), Entropy::seeded(1)] {
             let key = MachineKey::generate(&entropy);
             let path = dir.path().join("key.pem");
-            key.store(&path).expect("stored");
-            let loaded = MachineKey::load(&path).expect("loaded");
+            key.store(&RealFiles, &path).expect("stored");
+            let loaded = MachineKey::load(&RealFiles, &path).expect("loaded");
             assert_eq!(loaded.key_hash(), key.key_hash());
             assert_eq!(loaded.pkcs8(), key.pkcs8());
             assert_eq!(loaded.derive("a"), key.derive("a"));

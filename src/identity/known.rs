@@ -2,21 +2,23 @@
 //! configuration are gone.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::files::{self, Access};
-use super::store::StoreError;
+use super::store::{CredentialStore, StoreError};
+use crate::net::{Access, FileError, StateFiles};
 use crate::wire::Member;
 
 /// The list, in a file of its own.
 #[derive(Clone, Debug)]
 pub struct KnownProxies {
+    files: Arc<dyn StateFiles>,
     path: PathBuf,
 }
 
 impl KnownProxies {
-    /// The list beside the identity in `dir`.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { path: dir.into().join("proxies.json") }
+    /// The list beside the identity in `store`.
+    pub fn new(store: &CredentialStore) -> Self {
+        Self { files: store.files().clone(), path: store.dir().join("proxies.json") }
     }
 
     /// What was kept; nothing when there is no list.
@@ -24,11 +26,11 @@ impl KnownProxies {
     /// # Errors
     /// A list that cannot be read, or is none.
     pub fn load(&self) -> Result<Vec<Member>, StoreError> {
-        match files::read(&self.path, Access::Public) {
+        match self.files.read(&self.path, Access::Public) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|_| StoreError::Damaged { path: self.path.clone(), expected: "a list of proxies (JSON)" }),
             Err(error) if error.is_absent() => Ok(Vec::new()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -37,8 +39,8 @@ impl KnownProxies {
     /// # Errors
     /// The file's.
     pub fn save(&self, proxies: &[Member]) -> Result<(), StoreError> {
-        let text = serde_json::to_vec_pretty(proxies).map_err(|error| StoreError::io(&self.path, error.into()))?;
-        files::write(&self.path, &text, Access::Public)
+        let text = serde_json::to_vec_pretty(proxies).map_err(|error| FileError::io(&self.path, error.into()))?;
+        Ok(self.files.replace(&self.path, &text, Access::Public)?)
     }
 
     /// The public addresses of `proxies`, those of proxies that are up first, each once.

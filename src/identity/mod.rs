@@ -7,6 +7,7 @@
 //! Read in this order: [`uri`] (an identity), [`key`] (a machine's key), [`request`] and [`authority`] (how it gets its certificate),
 //! [`credentials`] and [`store`] (what it keeps), [`token`] and [`enroll`] (how it enrols), [`known`] (the proxies it knows), [`policy`] and [`tls`] (how the others check it).
 
+mod armour;
 pub mod authority;
 pub mod credentials;
 pub mod enroll;
@@ -20,8 +21,6 @@ pub mod store;
 pub mod tls;
 pub mod token;
 pub mod uri;
-
-pub(crate) mod files;
 
 pub use authority::{Authority, IssueError, Issued};
 pub use credentials::{Credentials, CredentialsHandle, renew_in};

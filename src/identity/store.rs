@@ -1,30 +1,36 @@
 //! Credentials on disk: a directory with `key.pem`, `certificate.pem` and `ca.pem`.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::armour::pem;
 use super::credentials::{Credentials, CredentialsError};
-use super::files::{self, Access};
 use super::key::MachineKey;
-use crate::net::Entropy;
+use crate::net::{Access, Entropy, FileError, StateFiles};
 
 const KEY: &str = "key.pem";
 const CERTIFICATE: &str = "certificate.pem";
 const CA: &str = "ca.pem";
 
 /// The directory in which a machine keeps its identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct CredentialStore {
+    files: Arc<dyn StateFiles>,
     dir: PathBuf,
 }
 
 impl CredentialStore {
     /// The store in `dir`, which need not exist yet.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+    pub fn new(files: &Arc<dyn StateFiles>, dir: impl Into<PathBuf>) -> Self {
+        Self { files: files.clone(), dir: dir.into() }
+    }
+
+    /// What keeps its files.
+    pub(super) fn files(&self) -> &Arc<dyn StateFiles> {
+        &self.files
     }
 
     /// The directory.
@@ -40,7 +46,7 @@ impl CredentialStore {
     /// Whether the machine has enrolled: its certificate is there. It is the last of the three files to be written.
     pub fn is_enrolled(&self) -> bool {
         // What cannot be looked at may be there: reading it says what is wrong.
-        self.dir.join(CERTIFICATE).try_exists().unwrap_or(true)
+        self.files.exists(&self.dir.join(CERTIFICATE)).unwrap_or(true)
     }
 
     /// Reads the credentials.
@@ -48,7 +54,7 @@ impl CredentialStore {
     /// # Errors
     /// Names the file and what is wrong with it; [`StoreError::Exposed`] for a key that others can read.
     pub fn load(&self) -> Result<Credentials, StoreError> {
-        let key = MachineKey::load(&self.key_path())?;
+        let key = MachineKey::load(&*self.files, &self.key_path())?;
         let ca = self.certificate(CA)?;
         let leaf = self.certificate(CERTIFICATE)?;
         Credentials::new(leaf, ca, key).map_err(|source| StoreError::Unfit { path: self.dir.join(CERTIFICATE), source })
@@ -59,8 +65,8 @@ impl CredentialStore {
     /// # Errors
     /// Names the file.
     pub fn save(&self, credentials: &Credentials) -> Result<(), StoreError> {
-        files::private_dir(&self.dir)?;
-        credentials.key().store(&self.key_path())?;
+        self.files.make_dir(&self.dir)?;
+        credentials.key().store(&*self.files, &self.key_path())?;
         self.write_certificate(CA, credentials.ca())?;
         self.write_certificate(CERTIFICATE, credentials.leaf())
     }
@@ -71,8 +77,8 @@ impl CredentialStore {
     /// # Errors
     /// Names the file.
     pub fn save_key(&self, key: &MachineKey) -> Result<(), StoreError> {
-        files::private_dir(&self.dir)?;
-        key.store(&self.key_path())
+        self.files.make_dir(&self.dir)?;
+        key.store(&*self.files, &self.key_path())
     }
 
     /// The key that is there, or a new one that is there from now on: an enrolment whose answer was lost is asked for again with the
@@ -81,7 +87,7 @@ impl CredentialStore {
     /// # Errors
     /// Names the file.
     pub fn key_or_new(&self, entropy: &Entropy) -> Result<MachineKey, StoreError> {
-        match MachineKey::load(&self.key_path()) {
+        match MachineKey::load(&*self.files, &self.key_path()) {
             Ok(key) => Ok(key),
             Err(error) if error.is_absent() => {
                 let key = MachineKey::generate(entropy);
@@ -94,34 +100,21 @@ impl CredentialStore {
 
     fn certificate(&self, name: &str) -> Result<CertificateDer<'static>, StoreError> {
         let path = self.dir.join(name);
-        let bytes = files::read(&path, Access::Public)?;
+        let bytes = self.files.read(&path, Access::Public)?;
         CertificateDer::from_pem_slice(&bytes).map_err(|_| StoreError::Damaged { path, expected: "a certificate" })
     }
 
     fn write_certificate(&self, name: &str, certificate: &CertificateDer<'_>) -> Result<(), StoreError> {
-        files::write(&self.dir.join(name), files::pem("CERTIFICATE", certificate).as_bytes(), Access::Public)
+        Ok(self.files.replace(&self.dir.join(name), pem("CERTIFICATE", certificate).as_bytes(), Access::Public)?)
     }
 }
 
 /// Why a key or credentials could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file system's.
-    #[error("cannot use `{path}`: {source}", path = path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others can read a secret.
-    #[error("`{path}` can be read by others (mode {mode:03o}): make it 600, or make a new key if anybody did read it", path = path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// The file system's, or others can read a secret.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The content is not what it should be.
     #[error("`{path}` does not hold {expected}", path = path.display())]
     Damaged {
@@ -141,13 +134,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
-        Self::Io { path: path.to_owned(), source }
-    }
-
     /// Whether the file is simply not there.
     pub fn is_absent(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        matches!(self, Self::File(error) if error.is_absent())
     }
 }
 
@@ -161,6 +150,7 @@ mod tests {
 
     use super::*;
     use crate::identity::{Authority, Identity};
+    use crate::net::files::RealFiles;
     use crate::net::{Entropy, Env};
 
     fn credentials() -> Credentials {
@@ -174,7 +164,7 @@ mod tests {
 
     fn stored() -> (tempfile::TempDir, CredentialStore, Credentials) {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = CredentialStore::new(dir.path().join("identity"));
+        let store = CredentialStore::new(&Env::real().files, dir.path().join("identity"));
         let credentials = credentials();
         store.save(&credentials).expect("saved");
         (dir, store, credentials)
@@ -198,7 +188,7 @@ mod tests {
         for mode in [0o640, 0o604, 0o644] {
             fs::set_permissions(store.key_path(), Permissions::from_mode(mode)).expect("set");
             let error = store.load().expect_err("refused");
-            assert!(matches!(error, StoreError::Exposed { mode: found, .. } if found == mode), "{error}");
+            assert!(matches!(error, StoreError::File(FileError::Exposed { mode: found, .. }) if found == mode), "{error}");
             assert!(error.to_string().contains("key.pem"), "{error}");
         }
     }
@@ -215,7 +205,7 @@ mod tests {
             assert!(error.is_absent() && error.to_string().contains(name), "{error}");
         }
         let (_dir, store, _) = stored();
-        MachineKey::generate(&Entropy::os()).store(&store.key_path()).expect("stored");
+        MachineKey::generate(&Entropy::os()).store(&RealFiles, &store.key_path()).expect("stored");
         assert!(matches!(store.load(), Err(StoreError::Unfit { source: CredentialsError::OtherKey, .. })));
     }
 

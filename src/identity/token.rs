@@ -1,7 +1,6 @@
 //! Enrolment tokens: `warren1_<32 hex digits of the authority's SHA-256>_<secret>`.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,7 +9,7 @@ use warren_raft::{KeyHash, TokenId};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::fingerprint::sha256;
-use crate::net::Entropy;
+use crate::net::{Access, Entropy, FileError, StateFiles};
 
 const VERSION: &str = "warren1";
 /// Longest file that a token is read from.
@@ -36,12 +35,15 @@ impl Token {
     ///
     /// # Errors
     /// Names the file and what is wrong, never what it holds.
-    pub fn read(path: &Path) -> Result<Self, TokenReadError> {
+    pub fn read(files: &dyn StateFiles, path: &Path) -> Result<Self, TokenReadError> {
         let failed = |source| TokenReadError::Io { path: path.to_owned(), source };
         let text = if path == Path::new("-") {
             bounded(io::stdin().lock()).map_err(failed)?
         } else {
-            bounded(File::open(path).map_err(failed)?).map_err(failed)?
+            // Whoever made the file decides who may read it: it may have come by any way.
+            let bytes = files.read(path, Access::Public).map_err(|error| TokenReadError::of(path, error))?;
+            let bytes = Zeroizing::new(bytes);
+            bounded(bytes.as_slice()).map_err(failed)?
         };
         text.trim().parse().map_err(|source| TokenReadError::Token { path: path.to_owned(), source })
     }
@@ -189,11 +191,22 @@ pub enum TokenReadError {
     },
 }
 
+impl TokenReadError {
+    fn of(path: &Path, error: FileError) -> Self {
+        let source = match error {
+            FileError::Io { source, .. } => source,
+            FileError::Exposed { .. } => io::Error::new(io::ErrorKind::PermissionDenied, error.to_string()),
+        };
+        Self::Io { path: path.to_owned(), source }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::net::files::RealFiles;
 
     fn token(seed: u64) -> Token {
         Token::generate(&[0xab; 32], &Entropy::seeded(seed))
@@ -252,15 +265,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("token");
         std::fs::write(&path, format!("\n {}\r\n", *token(1).reveal())).expect("written");
-        assert_eq!(Token::read(&path).expect("a token"), token(1));
+        assert_eq!(Token::read(&RealFiles, &path).expect("a token"), token(1));
         std::fs::write(&path, " ".repeat(4097)).expect("written");
-        assert!(matches!(Token::read(&path), Err(TokenReadError::Io { .. })));
+        assert!(matches!(Token::read(&RealFiles, &path), Err(TokenReadError::Io { .. })));
         std::fs::write(&path, [0xff; 10]).expect("written");
-        assert!(matches!(Token::read(&path), Err(TokenReadError::Io { .. })));
+        assert!(matches!(Token::read(&RealFiles, &path), Err(TokenReadError::Io { .. })));
         std::fs::write(&path, "nonsense").expect("written");
-        let error = Token::read(&path).expect_err("no token").to_string();
+        let error = Token::read(&RealFiles, &path).expect_err("no token").to_string();
         assert!(error.contains("token") && !error.contains("nonsense"), "{error}");
-        assert!(Token::read(&dir.path().join("absent")).is_err());
+        assert!(Token::read(&RealFiles, &dir.path().join("absent")).is_err());
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::entropy::Entropy;
+use super::files::{RealFiles, StateFiles};
 use super::quic;
 use super::real::{RealNet, RealWall};
 use super::sockets::Net;
@@ -20,6 +21,8 @@ pub struct Env {
     pub wall: Arc<dyn Wall>,
     /// The source from which every other randomness is split.
     pub entropy: Entropy,
+    /// The small files: identity, membership, and what else outlives the process.
+    pub files: Arc<dyn StateFiles>,
     /// Where routing stores are kept.
     pub stores: Arc<dyn Stores>,
     /// What an operator sets of QUIC.
@@ -61,6 +64,7 @@ impl Env {
             net: Arc::new(RealNet::new(&quic)),
             wall: Arc::new(RealWall),
             entropy: Entropy::os(),
+            files: Arc::new(RealFiles),
             stores: Arc::new(SledStores),
             quic,
             paths: quic::Paths::new(&quic),

@@ -1,15 +1,15 @@
 //! What a proxy keeps on disk, and the lock that keeps a second process away.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{Incarnation, ProxyId};
 
-use crate::identity::files::{self, Access, DirLock, LockError};
 use crate::identity::{CredentialStore, StoreError};
-use crate::net::Entropy;
+use crate::net::{Access, DirLock, Entropy, Env, FileError, LockError, SetAside, StateFiles};
 use crate::wire::Member;
 
 /// What may be in a directory that counts as empty: the lock, what a file system has of its own, and the first note of a restore, half written.
@@ -20,6 +20,7 @@ const LEFT_OVER: [&str; 4] = ["restoring.json", "identity", "store", "secret"];
 /// A data directory in use by this process.
 #[derive(Debug)]
 pub(super) struct DataDir {
+    files: Arc<dyn StateFiles>,
     path: PathBuf,
     /// Held as long as the proxy runs.
     _lock: DirLock,
@@ -55,6 +56,12 @@ pub enum DataDirError {
     Removed(PathBuf),
 }
 
+impl From<FileError> for DataDirError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
+}
+
 /// Which member of which group the directory belongs to. Written before the store, and never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MemberFile {
@@ -69,19 +76,19 @@ impl DataDir {
     ///
     /// # Errors
     /// [`DataDirError`]
-    pub(super) fn open(path: &Path) -> Result<Self, DataDirError> {
-        Ok(Self { path: path.to_owned(), _lock: files::lock_dir(path)? })
+    pub(super) fn open(path: &Path, files: &Arc<dyn StateFiles>) -> Result<Self, DataDirError> {
+        Ok(Self { files: files.clone(), path: path.to_owned(), _lock: files.lock_dir(path)? })
     }
 
     /// Notes that its proxy was removed from the cluster.
     pub(super) fn mark_removed(&self) -> Result<(), StoreError> {
-        files::write(&self.removed_path(), b"this proxy was removed from the cluster\n", Access::Public)
+        Ok(self.files.replace(&self.removed_path(), b"this proxy was removed from the cluster\n", Access::Public)?)
     }
 
     /// # Errors
     /// [`DataDirError::Removed`] if that was noted.
     pub(super) fn must_not_be_removed(&self) -> Result<(), DataDirError> {
-        match files::read(&self.removed_path(), Access::Public) {
+        match self.files.read(&self.removed_path(), Access::Public) {
             Ok(_) => Err(DataDirError::Removed(self.path.clone())),
             Err(error) if error.is_absent() => Ok(()),
             Err(error) => Err(error.into()),
@@ -94,12 +101,11 @@ impl DataDir {
     }
 
     /// Takes a directory in which there is nothing yet, or what a restore that was cut off has left.
-    pub(super) fn open_empty(path: &Path) -> Result<Self, DataDirError> {
-        let dir = Self::open(path)?;
-        let is_left_over = dir.restoring_path().exists();
-        let listed = std::fs::read_dir(path).map_err(|error| StoreError::io(path, error))?;
-        for entry in listed {
-            let name = PathBuf::from(entry.map_err(|error| StoreError::io(path, error))?.file_name());
+    pub(super) fn open_empty(path: &Path, files: &Arc<dyn StateFiles>) -> Result<Self, DataDirError> {
+        let dir = Self::open(path, files)?;
+        let is_left_over = files.exists(&dir.restoring_path())?;
+        for name in files.list(path)? {
+            let name = PathBuf::from(name);
             let is_one_of = |known: &[&str]| known.iter().any(|known| name == Path::new(known));
             let may_stay = is_one_of(&ALWAYS) || is_left_over && is_one_of(&LEFT_OVER);
             if !may_stay {
@@ -114,24 +120,19 @@ impl DataDir {
     pub(super) fn begin_restore(&self, member: &MemberFile) -> Result<(), StoreError> {
         self.write_member(&self.restoring_path(), member)?;
         for path in [self.path.join("identity"), self.store()] {
-            match std::fs::remove_dir_all(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::io(&path, error)),
-                Ok(()) | Err(_) => {}
-            }
+            self.files.remove_tree(&path)?;
         }
         Ok(())
     }
 
     /// From now on the directory belongs to the member.
     pub(super) fn finish_restore(&self) -> Result<(), StoreError> {
-        let (from, to) = (self.restoring_path(), self.member_path());
-        let renamed = std::fs::rename(from, &to).and_then(|()| std::fs::File::open(&self.path)?.sync_all());
-        renamed.map_err(|error| StoreError::io(&to, error))
+        Ok(self.files.rename(&self.restoring_path(), &self.member_path())?)
     }
 
     /// Where the identity is.
     pub(super) fn credentials(&self) -> CredentialStore {
-        CredentialStore::new(self.path.join("identity"))
+        CredentialStore::new(&self.files, self.path.join("identity"))
     }
 
     /// Where the routing store is.
@@ -140,36 +141,36 @@ impl DataDir {
     }
 
     /// Moves a store that belongs to no member out of the way.
-    pub(super) fn put_store_aside(&self, now: warren_raft::Timestamp) -> Result<(), StoreError> {
-        let (store, aside) = (self.store(), self.path.join(format!("store.abandoned-{now}")));
-        match std::fs::rename(&store, &aside) {
-            Ok(()) => {
+    pub(super) fn put_store_aside(&self, env: &Env) -> Result<(), StoreError> {
+        let (store, aside) = (self.store(), self.path.join(format!("store.abandoned-{}", env.wall.now())));
+        match env.stores.set_aside(&store, &aside) {
+            Ok(SetAside::Moved) => {
                 tracing::warn!(path = %aside.display(), "an unfinished store was put aside");
                 Ok(())
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(StoreError::io(&store, error)),
+            Ok(SetAside::Absent) => Ok(()),
+            Err(error) => Err(FileError::io(&store, error).into()),
         }
     }
 
     /// A secret of this machine that outlives the process: keys of stateless resets and address tokens come from it.
     pub(super) fn secret(&self, entropy: &Entropy) -> Result<[u8; 32], StoreError> {
         let path = self.path.join("secret");
-        match files::read(&path, Access::Secret) {
+        match self.files.read(&path, Access::Secret) {
             Ok(bytes) => bytes.try_into().map_err(|_| StoreError::Damaged { path, expected: "32 bytes" }),
             Err(error) if error.is_absent() => {
                 let secret: [u8; 32] = entropy.split("node secret").bytes();
-                files::write(&path, &secret, Access::Secret)?;
+                self.files.replace(&path, &secret, Access::Secret)?;
                 Ok(secret)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Which member this is; `None` in a new directory.
     pub(super) fn member(&self) -> Result<Option<MemberFile>, DataDirError> {
         let member = self.read_member()?;
-        if member.is_none() && self.restoring_path().exists() {
+        if member.is_none() && self.files.exists(&self.restoring_path())? {
             return Err(DataDirError::HalfRestored(self.path.clone()));
         }
         if member.is_none() && self.opened()? > Incarnation(0) {
@@ -180,25 +181,25 @@ impl DataDir {
 
     fn read_member(&self) -> Result<Option<MemberFile>, StoreError> {
         let path = self.member_path();
-        match files::read(&path, Access::Public) {
+        match self.files.read(&path, Access::Public) {
             Ok(bytes) => {
                 serde_json::from_slice(&bytes).map(Some).map_err(|_| StoreError::Damaged { path, expected: "which member this is (JSON)" })
             }
             Err(error) if error.is_absent() => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// How often the store was opened, as far as it was noted. It is kept beside the store, so that the loss of either is seen.
     pub(super) fn opened(&self) -> Result<Incarnation, StoreError> {
         let path = self.opened_path();
-        match files::read(&path, Access::Public) {
+        match self.files.read(&path, Access::Public) {
             Ok(bytes) => {
                 let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
                 number.map(Incarnation).ok_or(StoreError::Damaged { path, expected: "how often the store was opened" })
             }
             Err(error) if error.is_absent() => Ok(Incarnation(0)),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -209,7 +210,7 @@ impl DataDir {
 
     /// Where that is noted.
     pub(super) fn opened_note(&self) -> OpenedNote {
-        OpenedNote(self.opened_path())
+        OpenedNote { files: self.files.clone(), path: self.opened_path() }
     }
 
     /// Notes which member this is.
@@ -218,8 +219,8 @@ impl DataDir {
     }
 
     fn write_member(&self, path: &Path, member: &MemberFile) -> Result<(), StoreError> {
-        let text = serde_json::to_vec_pretty(member).map_err(|error| StoreError::io(path, error.into()))?;
-        files::write(path, &text, Access::Public)
+        let text = serde_json::to_vec_pretty(member).map_err(|error| FileError::io(path, error.into()))?;
+        Ok(self.files.replace(path, &text, Access::Public)?)
     }
 
     /// What `member.json` is called while a restore is under way.
@@ -242,11 +243,14 @@ impl DataDir {
 
 /// Where it is noted how often the store was opened.
 #[derive(Clone, Debug)]
-pub(super) struct OpenedNote(PathBuf);
+pub(super) struct OpenedNote {
+    files: Arc<dyn StateFiles>,
+    path: PathBuf,
+}
 
 impl OpenedNote {
     fn save(&self, opened: Incarnation) -> Result<(), StoreError> {
-        files::write(&self.0, opened.to_string().as_bytes(), Access::Public)
+        Ok(self.files.replace(&self.path, opened.to_string().as_bytes(), Access::Public)?)
     }
 
     /// Notes every opening to come, until `cancel`: a disk that was full is opened anew.
@@ -266,26 +270,30 @@ impl OpenedNote {
 mod tests {
     use super::*;
 
+    fn open(path: &Path) -> Result<DataDir, DataDirError> {
+        DataDir::open(path, &Env::real().files)
+    }
+
     #[test]
     fn a_second_process_is_kept_away_and_the_secret_stays() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("proxy");
-        let first = DataDir::open(&path).expect("it is free");
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::Lock(LockError::InUse(_)))));
+        let first = open(&path).expect("it is free");
+        assert!(matches!(open(&path), Err(DataDirError::Lock(LockError::InUse(_)))));
         let secret = first.secret(&Entropy::os()).expect("written");
         assert_eq!(first.secret(&Entropy::os()).expect("read"), secret);
         assert_eq!(first.member().expect("read"), None);
         let member = MemberFile { id: ProxyId(7), seeds: Vec::new() };
         first.save_member(&member).expect("written");
         drop(first);
-        let second = DataDir::open(&path).expect("it is free again");
+        let second = open(&path).expect("it is free again");
         assert_eq!(second.member().expect("read"), Some(member));
     }
 
     #[test]
     fn a_member_that_was_forgotten_is_no_new_directory() {
         let dir = tempfile::tempdir().expect("a directory");
-        let data_dir = DataDir::open(dir.path()).expect("it is free");
+        let data_dir = open(dir.path()).expect("it is free");
         data_dir.save_member(&MemberFile { id: ProxyId(7), seeds: Vec::new() }).expect("written");
         assert_eq!(data_dir.opened().expect("read"), Incarnation(0));
         data_dir.save_opened(Incarnation(3)).expect("written");
@@ -298,24 +306,24 @@ mod tests {
     fn a_restore_that_was_cut_off_is_no_proxy_and_can_be_done_again() {
         let dir = tempfile::tempdir().expect("a directory");
         let member = MemberFile { id: ProxyId(1_001), seeds: Vec::new() };
-        let first = DataDir::open_empty(dir.path()).expect("it is empty");
+        let first = DataDir::open_empty(dir.path(), &Env::real().files).expect("it is empty");
         first.begin_restore(&member).expect("begun");
         std::fs::create_dir_all(first.store().join("half")).expect("made");
         assert!(matches!(first.member(), Err(DataDirError::HalfRestored(_))));
         drop(first);
-        let again = DataDir::open_empty(dir.path()).expect("what is there is left over");
+        let again = DataDir::open_empty(dir.path(), &Env::real().files).expect("what is there is left over");
         again.begin_restore(&member).expect("begun");
         assert!(!again.store().exists());
         again.finish_restore().expect("finished");
         assert_eq!(again.member().expect("read"), Some(member));
         drop(again);
-        assert!(matches!(DataDir::open_empty(dir.path()), Err(DataDirError::NotEmpty { .. })));
+        assert!(matches!(DataDir::open_empty(dir.path(), &Env::real().files), Err(DataDirError::NotEmpty { .. })));
     }
 
     #[test]
     fn a_damaged_file_is_named() {
         let dir = tempfile::tempdir().expect("a directory");
-        let data_dir = DataDir::open(dir.path()).expect("it is free");
+        let data_dir = open(dir.path()).expect("it is free");
         std::fs::write(dir.path().join("member.json"), "{").expect("written");
         let error = data_dir.member().expect_err("it is damaged").to_string();
         assert!(error.contains("member.json"), "{error}");

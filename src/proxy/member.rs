@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
 use warren_raft::command::Bootstrap;
-use warren_raft::{ClusterId, ProxyId, ProxyName, Strategy, TokenRole};
+use warren_raft::{ClusterId, ProxyId, ProxyName, Strategy, TokenRole, reached};
 
 use super::data_dir::{DataDir, MemberFile};
 use super::start_error::StartError;
@@ -91,11 +91,11 @@ pub(super) struct Membership {
 impl Membership {
     /// Whoever gives the token of another cluster must not find this machine at work for the one that it belongs to. A member needs no token, so one
     /// that is not there or not readable any more says nothing, and nobody is waited for at a terminal.
-    pub(super) fn must_be_of(&self, token: &Path, dir: &Path) -> Result<(), JoinError> {
+    pub(super) fn must_be_of(&self, token: &Path, dir: &Path, env: &Env) -> Result<(), JoinError> {
         if token == Path::new("-") && std::io::stdin().is_terminal() {
             return Ok(());
         }
-        let Ok(token) = Token::read(token) else { return Ok(()) };
+        let Ok(token) = Token::read(&*env.files, token) else { return Ok(()) };
         if fingerprint(self.credentials.ca()).starts_with(&token.fingerprint()) {
             return Ok(());
         }
@@ -127,7 +127,7 @@ pub(super) fn bootstrap(dir: &DataDir, new: NewCluster, env: &Env) -> Result<Mem
     if store.is_enrolled() && store.load()?.identity().proxy_id() != Some(FIRST) {
         return Err(JoinError::HalfJoined);
     }
-    dir.put_store_aside(env.wall.now())?;
+    dir.put_store_aside(env)?;
     let key = store.key_or_new(&env.entropy)?;
     let credentials = issue(&authority, &Identity::proxy(cluster, FIRST), key, env)?;
     store.save(&credentials)?;
@@ -152,13 +152,14 @@ pub(super) async fn join(
     endpoint: &quinn::Endpoint,
     env: &Env,
 ) -> Result<Membership, JoinError> {
-    let token = Token::read(joining.token.as_deref().ok_or(JoinError::NoToken)?)?;
+    let token = Token::read(&*env.files, joining.token.as_deref().ok_or(JoinError::NoToken)?)?;
     let store = dir.credentials();
     let key = store.key_or_new(&env.entropy)?;
     let enrolling = Enrolling { token: &token, role: TokenRole::Proxy, name: name.as_str(), key: &key };
     let (credentials, enrolled) = enrolling.at(&joining.addresses, endpoint, env).await.map_err(JoinError::Refused)?;
     let member = MemberFile { id: enrolled.proxy.ok_or(JoinError::NoId)?, seeds: enrolled.proxies.clone() };
     store.save(&credentials)?;
+    reached!("proxy.credentials_saved");
     dir.save_member(&member)?;
     tracing::info!(proxy = %member.id, cluster = enrolled.cluster_name, "joined");
     Ok(Membership { member, credentials, bootstrap: None })
@@ -195,13 +196,13 @@ mod tests {
         let file = home.path().join("token");
         let given = |text: &str| {
             std::fs::write(&file, text).expect("written");
-            membership.must_be_of(&file, home.path())
+            membership.must_be_of(&file, home.path(), &env)
         };
         given(&Token::generate(&ours, &env.entropy).reveal()).expect("its own cluster");
         given("nonsense").expect("no token");
         let error = given(&Token::generate(&[7; 32], &env.entropy).reveal()).expect_err("another cluster");
         assert_eq!(error.to_string(), "this machine is proxy 1 of another cluster");
         std::fs::remove_file(&file).expect("removed");
-        membership.must_be_of(&file, home.path()).expect("a member needs no token");
+        membership.must_be_of(&file, home.path(), &env).expect("a member needs no token");
     }
 }

@@ -93,7 +93,7 @@ impl Registrar {
                         turn = Turn::Again;
                         tunnel.stands(Standing::Waiting);
                         // Hardly any route ever comes here, and each is kept for as long as its tunnel lives.
-                        let rng = rng.get_or_insert_with(|| Box::new(self.env.entropy.split("register").rng()));
+                        let rng = rng.get_or_insert_with(|| Box::new(self.env.entropy.rng()));
                         tokio::time::sleep(backoff.next(rng)).await;
                         continue;
                     }
@@ -153,7 +153,7 @@ impl Registrar {
 
     async fn withdraw_until_done(&self, tunnel: &Tunnel) {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-        let mut rng = self.env.entropy.split("withdraw").rng();
+        let mut rng = self.env.entropy.rng();
         let mut lease = self.store.lease();
         while !self.attempts.is_older(&tunnel.agent, tunnel.sequence) {
             let Ok(held) = held(&mut lease, Budget::new(PROPOSE)).await else { continue };

@@ -14,7 +14,7 @@ use super::data_dir::{DataDir, DataDirError, MemberFile};
 use super::member::{JoinError, issue};
 use super::settings::Proxy;
 use crate::identity::{Authority, Identity, StoreError};
-use crate::net::Env;
+use crate::net::{Env, FileError};
 
 /// Bytes that are read in one go.
 const PORTION: usize = 1 << 20;
@@ -58,7 +58,7 @@ impl RestoreError {
     /// What to do next, where that is one thing.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::File(StoreError::Exposed { path, .. }) => Some(format!("`chmod 600 {}`", path.display())),
+            Self::File(StoreError::File(FileError::Exposed { path, .. })) => Some(format!("`chmod 600 {}`", path.display())),
             Self::DataDir(DataDirError::NotEmpty { .. }) => Some("restore into a data directory of its own: move this one away".to_owned()),
             Self::Outdated { .. } | Self::Snapshot { error: SnapshotError::Format { .. }, .. } => {
                 Some("update warren on this machine, and restore then".to_owned())
@@ -75,7 +75,7 @@ impl RestoreError {
 /// # Errors
 /// [`RestoreError::File`], [`RestoreError::Snapshot`]
 pub fn read_snapshot(path: &Path, mut progress: impl FnMut(u64)) -> Result<Saved, RestoreError> {
-    let io = |error| RestoreError::File(StoreError::io(path, error));
+    let io = |error| RestoreError::File(FileError::io(path, error).into());
     let damaged = |error| RestoreError::Snapshot { path: path.to_owned(), error };
     // Looked at before it is opened: a pipe without a writer would be waited for, and a device is nobody's to close off.
     if !std::fs::metadata(path).map_err(io)?.is_file() {
@@ -84,7 +84,7 @@ pub fn read_snapshot(path: &Path, mut progress: impl FnMut(u64)) -> Result<Saved
     let mut file = File::open(path).map_err(io)?;
     let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(RestoreError::File(StoreError::Exposed { path: path.to_owned(), mode }));
+        return Err(RestoreError::File(FileError::Exposed { path: path.to_owned(), mode }.into()));
     }
     let (mut reader, mut portion, mut all) = (Reader::default(), vec![0; PORTION], 0);
     loop {
@@ -110,7 +110,7 @@ impl Proxy {
     /// # Errors
     /// [`RestoreError`]
     pub async fn restore(&self, saved: Saved, env: &Env) -> Result<ProxyId, RestoreError> {
-        let dir = DataDir::open_empty(&self.data_dir)?;
+        let dir = DataDir::open_empty(&self.data_dir, &env.files)?;
         let cluster = saved.table().cluster().cloned().expect("a snapshot without a cluster does not read");
         let member = MemberFile { id: saved.next_proxy(), seeds: Vec::new() };
         dir.begin_restore(&member).map_err(DataDirError::from)?;

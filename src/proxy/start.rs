@@ -25,7 +25,7 @@ impl Proxy {
     /// # Errors
     /// [`StartError`]
     pub async fn start(self, env: Env) -> Result<RunningProxy, StartError> {
-        let dir = DataDir::open(&self.data_dir)?;
+        let dir = DataDir::open(&self.data_dir, &env.files)?;
         dir.must_not_be_removed()?;
         let threads = Threads::start(env.threading).map_err(StartError::Thread)?;
         let sockets = Sockets::bind(&self, &dir, &env, &threads)?;
@@ -56,7 +56,7 @@ impl Proxy {
     /// # Errors
     /// [`StartError`]
     pub async fn enroll_only(self, env: Env) -> Result<(), StartError> {
-        let dir = DataDir::open(&self.data_dir)?;
+        let dir = DataDir::open(&self.data_dir, &env.files)?;
         dir.must_not_be_removed()?;
         let sockets = Sockets::bind(&self, &dir, &env, &Threads::same())?;
         self.membership(&dir, &sockets, &env).await?;
@@ -68,7 +68,7 @@ impl Proxy {
     async fn membership(&self, dir: &DataDir, sockets: &Sockets, env: &Env) -> Result<Membership, StartError> {
         if let Some(membership) = member::resume(dir)? {
             let token = self.join.as_ref().and_then(|joining| joining.token.as_deref());
-            token.map_or(Ok(()), |token| membership.must_be_of(token, &self.data_dir))?;
+            token.map_or(Ok(()), |token| membership.must_be_of(token, &self.data_dir, env))?;
             return Ok(membership);
         }
         Ok(match &self.join {

@@ -8,7 +8,7 @@ use warren_raft::{DiskDrive, OpenError, SledVolume};
 
 use super::data_dir::{DataDir, DataDirError, MemberFile};
 use crate::identity::StoreError;
-use crate::net::Env;
+use crate::net::{Env, LockError};
 
 /// A member's data directory, held so that no proxy starts on it meanwhile.
 pub struct StoppedProxy {
@@ -42,13 +42,13 @@ impl StoppedProxy {
     ///
     /// # Errors
     /// [`StoppedError`]
-    pub async fn open(data_dir: &Path) -> Result<Self, StoppedError> {
+    pub async fn open(data_dir: &Path, env: &Env) -> Result<Self, StoppedError> {
         let missing = || StoppedError::NoMember(data_dir.to_owned());
         // Looking must not make a directory, nor a store in it.
         if !data_dir.is_dir() {
             return Err(missing());
         }
-        let dir = DataDir::open(data_dir)?;
+        let dir = DataDir::open(data_dir, &env.files)?;
         // It may not have applied the entry that says so.
         dir.must_not_be_removed()?;
         let member = dir.member()?.ok_or_else(missing)?;
@@ -89,7 +89,7 @@ impl StoppedError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoMember(_) => Some("`--config FILE` is the configuration of the proxy that survived, on its own machine"),
-            Self::DataDir(DataDirError::Lock(crate::identity::files::LockError::InUse(_))) => Some(
+            Self::DataDir(DataDirError::Lock(LockError::InUse(_))) => Some(
                 "a proxy runs here: stop it first. While a majority of the voters is up, or can be started, nothing needs to be recovered",
             ),
             Self::DataDir(_) => None,

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::command::ProxyStart;
-use warren_raft::{ProxyId, RoutingStore, StoreConfig};
+use warren_raft::{ProxyId, RoutingStore, StoreConfig, reached};
 
 use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
@@ -70,6 +70,7 @@ impl Ground {
         let store = RoutingStore::open(config, self.env.stores.volume(&self.dir.store()), Arc::new(self.links.clone())).await?;
         if let Some(bootstrap) = self.membership.bootstrap.clone() {
             store.bootstrap(bootstrap).await?;
+            reached!("proxy.bootstrapped");
             self.dir.save_member(member)?;
         }
         self.dir.save_opened(store.incarnation())?;

@@ -86,7 +86,8 @@ impl Later {
 
     /// Takes the identity of a client.
     pub(crate) fn of(client: &Client) -> Self {
-        let (env, credentials) = (Env::real(), CredentialStore::new(client.identity()).load().expect("an identity"));
+        let env = Env::real();
+        let credentials = CredentialStore::new(&env.files, client.identity()).load().expect("an identity");
         let endpoint = dialling_endpoint(&env).expect("a socket");
         Self { env, credentials: CredentialsHandle::new(credentials).expect("a usable one"), endpoint }
     }

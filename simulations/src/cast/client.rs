@@ -56,7 +56,7 @@ async fn run(life: Life<Order>, stage: Stage, host: HostId, topology: &Topology)
 }
 
 async fn session(stage: &Stage, host: HostId, proxies: &[String], env: &Env) -> anyhow::Result<Session> {
-    let store = CredentialStore::new(stage.home(host).join("client"));
+    let store = CredentialStore::new(&env.files, stage.home(host).join("client"));
     if !store.is_enrolled() {
         let token: Token = stage.secrets().client.ok_or_else(|| anyhow::anyhow!("there is no token"))?.parse()?;
         enroll(&format!("client-{}", host.0).parse()?, proxies, &token, &store, env).await?;

@@ -90,7 +90,7 @@ async fn try_start(stage: &Stage, host: HostId, agent: u16, proxies: &[String], 
     let token = match stage.secrets().agent {
         Some(token) => {
             let file = stage.home(host).join("agent.token");
-            stage.write_secret(&file, &token)?;
+            stage.write_secret(env, &file, &token)?;
             TokenFrom::File(file)
         }
         None => TokenFrom::Nowhere,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
+use warren::net::Env;
 use warren::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
 use warren_raft::{Strategy, StrategyKind};
 
@@ -32,7 +33,7 @@ pub fn proxy(stage: Stage, host: HostId, topology: Topology, settings: Settings)
 
 async fn run(life: Life<Order>, stage: Stage, host: HostId, (topology, settings): (&Topology, &Settings)) -> Exit {
     let Life { env, mut orders, .. } = life;
-    let proxy = match wanted(&stage, host, (topology, settings)) {
+    let proxy = match wanted(&stage, host, &env, (topology, settings)) {
         Ok(proxy) => proxy,
         Err(error) => return Exit::Failed(error.to_string()),
     };
@@ -95,7 +96,7 @@ async fn serve(running: RunningProxy, orders: &mut mpsc::UnboundedReceiver<Order
 }
 
 /// What the configuration says.
-fn wanted(stage: &Stage, host: HostId, (topology, settings): (&Topology, &Settings)) -> anyhow::Result<Proxy> {
+fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topology, &Settings)) -> anyhow::Result<Proxy> {
     let dir = stage.home(host).join("proxy");
     let public = SocketAddr::new(host.ip(), PUBLIC);
     Ok(Proxy {
@@ -110,7 +111,7 @@ fn wanted(stage: &Stage, host: HostId, (topology, settings): (&Topology, &Settin
         public_advertise: Vec::new(),
         cluster_name: "simulated".to_owned(),
         strategy: strategy(settings.connections),
-        join: joining(stage, host)?,
+        join: joining(stage, host, env)?,
         raft: RaftSettings {
             heartbeat: Duration::from_millis(settings.heartbeat_ms),
             election_timeout: Duration::from_millis(settings.election_ms),
@@ -134,10 +135,10 @@ pub(super) fn strategy(connections: u32) -> Strategy {
 }
 
 /// The first proxy makes the cluster, unless it was given a token since.
-fn joining(stage: &Stage, host: HostId) -> anyhow::Result<Option<Joining>> {
+fn joining(stage: &Stage, host: HostId, env: &Env) -> anyhow::Result<Option<Joining>> {
     let Some(token) = stage.secrets().proxy else { return Ok(None) };
     let file = stage.home(host).join("proxy.token");
-    stage.write_secret(&file, &token)?;
+    stage.write_secret(env, &file, &token)?;
     let others = (0..8).map(Seats::proxy).filter(|other| *other != host);
     Ok(Some(Joining { addresses: others.map(|other| format!("{}:{PUBLIC}", other.ip())).collect(), token: Some(file) }))
 }

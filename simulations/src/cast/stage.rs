@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use warren::agent::AgentStatus;
+use warren::net::{Access, Env, FileError};
 use warren_raft::{ProxyId, RoutingStore};
 
 use super::dial::Dialled;
@@ -68,15 +69,13 @@ impl Stage {
         self.lock().home.join(format!("host-{}", host.0))
     }
 
-    /// Writes a file that only its owner can read.
+    /// Writes a file that only its owner can read, as an operator would on that machine.
     ///
     /// # Errors
     /// The file system's.
-    pub fn write_secret(&self, path: &Path, text: &str) -> std::io::Result<()> {
-        use std::io::Write;
-        use std::os::unix::fs::OpenOptionsExt;
-        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        std::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+    pub fn write_secret(&self, env: &Env, path: &Path, text: &str) -> Result<(), FileError> {
+        env.files.make_dir(path.parent().unwrap_or(Path::new("")))?;
+        env.files.replace(path, text.as_bytes(), Access::Secret)
     }
 
     /// The tokens.

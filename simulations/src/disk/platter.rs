@@ -249,6 +249,14 @@ impl Platter {
         *self = Self { generation, counters, ..fresh };
     }
 
+    /// What is on it is put where no opening finds it; what is wrong with the disk stays. Whether there was anything.
+    pub(super) fn set_aside(&mut self) -> bool {
+        let (is_used, faults, wiped) = (self.bytes() > 0, std::mem::take(&mut self.faults), self.counters.wiped);
+        self.wipe();
+        (self.faults, self.counters.wiped) = (faults, wiped);
+        is_used
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         (self.written.bytes() + self.files.values().map(|bytes| bytes.len()).sum::<usize>()) as u64
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
+use warren::net::SetAside;
 use warren_raft::Volume;
 use warren_raft::disk::{Disk, DiskError, OpenError, Operation};
 
@@ -71,6 +72,11 @@ impl SimVolume {
     /// Flips a bit in the first file whose name begins like this; `false` if there is none.
     pub fn rot_file(&self, prefix: &str) -> bool {
         self.lock().rot_file(prefix)
+    }
+
+    /// What is on it is put where no opening finds it. Nothing has it open.
+    pub fn set_aside(&self) -> SetAside {
+        if self.lock().set_aside() { SetAside::Moved } else { SetAside::Absent }
     }
 
     /// Another disk takes its place, with nothing on it and nothing wrong with it.

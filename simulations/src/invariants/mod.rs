@@ -2,6 +2,8 @@
 
 mod committed;
 mod frame;
+#[cfg(all(test, simulation))]
+mod mutants_tests;
 mod routes;
 mod streams;
 mod synced;

@@ -1,4 +1,5 @@
-//! R9, R4: what a member promises is on its disk when the promise leaves it, and what a leader acknowledges is on the disks of a majority.
+//! R9, R4, R2: what a member promises is on its disk when the promise leaves it, with nothing behind it that was overruled, and what a leader acknowledges is on the disks of a
+//! majority.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,8 @@ use super::Violation;
 
 /// The invariant of one member's promises.
 const PROMISE: &str = "R9";
+/// The invariant of its log.
+const LOG: &str = "R2";
 /// The invariant of a leader's.
 const MAJORITY: &str = "R4";
 
@@ -92,13 +95,23 @@ fn voted(member: ProxyId, vote: (u64, ProxyId), durables: &dyn Durables) -> Resu
 fn appended(member: ProxyId, term: u64, entries: &[EntryId], durables: &dyn Durables) -> Result<(), Violation> {
     let Some(disk) = durables.of(member) else { return Ok(()) };
     let missing = missing(disk, entries).map_err(|error| unreadable(member, &error))?;
-    let Some(first) = missing else { return Ok(()) };
+    let Some(first) = missing else { return overruled_is_gone(member, entries.last(), disk) };
     // A later leader may have overruled it while the answer was on its way out.
     let vote = read_vote(disk).map_err(|error| unreadable(member, &error))?;
     if vote.is_some_and(|vote| vote.term > term) {
         return Ok(());
     }
     Err(Violation::new(PROMISE, format!("member {member} acknowledged {} entries, and has not synced {first}", entries.len())))
+}
+
+/// The terms of a log never fall: what is behind an entry and of an earlier term was overruled by it.
+fn overruled_is_gone(member: ProxyId, last: Option<&EntryId>, disk: &dyn Disk) -> Result<(), Violation> {
+    let Some(last) = last else { return Ok(()) };
+    let next = read_entry(disk, last.index + 1).map_err(|error| unreadable(member, &error))?;
+    match next.filter(|next| next.term < last.term) {
+        Some(next) => Err(Violation::new(LOG, format!("member {member} acknowledged {last}, and still has {next}"))),
+        None => Ok(()),
+    }
 }
 
 fn missing(disk: &dyn Disk, entries: &[EntryId]) -> Result<Option<EntryId>, DiskError> {

@@ -20,18 +20,19 @@ pub(super) struct SimUdp {
     network: Network,
     host: HostId,
     address: SocketAddr,
+    number: u64,
 }
 
 impl SimUdp {
     pub(super) fn bind(network: Network, host: HostId, listen: SocketAddr) -> io::Result<Self> {
-        let address = network.bind(host, listen)?;
-        Ok(Self { network, host, address })
+        let (address, number) = network.bind(host, listen)?;
+        Ok(Self { network, host, address, number })
     }
 }
 
 impl Drop for SimUdp {
     fn drop(&mut self) {
-        self.network.unbind(self.address);
+        self.network.unbind(self.address, self.number);
     }
 }
 
@@ -51,7 +52,7 @@ impl AsyncUdpSocket for SimUdp {
     fn poll_recv(&self, cx: &mut Context<'_>, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> Poll<io::Result<usize>> {
         let mut count = 0;
         for (buf, meta) in bufs.iter_mut().zip(meta) {
-            let Some(arrived) = self.network.receive(self.address, cx.waker()) else { break };
+            let Some(arrived) = self.network.receive((self.address, self.number), cx.waker()) else { break };
             let len = arrived.bytes.len().min(buf.len());
             buf[..len].copy_from_slice(&arrived.bytes[..len]);
             *meta = RecvMeta { addr: arrived.from, len, stride: len, ecn: None, dst_ip: Some(self.address.ip()) };

@@ -54,8 +54,11 @@ pub(super) struct Arrived {
     pub(super) bytes: Arc<[u8]>,
 }
 
+/// A bound socket.
 #[derive(Debug, Default)]
 struct Socket {
+    /// Which one of those that have had its address.
+    number: u64,
     queue: VecDeque<Arrived>,
     queued: usize,
     reader: Option<Waker>,
@@ -154,10 +157,11 @@ impl Network {
         }
     }
 
-    /// From now on nothing leaves the host, and nobody accepts there: it has crashed.
+    /// From now on nothing leaves the host, and nobody listens there: its process has ended.
     pub fn kill(&self, host: HostId) {
         let mut state = self.lock();
         state.dead.insert(host);
+        state.sockets.retain(|socket, _| socket.ip() != host.ip());
         state.listeners.retain(|place, _| match place {
             Place::Address(address) => address.ip() != host.ip(),
             Place::File(of, _) => *of != host,
@@ -188,15 +192,21 @@ impl Network {
         sockets + state.listeners.keys().filter(|place| matches!(place, Place::Address(address) if address.ip() == host.ip())).count()
     }
 
-    pub(super) fn bind(&self, host: HostId, listen: SocketAddr) -> io::Result<SocketAddr> {
+    pub(super) fn bind(&self, host: HostId, listen: SocketAddr) -> io::Result<(SocketAddr, u64)> {
         let mut state = self.lock();
         let address = state.free(host, listen, |state, address| state.sockets.contains_key(&address))?;
-        state.sockets.insert(address, Socket::default());
-        Ok(address)
+        state.number += 1;
+        let number = state.number;
+        state.sockets.insert(address, Socket { number, ..Socket::default() });
+        Ok((address, number))
     }
 
-    pub(super) fn unbind(&self, address: SocketAddr) {
-        self.lock().sockets.remove(&address);
+    pub(super) fn unbind(&self, address: SocketAddr, number: u64) {
+        let mut state = self.lock();
+        // What a process has left behind does not take away what the next one has.
+        if state.sockets.get(&address).is_some_and(|socket| socket.number == number) {
+            state.sockets.remove(&address);
+        }
     }
 
     pub(super) fn listen(&self, host: HostId, listen: SocketAddr, accepting: Accepting) -> io::Result<SocketAddr> {
@@ -223,9 +233,9 @@ impl Network {
     }
 
     /// The next datagram of a socket, or nothing and a wake-up when there is one.
-    pub(super) fn receive(&self, socket: SocketAddr, waker: &Waker) -> Option<Arrived> {
+    pub(super) fn receive(&self, (socket, number): (SocketAddr, u64), waker: &Waker) -> Option<Arrived> {
         let mut state = self.lock();
-        let socket = state.sockets.get_mut(&socket)?;
+        let socket = state.sockets.get_mut(&socket).filter(|socket| socket.number == number)?;
         let arrived = socket.queue.pop_front();
         match &arrived {
             Some(arrived) => socket.queued -= arrived.bytes.len(),

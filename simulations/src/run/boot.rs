@@ -12,6 +12,7 @@ use warren::net::{Entropy, Env, Threading};
 use super::stores::HostStores;
 use crate::cast::{self, Order, Stage};
 use crate::disk::SimVolume;
+use crate::files::SimFiles;
 use crate::network::{HostId, HostNet, Network};
 use crate::plan::{Plan, Seats};
 use crate::trace::Trace;
@@ -27,6 +28,8 @@ pub struct Run {
     pub stage: Stage,
     /// The disks of the proxies.
     pub disks: BTreeMap<HostId, Arc<SimVolume>>,
+    /// The small files of all machines.
+    pub files: BTreeMap<HostId, SimFiles>,
     /// Where the product's code has come to.
     pub points: Points,
     pub(super) entropy: Entropy,
@@ -40,7 +43,7 @@ impl Run {
         let network = Network::new(u64::from_be_bytes(entropy.split("network").bytes()), latency, trace.clone());
         let world = World::new(Duration::from_micros(plan.settings.tick_us), network, trace.clone());
         let stage = Stage::new(home, trace);
-        let mut run = Self { plan, world, stage, disks: BTreeMap::new(), points: Points::default(), entropy };
+        let mut run = Self { plan, world, stage, disks: BTreeMap::new(), files: BTreeMap::new(), points: Points::default(), entropy };
         run.populate();
         run
     }
@@ -64,6 +67,7 @@ impl Run {
 
     fn add(&mut self, id: HostId, name: &str, program: Program<Order>) {
         let entropy = self.entropy.split(&format!("host {}", id.0));
+        self.files.insert(id, SimFiles::new(&entropy));
         let outside = self.outside(id);
         self.world.add(Host::new(id, format!("{name}-{}", id.0), entropy, outside, program));
     }
@@ -74,12 +78,15 @@ impl Run {
         let volume =
             self.disks.get(&host).cloned().unwrap_or_else(|| Arc::new(SimVolume::new("nowhere", self.entropy.split("nowhere").rng())));
         let stores = HostStores { volume, snapshot_after: settings.snapshot_after, keep_behind_snapshot: settings.keep_behind_snapshot };
+        let files = self.files[&host].clone();
         Arc::new(move |entropy, wall| {
+            files.revive();
             let quic = Quic::default();
             Env {
                 net: Arc::new(HostNet::new(network.clone(), host, quic.max_udp_payload)),
                 wall: Arc::new(wall),
                 entropy,
+                files: Arc::new(files.clone()),
                 stores: Arc::new(stores.clone()),
                 quic,
                 paths: Paths::new(&quic),
@@ -94,6 +101,9 @@ impl Run {
         self.world.trace.event(format_args!("{} crashes", host.0));
         if let Some(disk) = self.disks.get(&host) {
             disk.crash();
+        }
+        if let Some(files) = self.files.get(&host) {
+            files.crash();
         }
         self.forget(host);
         self.world.crash(host);
@@ -128,8 +138,9 @@ impl Run {
 
     /// A machine's files are gone.
     pub fn wipe_home(&self, host: HostId) {
-        // What is not there need not go.
-        let _ = std::fs::remove_dir_all(self.stage.home(host));
+        if let Some(files) = self.files.get(&host) {
+            files.wipe();
+        }
     }
 
     /// Whether the proxy of a machine has not joined yet.

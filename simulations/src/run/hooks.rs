@@ -8,16 +8,20 @@ use warren_raft::fault::{Hooks, Observation, install};
 
 use super::watch::Watch;
 use crate::disk::SimVolume;
+use crate::files::SimFiles;
 use crate::network::{HostId, Network};
 use crate::world::{Points, running};
+
+/// The disks of the proxies' stores, and the small files of all machines.
+pub(super) type Disks = (BTreeMap<HostId, Arc<SimVolume>>, BTreeMap<HostId, SimFiles>);
 
 /// Until it is dropped, the points of the product are those of this run.
 pub(super) struct Installed;
 
 impl Installed {
-    pub(super) fn new(points: Points, network: Network, disks: BTreeMap<HostId, Arc<SimVolume>>, watch: Watch, mutants: &[String]) -> Self {
+    pub(super) fn new(points: Points, network: Network, (disks, files): Disks, watch: Watch, mutants: &[String]) -> Self {
         let mutants = mutants.iter().cloned().collect();
-        install(Some(Rc::new(Of { points, network, disks, watch, mutants })));
+        install(Some(Rc::new(Of { points, network, disks, files, watch, mutants })));
         Self
     }
 }
@@ -32,6 +36,7 @@ struct Of {
     points: Points,
     network: Network,
     disks: BTreeMap<HostId, Arc<SimVolume>>,
+    files: BTreeMap<HostId, SimFiles>,
     watch: Watch,
     mutants: BTreeSet<String>,
 }
@@ -46,6 +51,9 @@ impl Hooks for Of {
             self.network.kill(host);
             if let Some(disk) = self.disks.get(&host) {
                 disk.crash();
+            }
+            if let Some(files) = self.files.get(&host) {
+                files.crash();
             }
         }
     }

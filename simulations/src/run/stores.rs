@@ -1,10 +1,11 @@
 //! The disks of simulated hosts, as the production asks for them.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use warren::net::Stores;
+use warren::net::{SetAside, Stores};
 use warren_raft::{DiskDrive, Tuning, Volume};
 
 use crate::disk::SimVolume;
@@ -20,6 +21,10 @@ pub(super) struct HostStores {
 impl Stores for HostStores {
     fn volume(&self, _: &Path) -> Arc<dyn Volume> {
         self.volume.clone()
+    }
+
+    fn set_aside(&self, _: &Path, _: &Path) -> io::Result<SetAside> {
+        Ok(self.volume.set_aside())
     }
 
     fn tuning(&self) -> Tuning {

@@ -42,8 +42,13 @@ pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report,
     let trace = Trace::new(trace);
     let run = Run::new(plan, home, trace.clone());
     let watch = Watch::new(run.stage.clone(), run.disks.clone());
-    let _installed =
-        Installed::new(run.points.clone(), run.world.network.clone(), run.disks.clone(), watch.clone(), &run.plan.settings.mutants);
+    let _installed = Installed::new(
+        run.points.clone(),
+        run.world.network.clone(),
+        (run.disks.clone(), run.files.clone()),
+        watch.clone(),
+        &run.plan.settings.mutants,
+    );
     let mut execution = Execution::new(run, watch);
     execution.all();
     let Execution { run, watch, events, whole_after_ms, .. } = &execution;

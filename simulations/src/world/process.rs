@@ -35,7 +35,7 @@ impl Process {
     pub(super) fn step(&mut self, by: Duration) {
         self.passed += by;
         let until = self.began + self.passed;
-        self.runtime.block_on(tokio::time::sleep_until(until));
+        self.runtime.block_on(async { tokio::time::sleep_until(until).await });
     }
 
     /// So much time has passed while nothing ran.

@@ -79,7 +79,10 @@ impl<Order: Send + 'static> World<Order> {
         self.network.advance(self.now_us);
         let mut ended = Vec::new();
         for (id, host) in &mut self.hosts {
-            ended.extend(host.step(self.now_us, self.tick_us).map(|exit| (*id, exit)));
+            if let Some(exit) = host.step(self.now_us, self.tick_us) {
+                self.network.kill(*id);
+                ended.push((*id, exit));
+            }
         }
         ended
     }

@@ -48,7 +48,7 @@ impl Endpoint {
 /// # Errors
 /// The socket's.
 pub fn dialling_endpoint(env: &Env) -> io::Result<quinn::Endpoint> {
-    let secret = env.entropy.split("dialling endpoint").bytes();
+    let secret = env.entropy.bytes();
     let both = Endpoint::build(env, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), &secret, None);
     both.or_else(|_| Endpoint::build(env, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), &secret, None))
 }
