@@ -9,7 +9,7 @@ use warren::agent::AgentStatus;
 use warren::net::{Access, Env, FileError};
 use warren_raft::{ProxyId, RoutingStore};
 
-use super::dial::Dialled;
+use super::dial::{Dialled, Outcome};
 use crate::network::HostId;
 use crate::trace::Trace;
 
@@ -102,6 +102,9 @@ impl Stage {
         state.clients.remove(&host);
         for agent in agents {
             state.agents.remove(&agent);
+        }
+        for dial in state.dials.values_mut().filter(|dial| dial.dial.client == host && dial.outcome.is_none()) {
+            dial.outcome = Some(Outcome::Abandoned);
         }
         // What it holds may come back here when it goes.
         drop(state);
