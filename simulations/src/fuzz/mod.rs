@@ -2,7 +2,7 @@
 //!
 //! Each target holds what it decodes to the same promises: no panic, no end that never comes, no more memory than the input is worth, and what was decoded is
 //! written and read again as the same. [`TARGETS`] is all of them; `simulations/fuzz/corpus/` has the inputs that ever mattered, which run as a plain test
-//! (`tests/corpora.rs`). A [`Session`] goes on from there with mutations (`cargo sim fuzz`); the package in `simulations/fuzz/` does with libFuzzer.
+//! (`tests/corpora.rs`). A [`Session`] goes on from there with mutations (`cargo sim fuzz`).
 
 mod body;
 mod certificate;

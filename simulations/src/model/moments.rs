@@ -33,10 +33,11 @@ impl Moments {
 
     /// A proposal came after a later one of its proposer.
     pub(super) fn overtaken(&self, command: &Command) {
-        match command {
-            Command::WithdrawRoute { .. } => self.0.late_withdrawal.store(true, Ordering::Relaxed),
-            Command::RegisterRoute { .. } => self.0.late_registration.store(true, Ordering::Relaxed),
-            _ => {}
+        if matches!(command, Command::WithdrawRoute { .. }) {
+            self.0.late_withdrawal.store(true, Ordering::Relaxed);
+        }
+        if matches!(command, Command::RegisterRoute { .. }) {
+            self.0.late_registration.store(true, Ordering::Relaxed);
         }
     }
 

@@ -38,14 +38,18 @@ pub(super) fn all() -> Vec<Property<Registration>> {
 /// Whether each route that a command has ended was its to end.
 pub(super) fn each_loss_has_its_reason(before: &Table, after: &Table, command: &Command) -> bool {
     let lost = before.routes().filter(|(agent, route)| !after.routes_of(agent).any(|kept| kept == *route));
-    lost.into_iter().all(|(lost_of, route)| match command {
-        Command::WithdrawRoute { agent, proxy, epoch, sequence } => {
-            (agent, *proxy, *epoch, *sequence) == (lost_of, route.proxy, route.epoch, route.sequence)
+    lost.into_iter().all(|(lost_of, route)| {
+        let here = (lost_of, route.proxy);
+        if let Command::WithdrawRoute { agent, proxy, epoch, sequence } = command {
+            return (agent, *proxy) == here && (*epoch, *sequence) == (route.epoch, route.sequence);
         }
-        Command::RegisterRoute { agent, proxy, sequence, .. } => agent == lost_of && *proxy == route.proxy && *sequence > route.sequence,
-        Command::ExpireProxy { proxy, epoch } => (*proxy, *epoch) == (route.proxy, route.epoch),
-        Command::StartProxy(start) => start.proxy == route.proxy,
-        _ => false,
+        if let Command::RegisterRoute { agent, proxy, sequence, .. } = command {
+            return (agent, *proxy) == here && *sequence > route.sequence;
+        }
+        if let Command::ExpireProxy { proxy, epoch } = command {
+            return (*proxy, *epoch) == (route.proxy, route.epoch);
+        }
+        matches!(command, Command::StartProxy(start) if start.proxy == route.proxy)
     })
 }
 
@@ -156,10 +160,8 @@ fn dials_end(model: &Registration, state: &State) -> bool {
 
 /// The end of an epoch may, while there are routes in a later one.
 fn a_late_end(state: &State) -> bool {
-    state.rest.sent.values().any(|command| match command {
-        Command::ExpireProxy { proxy, epoch } => state.table.routes().any(|(_, route)| route.proxy == *proxy && route.epoch > *epoch),
-        _ => false,
-    })
+    let in_later = |proxy, epoch| state.table.routes().any(|(_, route)| route.proxy == proxy && route.epoch > epoch);
+    state.rest.sent.values().any(|command| matches!(command, Command::ExpireProxy { proxy, epoch } if in_later(*proxy, *epoch)))
 }
 
 fn is_down(state: &State, id: ProxyId) -> bool {
