@@ -1,5 +1,7 @@
 //! The command line: one file per verb.
 
+mod fuzz;
+mod model;
 mod run;
 
 use std::process::ExitCode;
@@ -18,6 +20,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::RunArgs),
+    /// Feeds every decoder with what it was never meant to read.
+    Fuzz(fuzz::Fuzz),
+    /// Looks at every state of registrations, epochs and withdrawals.
+    Model(model::ModelArgs),
 }
 
 impl Cli {
@@ -25,6 +31,8 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.verb {
             Verb::Run(args) => args.run(),
+            Verb::Fuzz(fuzz) => fuzz.run(),
+            Verb::Model(args) => args.run(),
         }
     }
 }
