@@ -9,5 +9,6 @@ pub mod disk;
 pub mod network;
 pub mod plan;
 pub mod run;
+pub mod scale;
 pub mod trace;
 pub mod world;

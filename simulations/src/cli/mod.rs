@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod run;
+mod scale;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::RunArgs),
+    Scale(scale::ScaleArgs),
 }
 
 impl Cli {
@@ -25,6 +27,20 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.verb {
             Verb::Run(args) => args.run(),
+            Verb::Scale(args) => args.run(),
         }
     }
+}
+
+/// A line for people, on standard error.
+fn complain(line: &str) {
+    use std::io::Write as _;
+    // There is nobody else to tell when nobody reads it.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Data, on standard output.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
 }

@@ -115,6 +115,7 @@ proptest! {
             prop_assert_eq!(&routes, &model.valid());
             let counts = world.table.counts();
             prop_assert_eq!(counts.routes, routes.len() as u64);
+            prop_assert_eq!(world.table.routes_by_proxy(), counts.routes_by_proxy.clone());
             prop_assert_eq!(counts.agents_online, routes.iter().map(|route| route.0).collect::<BTreeSet<_>>().len() as u64);
             let mut placements = BTreeMap::new();
             for agent in 0..AGENTS.len() {
