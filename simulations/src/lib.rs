@@ -6,9 +6,14 @@
 pub mod cast;
 pub mod cli;
 pub mod disk;
+pub mod invariants;
+pub mod mutants;
 pub mod network;
 pub mod plan;
+pub mod points;
 pub mod run;
 pub mod scale;
+#[cfg(test)]
+mod sources;
 pub mod trace;
 pub mod world;

@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use warren_raft::{ProxyId, Sequence};
+use warren_raft::{ProxyId, Sequence, reached};
 
 use super::dialling::{Addresses, Socket};
 use super::enrollment::AgentError;
@@ -170,11 +170,13 @@ impl Supervisor {
             What::Welcomed { proxy, cluster } => {
                 self.learn(sequence, cluster);
                 tracing::info!(%proxy, name = self.name(proxy), "tunnel open");
+                reached!("agent.welcomed");
                 self.welcomed(proxy, sequence, now);
             }
             What::Waiting { proxy, cluster, reason } => {
                 self.learn(sequence, cluster);
                 tracing::warn!(%proxy, name = self.name(proxy), reason, "not registered yet: only proxies that ask for it reach this agent");
+                reached!("agent.waiting");
                 self.waits(proxy, sequence, now, rng);
             }
             What::Cluster(cluster) => self.learn(sequence, cluster),
@@ -183,22 +185,30 @@ impl Supervisor {
                 self.knowledge.leaves(proxy, sequence);
             }
             What::Move { proxy, to } => {
+                reached!("agent.asked_to_move");
                 let moved = self.knowledge.moves(proxy, sequence, to);
                 tracing::info!(%proxy, name = self.name(proxy), %to, to_name = self.name(to), goes = moved == Moved::Goes, "asked to move");
             }
             What::Retired { proxy } => {
                 tracing::debug!(%proxy, "route withdrawn");
+                reached!("agent.retired");
                 self.knowledge.withdrawn(sequence);
             }
             What::Hearing { proxy, hearing } => {
                 match hearing {
-                    Hearing::Silent => tracing::warn!(%proxy, name = self.name(proxy), "no sign of life: another tunnel is opened beside"),
+                    Hearing::Silent => {
+                        reached!("agent.silent");
+                        tracing::warn!(%proxy, name = self.name(proxy), "no sign of life: another tunnel is opened beside");
+                    }
                     Hearing::Heard => tracing::info!(%proxy, name = self.name(proxy), "heard again"),
                 }
                 self.knowledge.hears(proxy, sequence, hearing);
             }
             What::Renewed { certificate } => self.renewed(&certificate),
-            What::Ended(end) => self.ended(sequence, end, now, rng),
+            What::Ended(end) => {
+                reached!("agent.tunnel_ended");
+                self.ended(sequence, end, now, rng);
+            }
         }
     }
 

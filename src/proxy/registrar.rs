@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence};
+use warren_raft::{Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence, mutant, reached};
 
 use super::attempts::Attempts;
 use super::tunnels::{Standing, Tunnel};
@@ -75,9 +75,12 @@ impl Registrar {
                     tunnel.stands(Standing::Waiting);
                 }
                 // The lease was lost and is back, and the leader was patient.
-                (LeaseState::Held(epoch), Some((known, index))) if epoch == known => tunnel.stands(Standing::Registered(index)),
+                (LeaseState::Held(epoch), Some((known, index))) if epoch == known || mutant!("routes_forgotten") => {
+                    tunnel.stands(Standing::Registered(index))
+                }
                 (LeaseState::Held(epoch), _) => match Box::pin(self.register(tunnel, epoch, turn)).await {
                     Ok(index) => {
+                        reached!("proxy.route_committed");
                         (turn, committed) = (Turn::Again, Some((epoch, index)));
                         tunnel.stands(Standing::Registered(index));
                     }
@@ -86,6 +89,7 @@ impl Registrar {
                     Err(error @ (ProposeError::QueueFull(_) | ProposeError::Disk(_))) if turn == Turn::First => return error,
                     Err(error @ (ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::QueueFull(_))) => {
                         tracing::debug!(%error, "route not committed yet");
+                        reached!("proxy.route_waits");
                         turn = Turn::Again;
                         tunnel.stands(Standing::Waiting);
                         // Hardly any route ever comes here, and each is kept for as long as its tunnel lives.
@@ -109,6 +113,9 @@ impl Registrar {
             Turn::Again => Some(self.again.acquire().await.expect("nobody closes it")),
         };
         let Tunnel { agent, sequence, .. } = tunnel;
+        if mutant!("welcome_before_commit") {
+            tunnel.stands(Standing::Registered(self.store.status().last_log_index + 1));
+        }
         let route = Command::RegisterRoute { agent: agent.clone(), proxy: self.me, epoch, sequence: *sequence };
         let both = async {
             // Polled in this order, and so queued.
@@ -151,6 +158,10 @@ impl Registrar {
         while !self.attempts.is_older(&tunnel.agent, tunnel.sequence) {
             let Ok(held) = held(&mut lease, Budget::new(PROPOSE)).await else { continue };
             let (epoch, sequence) = self.visible(tunnel).unwrap_or((held, tunnel.sequence));
+            if mutant!("withdrawal_given_up") {
+                return;
+            }
+            reached!("proxy.withdrawal_proposed");
             let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
                 Ok(_) if self.visible(tunnel).is_some() => {

@@ -329,6 +329,7 @@ impl Driver {
     /// Flushes once and reports to all that waited for it.
     fn settle(&mut self, Turn { waiting, asked, closing }: Turn) -> ControlFlow<()> {
         if !waiting.is_empty() {
+            crate::reached!("disk.written");
             let outcome = self.flush(asked);
             waiting.into_iter().for_each(|done| done(outcome.clone()));
         }

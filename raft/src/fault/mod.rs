@@ -8,11 +8,13 @@
 
 #[cfg(simulation)]
 pub use hooks::{Hooks, install, is_mutant, observed, pass};
+mod durable;
 #[cfg(simulation)]
 mod hooks;
 mod observation;
 
-pub use observation::{EntryId, Observation};
+pub use durable::{DurableVote, read_entry, read_purged, read_snapshot, read_vote};
+pub use observation::{EntryId, Observation, Stand};
 
 /// Names a place that the code has come to.
 #[macro_export]

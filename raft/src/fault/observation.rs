@@ -1,6 +1,10 @@
 //! What members promise, to each other and to those who write.
 
-use crate::ids::ProxyId;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::ids::{Incarnation, ProxyId, Sequence};
+use crate::names::AgentName;
 
 /// An entry of the log: the term and the leader that made it, and where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +15,33 @@ pub struct EntryId {
     pub leader: ProxyId,
     /// Its place.
     pub index: u64,
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of term {} under {}", self.index, self.term, self.leader)
+    }
+}
+
+/// How a member stands, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stand {
+    /// Who.
+    pub member: ProxyId,
+    /// How often its store was opened.
+    pub opened: Incarnation,
+    /// Its term.
+    pub term: u64,
+    /// Whether it leads in it.
+    pub leads: bool,
+    /// The last entry of its log; none is 0, as for the others.
+    pub last: u64,
+    /// The last that it has applied.
+    pub applied: u64,
+    /// The last that its snapshot covers.
+    pub snapshot: u64,
+    /// The last that is purged from its log.
+    pub purged: u64,
 }
 
 /// A promise, told before it leaves whoever makes it.
@@ -29,6 +60,8 @@ pub enum Observation {
     Appended {
         /// Who.
         member: ProxyId,
+        /// The term of the leader that it says so to.
+        term: u64,
         /// Which.
         entries: Vec<EntryId>,
     },
@@ -37,6 +70,37 @@ pub enum Observation {
         /// The leader.
         member: ProxyId,
         /// The entry.
+        index: u64,
+        /// Of whom it takes a majority: of both groups while the configuration changes.
+        voters: Vec<BTreeSet<ProxyId>>,
+    },
+    /// A leader tells a follower that this entry is committed, and all before it.
+    Committed {
+        /// The leader.
+        member: ProxyId,
+        /// The entry.
+        entry: EntryId,
+    },
+    /// A member shows the state that it has after this entry; two that show it after the same entry must show the same.
+    Applied {
+        /// Who.
+        member: ProxyId,
+        /// The last entry in it.
+        entry: EntryId,
+        /// A checksum of all of it.
+        state: u32,
+    },
+    /// How a member stands has changed.
+    Stands(Stand),
+    /// An agent is about to be told that its route is committed.
+    Welcomed {
+        /// By whom.
+        proxy: ProxyId,
+        /// The agent.
+        agent: AgentName,
+        /// Its tunnel.
+        sequence: Sequence,
+        /// The entry that holds the route.
         index: u64,
     },
 }

@@ -17,6 +17,7 @@ use super::types::{LogId, Member, Metrics};
 use crate::command::Command;
 use crate::ids::{Epoch, ProxyId};
 use crate::membership::{Change, HealthWatch, Listed, Rules, View, next_change};
+use crate::reached;
 use crate::table::Proxy;
 
 /// A member that lacks no more entries than this has caught up.
@@ -63,6 +64,7 @@ pub(crate) async fn expire_leases(core: Arc<Core>, proposer: Proposer) {
 
 async fn expire(proposer: Proposer, proxy: ProxyId, epoch: Epoch, deadline: Duration) {
     tracing::warn!(%proxy, %epoch, "the lease of a proxy has ended");
+    reached!("raft.lease_expired");
     if let Err(error) = proposer.propose(Command::ExpireProxy { proxy, epoch }, deadline).await {
         tracing::warn!(%proxy, %error, "its end could not be committed yet");
     }
@@ -166,8 +168,12 @@ async fn carry_out(core: &Core, change: Change, voters: BTreeSet<ProxyId>) {
     // Out of time is no harm: what is left between two configurations is settled at a later look. Who votes no more is kept
     // as a learner.
     let Ok(raft) = core.engine.raft() else { return };
+    reached!("raft.membership_proposed");
     match timeout(core.attempt(), raft.change_membership(members, true)).await {
-        Ok(Ok(written)) => shown(core, written.log_id).await,
+        Ok(Ok(written)) => {
+            reached!("raft.membership_entered");
+            shown(core, written.log_id).await;
+        }
         Ok(Err(error)) => tracing::warn!(%error, "the membership did not change"),
         Err(_) => tracing::warn!("the membership did not change in time"),
     }

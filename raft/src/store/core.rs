@@ -69,7 +69,10 @@ impl Core {
             let asked_under = self.engine.metrics().borrow().current_leader;
             match self.ask_leader(request, left.min(self.attempt())).await {
                 Ok(answer) => return Some(answer),
-                Err(refusal) => tracing::debug!(%refusal, "the leader did not answer"),
+                Err(refusal) => {
+                    tracing::debug!(%refusal, "the leader did not answer");
+                    crate::reached!("raft.leader_asked_again");
+                }
             }
             self.pause(asked_under, until).await;
         }

@@ -28,6 +28,7 @@ use super::message::{LeaderAnswer, Refusal, Request, Response};
 use super::serve::STOPPED;
 use super::types::{LogId, Metrics};
 use crate::ids::ProxyId;
+use crate::reached;
 
 /// Why leadership was not handed over. Sent as its position in this declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -94,6 +95,7 @@ impl Core {
         // Held from when the last proposal that was under way is committed to the end.
         let _closed = timeout_at(prepared, self.gate.write()).await.map_err(|_| NotHandedOver::Busy)?;
         let last = self.caught_up(to, prepared).await?;
+        reached!("raft.hand_over_begun");
         let until = Instant::now() + self.config.election_timeout;
         let address = metrics.membership_config.membership().get_node(&to).map(|node| node.address.clone()).unwrap_or_default();
         tokio::select! {
@@ -102,6 +104,7 @@ impl Core {
             refusal = self.call_upon(to, &address, last, until) => return Err(refusal),
         }
         tracing::info!(%to, took = ?begun.elapsed(), "leadership was handed over");
+        reached!("raft.handed_over");
         Ok(to)
     }
 

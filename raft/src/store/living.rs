@@ -16,6 +16,7 @@ use super::runtime::jitter;
 use super::status::LeaseState;
 use crate::command::{Accepted, Command, ProxyStart, Rejection};
 use crate::lease::{Holder, Step};
+use crate::reached;
 
 /// How long one proposal to start is waited for. A new member may first have to catch up.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -69,6 +70,7 @@ impl Living {
             Ok(committed) => match committed.answer {
                 Accepted::Epoch(epoch) => {
                     tracing::info!(%epoch, "this proxy has a new epoch");
+                    reached!("raft.epoch_begun");
                     self.holder.started(epoch, asked);
                 }
                 Accepted::Done | Accepted::Enrolled { .. } => {}
@@ -111,6 +113,7 @@ impl Living {
             let changed = *shown != state;
             if changed && state == LeaseState::Lost {
                 tracing::warn!("this proxy has lost its lease");
+                reached!("raft.lease_lost");
             }
             *shown = state;
             changed

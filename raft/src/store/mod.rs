@@ -40,8 +40,11 @@ mod message;
 mod message_golden;
 mod network;
 pub mod offline;
+pub(crate) mod on_disk;
 mod open;
 mod opening;
+#[cfg(simulation)]
+pub(crate) mod promises;
 mod proposer;
 mod reader;
 mod receiver;

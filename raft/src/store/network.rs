@@ -53,6 +53,8 @@ impl Network {
         request: &Request,
         deadline: Duration,
     ) -> Result<Response, TransportError> {
+        #[cfg(simulation)]
+        super::promises::sent(self.me, request);
         let address = self.address(target, logged);
         let call = self.transport.call(target, &address, Bytes::from(encode(request)), deadline);
         // The transport keeps the deadline too; the store does not depend on that.

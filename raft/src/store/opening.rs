@@ -66,7 +66,7 @@ impl Instance {
 
 async fn start(core: &Core, config: Arc<Config>, writer: &Writer) -> Result<Raft, OpenError> {
     let incarnation = identify(core, writer).await?;
-    let known = KnownLevel { level: core.config.tuning.level, failure: core.failure.clone() };
+    let known = KnownLevel { member: core.config.id, level: core.config.tuning.level, failure: core.failure.clone() };
     let (shelf, image) = Shelf::open(writer.clone()).await?;
     shelf.guard();
     let machine = StateMachine::new(shelf.clone(), image, Arc::clone(&core.published)).minding(known, &writer.location())?;

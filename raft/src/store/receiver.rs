@@ -19,6 +19,7 @@ use super::message::{Received, Refusal, SnapshotPiece, SnapshotProgress};
 use super::state::codec::Decoder;
 use super::state::{Draft, Shelf, SnapshotData, let_go};
 use super::types::{LogId, Raft, Snapshot, Vote};
+use crate::reached;
 
 /// So many pieces may be on their way at once.
 pub(crate) const WINDOW: u32 = 4;
@@ -102,6 +103,7 @@ impl Receiver {
         }
         let snapshot = Snapshot { meta: image.meta(), snapshot: Box::new(SnapshotData::Received(Box::new(image), draft)) };
         let answer = raft.install_full_snapshot(vote, snapshot).await.map_err(|_| Refusal::Stopped)?;
+        reached!("raft.installed");
         Ok(SnapshotProgress { vote: answer.vote, received: Received::All })
     }
 }
@@ -109,6 +111,7 @@ impl Receiver {
 impl Receiving {
     async fn begin(shelf: &Shelf, vote: Vote, last: Option<LogId>) -> Result<Self, Refusal> {
         let draft = shelf.begin().await.map_err(refused)?;
+        reached!("raft.install_begun");
         Ok(Self { vote, last, decoder: Decoder::default(), draft, next: 0, early: BTreeMap::new(), touched: Instant::now() })
     }
 
@@ -127,6 +130,7 @@ impl Receiving {
             self.decoder.push(&piece).map_err(refused)?;
             self.draft.append(piece.into()).await.map_err(refused)?;
             self.next += 1;
+            reached!("raft.install_piece");
             yield_now().await;
         }
         Ok(())

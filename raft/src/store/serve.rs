@@ -10,6 +10,7 @@ use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response, Sn
 use super::types::Vote;
 use crate::ids::ProxyId;
 use crate::lease::Renewal;
+use crate::{mutant, reached};
 
 /// The answer of a member without an instance of openraft, or with one that is about to be taken out.
 pub(crate) const STOPPED: Response = Response::Refused(Refusal::Stopped);
@@ -24,6 +25,17 @@ impl Core {
         let Ok(request) = postcard::from_bytes(request) else {
             return self.misread(from, request).map(Response::Refused).ok_or(Garbled);
         };
+        #[cfg(simulation)]
+        let wanted = super::promises::wanted(&request);
+        let response = self.answer(from, request).await?;
+        #[cfg(simulation)]
+        if let Some(wanted) = wanted {
+            wanted.answered(self.config.id, &response);
+        }
+        Ok(response)
+    }
+
+    async fn answer(&self, from: ProxyId, request: Request) -> Result<Response, Garbled> {
         match request {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
@@ -86,8 +98,12 @@ impl Core {
                     }
                     RaftError::Fatal(_) => Refusal::Stopped,
                 })?;
+                reached!("raft.committed");
+                #[cfg(simulation)]
+                super::promises::acknowledged(&self.engine.metrics().borrow(), written.log_id.index);
                 Ok(LeaderAnswer::Proposed { index: written.log_id.index, answers: written.data.0 })
             }
+            LeaderRequest::ReadIndex if mutant!("stale_read") => Ok(LeaderAnswer::ReadIndex(*self.published.applied().borrow())),
             LeaderRequest::ReadIndex => {
                 let (read, _) = self.engine.raft()?.get_read_log_id().await.map_err(|error| match error {
                     RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)) => Refusal::NotLeader,

@@ -24,6 +24,7 @@ use super::runtime::jitter;
 use super::types::Metrics;
 use crate::disk::writer::HANG;
 use crate::disk::{DiskError, Fault, OpenError, Volume};
+use crate::{mutant, reached};
 
 /// The shortest wait before a full disk is tried again.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -104,6 +105,8 @@ impl Supervisor {
             if fatal.is_none() {
                 *last = newest.clone();
             }
+            #[cfg(simulation)]
+            super::promises::stands(&newest, self.core.incarnation());
             self.core.engine.show(newest);
             tokio::select! {
                 biased;
@@ -166,6 +169,7 @@ impl Supervisor {
     }
 
     fn begin(&self, state: fn(Outage) -> DiskState, reason: &str) {
+        reached!("raft.disk_full");
         tracing::error!(reason, "the disk of the store takes no writes; the table stays readable, and it is tried again");
         self.core.disk.send_replace(state(self.outage(reason)));
     }
@@ -186,6 +190,10 @@ impl Supervisor {
     }
 
     fn fail(&self, reason: String) {
+        reached!("raft.disk_failed");
+        if mutant!("fatal_ignored") {
+            return;
+        }
         let outage = self.outage(&reason);
         // The failure first: whoever waits for an answer is told that the store has stopped, and not that it will go on.
         self.core.failure.report(reason);

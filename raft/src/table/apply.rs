@@ -3,6 +3,7 @@
 use super::{LastProposal, Table};
 use crate::command::{Accepted, Answers, Command, Proposal, Rejection};
 use crate::ids::Timestamp;
+use crate::mutant;
 
 /// What one command did.
 pub(super) type Answer = Result<Accepted, Rejection>;
@@ -13,7 +14,7 @@ impl Table {
     /// The last proposal of each proposer is remembered with its answers: the same one again changes nothing and gets
     /// them again, an older one gets [`Rejection::Overtaken`].
     pub fn apply(&mut self, proposal: &Proposal) -> Answers {
-        if let Some(last) = self.proposers.get(&proposal.proposer) {
+        if let Some(last) = self.proposers.get(&proposal.proposer).filter(|_| !mutant!("no_deduplication")) {
             let newest = (last.incarnation, last.number);
             let this = (proposal.incarnation, proposal.number);
             if this == newest {

@@ -4,6 +4,7 @@ use super::apply::Answer;
 use super::{Cluster, Proxy, Strategy, Table};
 use crate::command::{Accepted, Bootstrap, ProxyStart, Rejection};
 use crate::ids::{Epoch, KeyHash, Level, ProxyId, Timestamp};
+use crate::mutant;
 use crate::names::ProxyName;
 
 impl Table {
@@ -56,6 +57,9 @@ impl Table {
         }
         if start.level < cluster {
             return Err(Rejection::LevelTooLow { known: start.level, cluster });
+        }
+        if let Some(old) = proxy.epoch.filter(|_| mutant!("old_epoch_kept")) {
+            return Ok(Accepted::Epoch(old));
         }
         let epoch = Epoch(self.next_epoch);
         self.next_epoch += 1;

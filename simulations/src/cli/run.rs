@@ -1,14 +1,13 @@
 //! `cargo sim run`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::Instant;
 
 use clap::Args;
 
-use crate::cast::Order;
-use crate::plan::{Dial, Mode, Plan, Seats, Settings, Topology};
-use crate::run::Run;
-use crate::trace::Trace;
+use crate::plan::Plan;
+use crate::run::{Report, execute};
 
 /// Run one seed
 #[derive(Debug, Args)]
@@ -17,11 +16,17 @@ pub(super) struct RunArgs {
     #[arg(long)]
     seed: u64,
     /// Where every line of what happens is written, each datagram among them
-    #[arg(long)]
-    trace: Option<std::path::PathBuf>,
-    /// The product's logs, on standard error
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// The product's logs, on standard error: as `warren=debug`
+    #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// The report as JSON
+    #[arg(long)]
+    json: bool,
+    /// A bug of the product that is switched on
+    #[arg(long, value_name = "NAME")]
+    mutant: Vec<String>,
 }
 
 impl RunArgs {
@@ -29,42 +34,54 @@ impl RunArgs {
         if let Some(filter) = &self.log {
             tracing_subscriber::fmt().with_env_filter(filter).without_time().with_writer(std::io::stderr).init();
         }
-        let file = self.trace.as_ref().map(|path| std::fs::File::create(path).expect("a file"));
-        let home = tempfile::tempdir().expect("a directory");
-        let plan = Plan {
-            seed: self.seed,
-            topology: Topology { proxies: 3, spares: 0, farms: vec![3, 3], clients: 1, zones: 1 },
-            settings: Settings::default(),
-            length_ms: 60_000,
-            events: Vec::new(),
-        };
-        let began = std::time::Instant::now();
-        let mut run = Run::new(plan, home.path().to_owned(), Trace::new(file));
-        run.world.start(Seats::SERVICES).expect("started");
-        run.world.start(Seats::proxy(0)).expect("started");
-        let ok = run.until(Duration::from_secs(20), |run| run.stage.members().len() == 1);
-        eprintln!("first {ok} {:?}", run.world.now());
-        run.world.start(Seats::proxy(1)).expect("started");
-        run.world.start(Seats::proxy(2)).expect("started");
-        run.world.start(Seats::farm(0)).expect("started");
-        run.world.start(Seats::farm(1)).expect("started");
-        run.world.start(Seats::client(0)).expect("started");
-        let ok = run.until(Duration::from_secs(30), |run| {
-            run.stage.agents().values().filter(|agent| agent.tunnels.len() == 2).count() == 6 && run.stage.has_client(Seats::client(0))
-        });
-        eprintln!("all {ok} {:?} {:?}", run.world.now(), run.stage.agents());
-        for n in 0..100 {
-            let dial = Dial { client: Seats::client(0), agent: (n % 6) as u16, mode: Mode::Echo, bytes: 10_000, timeout_ms: 5_000 };
-            run.stage.begin_dial(n, crate::cast::Dialled::new(dial.clone(), run.world.now_us()));
-            run.world.host(Seats::client(0)).expect("there").tell(Order::Dial(n, dial));
-            let until = run.world.now() + Duration::from_millis(500);
-            run.until(Duration::from_millis(500), |run| run.world.now() >= until);
+        let mut plan = Plan::generate(self.seed);
+        plan.settings.mutants = self.mutant;
+        match one(plan, self.trace) {
+            Ok(report) => show(&report, self.json),
+            Err(error) => {
+                eprintln!("{error:#}");
+                ExitCode::from(2)
+            }
         }
-        for line in run.world.trace.last() {
+    }
+}
+
+/// Runs a plan on a thread of its own, so that nothing of another run is left there.
+pub(super) fn one(plan: Plan, trace: Option<PathBuf>) -> anyhow::Result<Report> {
+    let trace = trace.map(std::fs::File::create).transpose()?;
+    let home = tempfile::tempdir()?;
+    let path = home.path().to_owned();
+    let ran = std::thread::Builder::new().name("simulation".to_owned()).spawn(move || {
+        let began = Instant::now();
+        let report = execute(plan, trace, path);
+        report.map(|report| Report { took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), ..report })
+    })?;
+    let report = ran.join().map_err(|_| anyhow::anyhow!("the simulation has panicked"))??;
+    Ok(report)
+}
+
+fn show(report: &Report, json: bool) -> ExitCode {
+    if json {
+        println!("{}", serde_json::to_string(report).unwrap_or_default());
+    } else {
+        for line in &report.last {
             println!("{line}");
         }
-        let (hash, lines) = run.world.trace.digest();
-        println!("{hash:016x} {lines} lines, {:?} simulated in {:?}, {:?}", run.world.now(), began.elapsed(), run.world.network.counts());
-        ExitCode::SUCCESS
+        let seconds = report.simulated_ms / 1_000;
+        println!(
+            "seed {}: {seconds} s simulated in {} ms; {} of {} dials served, {:?}",
+            report.seed, report.took_ms, report.served, report.asked, report.dials
+        );
+        println!(
+            "events {:?}\nwhole again after {} ms; {} registrations; trace {:016x}, {} lines",
+            report.events, report.whole_after_ms, report.registrations, report.trace.0, report.trace.1
+        );
+    }
+    match &report.violation {
+        Some((invariant, what)) => {
+            println!("VIOLATION of {invariant}: {what}\n  again: cargo sim run --seed {}", report.seed);
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
     }
 }

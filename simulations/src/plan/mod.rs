@@ -1,6 +1,7 @@
 //! What a run consists of, as data: made from a seed, kept in a file, made smaller. Nothing of a run is decided elsewhere.
 
 mod event;
+mod generate;
 mod topology;
 
 pub use event::{Dial, DiskTrouble, Event, Mode, Operation, Timed};

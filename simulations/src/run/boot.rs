@@ -125,4 +125,20 @@ impl Run {
         }
         done(self)
     }
+
+    /// A machine's files are gone.
+    pub fn wipe_home(&self, host: HostId) {
+        // What is not there need not go.
+        let _ = std::fs::remove_dir_all(self.stage.home(host));
+    }
+
+    /// Whether the proxy of a machine has not joined yet.
+    pub fn is_spare(&self, host: HostId) -> bool {
+        self.world.host(host).is_some_and(|host| host.lives() == 0)
+    }
+
+    /// How many machines with proxies run.
+    pub fn proxies_running(&self) -> usize {
+        self.plan.topology.proxy_hosts().filter(|host| self.world.host(*host).is_some_and(Host::runs)).count()
+    }
 }

@@ -6,6 +6,19 @@
 //! ```
 
 mod boot;
+mod bounds;
+mod execute;
+mod expected;
+#[cfg(simulation)]
+mod hooks;
+mod report;
+mod scene;
 mod stores;
+mod watch;
+mod whole;
 
 pub use boot::Run;
+pub use report::Report;
+pub use scene::{Phase, Scene};
+pub use watch::Watch;
+pub use whole::{Refused, execute};

@@ -104,7 +104,7 @@ fn views(figures: &Figures) -> Plot {
     Plot {
         name: "views",
         title: "A proxy is killed: what agents are told of it",
-        remark: "The cluster, pushed over each tunnel: bytes of all proxies together, until the proxy is back (two tunnels each)",
+        remark: "The cluster, pushed over each tunnel: bytes of all proxies together, once its lease is over (two tunnels each)",
         x: Axis::tens("proxies"),
         y: Axis::tens("bytes"),
         legend: "agents",

@@ -1,7 +1,7 @@
 //! Where the product has come to, on which host, and what happens to it there.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::network::HostId;
@@ -43,6 +43,7 @@ pub struct Points(Arc<Mutex<State>>);
 struct State {
     reached: BTreeMap<&'static str, u64>,
     armed: Vec<Armed>,
+    dead: BTreeSet<HostId>,
     crashes: BTreeMap<String, u64>,
 }
 
@@ -65,9 +66,20 @@ impl Points {
             if let Some(armed) = armed {
                 state.armed.remove(armed);
                 *state.crashes.entry(place.to_owned()).or_default() += 1;
+                state.dead.extend(host);
             }
             armed.is_some()
         })
+    }
+
+    /// Whether the host has crashed where it came to, and nobody has taken note of that yet.
+    pub fn is_dead(&self, host: HostId) -> bool {
+        self.with(|state| state.dead.contains(&host))
+    }
+
+    /// The hosts that have crashed since the last call.
+    pub fn take_dead(&self) -> BTreeSet<HostId> {
+        self.with(|state| std::mem::take(&mut state.dead))
     }
 
     /// How often each place was come to.

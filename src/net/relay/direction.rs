@@ -84,9 +84,10 @@ impl Direction {
         to: &mut impl Side,
     ) -> Poll<Result<(), Broken>> {
         let mut chunks = [const { Bytes::new() }; ROOM];
-        let Poll::Ready(taken) = from.poll_take(cx, &mut chunks)? else {
+        let Poll::Ready(taken) = from.poll_take(cx, &mut chunks) else {
             return self.wait(cx, to);
         };
+        let taken = if warren_raft::mutant!("reset_is_an_end") { taken.unwrap_or(0) } else { taken? };
         if taken == 0 {
             self.step = Step::Ending;
             return Poll::Ready(Ok(()));

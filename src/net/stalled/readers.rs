@@ -128,6 +128,7 @@ impl Readers {
         }
         drop(streams);
         if !look.cut.is_empty() {
+            warren_raft::reached!("net.stalled_cut");
             let (cut, stalled, budget_bytes) = (look.cut.len(), look.stalled, self.shared.budget.bytes);
             tracing::warn!(cut, stalled, budget_bytes, "streams cut that nobody reads: `limits.stalled_memory` is used up");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use warren_raft::Table;
+use warren_raft::{Table, reached};
 
 use super::attempt::Miss;
 use super::dialer::{Connection, Dialer, Wanted};
@@ -69,6 +69,7 @@ impl Dialer {
             }
             sleep(pause).await;
             let Ok(newer) = self.store.confirm(wanted.budget.at_most(CONFIRM).left()).await else { return Err(failure) };
+            reached!("proxy.dial_again");
             tracing::debug!(%failure, "the tunnel is no more, dialling by the table anew");
             failed = match self.dial_in(&newer, wanted).await {
                 Ok(connection) => return Ok(connection),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
-use warren_raft::ProxyId;
+use warren_raft::{ProxyId, reached};
 
 use crate::net::Budget;
 use crate::net::quic::StreamWindow;
@@ -101,6 +101,7 @@ pub(super) async fn local(tunnels: &Tunnels, header: &DialHeader, budget: Budget
             tried => return tried,
         };
         tunnel = tunnels.get(&header.agent).filter(|newest| newest.sequence > tunnel.sequence).ok_or(miss)?;
+        reached!("proxy.dial_by_newer_tunnel");
         tracing::debug!(agent = %header.agent, sequence = %tunnel.sequence, "the tunnel was replaced, dialling by the newer one");
     }
     local_once(&tunnel, header, budget).await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, Table};
+use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, Table, mutant, reached};
 
 use super::again::Failed;
 use super::attempt::{self, Miss, Open};
@@ -176,6 +176,7 @@ impl Dialer {
                     return Ok(Connection { open, agent: choice.agent.clone(), path: self.path(way.place.proxy) });
                 }
                 Err(miss) => {
+                    reached!("proxy.dial_missed");
                     tracing::debug!(owner = %way.place.proxy, agent = %choice.agent, %miss, "try failed");
                     self.missed(&mut race, (way, ended.since), (choice, &miss));
                     let failure = failures::missed(table, choice, way.place.proxy, &miss);
@@ -197,6 +198,7 @@ impl Dialer {
                 Begin::Alone(way) => way,
                 Begin::Beside(way) => {
                     tracing::debug!(owner = %way.place.proxy, agent = %choices[way.choice].agent, "tried beside those that take long");
+                    reached!("proxy.dial_hedged");
                     self.pace.hedged();
                     way
                 }
@@ -269,7 +271,7 @@ impl Dialer {
             service: choice.service.clone(),
             budget_ms: budget.left_ms(),
         };
-        if owner == self.me {
+        if owner == self.me && !mutant!("forwarded_to_itself") {
             attempt::local(&self.tunnels, &header, budget).await
         } else {
             attempt::peer(&self.links, owner, &header, budget).await

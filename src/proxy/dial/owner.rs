@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
-use warren_raft::{ProxyId, RoutingStore, Table};
+use warren_raft::{ProxyId, RoutingStore, Table, reached};
 
 use super::attempt::{self, Miss, Open};
 use crate::net::quic::StreamWindow;
@@ -99,6 +99,7 @@ impl Owner {
             Close::CANCELLED.abort(&mut send, &mut recv);
             return;
         }
+        reached!("proxy.dial_carried");
         let carried = self.readers.begin([Some(received), Some(open.received)]);
         let relay = relay::quic((send, recv), (open.send, open.recv), carried);
         let Some(relayed) = self.metrics.streams().begin(open.permit.as_ref()).carry(relay).await else {

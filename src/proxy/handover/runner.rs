@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{Command, Drain as Mark, LeaseState, ProxyId, RoutingStore};
+use warren_raft::{Command, Drain as Mark, LeaseState, ProxyId, RoutingStore, reached};
 
 use super::asked::Held;
 use super::leveller::Leveller;
@@ -98,6 +98,7 @@ impl Handover {
     async fn give_away(&self) {
         loop {
             self.drain.enter(Phase::Draining);
+            reached!("proxy.drain_begun");
             let (streams, tunnels) = (self.metrics.streams().running(), self.tunnels.all().len());
             tracing::info!(streams, tunnels, timeout = ?self.timeout, "draining");
             let mut round = Round::new(self);
@@ -138,6 +139,7 @@ impl Handover {
             tracing::info!(tunnels, "drained: no stream was cut");
         }
         self.drain.enter(Phase::Drained);
+        reached!("proxy.drained");
         if self.drain.is_leaving() {
             self.drain.leave();
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quinn::SendStream;
 use tokio::sync::Semaphore;
-use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Table, TokenRole};
+use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Table, TokenRole, reached};
 
 use super::members::{Audience, members};
 use crate::failure::{Code, Failure, Stage};
@@ -81,6 +81,7 @@ impl Enrollments {
         };
         frame::write(&mut send, &reply, frame::MAX_MESSAGE).await?;
         send.finish().map_err(std::io::Error::from)?;
+        reached!("proxy.enrolment_answered");
         Ok(())
     }
 
@@ -104,6 +105,7 @@ impl Enrollments {
         let Accepted::Enrolled { proxy } = committed.answer else {
             return Err(invalid("the store gave another answer".to_owned()));
         };
+        reached!("proxy.token_consumed");
         self.issue((request, role), proxy).map_err(|error| invalid(error.to_string()))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use warren_raft::{KeyHash, LeaseState, ProposeError};
+use warren_raft::{KeyHash, LeaseState, ProposeError, observe, reached};
 
 use super::agents::Agents;
 use super::renew::renew;
@@ -62,6 +62,7 @@ impl Held<'_> {
             () = self.tunnel.retiring() => {}
         }
         Box::pin(self.agents.registrar.withdraw(self.tunnel, &self.agents.stopped)).await;
+        reached!("proxy.tunnel_retired");
         self.tunnel.stands(Standing::Retired);
         std::future::pending().await
     }
@@ -135,7 +136,16 @@ impl Held<'_> {
         let cluster = self.agents.cluster.borrow().clone();
         let (hello, proxy) = (Hello::ours(), self.agents.me);
         match standing {
-            Standing::Registered(index) => ProxyMessage::Welcome(Welcome { hello, proxy, index, cluster }),
+            Standing::Registered(index) => {
+                reached!("proxy.welcome");
+                observe!(warren_raft::fault::Observation::Welcomed {
+                    proxy,
+                    agent: self.tunnel.agent.clone(),
+                    sequence: self.tunnel.sequence,
+                    index
+                });
+                ProxyMessage::Welcome(Welcome { hello, proxy, index, cluster })
+            }
             Standing::Retired => ProxyMessage::Retired,
             Standing::Pending | Standing::Waiting => {
                 let failure = self.waits().at(self.agents.name.as_str());

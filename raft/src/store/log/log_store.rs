@@ -17,6 +17,7 @@ use crate::store::levels::raised_by;
 use crate::store::records::{COMMITTED, LEVEL, PURGED, VOTE, decode, encode, get_meta, log_index, log_key, log_range, put_meta};
 use crate::store::state::Shelf;
 use crate::store::types::{Entry, LogId, StorageError, TypeConfig, Vote};
+use crate::{mutant, reached};
 
 /// Most bytes of entries in one answer to openraft, and so in one message to a peer, unless a single entry has more.
 const MAX_READ_BYTES: usize = 512 * 1024;
@@ -123,7 +124,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
-        let saved = self.writer.write(vec![put_meta(VOTE, vote)], Durability::Sealed).await;
+        let durability = if mutant!("vote_not_flushed") { Durability::Written } else { Durability::Sealed };
+        let saved = self.writer.write(vec![put_meta(VOTE, vote)], durability).await;
+        reached!("raft.vote_saved");
         saved.map_err(|error| StorageIOError::write_vote(AnyError::new(&error)).into())
     }
 
@@ -165,13 +168,23 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             self.sizes.push(entry.log_id.index, bytes);
             self.tail.push(entry, bytes);
         }
-        let done = move |outcome: Result<(), DiskError>| callback.log_io_completed(outcome.map_err(io::Error::other));
-        self.writer.submit(batch, Durability::Flushed, Box::new(done)).await.map_err(write_failed)
+        let done = move |outcome: Result<(), DiskError>| {
+            reached!("raft.append_flushed");
+            callback.log_io_completed(outcome.map_err(io::Error::other));
+        };
+        let durability = if mutant!("append_not_flushed") { Durability::Written } else { Durability::Flushed };
+        self.writer.submit(batch, durability, Box::new(done)).await.map_err(write_failed)?;
+        reached!("raft.append_submitted");
+        Ok(())
     }
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
         self.tail.truncate(log_id.index);
         self.sizes.truncate(log_id.index);
+        reached!("raft.truncating");
+        if mutant!("truncation_dropped") {
+            return Ok(());
+        }
         let batch = vec![Change::Remove(Space::Log, log_range(log_id.index, None))];
         self.writer.write(batch, Durability::Sealed).await.map_err(write_failed)
     }
@@ -182,6 +195,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         if !self.shelf.may_purge(log_id) {
             return Ok(());
         }
+        reached!("raft.purging");
         // Not flushed: what comes back after a crash is purged again. The snapshot that covers it is flushed.
         self.writer.write(purge_changes(log_id), Durability::Written).await.map_err(write_failed)
     }

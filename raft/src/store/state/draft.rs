@@ -7,7 +7,7 @@ use crate::disk::{DiskError, NewFile, Operation};
 pub(super) const PREFIX: &str = "snapshot-";
 
 /// The file of a generation.
-pub(super) fn name(generation: u64) -> String {
+pub(crate) fn name(generation: u64) -> String {
     format!("{PREFIX}{generation}")
 }
 

@@ -2,20 +2,22 @@
 
 use openraft::{AnyError, StorageIOError};
 
-use crate::ids::Level;
+use crate::ids::{Level, ProxyId};
 use crate::store::failure::Failure;
 use crate::store::levels::Outdated;
 use crate::store::types::StorageError;
 
 /// The highest feature level that this member knows.
 pub(crate) struct KnownLevel {
+    /// Which member it is.
+    pub(crate) member: ProxyId,
     pub(crate) level: Level,
     pub(crate) failure: Failure,
 }
 
 impl Default for KnownLevel {
     fn default() -> Self {
-        Self { level: Level::CURRENT, failure: Failure::default() }
+        Self { member: ProxyId::default(), level: Level::CURRENT, failure: Failure::default() }
     }
 }
 

@@ -14,6 +14,7 @@ use super::shelf::{Shelf, decode};
 use super::snapshot_data::SnapshotData;
 use crate::disk::{DiskError, OpenError};
 use crate::store::types::{Applied, Entry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
+use crate::{mutant, reached};
 
 /// The applied state of this member.
 pub(crate) struct StateMachine {
@@ -44,6 +45,9 @@ impl StateMachine {
     }
 
     async fn publish(&mut self) {
+        tracing::trace!(member = %self.known.member, last = ?self.image.last_applied, "applied");
+        #[cfg(simulation)]
+        crate::store::promises::applied(self.known.member, &self.image);
         let Some(replaced) = self.published.publish(&self.image.table, self.image.last_applied) else { return };
         if std::mem::take(&mut self.shows_foreign) {
             let_go_of_shown(Arc::unwrap_or_clone(replaced)).await;
@@ -87,10 +91,15 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     {
         let mut answers = Vec::new();
         for entry in entries {
+            if mutant!("apply_skips") && answers.len() % 2 == 1 {
+                answers.push(Applied::default());
+                continue;
+            }
             answers.push(self.image.apply(entry));
             self.known.check(self.image.table.level())?;
         }
         self.publish().await;
+        reached!("raft.applied");
         Ok(answers)
     }
 
@@ -104,6 +113,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<SnapshotData>) -> Result<(), StorageError> {
         let image = self.take_in(meta, *snapshot).await?;
+        reached!("raft.snapshot_taken_in");
         let replaced = std::mem::replace(&mut self.image, image);
         self.publish().await;
         let_go_of_shown(replaced.table).await;

@@ -13,7 +13,7 @@ mod snapshot_data;
 mod stored;
 
 pub use codec::SnapshotError;
-pub(crate) use draft::Draft;
+pub(crate) use draft::{Draft, name as snapshot_name};
 pub(crate) use image::Image;
 pub(crate) use known_level::KnownLevel;
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::disk::{Change, Disk, DiskError, Fault, OpenError};
 use crate::store::log::purge_changes;
 use crate::store::records::{SNAPSHOT, get_meta, put_meta};
 use crate::store::types::{LogId, SnapshotMeta};
+use crate::{mutant, reached};
 
 /// How long after a full disk a snapshot is tried again.
 const FULL_PAUSE: Duration = Duration::from_secs(5);
@@ -136,6 +137,7 @@ impl Shelf {
         let mut draft = self.begin().await?;
         for piece in Encoder::new(image) {
             draft.append(piece).await?;
+            reached!("raft.snapshot_piece");
             yield_now().await;
         }
         Ok(draft)
@@ -169,8 +171,10 @@ impl Shelf {
         };
         let purges = !due.is_empty();
         batch.extend(due);
+        reached!("raft.snapshot_kept");
         disk.write(&batch)?;
         disk.flush()?;
+        reached!("raft.snapshot_current");
         self.lock().current = Some(stored.clone());
         if purges {
             self.deferred.send_replace(Deferred::Nothing);
@@ -188,7 +192,7 @@ impl Shelf {
     /// Whether the log may be purged up to `upto` now. If not it is done later.
     pub(crate) fn may_purge(&self, upto: LogId) -> bool {
         let kept = self.lock();
-        if !kept.guarded || kept.last().is_some_and(|last| last.index >= upto.index) {
+        if !kept.guarded || mutant!("purge_unguarded") || kept.last().is_some_and(|last| last.index >= upto.index) {
             return true;
         }
         self.deferred.send_replace(Deferred::Upto(upto));

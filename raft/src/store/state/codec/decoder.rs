@@ -49,7 +49,6 @@ impl Decoder {
     }
 
     /// What the snapshot says of itself, as soon as that has come.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a file is described before it is restored"))]
     pub(crate) fn header(&self) -> Option<&Header> {
         self.header.as_ref()
     }

@@ -1,0 +1,14 @@
+//! How long the cluster may take, by design.md section 9 and simulation.md (L1 to L4), with the invariant that each is.
+
+use std::time::Duration;
+
+/// Until the first proxy has made its cluster.
+pub(super) const FIRST: (&str, Duration) = ("L0", Duration::from_secs(10));
+/// Until proxies, agents and clients are together, with nothing wrong.
+pub(super) const BOOT: (&str, Duration) = ("L0", Duration::from_secs(40));
+/// Until all is well after the last fault: a start, a join, an election, and an agent whose proxies were away for long.
+pub(super) const WHOLE: (&str, Duration) = ("L3", Duration::from_secs(60));
+/// Until all proxies have applied the same, without traffic.
+pub(super) const SAME: (&str, Duration) = ("L2", Duration::from_secs(10));
+/// Until every dial has ended once nothing is wrong.
+pub(super) const DIALS: (&str, Duration) = ("T3", Duration::from_secs(75));

@@ -1,0 +1,483 @@
+//! A plan, from boot to the last check.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::boot::Run;
+use super::scene::{Phase, Scene};
+use super::watch::Watch;
+use super::{bounds, expected};
+use crate::cast::{Dialled, Order, Outcome};
+use crate::invariants::Violation;
+use crate::network::{HostId, RuleId};
+use crate::plan::{Dial, DiskTrouble, Event, Mode, Operation, Plan, Seats};
+use crate::world::{Armed, Exit};
+
+/// How often everything is looked at, in microseconds.
+const LOOK_US: u64 = 100_000;
+/// How long a supervisor waits before it starts a program again that has failed, in milliseconds.
+const AGAIN_MS: u64 = 1_000;
+/// Most dials of the last phase.
+const SERVED: usize = 40;
+
+/// A plan that is being carried out.
+pub(super) struct Execution {
+    pub(super) run: Run,
+    pub(super) watch: Watch,
+    phase: Phase,
+    /// The beginning of the events, in microseconds.
+    base_us: u64,
+    looked_us: u64,
+    /// Programs to be started, by when, in microseconds.
+    starts: BTreeMap<(u64, HostId), ()>,
+    agent_starts: BTreeMap<(u64, u16), ()>,
+    /// How long a program stays away that was told to end.
+    leaves: BTreeMap<HostId, u64>,
+    /// The same for one that is to crash at a point.
+    traps: BTreeMap<HostId, u64>,
+    lifts: BTreeMap<(u64, RuleId), ()>,
+    mends: Vec<(u64, HostId, Mend)>,
+    /// Proxies that lost their disks and are not in the cluster again.
+    wiped: BTreeSet<HostId>,
+    drained: BTreeSet<HostId>,
+    next_dial: u64,
+    calm_since_us: Option<u64>,
+    pub(super) events: BTreeMap<String, u64>,
+    pub(super) whole_after_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mend {
+    Disk,
+    Rate,
+    Pause,
+}
+
+impl Execution {
+    pub(super) fn new(run: Run, watch: Watch) -> Self {
+        Self {
+            run,
+            watch,
+            phase: Phase::Boot,
+            base_us: 0,
+            looked_us: 0,
+            starts: BTreeMap::new(),
+            agent_starts: BTreeMap::new(),
+            leaves: BTreeMap::new(),
+            traps: BTreeMap::new(),
+            lifts: BTreeMap::new(),
+            mends: Vec::new(),
+            wiped: BTreeSet::new(),
+            drained: BTreeSet::new(),
+            next_dial: 0,
+            calm_since_us: None,
+            events: BTreeMap::new(),
+            whole_after_ms: 0,
+        }
+    }
+
+    /// All phases, until something is violated.
+    pub(super) fn all(&mut self) {
+        let phases: [fn(&mut Self); 5] = [Self::boot, Self::safety, Self::converge, Self::serve, Self::scan];
+        for phase in phases {
+            phase(self);
+            if self.watch.found().is_some() {
+                return;
+            }
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.run.world.trace.event(format_args!("--- {phase:?}"));
+    }
+
+    fn boot(&mut self) {
+        self.enter(Phase::Boot);
+        self.start(Seats::SERVICES);
+        self.start(Seats::proxy(0));
+        self.must_come(bounds::FIRST, "the first proxy made no cluster", |run| run.stage.secrets().client.is_some());
+        for number in 1..self.run.plan.topology.proxies {
+            self.start(Seats::proxy(number));
+        }
+        let proxies = self.run.plan.topology.proxies.into();
+        self.must_come(bounds::BOOT, "the proxies do not come together", move |run| expected::proxies_together(run, proxies));
+        for host in self.run.plan.topology.farm_hosts().chain(self.run.plan.topology.client_hosts()).collect::<Vec<_>>() {
+            self.start(host);
+        }
+        self.must_come(bounds::BOOT, "not everybody is enrolled and connected", expected::everybody_is_there);
+        self.calm_since_us = Some(self.run.world.now_us());
+    }
+
+    fn safety(&mut self) {
+        self.enter(Phase::Safety);
+        self.base_us = self.run.world.now_us();
+        let (events, end) = (self.run.plan.events.clone(), self.base_us + self.run.plan.length_ms * 1_000);
+        let mut due = events.into_iter().peekable();
+        while self.run.world.now_us() < end && self.watch.found().is_none() {
+            while let Some(timed) = due.next_if(|timed| self.base_us + timed.at_ms * 1_000 <= self.run.world.now_us()) {
+                self.apply(timed.event);
+            }
+            self.tick();
+        }
+    }
+
+    /// Nothing is wrong any more, and nobody wants anything.
+    fn converge(&mut self) {
+        self.enter(Phase::Converge);
+        self.heal();
+        let began = self.run.world.now();
+        self.must_come(bounds::WHOLE, "the cluster does not come together again", expected::all_is_well);
+        self.whole_after_ms = u64::try_from((self.run.world.now() - began).as_millis()).unwrap_or(u64::MAX);
+        self.calm_since_us = Some(self.run.world.now_us());
+        if self.watch.found().is_none() {
+            self.run.stage.set_quiet(true);
+            self.must_come(bounds::DIALS, "dials neither end nor fail", expected::dials_are_over);
+            self.must_come(bounds::SAME, "the proxies do not come to the same state without any traffic", expected::same_state);
+        }
+    }
+
+    fn serve(&mut self) {
+        self.enter(Phase::Serve);
+        let (agents, clients) = (self.run.plan.topology.agents().count(), self.run.plan.topology.clients);
+        let every = (0..agents).flat_map(|agent| (0..clients).map(move |client| (agent, client))).take(SERVED);
+        for (agent, client) in every {
+            let agent = u16::try_from(agent).unwrap_or(u16::MAX);
+            let dial = Dial { client: Seats::client(client), agent, mode: Mode::Echo, bytes: 2_000, timeout_ms: 5_000 };
+            self.dial(dial);
+            let until = self.run.world.now() + Duration::from_millis(50);
+            while self.run.world.now() < until {
+                self.tick();
+            }
+        }
+        self.must_come(bounds::DIALS, "dials neither end nor fail", expected::dials_are_over);
+    }
+
+    fn scan(&mut self) {
+        self.enter(Phase::Scan);
+        self.must_come(bounds::SAME, "the proxies do not come to the same state without any traffic", expected::same_state);
+        let watch = self.watch.clone();
+        self.with_scene(|scene| watch.settle(scene));
+    }
+
+    /// Lets time pass until it is so, or it is a violation of the liveness that is meant.
+    fn must_come(&mut self, (invariant, most): (&'static str, Duration), what: &str, is: impl Fn(&Run) -> bool) {
+        let end = self.run.world.now() + most;
+        let mut next = self.run.world.now();
+        while self.watch.found().is_none() {
+            if self.run.world.now() >= next {
+                if is(&self.run) {
+                    return;
+                }
+                next = self.run.world.now() + Duration::from_millis(20);
+            }
+            if self.run.world.now() >= end {
+                let state = expected::describe(&self.run);
+                self.watch.note(Violation::new(invariant, format!("{what} within {most:?}: {state}")));
+                return;
+            }
+            self.tick();
+        }
+    }
+
+    /// One step of the world, with all that is due.
+    fn tick(&mut self) {
+        self.due();
+        for (host, exit) in self.run.step() {
+            let again = match exit {
+                Exit::Failed(_) => Some(AGAIN_MS),
+                Exit::Done => self.leaves.remove(&host),
+            };
+            if let Some(after) = again {
+                self.start_after(host, after);
+            }
+        }
+        for host in self.run.points.take_dead() {
+            *self.events.entry("crash_at_point".to_owned()).or_default() += 1;
+            self.run.crash(host);
+            let down_ms = self.traps.remove(&host).unwrap_or(AGAIN_MS);
+            self.start_after(host, down_ms);
+        }
+        if self.run.world.now_us() >= self.looked_us + LOOK_US {
+            self.looked_us = self.run.world.now_us();
+            let watch = self.watch.clone();
+            self.with_scene(|scene| watch.look(scene));
+        }
+    }
+
+    fn with_scene<T>(&self, look: impl FnOnce(&Scene<'_>) -> T) -> T {
+        let up = self.run.world.hosts().filter(|host| host.runs() && !host.is_paused()).map(|host| host.id).collect();
+        look(&Scene {
+            now_us: self.run.world.now_us(),
+            phase: self.phase,
+            plan: &self.run.plan,
+            stage: &self.run.stage,
+            disks: &self.run.disks,
+            up,
+            calm_since_us: self.calm_since_us,
+        })
+    }
+
+    fn start(&mut self, host: HostId) {
+        if let Err(error) = self.run.world.start(host) {
+            self.watch.note(Violation::new("harness", format!("a runtime cannot be had: {error}")));
+        }
+    }
+
+    fn start_after(&mut self, host: HostId, after_ms: u64) {
+        let at = self.run.world.now_us() + after_ms * 1_000;
+        // A later time replaces an earlier one: whoever made it away last decides.
+        self.starts.retain(|(_, other), ()| *other != host);
+        self.starts.insert((at, host), ());
+    }
+
+    fn due(&mut self) {
+        let now = self.run.world.now_us();
+        while let Some(((_, host), ())) = self.starts.first_key_value().filter(|((at, _), ())| *at <= now).map(|(key, ())| (*key, ())) {
+            self.starts.pop_first();
+            self.start(host);
+        }
+        while let Some((at, agent)) = self.agent_starts.first_key_value().map(|(key, ())| *key).filter(|(at, _)| *at <= now) {
+            self.agent_starts.remove(&(at, agent));
+            self.tell_agent(agent, Order::StartAgent(agent));
+        }
+        while let Some((at, rule)) = self.lifts.first_key_value().map(|(key, ())| *key).filter(|(at, _)| *at <= now) {
+            self.lifts.remove(&(at, rule));
+            self.run.world.network.lift(rule);
+            self.run.world.trace.event(format_args!("rule {} is lifted", rule.0));
+        }
+        let (over, still): (Vec<_>, Vec<_>) = std::mem::take(&mut self.mends).into_iter().partition(|(at, ..)| *at <= now);
+        self.mends = still;
+        for (_, host, mend) in over {
+            self.mend(host, mend);
+        }
+        let trouble = !self.starts.is_empty() || !self.lifts.is_empty() || !self.mends.is_empty() || !self.leaves.is_empty();
+        if trouble {
+            self.calm_since_us = None;
+        } else if self.calm_since_us.is_none() && self.phase != Phase::Boot {
+            self.calm_since_us = Some(now);
+        }
+    }
+
+    fn mend(&mut self, host: HostId, mend: Mend) {
+        match mend {
+            Mend::Disk => {
+                if let Some(disk) = self.run.disks.get(&host) {
+                    disk.heal();
+                    disk.make_room();
+                }
+            }
+            Mend::Rate => {
+                if let Some(host) = self.run.world.host_mut(host) {
+                    host.set_rate(1_000_000);
+                }
+            }
+            Mend::Pause => {}
+        }
+        self.run.world.trace.event(format_args!("{}: {mend:?} is over", host.0));
+    }
+
+    fn tell_agent(&self, agent: u16, order: Order) {
+        let at = self.run.plan.topology.agents().find(|(number, _)| *number == agent).map(|(_, host)| host);
+        if let Some(host) = at.and_then(|host| self.run.world.host(host)) {
+            host.tell(order);
+        }
+    }
+
+    fn count(&mut self, what: &str) {
+        *self.events.entry(what.to_owned()).or_default() += 1;
+    }
+
+    fn dial(&mut self, dial: Dial) {
+        let number = self.next_dial;
+        self.next_dial += 1;
+        let ready = self.run.stage.has_client(dial.client);
+        let Some(host) = self.run.world.host(dial.client).filter(|_| ready) else { return };
+        self.run.stage.begin_dial(number, Dialled::new(dial.clone(), self.run.world.now_us()));
+        self.run.world.trace.event(format_args!("dial {number}: {dial:?}"));
+        host.tell(Order::Dial(number, dial));
+    }
+
+    fn apply(&mut self, event: Event) {
+        if let Event::Dial(dial) = event {
+            return self.dial(dial);
+        }
+        self.calm_since_us = None;
+        let now = self.run.world.now_us();
+        self.run.world.trace.event(format_args!("{event:?}"));
+        match event {
+            Event::Dial(_) => {}
+            Event::Crash { host, down_ms } => self.crash(host, down_ms, "crash"),
+            Event::CrashAt { host, place, down_ms } => {
+                self.traps.insert(host, down_ms);
+                self.run.points.arm(Armed { host, place });
+                self.count("armed");
+            }
+            Event::Wipe { host, down_ms } => self.wipe(host, down_ms),
+            Event::Pause { host, for_ms } => {
+                let until = now + for_ms * 1_000;
+                if let Some(host) = self.run.world.host_mut(host) {
+                    host.pause(now, until);
+                }
+                self.mends.push((until, host, Mend::Pause));
+                self.count("pause");
+            }
+            Event::Network { rule, for_ms } => {
+                let id = self.run.world.network.impose(rule);
+                self.lifts.insert((now + for_ms * 1_000, id), ());
+                let name = format!("{:?}", rule.effect);
+                let name = name.split([' ', '(']).next().unwrap_or_default().to_lowercase();
+                self.count(&format!("network_{name}"));
+            }
+            Event::Rebind { host } => {
+                self.run.world.network.rebind(host);
+                self.count("rebind");
+            }
+            Event::WallStep { host, by_ms } => {
+                if let Some(host) = self.run.world.host(host) {
+                    host.wall.step(by_ms);
+                }
+                self.count("wall_step");
+            }
+            Event::Rate { host, millionths, for_ms } => {
+                if let Some(host) = self.run.world.host_mut(host) {
+                    host.set_rate(millionths);
+                }
+                self.mends.push((now + for_ms * 1_000, host, Mend::Rate));
+                self.count("clock_rate");
+            }
+            Event::Disk { host, trouble, for_ms } => self.disk(host, trouble, for_ms),
+            Event::Operate { host, operation } => self.operate(host, operation),
+            Event::Restart { host, down_ms } => {
+                self.leaves.insert(host, down_ms);
+                let told = self.run.world.host(host).is_some_and(|host| host.tell(Order::Stop));
+                if !told {
+                    self.leaves.remove(&host);
+                }
+                self.count("restart");
+            }
+            Event::AgentRestart { agent, down_ms } => {
+                self.tell_agent(agent, Order::StopAgent(agent));
+                self.agent_starts.insert((now + down_ms * 1_000, agent), ());
+                self.count("agent_restart");
+            }
+            Event::Join { host } => {
+                self.start(host);
+                self.count("join");
+            }
+        }
+    }
+
+    fn crash(&mut self, host: HostId, down_ms: u64, what: &str) {
+        self.leaves.remove(&host);
+        self.run.crash(host);
+        self.start_after(host, down_ms);
+        self.count(what);
+    }
+
+    /// The machine gets a new disk, and its proxy joins anew once the one before is removed.
+    fn wipe(&mut self, host: HostId, down_ms: u64) {
+        self.crash(host, down_ms, "wipe");
+        self.watch.wiped(host);
+        if let Some(disk) = self.run.disks.get(&host) {
+            disk.wipe();
+        }
+        self.run.wipe_home(host);
+        self.wiped.insert(host);
+        self.remove_wiped();
+    }
+
+    /// Tells the proxies that are there to let go of those whose disks are gone.
+    fn remove_wiped(&mut self) {
+        for host in self.wiped.clone() {
+            let there = self.run.stage.members().into_keys().find(|other| *other != host);
+            if let Some(there) = there.and_then(|there| self.run.world.host(there)) {
+                there.tell(Order::Operate(Operation::Remove(host)));
+            }
+        }
+    }
+
+    fn disk(&mut self, host: HostId, trouble: DiskTrouble, for_ms: u64) {
+        let Some(disk) = self.run.disks.get(&host) else { return };
+        match trouble {
+            DiskTrouble::Full => disk.fill(),
+            DiskTrouble::FailsOnce => disk.fail(warren_raft::disk::Operation::Flush, crate::disk::Lasting::Once),
+            DiskTrouble::Slow(each) => disk.flush_slowly(Duration::from_millis(each / 4)..Duration::from_millis(each + 1)),
+        }
+        self.mends.push((self.run.world.now_us() + for_ms * 1_000, host, Mend::Disk));
+        self.count(match trouble {
+            DiskTrouble::Full => "disk_full",
+            DiskTrouble::FailsOnce => "disk_fails",
+            DiskTrouble::Slow(_) => "disk_slow",
+        });
+    }
+
+    fn operate(&mut self, host: HostId, operation: Operation) {
+        match &operation {
+            Operation::Drain(proxy) => {
+                self.drained.insert(*proxy);
+            }
+            Operation::Resume(proxy) => {
+                self.drained.remove(proxy);
+            }
+            Operation::Strategy(_) | Operation::Transfer(_) | Operation::Remove(_) | Operation::Token { .. } | Operation::Look => {}
+        }
+        if let Some(host) = self.run.world.host(host) {
+            host.tell(Order::Operate(operation));
+        }
+        self.count("operation");
+    }
+
+    /// Everything that is wrong is made right.
+    fn heal(&mut self) {
+        self.run.points.disarm();
+        self.traps.clear();
+        for ((_, rule), ()) in std::mem::take(&mut self.lifts) {
+            self.run.world.network.lift(rule);
+        }
+        let hosts: Vec<_> = self.run.world.hosts().map(|host| host.id).collect();
+        for host in hosts {
+            self.mend(host, Mend::Disk);
+            self.mend(host, Mend::Rate);
+            let now = self.run.world.now_us();
+            if let Some(host) = self.run.world.host_mut(host).filter(|host| host.is_paused()) {
+                host.pause(now, now);
+            }
+        }
+        self.mends.clear();
+        let now = self.run.world.now_us();
+        self.starts = std::mem::take(&mut self.starts).into_keys().map(|(_, host)| ((now, host), ())).collect();
+        self.agent_starts = std::mem::take(&mut self.agent_starts).into_keys().map(|(_, agent)| ((now, agent), ())).collect();
+        for proxy in std::mem::take(&mut self.drained) {
+            let there = self.run.stage.members().into_keys().next();
+            if let Some(there) = there.and_then(|there| self.run.world.host(there)) {
+                there.tell(Order::Operate(Operation::Resume(proxy)));
+            }
+        }
+        self.remove_wiped();
+    }
+
+    /// What the dials have come to, by how they ended.
+    pub(super) fn dials(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for dial in self.run.stage.dials().into_values() {
+            let how = match dial.outcome {
+                Some(Outcome::Failed(code, stage, _)) => format!("{code} at {stage:?}").to_lowercase(),
+                Some(Outcome::Whole) => "whole".to_owned(),
+                Some(Outcome::Broken(_)) if dial.dial.mode == Mode::Reset => "reset as meant".to_owned(),
+                Some(Outcome::Broken(_)) => "broken".to_owned(),
+                Some(Outcome::Wrong(_)) => "wrong".to_owned(),
+                Some(Outcome::Abandoned) | None => "abandoned".to_owned(),
+            };
+            *counts.entry(how).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// The plan of an execution.
+impl Execution {
+    pub(super) fn plan(&self) -> &Plan {
+        &self.run.plan
+    }
+}

@@ -1,0 +1,64 @@
+//! What a checker sees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use warren_raft::ProxyId;
+use warren_raft::disk::Disk;
+
+use crate::cast::Stage;
+use crate::disk::{Durable, SimVolume};
+use crate::invariants::Durables;
+use crate::network::HostId;
+use crate::plan::Plan;
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Everybody is started.
+    Boot,
+    /// Faults and work.
+    Safety,
+    /// No fault any more; everybody finds together.
+    Converge,
+    /// Everybody is found.
+    Serve,
+    /// It is looked at for the last time.
+    Scan,
+}
+
+/// What a checker sees.
+pub struct Scene<'a> {
+    /// The time, in microseconds of the world.
+    pub now_us: u64,
+    /// Where the run is.
+    pub phase: Phase,
+    /// What is to happen.
+    pub plan: &'a Plan,
+    /// What everybody tells.
+    pub stage: &'a Stage,
+    /// The disks.
+    pub disks: &'a BTreeMap<HostId, Arc<SimVolume>>,
+    /// The machines whose programs run and do not stand still.
+    pub up: BTreeSet<HostId>,
+    /// Since when nothing was wrong, in microseconds of the world; `None` while something is.
+    pub calm_since_us: Option<u64>,
+}
+
+/// The disks of the members as a loss of power would leave them.
+pub(super) struct OnDisk {
+    durables: BTreeMap<ProxyId, Durable>,
+}
+
+impl OnDisk {
+    pub(super) fn of(stage: &Stage, disks: &BTreeMap<HostId, Arc<SimVolume>>) -> Self {
+        let durables = disks.iter().filter_map(|(host, disk)| Some((stage.id(*host)?, disk.durable())));
+        Self { durables: durables.collect() }
+    }
+}
+
+impl Durables for OnDisk {
+    fn of(&self, member: ProxyId) -> Option<&dyn Disk> {
+        self.durables.get(&member).map(|disk| disk as &dyn Disk)
+    }
+}

@@ -1,0 +1,98 @@
+//! All checkers of a run.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use warren_raft::fault::Observation;
+
+use super::scene::{OnDisk, Scene};
+use crate::cast::Stage;
+use crate::disk::SimVolume;
+use crate::invariants::{self, Committed, Invariant, Synced, Violation};
+use crate::network::HostId;
+
+/// All checkers, and what they have found first. Clones are the same.
+#[derive(Clone)]
+pub struct Watch(Rc<RefCell<State>>);
+
+struct State {
+    stage: Stage,
+    disks: BTreeMap<HostId, Arc<SimVolume>>,
+    synced: Synced,
+    committed: Committed,
+    others: Vec<Box<dyn Invariant>>,
+    found: Option<Violation>,
+    welcomed: u64,
+}
+
+impl Watch {
+    /// All that there are.
+    pub fn new(stage: Stage, disks: BTreeMap<HostId, Arc<SimVolume>>) -> Self {
+        let (synced, committed) = (Synced::default(), Committed::default());
+        Self(Rc::new(RefCell::new(State { stage, disks, synced, committed, others: invariants::all(), found: None, welcomed: 0 })))
+    }
+
+    /// A member promises something.
+    pub fn observe(&self, observation: &Observation) {
+        // What a checker asks of the product may promise something again: that is told already.
+        let Ok(mut state) = self.0.try_borrow_mut() else { return };
+        let State { stage, disks, synced, committed, others, welcomed, .. } = &mut *state;
+        *welcomed += u64::from(matches!(observation, Observation::Welcomed { .. }));
+        let on_disk = OnDisk::of(stage, disks);
+        let mut checked = synced.observe(observation, &on_disk).and_then(|()| committed.observe(observation));
+        for invariant in others {
+            checked = checked.and_then(|()| invariant.observe(observation));
+        }
+        state.note(checked);
+    }
+
+    /// Looks at everything.
+    pub fn look(&self, scene: &Scene<'_>) {
+        let mut state = self.0.borrow_mut();
+        let checked = state.others.iter_mut().try_for_each(|invariant| invariant.look(scene));
+        state.note(checked);
+    }
+
+    /// Looks at everything for the last time, when all is well.
+    pub fn settle(&self, scene: &Scene<'_>) {
+        let mut state = self.0.borrow_mut();
+        let checked = state.others.iter_mut().try_for_each(|invariant| invariant.settle(scene));
+        state.note(checked);
+    }
+
+    /// Something else was seen.
+    pub fn note(&self, violation: Violation) {
+        self.0.borrow_mut().note(Err(violation));
+    }
+
+    /// A machine got a new disk: what its member has promised is gone with it.
+    pub fn wiped(&self, host: HostId) {
+        let mut state = self.0.borrow_mut();
+        if let Some(id) = state.stage.id(host) {
+            state.committed.forget(id);
+        }
+    }
+
+    /// What was found first.
+    pub fn found(&self) -> Option<Violation> {
+        self.0.borrow().found.clone()
+    }
+
+    /// Registrations that agents were told of.
+    pub fn welcomed(&self) -> u64 {
+        self.0.borrow().welcomed
+    }
+}
+
+impl State {
+    fn note(&mut self, checked: Result<(), Violation>) {
+        if let Err(violation) = checked
+            && self.found.is_none()
+        {
+            self.stage.trace().event(format_args!("VIOLATION {violation}"));
+            self.found = Some(violation);
+        }
+    }
+}

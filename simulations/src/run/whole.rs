@@ -1,0 +1,81 @@
+//! A plan in, a report out.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use super::report::Report;
+use crate::plan::Plan;
+
+/// Why a plan was not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The program was built without what a simulation needs.
+    #[error("built without `--cfg simulation --cfg tokio_unstable`: use `cargo sim`, and unset RUSTFLAGS, which overrides what it says")]
+    Build,
+    /// No directory for the files of the machines.
+    #[error("no directory: {0}")]
+    Home(#[from] std::io::Error),
+}
+
+/// Runs `plan`, and writes every line of what happens to `trace`.
+///
+/// # Errors
+/// [`Refused`]
+#[cfg(not(all(simulation, tokio_unstable)))]
+pub fn execute(_: Plan, _: Option<File>, _: PathBuf) -> Result<Report, Refused> {
+    Err(Refused::Build)
+}
+
+/// Runs `plan`, and writes every line of what happens to `trace`.
+///
+/// # Errors
+/// [`Refused`]
+#[cfg(all(simulation, tokio_unstable))]
+pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report, Refused> {
+    use super::boot::Run;
+    use super::execute::Execution;
+    use super::hooks::Installed;
+    use super::watch::Watch;
+    use crate::disk::DiskCounters;
+    use crate::trace::Trace;
+
+    let trace = Trace::new(trace);
+    let run = Run::new(plan, home, trace.clone());
+    let watch = Watch::new(run.stage.clone(), run.disks.clone());
+    let _installed =
+        Installed::new(run.points.clone(), run.world.network.clone(), run.disks.clone(), watch.clone(), &run.plan.settings.mutants);
+    let mut execution = Execution::new(run, watch);
+    execution.all();
+    let Execution { run, watch, events, whole_after_ms, .. } = &execution;
+    let mut disks = DiskCounters::default();
+    for disk in run.disks.values() {
+        disks += disk.counters();
+    }
+    let violation = watch.found().map(|violation| (violation.invariant.to_owned(), violation.what));
+    let (asked, served, compared) = run.stage.with_dials(|dials| {
+        let served = dials.values().filter(|dial| dial.outcome == Some(crate::cast::Outcome::Whole)).count();
+        (dials.len() as u64, served as u64, dials.values().map(|dial| dial.compared).sum())
+    });
+    let points = run.points.counts();
+    Ok(Report {
+        seed: run.plan.seed,
+        last: if violation.is_some() { trace.last() } else { Vec::new() },
+        violation,
+        simulated_ms: u64::try_from(run.world.now().as_millis()).unwrap_or(u64::MAX),
+        took_ms: 0,
+        network: run.world.network.counts(),
+        disks,
+        crashes_at: run.points.crashes(),
+        events: events.clone(),
+        dials: execution.dials(),
+        asked,
+        served,
+        compared,
+        operations: run.stage.operations(),
+        registrations: watch.welcomed(),
+        leaders: points.get("raft.leader_elected").copied().unwrap_or_default(),
+        points,
+        whole_after_ms: *whole_after_ms,
+        trace: trace.digest(),
+    })
+}
