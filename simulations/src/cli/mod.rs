@@ -40,6 +40,7 @@ fn complain(line: &str) {
 }
 
 /// Data, on standard output.
+#[cfg(simulation)]
 fn say(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stdout(), "{}", line.trim_end());

@@ -104,7 +104,7 @@ fn number(value: f64) -> String {
     let decimals = match value {
         value if value >= 100.0 => 0,
         value if value >= 10.0 => 1,
-        value if value == 0.0 => 0,
+        0.0 => 0,
         _ => 2,
     };
     let text = format!("{value:.decimals$}");
