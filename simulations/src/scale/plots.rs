@@ -27,9 +27,9 @@ fn spread(figures: &Figures) -> Plot {
 }
 
 fn moved(figures: &Figures) -> Plot {
-    let agents = largest(figures);
+    let agents = common(figures);
     let phases =
-        [("drain", "one drains"), ("one", "one is killed"), ("third", "a third is killed"), ("drain/levelled", "back after a drain")];
+        [("drain", "one drains"), ("one", "one is killed"), ("third", "a third is killed"), ("drain/levelled", "level after a drain")];
     let line = |(phase, label): (&str, &str)| {
         let what = if phase.contains('/') { format!("{phase}_moved") } else { format!("{phase}/moved") };
         Line { label: label.to_owned(), points: over_proxies(figures, (TWO, agents), &what) }
@@ -39,7 +39,7 @@ fn moved(figures: &Figures) -> Plot {
     Plot {
         name: "moved",
         title: "What has to move",
-        remark: "Tunnels that are registered anew, as a share of all (two tunnels each, the largest number of agents)",
+        remark: "Tunnels that are registered anew, as a share of all (10,000 agents, two tunnels each)",
         x: Axis::tens("proxies"),
         y: Axis::tens("share of all tunnels"),
         legend: "what happens",
@@ -114,7 +114,7 @@ fn views(figures: &Figures) -> Plot {
 }
 
 fn peers(figures: &Figures) -> Plot {
-    let agents = largest(figures);
+    let agents = common(figures);
     let line = |(what, label): (&str, &str)| Line {
         label: label.to_owned(),
         points: over_proxies(figures, (TWO, agents), &format!("idle/{what}")),
@@ -138,7 +138,7 @@ fn peers(figures: &Figures) -> Plot {
 }
 
 fn idle(figures: &Figures) -> Plot {
-    let agents = largest(figures);
+    let agents = common(figures);
     let line = |(what, label): (&str, &str)| Line {
         label: label.to_owned(),
         points: over_proxies(figures, (TWO, agents), &format!("idle/{what}")),
@@ -148,7 +148,7 @@ fn idle(figures: &Figures) -> Plot {
     Plot {
         name: "idle",
         title: "What an idle proxy sends and receives",
-        remark: "Bytes per second with what IP, UDP and QUIC add (two tunnels each, the largest number of agents)",
+        remark: "Bytes per second with what IP, UDP and QUIC add (10,000 agents, two tunnels each)",
         x: Axis::tens("proxies"),
         y: Axis::tens("bytes per second"),
         legend: "over connections with",
@@ -179,9 +179,11 @@ fn snapshot(figures: &Figures) -> Plot {
     }
 }
 
-/// The most agents of any case.
-fn largest(figures: &Figures) -> u64 {
-    figures.cases(TWO).iter().map(|case| case.1).max().unwrap_or_default()
+/// Most agents of a size that there is with every number of proxies.
+fn common(figures: &Figures) -> u64 {
+    let cases = figures.cases(TWO);
+    let least = cases.first().map(|case| case.0);
+    cases.iter().filter(|case| Some(case.0) == least).map(|case| case.1).max().unwrap_or_default()
 }
 
 fn over_proxies(figures: &Figures, (strategy, agents): (&str, u64), what: &str) -> Vec<(f64, f64)> {
