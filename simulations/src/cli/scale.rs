@@ -36,12 +36,16 @@ impl ScaleArgs {
         }
     }
 
-    #[cfg(simulation)]
     fn work(self) -> anyhow::Result<()> {
-        use crate::scale::{Effort, Figures, cases, clock, measure, write};
-        if let Some(place) = &self.redraw {
-            return write(&Figures::read(&place.join("scale.json"))?, place);
+        match &self.redraw {
+            Some(place) => crate::scale::write(&crate::scale::Figures::read(&place.join("scale.json"))?, place),
+            None => self.measure(),
         }
+    }
+
+    #[cfg(simulation)]
+    fn measure(self) -> anyhow::Result<()> {
+        use crate::scale::{Effort, Figures, cases, clock, measure, write};
         if self.clock {
             return clock(&mut |line| super::say(line));
         }
@@ -56,7 +60,9 @@ impl ScaleArgs {
     }
 
     #[cfg(not(simulation))]
-    fn work(self) -> anyhow::Result<()> {
+    fn measure(self) -> anyhow::Result<()> {
+        let Self { seed, quick, out, clock, .. } = self;
+        tracing::debug!(seed, quick, ?out, clock, "asked for");
         anyhow::bail!("this binary was built without the simulation: run it by `cargo sim scale`")
     }
 }

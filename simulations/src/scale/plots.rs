@@ -28,11 +28,10 @@ fn spread(figures: &Figures) -> Plot {
 
 fn moved(figures: &Figures) -> Plot {
     let agents = common(figures);
-    let phases =
-        [("drain", "one drains"), ("one", "one is killed"), ("third", "a third is killed"), ("drain/levelled", "level after a drain")];
-    let line = |(phase, label): (&str, &str)| {
-        let what = if phase.contains('/') { format!("{phase}_moved") } else { format!("{phase}/moved") };
-        Line { label: label.to_owned(), points: over_proxies(figures, (TWO, agents), &what) }
+    let phases = [("drain", "one drains"), ("one", "one is killed"), ("third", "a third is killed")];
+    let line = |(phase, label): (&str, &str)| Line {
+        label: label.to_owned(),
+        points: over_proxies(figures, (TWO, agents), &format!("{phase}/moved")),
     };
     let ideal = over_proxies(figures, (TWO, agents), "drain/moved").into_iter().map(|(proxies, _)| (proxies, 1.0 / proxies)).collect();
     let lines = phases.into_iter().map(line).chain([Line { label: "one part in N".to_owned(), points: ideal }]).collect();
