@@ -15,6 +15,7 @@ pub mod network;
 pub mod plan;
 pub mod points;
 pub mod run;
+pub mod scale;
 #[cfg(test)]
 mod seams;
 #[cfg(test)]

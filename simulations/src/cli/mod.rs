@@ -3,6 +3,7 @@
 mod fuzz;
 mod model;
 mod run;
+mod scale;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ enum Verb {
     Fuzz(fuzz::Fuzz),
     /// Looks at every state of registrations, epochs and withdrawals.
     Model(model::ModelArgs),
+    Scale(scale::ScaleArgs),
 }
 
 impl Cli {
@@ -33,6 +35,21 @@ impl Cli {
             Verb::Run(args) => args.run(),
             Verb::Fuzz(fuzz) => fuzz.run(),
             Verb::Model(args) => args.run(),
+            Verb::Scale(args) => args.run(),
         }
     }
+}
+
+/// A line for people, on standard error.
+fn complain(line: &str) {
+    use std::io::Write as _;
+    // There is nobody else to tell when nobody reads it.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Data, on standard output.
+#[cfg(simulation)]
+fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
 }
