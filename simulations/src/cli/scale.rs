@@ -1,5 +1,6 @@
 //! `cargo sim scale`.
 
+use crate::say::{note, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,7 +31,7 @@ impl ScaleArgs {
         match self.work() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                super::complain(&format!("{error:#}"));
+                note(format!("{error:#}"));
                 ExitCode::FAILURE
             }
         }
@@ -47,15 +48,15 @@ impl ScaleArgs {
     fn measure(self) -> anyhow::Result<()> {
         use crate::scale::{Effort, Figures, cases, clock, measure, write};
         if self.clock {
-            return clock(&mut |line| super::say(line));
+            return clock(&mut |line| say(line));
         }
         let effort = if self.quick { Effort::Quick } else { Effort::Full };
         let mut figures = Figures::default();
         for case in cases(effort) {
-            super::complain(&case.prefix());
+            note(case.prefix());
             measure(&case, self.seed, &mut figures)?;
         }
-        super::say(&figures.json());
+        say(figures.json());
         self.out.map_or(Ok(()), |place| write(&figures, &place))
     }
 

@@ -322,7 +322,11 @@ impl Execution {
         let number = self.next_dial;
         self.next_dial += 1;
         let ready = self.run.stage.has_client(dial.client);
-        let Some(host) = self.run.world.host(dial.client).filter(|_| ready) else { return };
+        if !ready {
+            return;
+        }
+        self.count("dial");
+        let Some(host) = self.run.world.host(dial.client) else { return };
         self.run.stage.begin_dial(number, Dialled::new(dial.clone(), self.run.world.now_us()));
         self.run.world.trace.event(format_args!("dial {number}: {dial:?}"));
         host.tell(Order::Dial(number, dial));
@@ -335,13 +339,13 @@ impl Execution {
         self.calm_since_us = None;
         let now = self.run.world.now_us();
         self.run.world.trace.event(format_args!("{event:?}"));
+        self.count(event.class());
         match event {
             Event::Dial(_) => {}
-            Event::Crash { host, down_ms } => self.crash(host, down_ms, "crash"),
+            Event::Crash { host, down_ms } => self.crash(host, down_ms),
             Event::CrashAt { host, place, down_ms } => {
                 self.traps.insert(host, down_ms);
                 self.run.points.arm(Armed { host, place });
-                self.count("armed");
             }
             Event::Wipe { host, down_ms } => self.wipe(host, down_ms),
             Event::Pause { host, for_ms } => {
@@ -351,31 +355,22 @@ impl Execution {
                 }
                 self.mends.push((until, host, Mend::Pause));
                 self.pauses.push((host, now, until));
-                self.count("pause");
             }
             Event::Network { rule, for_ms } => {
                 let id = self.run.world.network.impose(rule);
                 self.lifts.insert((now + for_ms * 1_000, id), ());
-                let name = format!("{:?}", rule.effect);
-                let name = name.split([' ', '(']).next().unwrap_or_default().to_lowercase();
-                self.count(&format!("network_{name}"));
             }
-            Event::Rebind { host } => {
-                self.run.world.network.rebind(host);
-                self.count("rebind");
-            }
+            Event::Rebind { host } => self.run.world.network.rebind(host),
             Event::WallStep { host, by_ms } => {
                 if let Some(host) = self.run.world.host(host) {
                     host.wall.step(by_ms);
                 }
-                self.count("wall_step");
             }
             Event::Rate { host, millionths, for_ms } => {
                 if let Some(host) = self.run.world.host_mut(host) {
                     host.set_rate(millionths);
                 }
                 self.mends.push((now + for_ms * 1_000, host, Mend::Rate));
-                self.count("clock_rate");
             }
             Event::Disk { host, trouble, for_ms } => self.disk(host, trouble, for_ms),
             Event::Operate { host, operation } => self.operate(host, operation),
@@ -385,34 +380,28 @@ impl Execution {
                 if !told {
                     self.leaves.remove(&host);
                 }
-                self.count("restart");
             }
             Event::AgentRestart { agent, down_ms } => {
                 self.tell_agent(agent, Order::StopAgent(agent));
                 self.agent_starts.insert((now + down_ms * 1_000, agent), ());
-                self.count("agent_restart");
             }
-            Event::Join { host } => {
-                self.start(host);
-                self.count("join");
-            }
+            Event::Join { host } => self.start(host),
         }
     }
 
-    fn crash(&mut self, host: HostId, down_ms: u64, what: &str) {
+    fn crash(&mut self, host: HostId, down_ms: u64) {
         self.leaves.remove(&host);
         self.run.crash(host);
         self.start_after(host, down_ms);
-        self.count(what);
     }
 
     /// The machine gets a new disk, and its proxy joins anew once the one before is removed.
     fn wipe(&mut self, host: HostId, down_ms: u64) {
         if !expected::can_lose(&self.run, host) {
             // Whoever takes away the disks of half of the voters has no cluster any more: that is what `warren raft recover` is for.
-            return self.count("wipe_not_possible");
+            return;
         }
-        self.crash(host, down_ms, "wipe");
+        self.crash(host, down_ms);
         self.empty(host);
         self.wiped.insert(host);
         self.exchanged.insert(host);
@@ -448,11 +437,6 @@ impl Execution {
             DiskTrouble::Slow(each) => disk.flush_slowly(Duration::from_millis(each / 4)..Duration::from_millis(each + 1)),
         }
         self.mends.push((self.run.world.now_us() + for_ms * 1_000, host, Mend::Disk));
-        self.count(match trouble {
-            DiskTrouble::Full => "disk_full",
-            DiskTrouble::FailsOnce => "disk_fails",
-            DiskTrouble::Slow(_) => "disk_slow",
-        });
     }
 
     fn operate(&mut self, host: HostId, operation: Operation) {
@@ -471,7 +455,6 @@ impl Execution {
         if let Some(host) = self.run.world.host(host) {
             host.tell(Order::Operate(operation));
         }
-        self.count("operation");
     }
 
     /// Everything that is wrong is made right.
