@@ -17,7 +17,7 @@ const NOBODY: u16 = 60_000;
 
 /// Looks at every dial once, when it has ended.
 #[derive(Debug, Default)]
-pub struct Streams {
+pub(super) struct Streams {
     seen: BTreeSet<u64>,
 }
 

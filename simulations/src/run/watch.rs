@@ -40,6 +40,9 @@ impl Watch {
         let Ok(mut state) = self.0.try_borrow_mut() else { return };
         let State { stage, disks, synced, committed, others, welcomed, .. } = &mut *state;
         *welcomed += u64::from(matches!(observation, Observation::Welcomed { .. }));
+        if let Observation::Acknowledged { index, .. } = observation {
+            stage.note_acknowledged(*index);
+        }
         let on_disk = OnDisk::of(stage, disks);
         let mut checked = synced.observe(observation, &on_disk).and_then(|()| committed.observe(observation));
         for invariant in others {
