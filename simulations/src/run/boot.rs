@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use warren::net::quic::{Paths, Settings as Quic};
-use warren::net::stalled::{Readers, StalledBudget};
+use warren::net::stalled::Readers;
 use warren::net::{Entropy, Env, Threading};
 
 use super::stores::HostStores;
@@ -56,7 +56,7 @@ impl Run {
             self.add(host, "proxy", cast::proxy(stage.clone(), host, topology.clone(), settings.clone()));
         }
         for host in topology.farm_hosts() {
-            self.add(host, "farm", cast::farm(stage.clone(), host, topology.clone()));
+            self.add(host, "farm", cast::farm(stage.clone(), host, topology.clone(), settings.clone()));
         }
         for host in topology.client_hosts() {
             self.add(host, "client", cast::client(stage.clone(), host, topology.clone()));
@@ -91,7 +91,7 @@ impl Run {
                 quic,
                 paths: Paths::new(&quic),
                 threading: Threading::One,
-                readers: Readers::new(StalledBudget::default()),
+                readers: Readers::new(settings.stalled_budget()),
             }
         })
     }
