@@ -35,7 +35,7 @@ mod levels;
 mod levels_tests;
 mod living;
 mod log;
-mod message;
+pub(crate) mod message;
 #[cfg(test)]
 mod message_golden;
 mod network;
@@ -62,14 +62,16 @@ pub mod saved;
 mod sender;
 mod serve;
 mod snapshotting;
-mod state;
+pub(crate) mod state;
 mod status;
 mod supervisor;
 #[cfg(test)]
 mod synced;
 mod timing;
-mod types;
+pub(crate) mod types;
 mod usage;
+#[cfg(simulation)]
+pub mod weights;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
@@ -77,6 +79,7 @@ pub(crate) use error::in_millis;
 pub use error::{Garbled, ProposeError, ReadError, RemoveError, TransferError};
 pub use hand_over::NotHandedOver;
 pub use health::{DiskState, Outage};
+pub use proposer::{BATCH, BATCH_BYTES, FAST};
 pub use routing_store::RoutingStore;
 pub use state::SnapshotError;
 pub use status::{Committed, LeaseState, StoreStatus};

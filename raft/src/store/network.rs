@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::error::{NetworkError, RPCError, RaftError, ReplicationClosed, Timeout, Unreachable};
+use openraft::error::{NetworkError, PayloadTooLarge, RPCError, RaftError, ReplicationClosed, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
 use openraft::{AnyError, OptionalSend, RPCTypes, RaftNetwork, RaftNetworkFactory};
@@ -19,6 +19,9 @@ use super::state::{Published, SnapshotData};
 use super::types::{Member, Snapshot, TypeConfig, Vote};
 use crate::ids::ProxyId;
 use crate::transport::{Transport, TransportError};
+
+/// By how much fewer entries are sent to a member that has not answered in time: a few steps from the most to one, before its election time-out.
+const FEWER: u64 = 4;
 
 /// Makes links to peers.
 #[derive(Clone)]
@@ -136,7 +139,14 @@ impl RaftNetwork<TypeConfig> for Link {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
-        let response = self.call(RPCTypes::AppendEntries, Request::Append(rpc), option).await?;
+        let entries = rpc.entries.len() as u64;
+        // openraft gives up at the hard limit, without asking for less.
+        let option = RPCOption::new(option.hard_ttl() * 9 / 10);
+        let response = match self.call(RPCTypes::AppendEntries, Request::Append(rpc), option).await {
+            // What does not arrive within a heartbeat is broken off and begun anew: over a long way a request of several round trips would never arrive.
+            Err(RPCError::Timeout(_)) if entries > 1 => return Err(PayloadTooLarge::new_entries_hint((entries / FEWER).max(1)).into()),
+            response => response?,
+        };
         if let Response::Append(answer) = response {
             return Ok(answer);
         }
@@ -185,4 +195,59 @@ impl RaftNetwork<TypeConfig> for Link {
 /// How long a peer that could not be reached is left alone.
 fn pause(heartbeat: Duration) -> Duration {
     heartbeat / 2 + jitter(heartbeat / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use openraft::{CommittedLeaderId, EntryPayload};
+
+    use super::super::types::{Entry, LogId};
+    use super::*;
+
+    /// A way over which a request takes a heartbeat for each so many bytes, there and back.
+    struct Narrow {
+        bytes: usize,
+        each: Duration,
+    }
+
+    #[async_trait]
+    impl Transport for Narrow {
+        async fn call(&self, _: ProxyId, _: &str, request: Bytes, _: Duration) -> Result<Bytes, TransportError> {
+            tokio::time::sleep(self.each * u32::try_from(request.len() / self.bytes).unwrap_or(u32::MAX)).await;
+            Ok(Bytes::from(encode(&Response::Append(AppendEntriesResponse::Success))))
+        }
+    }
+
+    fn request(entries: u64) -> AppendEntriesRequest<TypeConfig> {
+        let log_id = |index| LogId::new(CommittedLeaderId::new(1, ProxyId(1)), index);
+        let entries = (0..entries).map(|index| Entry { log_id: log_id(index), payload: EntryPayload::Blank }).collect();
+        AppendEntriesRequest { vote: Vote::new_committed(1, ProxyId(1)), prev_log_id: None, entries, leader_commit: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_arrive_within_a_heartbeat_is_sent_in_smaller_pieces() {
+        let heartbeat = Duration::from_millis(150);
+        let transport = Arc::new(Narrow { bytes: 200, each: Duration::from_millis(100) });
+        let network = Network::new(ProxyId(1), heartbeat, transport, Arc::default());
+        let mut link = Link { network, target: ProxyId(2), address: String::new() };
+        let mut sent = 300;
+        for tries in 0.. {
+            assert!(tries < 6, "a few tries, or the member stands for election: {sent}");
+            match link.append_entries(request(sent), RPCOption::new(heartbeat)).await {
+                Ok(answer) => {
+                    assert!(matches!(answer, AppendEntriesResponse::Success));
+                    break;
+                }
+                Err(RPCError::PayloadTooLarge(fewer)) => sent = fewer.entries_hint(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(sent < 300);
+        // One entry cannot be made smaller.
+        let transport = Arc::new(Narrow { bytes: 1, each: heartbeat });
+        link.network = Network::new(ProxyId(1), heartbeat, transport, Arc::default());
+        let alone = link.append_entries(request(1), RPCOption::new(heartbeat)).await;
+        assert!(matches!(alone, Err(RPCError::Timeout(_))), "{alone:?}");
+    }
 }

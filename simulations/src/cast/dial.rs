@@ -14,6 +14,8 @@ use crate::plan::{Dial, Mode};
 
 /// A stream that stands and in which nothing moves for so long has been forgotten by somebody.
 const STUCK: Duration = Duration::from_secs(60);
+/// How long a client reads nothing that stalls.
+const STALL: Duration = Duration::from_secs(12);
 /// How much is written and read at a time.
 const PIECE: usize = 16 << 10;
 
@@ -194,6 +196,9 @@ async fn greeted(dial: &Dial, recv: &mut RecvStream) -> Result<(), Ended> {
 }
 
 async fn compare(stage: &Stage, number: u64, dial: &Dial, payload: &[u8], recv: &mut RecvStream) -> Result<(), Ended> {
+    if dial.mode == Mode::Stall {
+        sleep(STALL).await;
+    }
     let mut buf = vec![0; PIECE];
     for (place, piece) in payload.chunks(PIECE).enumerate() {
         if dial.mode == Mode::Slow && place % 4 == 1 {

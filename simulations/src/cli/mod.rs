@@ -1,10 +1,19 @@
 //! The command line: one file per verb.
 
+mod fuzz;
+mod meta;
+mod model;
+mod replay;
 mod run;
+mod scale;
+mod shrink;
+mod sweep;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::say::note;
 
 /// Thousands of bad days of a whole cluster, one seed each.
 #[derive(Debug, Parser)]
@@ -18,13 +27,33 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::RunArgs),
+    /// Feeds every decoder with what it was never meant to read.
+    Fuzz(fuzz::Fuzz),
+    /// Looks at every state of registrations, epochs and withdrawals.
+    Model(model::ModelArgs),
+    Scale(scale::ScaleArgs),
+    Sweep(sweep::SweepArgs),
+    Meta(meta::MetaArgs),
+    Replay(replay::ReplayArgs),
+    Shrink(shrink::ShrinkArgs),
 }
 
 impl Cli {
-    /// Does it. The exit status is 0 when nothing was violated, 1 when something was, and 2 when the run tells nothing.
+    /// Does it. The exit status is 0 when nothing was violated, 1 when something was, and 2 when it tells nothing.
     pub fn run(self) -> ExitCode {
-        match self.verb {
+        let done = match self.verb {
             Verb::Run(args) => args.run(),
-        }
+            Verb::Fuzz(fuzz) => Ok(fuzz.run()),
+            Verb::Model(args) => Ok(args.run()),
+            Verb::Scale(args) => Ok(args.run()),
+            Verb::Sweep(args) => args.run(),
+            Verb::Meta(args) => args.run(),
+            Verb::Replay(args) => args.run(),
+            Verb::Shrink(args) => args.run(),
+        };
+        done.unwrap_or_else(|error| {
+            note(format_args!("{error:#}"));
+            ExitCode::from(2)
+        })
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Execution {
     mends: Vec<(u64, HostId, Mend)>,
     /// Proxies that lost their disks and are not in the cluster again.
     wiped: BTreeSet<HostId>,
+    /// Machines whose disks were exchanged.
+    exchanged: BTreeSet<HostId>,
     /// When an operator looked last, in microseconds.
     cared_us: u64,
     /// When machines stood still.
@@ -83,6 +85,7 @@ impl Execution {
             lifts: BTreeMap::new(),
             mends: Vec::new(),
             wiped: BTreeSet::new(),
+            exchanged: BTreeSet::new(),
             cared_us: 0,
             pauses: Vec::new(),
             drained: BTreeSet::new(),
@@ -228,9 +231,10 @@ impl Execution {
         for (host, exit) in self.run.step() {
             let again = match exit {
                 Exit::Failed(_) => Some(AGAIN_MS),
-                Exit::Done if self.wiped.contains(&host) => {
+                Exit::Done if self.exchanged.contains(&host) && !self.leaves.contains_key(&host) => {
                     // Its removal came twice, and the second time it was the new one that went: it joins once more.
                     self.empty(host);
+                    self.wiped.insert(host);
                     Some(AGAIN_MS)
                 }
                 Exit::Done => self.leaves.remove(&host),
@@ -382,7 +386,11 @@ impl Execution {
         let number = self.next_dial;
         self.next_dial += 1;
         let ready = self.run.stage.has_client(dial.client);
-        let Some(host) = self.run.world.host(dial.client).filter(|_| ready) else { return };
+        if !ready {
+            return;
+        }
+        self.count("dial");
+        let Some(host) = self.run.world.host(dial.client) else { return };
         self.run.stage.begin_dial(number, Dialled::new(dial.clone(), self.run.world.now_us()));
         self.run.world.trace.event(format_args!("dial {number}: {dial:?}"));
         host.tell(Order::Dial(number, dial));
@@ -395,13 +403,13 @@ impl Execution {
         self.calm_since_us = None;
         let now = self.run.world.now_us();
         self.run.world.trace.event(format_args!("{event:?}"));
+        self.count(event.class());
         match event {
             Event::Dial(_) => {}
-            Event::Crash { host, down_ms } => self.crash(host, down_ms, "crash"),
+            Event::Crash { host, down_ms } => self.crash(host, down_ms),
             Event::CrashAt { host, place, down_ms } => {
                 self.traps.insert(host, down_ms);
                 self.run.points.arm(Armed { host, place });
-                self.count("armed");
             }
             Event::Wipe { host, down_ms } => self.wipe(host, down_ms),
             Event::Pause { host, for_ms } => {
@@ -411,7 +419,6 @@ impl Execution {
                 }
                 self.mends.push((until, host, Mend::Pause));
                 self.pauses.push((host, now, until));
-                self.count("pause");
             }
             Event::Network { rule, for_ms } => {
                 let proxies = Hosts::of(self.run.plan.topology.proxy_hosts());
@@ -419,28 +426,22 @@ impl Execution {
                 let id = self.run.world.network.impose(rule);
                 self.rules.insert(id, is_split);
                 self.lifts.insert((now + for_ms * 1_000, id), ());
-                let name = format!("{:?}", rule.effect);
-                let name = name.split([' ', '(']).next().unwrap_or_default().to_lowercase();
-                self.count(&format!("network_{name}"));
             }
             Event::Rebind { host } => {
                 self.conditions.fair_since_us = None;
                 self.run.world.network.rebind(host);
-                self.count("rebind");
             }
             Event::WallStep { host, by_ms } => {
                 self.conditions.fair_since_us = None;
                 if let Some(host) = self.run.world.host(host) {
                     host.wall.step(by_ms);
                 }
-                self.count("wall_step");
             }
             Event::Rate { host, millionths, for_ms } => {
                 if let Some(host) = self.run.world.host_mut(host) {
                     host.set_rate(millionths);
                 }
                 self.mends.push((now + for_ms * 1_000, host, Mend::Rate));
-                self.count("clock_rate");
             }
             Event::Disk { host, trouble, for_ms } => self.disk(host, trouble, for_ms),
             Event::Operate { host, operation } => self.operate(host, operation),
@@ -450,36 +451,31 @@ impl Execution {
                 if !told {
                     self.leaves.remove(&host);
                 }
-                self.count("restart");
             }
             Event::AgentRestart { agent, down_ms } => {
                 self.tell_agent(agent, Order::StopAgent(agent));
                 self.agent_starts.insert((now + down_ms * 1_000, agent), ());
-                self.count("agent_restart");
             }
-            Event::Join { host } => {
-                self.start(host);
-                self.count("join");
-            }
+            Event::Join { host } => self.start(host),
         }
     }
 
-    fn crash(&mut self, host: HostId, down_ms: u64, what: &str) {
+    fn crash(&mut self, host: HostId, down_ms: u64) {
         self.leaves.remove(&host);
         self.run.crash(host);
         self.start_after(host, down_ms);
-        self.count(what);
     }
 
     /// The machine gets a new disk, and its proxy joins anew once the one before is removed.
     fn wipe(&mut self, host: HostId, down_ms: u64) {
         if !expected::can_lose(&self.run, host) {
             // Whoever takes away the disks of half of the voters has no cluster any more: that is what `warren raft recover` is for.
-            return self.count("wipe_not_possible");
+            return;
         }
-        self.crash(host, down_ms, "wipe");
+        self.crash(host, down_ms);
         self.empty(host);
         self.wiped.insert(host);
+        self.exchanged.insert(host);
         self.lost.insert(host);
         self.care();
     }
@@ -513,11 +509,6 @@ impl Execution {
             DiskTrouble::Slow(each) => disk.flush_slowly(Duration::from_millis(each / 4)..Duration::from_millis(each + 1)),
         }
         self.mends.push((self.run.world.now_us() + for_ms * 1_000, host, Mend::Disk));
-        self.count(match trouble {
-            DiskTrouble::Full => "disk_full",
-            DiskTrouble::FailsOnce => "disk_fails",
-            DiskTrouble::Slow(_) => "disk_slow",
-        });
     }
 
     fn operate(&mut self, host: HostId, operation: Operation) {
@@ -536,7 +527,6 @@ impl Execution {
         if let Some(host) = self.run.world.host(host) {
             host.tell(Order::Operate(operation));
         }
-        self.count("operation");
     }
 
     /// Everything that is wrong is made right.

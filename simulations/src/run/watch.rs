@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use warren_raft::fault::Observation;
 
-use super::scene::{OnDisk, Scene};
-use crate::cast::Stage;
+use super::gaps::Gaps;
+use super::scene::{OnDisk, Phase, Scene};
+use crate::cast::{Outcome, Stage};
 use crate::disk::SimVolume;
-use crate::invariants::{self, Committed, Invariant, Synced, Violation};
+use crate::invariants::{self, Committed, Durables, Invariant, Synced, Violation, purged_is_covered};
 use crate::network::HostId;
 
 /// All checkers, and what they have found first. Clones are the same.
@@ -25,26 +26,46 @@ struct State {
     others: Vec<Box<dyn Invariant>>,
     found: Option<Violation>,
     welcomed: u64,
+    writes: Gaps,
+    dials: Gaps,
+    served: usize,
 }
 
 impl Watch {
     /// All that there are.
     pub fn new(stage: Stage, disks: BTreeMap<HostId, Arc<SimVolume>>) -> Self {
         let (synced, committed) = (Synced::default(), Committed::default());
-        Self(Rc::new(RefCell::new(State { stage, disks, synced, committed, others: invariants::all(), found: None, welcomed: 0 })))
+        Self(Rc::new(RefCell::new(State {
+            stage,
+            disks,
+            synced,
+            committed,
+            others: invariants::all(),
+            found: None,
+            welcomed: 0,
+            writes: Gaps::default(),
+            dials: Gaps::default(),
+            served: 0,
+        })))
     }
 
     /// A member promises something.
     pub fn observe(&self, observation: &Observation) {
         // What a checker asks of the product may promise something again: that is told already.
         let Ok(mut state) = self.0.try_borrow_mut() else { return };
-        let State { stage, disks, synced, committed, others, welcomed, .. } = &mut *state;
+        let State { stage, disks, synced, committed, others, welcomed, writes, .. } = &mut *state;
         *welcomed += u64::from(matches!(observation, Observation::Welcomed { .. }));
         if let Observation::Acknowledged { index, .. } = observation {
             stage.note_acknowledged(*index);
+            writes.happens(stage.trace().now_us());
         }
         let on_disk = OnDisk::of(stage, disks);
         let mut checked = synced.observe(observation, &on_disk).and_then(|()| committed.observe(observation));
+        if let Observation::Stands(stand) = observation
+            && let Some(disk) = on_disk.of(stand.member)
+        {
+            checked = checked.and_then(|()| purged_is_covered(stand.member, disk));
+        }
         for invariant in others {
             checked = checked.and_then(|()| invariant.observe(observation));
         }
@@ -61,6 +82,7 @@ impl Watch {
     /// Looks at everything.
     pub fn look(&self, scene: &Scene<'_>) {
         let mut state = self.0.borrow_mut();
+        state.gaps(scene);
         let checked = state.others.iter_mut().try_for_each(|invariant| invariant.look(scene));
         state.note(checked);
     }
@@ -90,6 +112,12 @@ impl Watch {
         self.0.borrow().found.clone()
     }
 
+    /// The longest times between two writes that were acknowledged, and between two dials that were served, while nothing was wrong and everybody worked, in milliseconds.
+    pub fn gaps_ms(&self) -> (u64, u64) {
+        let state = self.0.borrow();
+        (state.writes.longest_ms(), state.dials.longest_ms())
+    }
+
     /// Registrations that agents were told of.
     pub fn welcomed(&self) -> u64 {
         self.0.borrow().welcomed
@@ -97,6 +125,17 @@ impl Watch {
 }
 
 impl State {
+    fn gaps(&mut self, scene: &Scene<'_>) {
+        let served = scene.stage.with_dials(|dials| dials.values().filter(|dial| dial.outcome == Some(Outcome::Whole)).count());
+        if std::mem::replace(&mut self.served, served) < served {
+            self.dials.happens(scene.now_us);
+        }
+        if scene.calm_since_us.is_none() || scene.phase != Phase::Safety {
+            self.writes.interrupt();
+            self.dials.interrupt();
+        }
+    }
+
     fn note(&mut self, checked: Result<(), Violation>) {
         if let Err(violation) = checked
             && self.found.is_none()

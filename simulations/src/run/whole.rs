@@ -64,7 +64,7 @@ pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report,
     let points = run.points.counts();
     Ok(Report {
         seed: run.plan.seed,
-        last: if violation.is_some() { trace.last() } else { Vec::new() },
+        last: trace.last(),
         violation,
         simulated_ms: u64::try_from(run.world.now().as_millis()).unwrap_or(u64::MAX),
         took_ms: 0,
@@ -81,6 +81,8 @@ pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report,
         leaders: points.get("raft.leader_elected").copied().unwrap_or_default(),
         points,
         whole_after_ms: *whole_after_ms,
+        longest_write_gap_ms: watch.gaps_ms().0,
+        longest_dial_gap_ms: watch.gaps_ms().1,
         trace: trace.digest(),
     })
 }
