@@ -9,6 +9,8 @@
 //! votes, who is alive).
 
 pub mod command;
+#[doc(hidden)]
+pub mod decoding;
 pub mod disk;
 pub mod fault;
 #[cfg(test)]

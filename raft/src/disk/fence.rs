@@ -9,7 +9,7 @@
 //! at closing. It costs less than one flush differs from the next (four runs of 2,000 flushes, with and without in turn: ratio of the medians 1.0). Two slots are written in turn, each with its checksum, so that a torn one leaves the other.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
@@ -81,34 +81,40 @@ fn slot(flushes: u64) -> [u8; LENGTH] {
 }
 
 fn read(file: &File) -> io::Result<Noted> {
-    if file.metadata()?.len() == 0 {
-        return Ok(Noted::Nothing);
-    }
-    let mut newest = None;
-    for place in 0..2 {
-        newest = newest.max(read_slot(file, place * SLOT)?);
-    }
-    Ok(newest.map_or(Noted::Damaged, Noted::Flushes))
+    let mut bytes = Vec::new();
+    file.take(SLOT + LENGTH as u64).read_to_end(&mut bytes)?;
+    Ok(parse(&bytes))
 }
 
-fn read_slot(file: &File, at: u64) -> io::Result<Option<u64>> {
-    let mut bytes = [0; LENGTH];
-    match file.read_exact_at(&mut bytes, at) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(error),
+/// What the bytes of the file say.
+fn parse(bytes: &[u8]) -> Noted {
+    if bytes.is_empty() {
+        return Noted::Nothing;
     }
+    let newest = [0, SLOT as usize].into_iter().filter_map(|at| read_slot(bytes.get(at..)?.first_chunk()?)).max();
+    newest.map_or(Noted::Damaged, Noted::Flushes)
+}
+
+/// How many flushes the bytes of the file note, if they note any.
+pub(crate) fn noted(bytes: &[u8]) -> Option<u64> {
+    match parse(bytes) {
+        Noted::Flushes(flushes) => Some(flushes),
+        Noted::Nothing | Noted::Damaged => None,
+    }
+}
+
+fn read_slot(bytes: &[u8; LENGTH]) -> Option<u64> {
     let mut count = [0; 8];
     count.copy_from_slice(&bytes[8..16]);
     let flushes = u64::from_le_bytes(count);
-    Ok((bytes == slot(flushes)).then_some(flushes))
+    (*bytes == slot(flushes)).then_some(flushes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn noted(directory: &Path) -> Noted {
+    fn found(directory: &Path) -> Noted {
         Fence::open(directory).expect("it opens").1
     }
 
@@ -122,14 +128,14 @@ mod tests {
             fence.note(flushes).expect("noted");
         }
         fence.sync().expect("synced");
-        assert_eq!(noted(path), Noted::Flushes(300));
+        assert_eq!(found(path), Noted::Flushes(300));
         let mut bytes = std::fs::read(path.join(NAME)).expect("the file");
         bytes[10] ^= 1;
         std::fs::write(path.join(NAME), &bytes).expect("written");
-        assert_eq!(noted(path), Noted::Flushes(299), "the other slot is whole");
+        assert_eq!(found(path), Noted::Flushes(299), "the other slot is whole");
         bytes.truncate(512);
         std::fs::write(path.join(NAME), &bytes).expect("written");
-        assert_eq!(noted(path), Noted::Damaged);
+        assert_eq!(found(path), Noted::Damaged);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) mod writer;
 
 pub use self::sled::SledDisk;
 pub use error::{DiskError, Fault, OpenError, Operation};
+pub(crate) use fence::noted;
 pub use files::{Files, KeptFile, NewFile};
 pub use guard::contains_panic;
 pub use memory::{DiskEvent, MemoryDisk};

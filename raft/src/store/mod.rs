@@ -35,7 +35,7 @@ mod levels;
 mod levels_tests;
 mod living;
 mod log;
-mod message;
+pub(crate) mod message;
 #[cfg(test)]
 mod message_golden;
 mod network;
@@ -62,13 +62,13 @@ pub mod saved;
 mod sender;
 mod serve;
 mod snapshotting;
-mod state;
+pub(crate) mod state;
 mod status;
 mod supervisor;
 #[cfg(test)]
 mod synced;
 mod timing;
-mod types;
+pub(crate) mod types;
 mod usage;
 
 pub use crate::disk::OpenError;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::error::{NetworkError, RPCError, RaftError, ReplicationClosed, Timeout, Unreachable};
+use openraft::error::{NetworkError, PayloadTooLarge, RPCError, RaftError, ReplicationClosed, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
 use openraft::{AnyError, OptionalSend, RPCTypes, RaftNetwork, RaftNetworkFactory};
@@ -19,6 +19,9 @@ use super::state::{Published, SnapshotData};
 use super::types::{Member, Snapshot, TypeConfig, Vote};
 use crate::ids::ProxyId;
 use crate::transport::{Transport, TransportError};
+
+/// By how much fewer entries are sent to a member that has not answered in time: a few steps from the most to one, before its election time-out.
+const FEWER: u64 = 4;
 
 /// Makes links to peers.
 #[derive(Clone)]
@@ -136,7 +139,14 @@ impl RaftNetwork<TypeConfig> for Link {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<ProxyId>, RpcError<openraft::error::Infallible>> {
-        let response = self.call(RPCTypes::AppendEntries, Request::Append(rpc), option).await?;
+        let entries = rpc.entries.len() as u64;
+        // openraft gives up at the hard limit, without asking for less.
+        let option = RPCOption::new(option.hard_ttl() * 9 / 10);
+        let response = match self.call(RPCTypes::AppendEntries, Request::Append(rpc), option).await {
+            // What does not arrive within a heartbeat is broken off and begun anew: over a long way a request of several round trips would never arrive.
+            Err(RPCError::Timeout(_)) if entries > 1 => return Err(PayloadTooLarge::new_entries_hint((entries / FEWER).max(1)).into()),
+            response => response?,
+        };
         if let Response::Append(answer) = response {
             return Ok(answer);
         }

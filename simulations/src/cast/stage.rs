@@ -9,7 +9,7 @@ use warren::agent::AgentStatus;
 use warren::net::{Access, Env, FileError};
 use warren_raft::{ProxyId, RoutingStore};
 
-use super::dial::Dialled;
+use super::dial::{Dialled, Outcome};
 use crate::network::HostId;
 use crate::trace::Trace;
 
@@ -103,6 +103,9 @@ impl Stage {
         for agent in agents {
             state.agents.remove(&agent);
         }
+        for dial in state.dials.values_mut().filter(|dial| dial.dial.client == host && dial.outcome.is_none()) {
+            dial.outcome = Some(Outcome::Abandoned);
+        }
         // What it holds may come back here when it goes.
         drop(state);
         drop(member);
@@ -121,6 +124,11 @@ impl Stage {
     /// The id that the proxy of a machine had last.
     pub fn id(&self, host: HostId) -> Option<ProxyId> {
         self.lock().ids.get(&host).copied()
+    }
+
+    /// The proxy of a machine is no more: its disk is gone.
+    pub fn forget_id(&self, host: HostId) {
+        self.lock().ids.remove(&host);
     }
 
     /// An agent runs.

@@ -1,9 +1,13 @@
 //! The command line: one file per verb.
 
+mod fuzz;
 mod meta;
+mod model;
+mod mutants;
 mod replay;
 mod run;
 mod shrink;
+mod soak;
 mod sweep;
 
 use std::process::ExitCode;
@@ -28,6 +32,12 @@ enum Verb {
     Meta(meta::MetaArgs),
     Replay(replay::ReplayArgs),
     Shrink(shrink::ShrinkArgs),
+    Mutants(mutants::MutantsArgs),
+    Soak(soak::SoakArgs),
+    /// Feeds every decoder with what it was never meant to read.
+    Fuzz(fuzz::Fuzz),
+    /// Looks at every state of registrations, epochs and withdrawals.
+    Model(model::ModelArgs),
 }
 
 impl Cli {
@@ -39,6 +49,10 @@ impl Cli {
             Verb::Meta(args) => args.run(),
             Verb::Replay(args) => args.run(),
             Verb::Shrink(args) => args.run(),
+            Verb::Mutants(args) => args.run(),
+            Verb::Soak(args) => args.run(),
+            Verb::Fuzz(fuzz) => Ok(fuzz.run()),
+            Verb::Model(args) => Ok(args.run()),
         };
         done.unwrap_or_else(|error| {
             note(format_args!("{error:#}"));

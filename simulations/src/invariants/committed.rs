@@ -78,6 +78,10 @@ impl Committed {
         let (last, chosen) = *self.votes.entry(member).or_insert((term, candidate));
         // Within a term openraft orders candidates by their ids, and a vote may go to a higher one.
         if (term, candidate) < (last, chosen) {
+            // A candidate's own request is under way in tasks of its own: one that leaves late repeats what was so, and binds nobody.
+            if member == candidate {
+                return Ok(());
+            }
             return Err(Violation::new("R7", format!("member {member} voted for {candidate} in {term} after {chosen} in {last}")));
         }
         self.votes.insert(member, (term, candidate));

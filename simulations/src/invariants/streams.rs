@@ -42,6 +42,7 @@ fn judge(number: u64, dial: &Dialled, scene: &Scene<'_>) -> Result<(), Violation
     }
     if let Some(answered) = dial.answered
         && answered > Duration::from_millis(wanted.timeout_ms) + GRACE
+        && !stood_still(dial, answered, scene)
     {
         return wrong("T3", format!("it was answered after {answered:?}"));
     }
@@ -54,7 +55,8 @@ fn judge(number: u64, dial: &Dialled, scene: &Scene<'_>) -> Result<(), Violation
         Some(Outcome::Wrong(what)) => wrong("B1", what.clone()),
         Some(Outcome::Failed(code, stage, message)) => {
             let meant = match wanted.mode {
-                Mode::Refused => Some(Code::TargetRefused),
+                // It would be denied what it may not reach, whether it is there or not.
+                Mode::Refused if wanted.agent != NOBODY => Some(Code::TargetRefused),
                 Mode::Denied => Some(Code::Denied),
                 Mode::Unknown => Some(Code::ServiceUnknown),
                 _ if wanted.agent == NOBODY => Some(Code::ServiceUnknown),
@@ -81,6 +83,12 @@ fn judge(number: u64, dial: &Dialled, scene: &Scene<'_>) -> Result<(), Violation
         }
         Some(Outcome::Broken(_) | Outcome::Whole | Outcome::Abandoned) | None => Ok(()),
     }
+}
+
+/// Whether the client's machine stood still meanwhile: its clock went on, and nobody looked at it.
+fn stood_still(dial: &Dialled, answered: Duration, scene: &Scene<'_>) -> bool {
+    let until = dial.asked_us + u64::try_from(answered.as_micros()).unwrap_or(u64::MAX);
+    scene.pauses.iter().any(|(host, from, to)| *host == dial.dial.client && *from <= until && dial.asked_us <= *to)
 }
 
 fn is_calm(dial: &Dialled, scene: &Scene<'_>) -> bool {

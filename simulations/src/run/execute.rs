@@ -17,6 +17,8 @@ use crate::world::{Armed, Exit};
 const LOOK_US: u64 = 100_000;
 /// How long a supervisor waits before it starts a program again that has failed, in milliseconds.
 const AGAIN_MS: u64 = 1_000;
+/// How often an operator does what is left to do, in microseconds.
+const CARE_US: u64 = 3_000_000;
 /// Most dials of the last phase.
 const SERVED: usize = 40;
 
@@ -39,6 +41,12 @@ pub(super) struct Execution {
     mends: Vec<(u64, HostId, Mend)>,
     /// Proxies that lost their disks and are not in the cluster again.
     wiped: BTreeSet<HostId>,
+    /// Machines whose disks were exchanged.
+    exchanged: BTreeSet<HostId>,
+    /// When an operator looked last, in microseconds.
+    cared_us: u64,
+    /// When machines stood still.
+    pauses: Vec<(HostId, u64, u64)>,
     drained: BTreeSet<HostId>,
     next_dial: u64,
     calm_since_us: Option<u64>,
@@ -68,6 +76,9 @@ impl Execution {
             lifts: BTreeMap::new(),
             mends: Vec::new(),
             wiped: BTreeSet::new(),
+            exchanged: BTreeSet::new(),
+            cared_us: 0,
+            pauses: Vec::new(),
             drained: BTreeSet::new(),
             next_dial: 0,
             calm_since_us: None,
@@ -127,7 +138,9 @@ impl Execution {
         self.enter(Phase::Converge);
         self.heal();
         let began = self.run.world.now();
+        self.pass(bounds::NOTICED);
         self.must_come(bounds::WHOLE, "the cluster does not come together again", expected::all_is_well);
+        self.drained.clear();
         self.whole_after_ms = u64::try_from((self.run.world.now() - began).as_millis()).unwrap_or(u64::MAX);
         self.calm_since_us = Some(self.run.world.now_us());
         if self.watch.found().is_none() {
@@ -145,10 +158,7 @@ impl Execution {
             let agent = u16::try_from(agent).unwrap_or(u16::MAX);
             let dial = Dial { client: Seats::client(client), agent, mode: Mode::Echo, bytes: 2_000, timeout_ms: 5_000 };
             self.dial(dial);
-            let until = self.run.world.now() + Duration::from_millis(50);
-            while self.run.world.now() < until {
-                self.tick();
-            }
+            self.pass(Duration::from_millis(50));
         }
         self.must_come(bounds::DIALS, "dials neither end nor fail", expected::dials_are_over);
     }
@@ -156,8 +166,17 @@ impl Execution {
     fn scan(&mut self) {
         self.enter(Phase::Scan);
         self.must_come(bounds::SAME, "the proxies do not come to the same state without any traffic", expected::same_state);
+        self.must_come(bounds::STALE, "routes that no agent has are still there", expected::no_stale_route);
         let watch = self.watch.clone();
         self.with_scene(|scene| watch.settle(scene));
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, time: Duration) {
+        let until = self.run.world.now() + time;
+        while self.run.world.now() < until && self.watch.found().is_none() {
+            self.tick();
+        }
     }
 
     /// Lets time pass until it is so, or it is a violation of the liveness that is meant.
@@ -186,6 +205,12 @@ impl Execution {
         for (host, exit) in self.run.step() {
             let again = match exit {
                 Exit::Failed(_) => Some(AGAIN_MS),
+                Exit::Done if self.exchanged.contains(&host) && !self.leaves.contains_key(&host) => {
+                    // Its removal came twice, and the second time it was the new one that went: it joins once more.
+                    self.empty(host);
+                    self.wiped.insert(host);
+                    Some(AGAIN_MS)
+                }
                 Exit::Done => self.leaves.remove(&host),
             };
             if let Some(after) = again {
@@ -215,6 +240,7 @@ impl Execution {
             disks: &self.run.disks,
             up,
             calm_since_us: self.calm_since_us,
+            pauses: &self.pauses,
         })
     }
 
@@ -250,6 +276,10 @@ impl Execution {
         self.mends = still;
         for (_, host, mend) in over {
             self.mend(host, mend);
+        }
+        let converges = self.phase == Phase::Converge && !self.drained.is_empty();
+        if (converges || !self.wiped.is_empty()) && now > self.cared_us + CARE_US {
+            self.care();
         }
         let trouble = !self.starts.is_empty() || !self.lifts.is_empty() || !self.mends.is_empty() || !self.leaves.is_empty();
         if trouble {
@@ -309,7 +339,9 @@ impl Execution {
         self.calm_since_us = None;
         let now = self.run.world.now_us();
         self.run.world.trace.event(format_args!("{event:?}"));
-        self.count(event.class());
+        if !matches!(event, Event::Wipe { .. }) {
+            self.count(event.class());
+        }
         match event {
             Event::Dial(_) => {}
             Event::Crash { host, down_ms } => self.crash(host, down_ms),
@@ -324,6 +356,7 @@ impl Execution {
                     host.pause(now, until);
                 }
                 self.mends.push((until, host, Mend::Pause));
+                self.pauses.push((host, now, until));
             }
             Event::Network { rule, for_ms } => {
                 let id = self.run.world.network.impose(rule);
@@ -366,18 +399,31 @@ impl Execution {
 
     /// The machine gets a new disk, and its proxy joins anew once the one before is removed.
     fn wipe(&mut self, host: HostId, down_ms: u64) {
+        if !expected::can_lose(&self.run, host) {
+            // Whoever takes away the disks of half of the voters has no cluster any more: that is what `warren raft recover` is for.
+            return self.count("wipe_not_possible");
+        }
+        self.count("wipe");
         self.crash(host, down_ms);
+        self.empty(host);
+        self.wiped.insert(host);
+        self.exchanged.insert(host);
+        self.care();
+    }
+
+    fn empty(&mut self, host: HostId) {
         self.watch.wiped(host);
+        self.run.stage.forget_id(host);
         if let Some(disk) = self.run.disks.get(&host) {
             disk.wipe();
         }
         self.run.wipe_home(host);
-        self.wiped.insert(host);
-        self.remove_wiped();
     }
 
-    /// Tells the proxies that are there to let go of those whose disks are gone.
+    /// Tells the proxies that are there to let go of those whose disks are gone and that are not in the cluster again.
     fn remove_wiped(&mut self) {
+        let members = self.run.stage.members();
+        self.wiped.retain(|host| !members.contains_key(host));
         for host in self.wiped.clone() {
             let there = self.run.stage.members().into_keys().find(|other| *other != host);
             if let Some(there) = there.and_then(|there| self.run.world.host(there)) {
@@ -401,10 +447,13 @@ impl Execution {
             Operation::Drain(proxy) => {
                 self.drained.insert(*proxy);
             }
-            Operation::Resume(proxy) => {
-                self.drained.remove(proxy);
-            }
-            Operation::Strategy(_) | Operation::Transfer(_) | Operation::Remove(_) | Operation::Token { .. } | Operation::Look => {}
+            // That it is told so does not mean that it happens.
+            Operation::Resume(_)
+            | Operation::Strategy(_)
+            | Operation::Transfer(_)
+            | Operation::Remove(_)
+            | Operation::Token { .. }
+            | Operation::Look => {}
         }
         if let Some(host) = self.run.world.host(host) {
             host.tell(Order::Operate(operation));
@@ -431,13 +480,22 @@ impl Execution {
         let now = self.run.world.now_us();
         self.starts = std::mem::take(&mut self.starts).into_keys().map(|(_, host)| ((now, host), ())).collect();
         self.agent_starts = std::mem::take(&mut self.agent_starts).into_keys().map(|(_, agent)| ((now, agent), ())).collect();
-        for proxy in std::mem::take(&mut self.drained) {
-            let there = self.run.stage.members().into_keys().next();
-            if let Some(there) = there.and_then(|there| self.run.world.host(there)) {
-                there.tell(Order::Operate(Operation::Resume(proxy)));
+        self.care();
+    }
+
+    /// What an operator does until all is well: proxies that were drained take tunnels again, and those that lost their disks are let go of.
+    fn care(&mut self) {
+        let members = self.run.stage.members();
+        let there = members.keys().next().and_then(|there| self.run.world.host(*there));
+        for proxy in members.keys().filter(|_| self.phase >= Phase::Converge) {
+            if let Some(there) = there
+                && self.drained.contains(proxy)
+            {
+                there.tell(Order::Operate(Operation::Resume(*proxy)));
             }
         }
         self.remove_wiped();
+        self.cared_us = self.run.world.now_us();
     }
 
     /// What the dials have come to, by how they ended.

@@ -6,6 +6,7 @@ use warren_raft::{LeaseState, StrategyKind};
 
 use super::boot::Run;
 use crate::cast::Member;
+use crate::network::HostId;
 
 /// Whether so many proxies know of each other, vote or learn, and hold their leases.
 pub(super) fn proxies_together(run: &Run, count: usize) -> bool {
@@ -13,10 +14,28 @@ pub(super) fn proxies_together(run: &Run, count: usize) -> bool {
     members.len() == count && members.values().all(|member| is_settled(member, count))
 }
 
+/// Whether a majority of the voters is left when this machine's disk is gone, each with all that it had.
+pub(super) fn can_lose(run: &Run, host: HostId) -> bool {
+    let members = run.stage.members();
+    let latest = members.values().max_by_key(|member| member.store.status().applied_index);
+    let Some(status) = latest.map(|member| member.store.status()) else { return false };
+    let lost = run.stage.id(host);
+    let left = status
+        .voters
+        .iter()
+        .filter(|voter| Some(**voter) != lost)
+        .filter(|voter| members.values().any(|member| member.id == **voter))
+        .count();
+    !status.is_changing && left > status.voters.len() / 2
+}
+
 fn is_settled(member: &Member, count: usize) -> bool {
     let held = matches!(*member.store.lease().borrow(), LeaseState::Held(_));
     let known = member.store.table().proxies().filter(|(_, proxy)| proxy.epoch.is_some()).count();
-    held && known == count && member.store.status().leader.is_some()
+    let status = member.store.status();
+    // Of two both vote, else an odd number of at most five does.
+    let voters = if count == 2 { 2 } else { (count - usize::from(count.is_multiple_of(2))).min(5) };
+    held && known == count && status.leader.is_some() && status.voters.len() == voters && !status.is_changing
 }
 
 /// Whether every client can dial and every agent has the tunnels that it should.
@@ -65,6 +84,15 @@ pub(super) fn same_state(run: &Run) -> bool {
     applied.len() == 1
 }
 
+/// Whether every proxy knows just the tunnels that agents have.
+pub(super) fn no_stale_route(run: &Run) -> bool {
+    let held = run.stage.agents().values().map(|agent| agent.tunnels.len()).sum::<usize>();
+    run.stage.members().values().all(|member| {
+        let table = member.store.table();
+        table.agents().map(|(name, _)| table.routes_of(name).count()).sum::<usize>() == held
+    })
+}
+
 /// How it is, for a person.
 pub(super) fn describe(run: &Run) -> String {
     let members = run.stage.members();
@@ -80,7 +108,18 @@ pub(super) fn describe(run: &Run) -> String {
         .collect();
     let down: Vec<_> = run.world.hosts().filter(|host| !host.runs()).map(|host| host.name.clone()).collect();
     let agents: Vec<_> = run.stage.agents().into_iter().map(|(agent, status)| format!("{agent}: {:?}", status.tunnels)).collect();
+    let routes: Vec<_> = members
+        .values()
+        .next()
+        .map(|member| {
+            let table = member.store.table();
+            table
+                .agents()
+                .map(|(name, _)| format!("{name}: {:?}", table.routes_of(name).map(|route| route.proxy.0).collect::<Vec<_>>()))
+                .collect()
+        })
+        .unwrap_or_default();
     let open: Vec<_> =
         run.stage.with_dials(|dials| dials.iter().filter(|(_, dial)| dial.outcome.is_none()).map(|(number, _)| *number).collect());
-    format!("proxies {proxies:?}; not running {down:?}; tunnels of agents {agents:?}; open dials {open:?}")
+    format!("proxies {proxies:?}; not running {down:?}; tunnels of agents {agents:?}; routes {routes:?}; open dials {open:?}")
 }

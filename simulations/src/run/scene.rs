@@ -43,6 +43,8 @@ pub struct Scene<'a> {
     pub up: BTreeSet<HostId>,
     /// Since when nothing was wrong, in microseconds of the world; `None` while something is.
     pub calm_since_us: Option<u64>,
+    /// When machines stood still, in microseconds of the world.
+    pub pauses: &'a [(HostId, u64, u64)],
 }
 
 /// The disks of the members as a loss of power would leave them.

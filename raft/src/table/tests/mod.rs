@@ -1,13 +1,13 @@
-//! What each command does, as tables; routes against a naive model; and the bytes of all of it.
+//! What each command does, as tables; all of them against a naive model; and the bytes of all of it.
 
 mod commands;
 mod draining;
 mod enrolling;
 mod golden;
 mod levels;
+mod model;
 mod removing;
 mod repetition;
-mod routes_model;
 mod succession;
 
 use super::*;

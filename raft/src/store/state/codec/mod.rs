@@ -26,7 +26,7 @@ mod tests;
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::Encoder;
 pub use error::SnapshotError;
-pub(crate) use piece::{HEAD_BYTES, PIECE_BYTES, piece_length};
+pub(crate) use piece::{HEAD_BYTES, PIECE_BYTES, piece_length, sealed};
 
 use serde::{Deserialize, Serialize};
 

@@ -37,6 +37,17 @@ pub(super) fn seal(number: u32, first: u32, body: &[u8]) -> (Vec<u8>, u32) {
     (piece, checksum)
 }
 
+/// Any stream as pieces that fit their checksums.
+pub(crate) fn sealed(stream: &[u8]) -> Vec<Vec<u8>> {
+    let (mut pieces, mut first) = (Vec::new(), 0);
+    for (number, body) in (0..).zip(stream.chunks(BODY_BYTES)) {
+        let (piece, checksum) = seal(number, first, body);
+        first = if number == 0 { checksum } else { first };
+        pieces.push(piece);
+    }
+    pieces
+}
+
 /// The body and the checksum of a piece that must be `number` of the snapshot whose first piece has the checksum `first`.
 pub(super) fn open(piece: &[u8], number: u32, first: u32) -> Result<(&[u8], u32), SnapshotError> {
     let damaged = |reason| SnapshotError::Piece { number, reason };

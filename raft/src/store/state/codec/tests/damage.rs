@@ -2,8 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::piece::{BODY_BYTES, seal};
-use super::super::{END, HEADER, MAGIC, MAX_RECORD_BYTES, PIECE_BYTES};
+use super::super::{END, HEADER, MAGIC, MAX_RECORD_BYTES, PIECE_BYTES, sealed};
 use super::round_trip::several;
 use super::{Contents, Decoder, SnapshotError, decode, image, log_id, pieces};
 use crate::store::state::image::Image;
@@ -102,16 +101,6 @@ fn forged(preamble: &[u8], records: &[(u16, &[u8])]) -> Vec<Vec<u8>> {
         stream.extend_from_slice(bytes);
     }
     sealed(&stream)
-}
-
-fn sealed(stream: &[u8]) -> Vec<Vec<u8>> {
-    let (mut pieces, mut first) = (Vec::new(), 0);
-    for (number, body) in (0..).zip(stream.chunks(BODY_BYTES)) {
-        let (piece, checksum) = seal(number, first, body);
-        first = if number == 0 { checksum } else { first };
-        pieces.push(piece);
-    }
-    pieces
 }
 
 #[test]

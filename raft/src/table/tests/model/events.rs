@@ -1,0 +1,103 @@
+//! Histories: few names, few numbers, so that everything meets.
+
+use proptest::prelude::{Just, any, prop_oneof};
+use proptest::strategy::Strategy as Drawn;
+
+use super::super::*;
+use crate::Command;
+
+const AGENTS: [&str; 3] = ["lab-0", "lab-1", "x"];
+
+fn proxy() -> impl Drawn<Value = ProxyId> {
+    (1_u64..5).prop_map(ProxyId)
+}
+
+fn tunnel() -> impl Drawn<Value = (AgentName, ProxyId, Epoch, Sequence)> {
+    (0..AGENTS.len(), 1_u64..4, prop_oneof![3 => 1_u64..3, 2 => 3_u64..9], 1_u64..4)
+        .prop_map(|(name, proxy, epoch, sequence)| (agent(AGENTS[name]), ProxyId(proxy), Epoch(epoch), Sequence(sequence)))
+}
+
+fn role() -> impl Drawn<Value = TokenRole> {
+    prop_oneof![Just(TokenRole::Proxy), Just(TokenRole::Agent), Just(TokenRole::Client)]
+}
+
+/// Tokens 1 to 3 are of one role each, mostly.
+fn new_token() -> impl Drawn<Value = Command> {
+    let role = prop_oneof![4 => Just(None), 1 => role().prop_map(Some)];
+    (1_u8..4, role, 0_u64..3, 0_u32..3, any::<bool>()).prop_map(|(id, other, soon, uses, any_name)| {
+        let of_id = [TokenRole::Proxy, TokenRole::Agent, TokenRole::Client][usize::from(id) - 1];
+        let name = if any_name { "*" } else { "lab-*" }.parse().expect("a glob");
+        let expires_at = Timestamp(NOW.0 + soon * 20);
+        Command::CreateToken(NewToken { name, expires_at, uses, ..token(id, other.unwrap_or(of_id)) })
+    })
+}
+
+fn enrolled() -> impl Drawn<Value = Command> {
+    let names = prop_oneof![6 => Just("lab-0"), 4 => Just("lab-1"), 2 => Just("x"), 1 => Just("Not a name"), 1 => Just("proxy-1")];
+    let role = prop_oneof![6 => Just(None), 1 => role().prop_map(Some)];
+    (1_u8..5, role, names, 1_u8..4, 0_u8..8).prop_map(|(id, other, name, key, wrong)| {
+        let of_id = [TokenRole::Proxy, TokenRole::Agent, TokenRole::Client][usize::from(id - 1) % 3];
+        let enrollment = enrollment(id, other.unwrap_or(of_id), name, key);
+        Command::Enroll(if wrong == 0 { Enrollment { secret: hash(98), ..enrollment } } else { enrollment })
+    })
+}
+
+fn published() -> impl Drawn<Value = Command> {
+    let services = proptest::collection::vec(prop_oneof![Just("ssh"), Just("web"), Just("db")], 0..4);
+    (0..AGENTS.len(), services, "[0-9]").prop_map(|(name, services, version)| {
+        let services = services.into_iter().map(service).collect();
+        Command::PublishServices { agent: agent(AGENTS[name]), services, version }
+    })
+}
+
+fn started() -> impl Drawn<Value = Command> {
+    (proxy(), prop_oneof![3 => Just(3_u64), 1 => 1_u64..3], "[a-c]")
+        .prop_map(|(proxy, level, zone)| Command::StartProxy(ProxyStart { level: Level(level), zone, ..start(proxy.0) }))
+}
+
+fn drained() -> impl Drawn<Value = Command> {
+    (proxy(), prop_oneof![Just(None), (1_u64..6).prop_map(Some)])
+        .prop_map(|(proxy, epoch)| Command::DrainProxy { proxy, drain: epoch.map_or(Drain::Ordered, |epoch| Drain::Leaving(Epoch(epoch))) })
+}
+
+fn strategy() -> impl Drawn<Value = Command> {
+    (any::<bool>(), 0_u32..4).prop_map(|(mesh, agent_connection_count)| {
+        let kind = if mesh { StrategyKind::AgentMesh } else { StrategyKind::ProxyPeering };
+        Command::SetStrategy(Strategy { kind, agent_connection_count })
+    })
+}
+
+fn command() -> impl Drawn<Value = Command> {
+    prop_oneof![
+        12 => tunnel().prop_map(|(agent, proxy, epoch, sequence)| Command::RegisterRoute { agent, proxy, epoch, sequence }),
+        6 => tunnel().prop_map(|(agent, proxy, epoch, sequence)| Command::WithdrawRoute { agent, proxy, epoch, sequence }),
+        5 => started(),
+        2 => (proxy(), 1_u64..6).prop_map(|(proxy, epoch)| Command::ExpireProxy { proxy, epoch: Epoch(epoch) }),
+        4 => new_token(),
+        8 => enrolled(),
+        1 => (1_u8..5).prop_map(|id| Command::RevokeToken { id: TokenId([id; 8]) }),
+        3 => published(),
+        1 => strategy(),
+        3 => (0_u64..4).prop_map(|level| Command::RaiseLevel { level: Level(level) }),
+        1 => proxy().prop_map(|proxy| Command::RemoveProxy { proxy }),
+        1 => proxy().prop_map(|proxy| Command::ForgetProxy { proxy }),
+        3 => drained(),
+        1 => proxy().prop_map(|proxy| Command::ResumeProxy { proxy }),
+        1 => Just(Command::Bootstrap(Box::new(bootstrap()))),
+    ]
+}
+
+/// Proposals of a few proposers, some of them late, some of them again.
+pub(super) fn history() -> impl Drawn<Value = Vec<Proposal>> {
+    let proposal = (prop_oneof![6 => Just(1_u64), 1 => 2_u64..5], 1_u64..3, 0_u64..3, proptest::collection::vec(command(), 1..5));
+    proptest::collection::vec(proposal, 0..40).prop_map(|drawn| {
+        let number = |(place, (proposer, incarnation, back, commands)): (u64, (u64, u64, u64, Vec<Command>))| Proposal {
+            proposer: ProxyId(proposer),
+            incarnation: Incarnation(if place < 20 { 1 } else { incarnation }),
+            number: (place + 2).saturating_sub(if place % 3 == 0 { back } else { 0 }),
+            at: Timestamp(NOW.0 + place),
+            commands,
+        };
+        (0_u64..).zip(drawn).map(number).collect()
+    })
+}

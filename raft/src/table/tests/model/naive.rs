@@ -1,0 +1,261 @@
+//! What the documentation of commands and records promises, with maps of everything and no thought of speed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::*;
+use crate::command::{Accepted, Rejection};
+
+/// An answer without what a rejection tells.
+pub(super) type Answer = Result<Accepted, String>;
+
+/// The name of a rejection.
+pub(super) fn kind(rejection: &Rejection) -> String {
+    let shown = format!("{rejection:?}");
+    shown.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+}
+
+fn refused<T>(kind: &str) -> Result<T, String> {
+    Err(kind.to_owned())
+}
+
+/// Everything that was ever said and still holds.
+#[derive(Default)]
+pub(super) struct Naive {
+    pub(super) strategy: Option<Strategy>,
+    pub(super) level: Level,
+    pub(super) proxies: BTreeMap<ProxyId, Member>,
+    pub(super) agents: BTreeMap<String, (KeyHash, BTreeSet<String>, String)>,
+    pub(super) clients: BTreeMap<String, (KeyHash, Vec<crate::Pattern>)>,
+    pub(super) tokens: BTreeMap<TokenId, (NewToken, Vec<KeyHash>, bool)>,
+    /// By agent and proxy: epoch, sequence, since.
+    pub(super) routes: BTreeMap<(String, ProxyId), (Epoch, Sequence, Timestamp)>,
+    pub(super) seen: BTreeMap<String, (Timestamp, ProxyId)>,
+    /// Proxies whose draining was ordered, and epochs in which proxies go away.
+    pub(super) ordered: BTreeSet<ProxyId>,
+    pub(super) leaving: BTreeMap<ProxyId, Epoch>,
+    proxies_ever: u64,
+    epochs_ever: u64,
+    last: BTreeMap<ProxyId, ((Incarnation, u64), Vec<Answer>)>,
+}
+
+/// A proxy.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) key: KeyHash,
+    pub(super) zone: String,
+    pub(super) epoch: Option<Epoch>,
+    pub(super) level: Level,
+    pub(super) removed: bool,
+}
+
+impl Naive {
+    pub(super) fn apply(&mut self, proposal: &Proposal) -> Vec<Answer> {
+        let this = (proposal.incarnation, proposal.number);
+        let all = |kind: &str| proposal.commands.iter().map(|_| refused(kind)).collect();
+        match self.last.get(&proposal.proposer) {
+            Some((last, answers)) if *last == this => return answers.clone(),
+            Some((last, _)) if *last > this => return all("Overtaken"),
+            _ if self.strategy.is_some() && !self.proxies.contains_key(&proposal.proposer) => return all("ProxyUnknown"),
+            _ => {}
+        }
+        let answers: Vec<_> = proposal.commands.iter().map(|command| self.change(command, proposal.at)).collect();
+        if self.proxies.contains_key(&proposal.proposer) {
+            self.last.insert(proposal.proposer, (this, answers.clone()));
+        }
+        answers
+    }
+
+    fn change(&mut self, command: &Command, at: Timestamp) -> Answer {
+        match command {
+            Command::Bootstrap(_) if self.strategy.is_some() => refused("ClusterExists"),
+            Command::Bootstrap(bootstrap) => {
+                (self.strategy, self.level) = (Some(bootstrap.strategy), Level(1));
+                self.newcomer(bootstrap.proxy.to_string(), bootstrap.key);
+                Ok(Accepted::Done)
+            }
+            Command::StartProxy(start) => self.start(start),
+            Command::ExpireProxy { proxy, epoch } => {
+                let current = self.proxies.get(proxy).ok_or("ProxyUnknown")?.epoch;
+                if current == Some(*epoch) {
+                    self.end_epoch(*proxy)
+                }
+                Ok(Accepted::Done)
+            }
+            Command::RegisterRoute { agent, proxy, epoch, sequence } => self.register((agent.to_string(), *proxy), (*epoch, *sequence, at)),
+            Command::WithdrawRoute { agent, proxy, epoch, sequence } => self.withdraw((agent.to_string(), *proxy), (*epoch, *sequence), at),
+            Command::PublishServices { agent, services, version } => self.publish(agent, services, version),
+            Command::CreateToken(token) if self.tokens.contains_key(&token.id) => refused("TokenExists"),
+            Command::CreateToken(token) => {
+                self.tokens.insert(token.id, (token.clone(), Vec::new(), false));
+                Ok(Accepted::Done)
+            }
+            Command::RevokeToken { id } => {
+                self.tokens.get_mut(id).ok_or("TokenUnknown")?.2 = true;
+                Ok(Accepted::Done)
+            }
+            Command::Enroll(enrollment) => self.enroll(enrollment, at),
+            Command::SetStrategy(strategy) => {
+                self.strategy = Some(Strategy { agent_connection_count: strategy.agent_connection_count.max(1), ..*strategy });
+                Ok(Accepted::Done)
+            }
+            Command::RaiseLevel { level } => {
+                let knows = |member: &Member| member.level == Level(0) || member.level >= *level;
+                if !self.proxies.values().all(knows) {
+                    return refused("LevelHeldBack");
+                }
+                self.level = self.level.max(*level);
+                Ok(Accepted::Done)
+            }
+            Command::RemoveProxy { proxy } => self.remove(*proxy),
+            Command::ForgetProxy { proxy } => {
+                if self.proxies.get(proxy).is_some_and(|member| !member.removed) {
+                    return refused("NotRemoved");
+                }
+                self.proxies.remove(proxy);
+                self.last.remove(proxy);
+                Ok(Accepted::Done)
+            }
+            Command::DrainProxy { proxy, drain } => self.drain(*proxy, *drain),
+            Command::ResumeProxy { proxy } => {
+                self.staying(*proxy)?;
+                self.ordered.remove(proxy);
+                Ok(Accepted::Done)
+            }
+        }
+    }
+
+    fn newcomer(&mut self, name: String, key: KeyHash) -> ProxyId {
+        self.proxies_ever += 1;
+        let id = ProxyId(self.proxies_ever);
+        self.proxies.insert(id, Member { name, key, zone: String::new(), epoch: None, level: Level(0), removed: false });
+        id
+    }
+
+    /// What is of an epoch goes with it.
+    fn end_epoch(&mut self, proxy: ProxyId) {
+        if let Some(member) = self.proxies.get_mut(&proxy) {
+            member.epoch = None
+        }
+        self.routes.retain(|(_, of), _| *of != proxy);
+        self.leaving.remove(&proxy);
+    }
+
+    fn start(&mut self, start: &ProxyStart) -> Answer {
+        self.staying(start.proxy)?;
+        if start.level < self.level {
+            return refused("LevelTooLow");
+        }
+        self.end_epoch(start.proxy);
+        self.epochs_ever += 1;
+        let epoch = Epoch(self.epochs_ever);
+        let member = self.proxies.get_mut(&start.proxy).ok_or("ProxyUnknown")?;
+        (member.epoch, member.level, member.zone) = (Some(epoch), start.level, start.zone.clone());
+        Ok(Accepted::Epoch(epoch))
+    }
+
+    fn register(&mut self, key: (String, ProxyId), route: (Epoch, Sequence, Timestamp)) -> Answer {
+        if self.proxies.get(&key.1).ok_or("ProxyUnknown")?.epoch != Some(route.0) {
+            return refused("EpochOver");
+        }
+        if !self.agents.contains_key(&key.0) {
+            return refused("AgentUnknown");
+        }
+        match self.routes.get(&key) {
+            Some(known) if known.1 > route.1 => return refused("SequenceOld"),
+            // The same again: since when stays.
+            Some(known) if known.1 == route.1 => {}
+            Some(_) | None => drop(self.routes.insert(key.clone(), route)),
+        }
+        self.seen.insert(key.0, (route.2, key.1));
+        Ok(Accepted::Done)
+    }
+
+    fn withdraw(&mut self, key: (String, ProxyId), tunnel: (Epoch, Sequence), at: Timestamp) -> Answer {
+        if self.routes.get(&key).is_some_and(|route| (route.0, route.1) == tunnel) {
+            self.routes.remove(&key);
+            self.seen.insert(key.0, (at, key.1));
+        }
+        Ok(Accepted::Done)
+    }
+
+    fn publish(&mut self, agent: &AgentName, services: &[Service], version: &str) -> Answer {
+        let record = self.agents.get_mut(agent.as_str()).ok_or("AgentUnknown")?;
+        let names: BTreeSet<_> = services.iter().map(|service| service.name.to_string()).collect();
+        if names.len() < services.len() {
+            return refused("NameInvalid");
+        }
+        (record.1, record.2) = (names, version.to_owned());
+        Ok(Accepted::Done)
+    }
+
+    fn enroll(&mut self, enrollment: &Enrollment, at: Timestamp) -> Answer {
+        let (token, used_by, revoked) = self.tokens.get(&enrollment.token).ok_or("TokenUnknown")?;
+        let wrong = [
+            (token.secret != enrollment.secret, "TokenUnknown"),
+            (*revoked, "TokenRevoked"),
+            (token.expires_at <= at, "TokenExpired"),
+            (token.role != enrollment.role, "TokenRole"),
+            (!token.name.matches(&enrollment.name), "TokenName"),
+            (enrollment.name.parse::<AgentName>().is_err(), "NameInvalid"),
+        ];
+        if let Some((_, kind)) = wrong.iter().find(|(is_so, _)| *is_so) {
+            return refused(kind);
+        }
+        let proxy = self.proxies.iter().find(|(_, member)| member.name == enrollment.name).map(|(id, member)| (*id, member.key));
+        let holder = match enrollment.role {
+            TokenRole::Proxy => proxy.map(|(_, key)| key),
+            TokenRole::Agent => self.agents.get(&enrollment.name).map(|agent| agent.0),
+            TokenRole::Client => self.clients.get(&enrollment.name).map(|client| client.0),
+        };
+        let is_again = holder == Some(enrollment.key) && used_by.contains(&enrollment.key);
+        if !is_again {
+            if used_by.len() as u64 >= u64::from(token.uses) {
+                return refused("TokenUsed");
+            }
+            if holder.is_some_and(|key| key != enrollment.key) {
+                return refused("NameTaken");
+            }
+        }
+        let allow = token.allow.clone();
+        let (name, key) = (enrollment.name.clone(), enrollment.key);
+        let id = (enrollment.role == TokenRole::Proxy).then(|| proxy.map_or_else(|| self.newcomer(name.clone(), key), |(id, _)| id));
+        if !is_again {
+            match enrollment.role {
+                TokenRole::Proxy => {}
+                TokenRole::Agent => drop(self.agents.entry(name).or_insert((key, BTreeSet::new(), String::new()))),
+                TokenRole::Client => drop(self.clients.insert(name, (key, allow))),
+            }
+            self.tokens.get_mut(&enrollment.token).ok_or("TokenUnknown")?.1.push(key);
+        }
+        Ok(Accepted::Enrolled { proxy: id })
+    }
+
+    fn remove(&mut self, proxy: ProxyId) -> Answer {
+        if !self.proxies.contains_key(&proxy) {
+            return refused("ProxyUnknown");
+        }
+        if !self.proxies.iter().any(|(id, member)| *id != proxy && !member.removed) {
+            return refused("LastProxy");
+        }
+        self.end_epoch(proxy);
+        self.ordered.remove(&proxy);
+        self.proxies.get_mut(&proxy).ok_or("ProxyUnknown")?.removed = true;
+        Ok(Accepted::Done)
+    }
+
+    fn drain(&mut self, proxy: ProxyId, drain: Drain) -> Answer {
+        let epoch = self.staying(proxy)?;
+        match drain {
+            Drain::Ordered => drop(self.ordered.insert(proxy)),
+            Drain::Leaving(leaving) if epoch == Some(leaving) => drop(self.leaving.insert(proxy, leaving)),
+            Drain::Leaving(_) => return refused("EpochOver"),
+        }
+        Ok(Accepted::Done)
+    }
+
+    fn staying(&self, proxy: ProxyId) -> Result<Option<Epoch>, String> {
+        let member = self.proxies.get(&proxy).ok_or("ProxyUnknown")?;
+        if member.removed { refused("ProxyRemoved") } else { Ok(member.epoch) }
+    }
+}

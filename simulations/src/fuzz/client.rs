@@ -1,0 +1,40 @@
+//! What client and ingress proxy say.
+
+use warren::wire::{ClientRequest, DialReply};
+
+use super::kinds::{Kind, one_of, seeds_of};
+use super::message::hear;
+use super::{Outcome, Target};
+
+pub(super) const TARGET: Target = Target { name: "client", reads: "a client's requests and what it is answered", run: target, seeds };
+
+const KINDS: &[Kind] = &[("ClientRequest", hear::<ClientRequest>), ("DialReply", hear::<DialReply>)];
+
+fn target(data: &[u8]) -> Outcome {
+    one_of(KINDS, data)
+}
+
+/// The golden bytes of each.
+fn seeds() -> Vec<Vec<u8>> {
+    seeds_of(&[
+        &[
+            "0008010005302e312e30050001610173ac02abababababababababababababababab",
+            "0008010005302e312e300401016116ac02abababababababababababababababab",
+            "0008010005302e312e3003020173ac02abababababababababababababababab",
+            "0108010005302e312e30020102",
+        ],
+        &["000161020102abababababababababababababababab08010005302e312e30", "0105026e6f01016301016801010170010174"],
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kinds::check_variants;
+    use super::*;
+
+    #[test]
+    fn each_variant_is_among_the_seeds() {
+        check_variants::<ClientRequest>(0, &seeds());
+        check_variants::<DialReply>(1, &seeds());
+    }
+}

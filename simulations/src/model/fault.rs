@@ -1,0 +1,29 @@
+//! Bugs that can be put into the model: each must be found.
+
+/// A bug of the model, to show that its properties can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A withdrawal goes on when a newer tunnel has been tried, and names whatever route of its agent the proxy sees.
+    WithdrawsAnySequence,
+    /// An agent is told that dials may come before its route is committed.
+    WelcomesTooEarly,
+    /// The table does not remember which proposals it has applied: a late or repeated one is applied as if it were new.
+    ForgetsProposers,
+    /// An owner that has not got the tunnel passes the dial on by itself.
+    OwnersForward,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::WithdrawsAnySequence, Self::WelcomesTooEarly, Self::ForgetsProposers, Self::OwnersForward];
+
+    /// The property that notices it.
+    pub fn breaks(self) -> &'static str {
+        match self {
+            Self::WithdrawsAnySequence => "G4: what is late removes nothing that is newer",
+            Self::WelcomesTooEarly => "routable means committed",
+            Self::ForgetsProposers => "no route without its tunnel",
+            Self::OwnersForward => "T4: at most one hop between proxies",
+        }
+    }
+}
