@@ -15,8 +15,8 @@ pub mod doctor;
 pub mod failure;
 pub mod http;
 pub mod identity;
-#[cfg(test)]
-mod model;
+#[cfg(any(test, simulation))]
+pub mod model;
 pub mod net;
 pub mod proxy;
 pub mod target;

@@ -130,6 +130,21 @@ impl Command {
             Self::DrainProxy { .. } | Self::ResumeProxy { .. } => Level(3),
         }
     }
+
+    /// Whether it ends or begins a life: few such commands wait at a time, and much depends on each.
+    pub fn is_urgent(&self) -> bool {
+        match self {
+            Self::StartProxy(_) | Self::ExpireProxy { .. } | Self::WithdrawRoute { .. } | Self::RevokeToken { .. } => true,
+            Self::RemoveProxy { .. } | Self::ForgetProxy { .. } | Self::DrainProxy { .. } | Self::ResumeProxy { .. } => true,
+            Self::Bootstrap(_)
+            | Self::RegisterRoute { .. }
+            | Self::PublishServices { .. }
+            | Self::CreateToken(_)
+            | Self::Enroll(_)
+            | Self::SetStrategy(_)
+            | Self::RaiseLevel { .. } => false,
+        }
+    }
 }
 
 /// What creates a cluster.

@@ -18,6 +18,7 @@ pub mod records;
 pub mod regressions;
 pub mod run;
 pub mod say;
+pub mod scale;
 #[cfg(test)]
 mod seams;
 pub mod shrink;

@@ -15,7 +15,7 @@ mod enrollment;
 mod events;
 mod joins;
 mod live;
-#[cfg(test)]
+#[cfg(any(test, simulation))]
 mod modelled;
 mod outcome;
 mod placement;
@@ -30,7 +30,7 @@ mod tunnel_error;
 mod ways;
 
 pub use enrollment::{AgentError, StartError};
-#[cfg(test)]
+#[cfg(any(test, simulation))]
 pub(crate) use modelled::{Deed, ModelledAgent};
 pub use settings::{Agent, TokenFrom};
 pub use start::RunningAgent;

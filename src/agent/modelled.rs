@@ -1,16 +1,17 @@
 //! An agent without sockets and tasks: the production's cores, with what is between them and the network done by a model (`crate::model`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
-use warren_raft::{ProxyId, Sequence};
+use warren_raft::{ProxyId, Sequence, Strategy};
 
 use super::placement::{Hearing, Knowledge, Meeting, State, Step};
 use super::ways::Ways;
-use crate::wire::ClusterView;
+use crate::wire::Member;
 
 /// The agent.
 #[derive(Debug)]
@@ -40,10 +41,15 @@ impl ModelledAgent {
     }
 
     /// A proxy has told it of the cluster.
-    pub(crate) fn told(&mut self, view: &ClusterView) {
-        self.ways.forget_all_but(&view.proxies);
-        self.knowledge.learn(view.proxies.clone());
-        self.knowledge.strategy = Some(view.strategy);
+    pub(crate) fn told(&mut self, proxies: &Arc<[Member]>, strategy: Strategy) {
+        self.ways.forget_all_but(proxies);
+        self.knowledge.learn(proxies.clone());
+        self.knowledge.strategy = Some(strategy);
+    }
+
+    /// When it may do something by itself, if nothing happens before.
+    pub(crate) fn next_look(&self, now: Instant) -> Option<Instant> {
+        self.knowledge.next_change(now).into_iter().chain(self.ways.next_try(now)).min()
     }
 
     /// What it does now.

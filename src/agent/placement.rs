@@ -17,6 +17,7 @@ mod properties;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
@@ -105,7 +106,7 @@ enum Worth {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Knowledge {
     /// The proxies, as the last one that spoke has told.
-    pub(super) proxies: Vec<Member>,
+    pub(super) proxies: Arc<[Member]>,
     /// How tunnels are to be held; `None` before the first welcome.
     pub(super) strategy: Option<Strategy>,
     /// The tunnels by proxy, without those that are being retired.
@@ -247,7 +248,8 @@ impl Knowledge {
 /// What has happened.
 impl Knowledge {
     /// The proxies are these now. What one that drained was giving away, it keeps if it drains no more.
-    pub(super) fn learn(&mut self, proxies: Vec<Member>) {
+    pub(super) fn learn(&mut self, proxies: impl Into<Arc<[Member]>>) {
+        let proxies = proxies.into();
         let is =
             |proxies: &[Member], id: ProxyId, state: MemberState| proxies.iter().any(|member| member.id == id && member.state == state);
         for (proxy, held) in self.tunnels.iter_mut().filter(|(_, held)| matches!(held.state, State::Leaving | State::Moving(_))) {

@@ -262,7 +262,7 @@ impl Supervisor {
             return;
         }
         self.told = Some((sequence, index));
-        if self.knowledge.proxies != proxies {
+        if self.knowledge.proxies[..] != proxies[..] {
             if let Err(error) = self.known.save(&proxies) {
                 tracing::warn!(%error, "the list of proxies was not kept");
             }

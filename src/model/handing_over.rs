@@ -89,7 +89,7 @@ impl World {
     fn here(&self, id: ProxyId) -> Vec<Here> {
         let here = |(agent, sequence): (&usize, &_)| {
             let elsewhere = self.places_of(*agent).into_iter().filter(|place| *place != id).collect();
-            Here { agent: format!("agent-{agent}"), sequence: *sequence, elsewhere }
+            Here { agent: format!("agent-{agent}").parse().expect("a name"), sequence: *sequence, elsewhere }
         };
         self.proxies[&id].routes.iter().map(here).collect()
     }

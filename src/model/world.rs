@@ -216,7 +216,7 @@ impl World {
             Letter::Welcome(agent, sequence, proxy) => {
                 let view = self.view();
                 let agent = self.wake(agent);
-                agent.told(&view);
+                agent.told(&view.proxies.into(), view.strategy);
                 agent.welcomed(proxy, sequence, now);
             }
             Letter::Refusal(agent, sequence, retry_after) => self.wake(agent).failed(sequence, Some(retry_after), now),
@@ -228,7 +228,7 @@ impl World {
             Letter::Retired(agent, sequence) => self.wake(agent).over(sequence),
             Letter::Silence(agent, sequence, proxy) => self.wake(agent).silent(proxy, sequence),
             Letter::Move(agent, sequence, proxy, to) => self.wake(agent).asked(proxy, sequence, to),
-            Letter::News(agent, view) => self.wake(agent).told(&view),
+            Letter::News(agent, view) => self.wake(agent).told(&view.proxies.into(), view.strategy),
             Letter::Expiry(id) => {
                 let proxy = self.proxies.get_mut(&id).expect("a proxy");
                 // It may have started again.

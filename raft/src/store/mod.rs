@@ -70,6 +70,8 @@ mod synced;
 mod timing;
 pub(crate) mod types;
 mod usage;
+#[cfg(simulation)]
+pub mod weights;
 
 pub use crate::disk::OpenError;
 pub use config::{StoreConfig, Tuning};
@@ -77,6 +79,7 @@ pub(crate) use error::in_millis;
 pub use error::{Garbled, ProposeError, ReadError, RemoveError, TransferError};
 pub use hand_over::NotHandedOver;
 pub use health::{DiskState, Outage};
+pub use proposer::{BATCH, BATCH_BYTES, FAST};
 pub use routing_store::RoutingStore;
 pub use state::SnapshotError;
 pub use status::{Committed, LeaseState, StoreStatus};

@@ -16,11 +16,11 @@ use crate::command::{Accepted, Command, Proposal, Rejection};
 /// Most commands that wait in each lane.
 const QUEUE: usize = 8_192;
 /// Most commands of one proposal.
-const BATCH: usize = 1_024;
+pub const BATCH: usize = 1_024;
 /// Most of them from the fast lane while others wait.
-const FAST: usize = 768;
+pub const FAST: usize = 768;
 /// Most bytes of one proposal's commands.
-const BATCH_BYTES: usize = 512 * 1024;
+pub const BATCH_BYTES: usize = 512 * 1024;
 
 type Outcome = Result<(u64, Accepted), Rejection>;
 
@@ -60,7 +60,7 @@ impl Proposer {
         }
         let (reply, outcome) = oneshot::channel();
         let until = Instant::now() + deadline;
-        let lane = if is_urgent(&command) { &self.fast } else { &self.slow };
+        let lane = if command.is_urgent() { &self.fast } else { &self.slow };
         lane.try_send(Pending { command, bytes, until, reply }).map_err(|error| match error {
             TrySendError::Full(_) => ProposeError::QueueFull(QUEUE),
             TrySendError::Closed(_) => ProposeError::Stopped("it was shut down".to_owned()),
@@ -151,21 +151,6 @@ impl Batch {
     }
 }
 
-/// Whether a command ends or begins a life: few of them wait at a time, and much depends on each.
-fn is_urgent(command: &Command) -> bool {
-    match command {
-        Command::StartProxy(_) | Command::ExpireProxy { .. } | Command::WithdrawRoute { .. } | Command::RevokeToken { .. } => true,
-        Command::RemoveProxy { .. } | Command::ForgetProxy { .. } | Command::DrainProxy { .. } | Command::ResumeProxy { .. } => true,
-        Command::Bootstrap(_)
-        | Command::RegisterRoute { .. }
-        | Command::PublishServices { .. }
-        | Command::CreateToken(_)
-        | Command::Enroll(_)
-        | Command::SetStrategy(_)
-        | Command::RaiseLevel { .. } => false,
-    }
-}
-
 /// Commits one proposal and tells the callers. It is given up when the last of them has gone.
 async fn propose(core: &Core, number: u64, batch: Vec<Pending>) {
     let Some(until) = batch.iter().map(|pending| pending.until).max() else { return };
@@ -220,7 +205,7 @@ mod tests {
     }
 
     fn urgent(batch: &[Pending]) -> usize {
-        batch.iter().filter(|pending| is_urgent(&pending.command)).count()
+        batch.iter().filter(|pending| pending.command.is_urgent()).count()
     }
 
     #[tokio::test]

@@ -14,7 +14,11 @@ use crate::ids::{Epoch, ProxyId};
 
 /// Agents with routes, by the epochs of these, in the order of their proxies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Census(OrdMap<Arc<[Epoch]>, u64>);
+pub(crate) struct Census {
+    combinations: OrdMap<Arc<[Epoch]>, u64>,
+    /// Routes by epoch: what is asked for with every change of the table must not take as long as there are combinations.
+    routes: OrdMap<Epoch, u64>,
+}
 
 /// What there is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,18 +39,24 @@ impl Census {
             return;
         }
         if !before.is_empty() {
-            let key = epochs(before);
-            let left = self.0.get_mut(&key).map(|count| {
-                *count -= 1;
-                *count
-            });
-            if left == Some(0) {
-                self.0.remove(&key);
-            }
+            one_less(&mut self.combinations, &epochs(before));
         }
         if !after.is_empty() {
-            *self.0.entry(epochs(after)).or_default() += 1;
+            *self.combinations.entry(epochs(after)).or_default() += 1;
         }
+        before.iter().for_each(|route| one_less(&mut self.routes, &route.epoch));
+        after.iter().for_each(|route| *self.routes.entry(route.epoch).or_default() += 1);
+    }
+}
+
+/// Counts one down, and forgets what has come to nothing.
+fn one_less<K: Ord + Clone>(counts: &mut OrdMap<K, u64>, key: &K) {
+    let left = counts.get_mut(key).map(|count| {
+        *count -= 1;
+        *count
+    });
+    if left == Some(0) {
+        counts.remove(key);
     }
 }
 
@@ -64,12 +74,18 @@ impl Table {
         counts
     }
 
+    /// How many valid routes lead to each proxy that has any. It takes as long as there are proxies.
+    pub fn routes_by_proxy(&self) -> BTreeMap<ProxyId, u64> {
+        let routes = |(id, proxy): (ProxyId, &super::Proxy)| Some((id, *self.census.routes.get(&proxy.epoch?)?));
+        self.proxies().filter_map(routes).collect()
+    }
+
     /// How many agents have their valid routes at exactly these proxies, for each combination that there is. Agents that are not online are in
     /// none. It takes as long as there are combinations, however many agents there are.
     pub fn placements(&self) -> BTreeMap<BTreeSet<ProxyId>, u64> {
         let current: BTreeMap<Epoch, ProxyId> = self.proxies().filter_map(|(id, proxy)| Some((proxy.epoch?, id))).collect();
         let mut placements = BTreeMap::new();
-        for (epochs, agents) in &self.census.0 {
+        for (epochs, agents) in &self.census.combinations {
             let proxies: BTreeSet<_> = epochs.iter().filter_map(|epoch| current.get(epoch).copied()).collect();
             // Epochs that are over leave different combinations alike.
             if !proxies.is_empty() {

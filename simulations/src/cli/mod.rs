@@ -6,6 +6,7 @@ mod model;
 mod mutants;
 mod replay;
 mod run;
+mod scale;
 mod shrink;
 mod soak;
 mod sweep;
@@ -38,6 +39,7 @@ enum Verb {
     Fuzz(fuzz::Fuzz),
     /// Looks at every state of registrations, epochs and withdrawals.
     Model(model::ModelArgs),
+    Scale(scale::ScaleArgs),
 }
 
 impl Cli {
@@ -53,6 +55,7 @@ impl Cli {
             Verb::Soak(args) => args.run(),
             Verb::Fuzz(fuzz) => Ok(fuzz.run()),
             Verb::Model(args) => Ok(args.run()),
+            Verb::Scale(args) => args.run(),
         };
         done.unwrap_or_else(|error| {
             note(format_args!("{error:#}"));

@@ -147,7 +147,7 @@ impl World {
     }
 
     fn tell(&mut self, state: impl Fn(&Member) -> MemberState) {
-        let told = self.knowledge.proxies.iter().map(|member| Member { state: state(member), ..member.clone() }).collect();
+        let told: Vec<_> = self.knowledge.proxies.iter().map(|member| Member { state: state(member), ..member.clone() }).collect();
         self.knowledge.learn(told);
     }
 

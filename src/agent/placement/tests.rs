@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -50,7 +51,7 @@ impl Scene {
             (ProxyId(*id), held)
         };
         let tunnels = tunnels.iter().map(held).collect();
-        let knowledge = Knowledge { proxies: proxies.to_vec(), strategy, tunnels, ..Knowledge::default() };
+        let knowledge = Knowledge { proxies: proxies.into(), strategy, tunnels, ..Knowledge::default() };
         Self { knowledge, ways: Ways::default(), now }
     }
 
@@ -71,7 +72,7 @@ impl Scene {
     }
 
     fn told(mut self, id: u64, state: MemberState) -> Self {
-        let known = self.knowledge.proxies.iter_mut().find(|proxy| proxy.id.0 == id).expect("it is known");
+        let known = Arc::make_mut(&mut self.knowledge.proxies).iter_mut().find(|proxy| proxy.id.0 == id).expect("it is known");
         known.state = state;
         self
     }
@@ -318,9 +319,9 @@ fn enters_by_its_configuration_when_listed_addresses_do_not_answer() {
 /// A proxy that answers at its own address a second time is no sign of a balancer.
 #[test]
 fn an_address_that_one_proxy_lists_is_its_own() {
-    let mut knowledge = Knowledge { proxies: members(3), ..Knowledge::default() };
+    let mut knowledge = Knowledge { proxies: members(3).into(), ..Knowledge::default() };
     assert!(knowledge.is_own(ProxyId(1), "127.0.0.1:1"));
     assert!(!knowledge.is_own(ProxyId(2), "127.0.0.1:1") && !knowledge.is_own(ProxyId(1), "balancer:1"));
-    knowledge.proxies[1].public_addresses = vec!["127.0.0.1:1".to_owned()];
+    Arc::make_mut(&mut knowledge.proxies)[1].public_addresses = vec!["127.0.0.1:1".to_owned()];
     assert!(!knowledge.is_own(ProxyId(1), "127.0.0.1:1"), "two are behind it");
 }

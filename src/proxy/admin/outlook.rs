@@ -56,7 +56,7 @@ impl<'a> Outlook<'a> {
         let wanted = strategy.wanted(self.arrangement.takers.len());
         let progress = self.progress(wanted);
         let offline = (self.table.agent_count() as u64).saturating_sub(self.arrangement.agents());
-        let held = self.table.counts().routes_by_proxy;
+        let held = self.table.routes_by_proxy();
         let proxies = self.table.proxies().map(|(id, proxy)| ProxyTunnels {
             name: proxy.name.clone(),
             state: views::state(proxy, self.reports.get(&id), self.table.drain(id)),

@@ -165,7 +165,7 @@ fn metrics(parts: &AdminParts) -> Response {
         tunnels: parts.tunnels.all().len() as u64,
         peers_connected: peers as u64,
         data_connections: (data_connections as u64, missing as u64),
-        routes: table.counts().routes,
+        routes: table.routes_by_proxy().values().sum(),
         applied_index: status.applied_index,
         lease_held: u64::from(matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
         disk_writable: u64::from(*parts.store.disk().borrow() == DiskState::Writable),

@@ -25,7 +25,7 @@ pub(in crate::proxy) fn is_open(table: &Table, id: ProxyId, proxy: &Proxy) -> bo
 impl Places {
     /// All but `me` that take tunnels.
     pub(super) fn new(table: &Table, me: ProxyId) -> Self {
-        let loads = table.counts().routes_by_proxy;
+        let loads = table.routes_by_proxy();
         let open = table.proxies().filter(|(id, proxy)| *id != me && is_open(table, *id, proxy));
         let place = |id: ProxyId, zone: &str| (id, Place { zone: zone.to_owned(), load: loads.get(&id).copied().unwrap_or_default() });
         Self(open.map(|(id, proxy)| place(id, &proxy.zone)).collect())
@@ -65,7 +65,7 @@ impl Places {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, simulation))]
 impl FromIterator<(ProxyId, Place)> for Places {
     fn from_iter<I: IntoIterator<Item = (ProxyId, Place)>>(places: I) -> Self {
         Self(places.into_iter().collect())

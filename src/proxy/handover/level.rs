@@ -15,7 +15,7 @@ const STEP: f64 = 0.5;
 const MOST: (u64, u64) = (8, 50);
 
 /// Whether some proxy is away from the mean by more than a tenth of it, and more than one tunnel.
-fn is_skewed(loads: &[u64]) -> bool {
+pub(super) fn is_skewed(loads: &[u64]) -> bool {
     let (count, total) = (loads.len() as u64, loads.iter().sum::<u64>());
     let tolerance = (total / TOLERANCE).max(count);
     loads.iter().any(|load| (load * count).abs_diff(total) > tolerance)

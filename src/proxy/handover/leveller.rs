@@ -92,6 +92,6 @@ fn may_level(table: &Table, places: &Places) -> bool {
     let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
     let Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count } = strategy else { return false };
     let is_choice = usize::try_from(agent_connection_count).is_ok_and(|count| count <= places.ids().len());
-    let loads = table.counts().routes_by_proxy;
+    let loads = table.routes_by_proxy();
     is_choice && loads.keys().all(|proxy| !table.is_draining(*proxy))
 }

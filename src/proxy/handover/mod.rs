@@ -13,7 +13,7 @@ mod asked;
 mod choose;
 mod level;
 mod leveller;
-#[cfg(test)]
+#[cfg(any(test, simulation))]
 mod modelled;
 mod pace;
 mod round;
@@ -22,7 +22,7 @@ mod state;
 
 pub(super) use asked::Order;
 pub(super) use choose::is_open;
-#[cfg(test)]
+#[cfg(any(test, simulation))]
 pub(crate) use modelled::{Here, ModelledHandover, There};
 pub(super) use runner::Handover;
 pub(super) use state::{Drain, Phase};

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
-use warren_raft::{ProxyId, Sequence};
+use warren_raft::{AgentName, ProxyId, Sequence};
 
 use super::asked::{Asked, Held, Order};
 use super::choose::{Place, Places};
-use super::leveller;
 use super::pace::Pace;
+use super::{level, leveller};
 
 /// How long an agent that was asked for the sake of the level counts as on its way.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ pub(crate) struct ModelledHandover {
 #[derive(Clone, Debug)]
 pub(crate) struct Here {
     /// Its agent's name.
-    pub(crate) agent: String,
+    pub(crate) agent: AgentName,
     /// Its number.
     pub(crate) sequence: Sequence,
     /// Where else its agent is.
@@ -73,6 +73,11 @@ impl ModelledHandover {
         orders.map(|(position, order)| (position, if let Order::Move(to) = order { Some(to) } else { None })).collect()
     }
 
+    /// Whether proxies that hold so many tunnels leave it at that.
+    pub(crate) fn is_level(loads: &[u64]) -> bool {
+        !level::is_skewed(loads)
+    }
+
     /// Which tunnels of a proxy in `zone`, by position, are asked to go where for the sake of the level.
     pub(crate) fn level(&mut self, zone: &str, here: &[Here], there: &[There], now: Instant) -> Vec<(usize, ProxyId)> {
         let (held, mut places) = (held(here), places(there));
@@ -88,8 +93,7 @@ impl ModelledHandover {
 }
 
 fn held(here: &[Here]) -> Vec<Held> {
-    let held =
-        |here: &Here| Held { agent: here.agent.parse().expect("a name"), sequence: here.sequence, elsewhere: here.elsewhere.clone() };
+    let held = |here: &Here| Held { agent: here.agent.clone(), sequence: here.sequence, elsewhere: here.elsewhere.clone() };
     here.iter().map(held).collect()
 }
 

@@ -33,6 +33,8 @@ pub(super) use accept::PeerAcceptor;
 pub(super) use lane::Lane;
 pub(super) use links::{Found, Links, PeerPort};
 pub(super) use load::InUse;
+#[cfg(any(test, simulation))]
+pub(crate) use pulse::quiet;
 pub(super) use serve::{PeerService, run as serve};
 
 use warren_raft::ProxyId;

@@ -23,6 +23,12 @@ const MAX_QUIET: Duration = Duration::from_secs(1);
 /// How long an answer may take from a peer nearby; from one further away four round trips.
 const ANSWER: Duration = Duration::from_millis(600);
 
+/// How long nothing need be acknowledged before a peer is asked where there are so many.
+pub(crate) fn quiet(peers: usize) -> Duration {
+    let parts = u32::try_from(1 + peers / FEW).unwrap_or(u32::MAX);
+    QUIET.saturating_mul(parts).min(MAX_QUIET)
+}
+
 /// Notes whether the peer is silent until the link is cancelled. `peers` says how many there are.
 pub(super) async fn watch(link: &Link, peers: impl Fn() -> usize) {
     let slot = link.slot(Lane::Control);
@@ -35,9 +41,7 @@ pub(super) async fn watch(link: &Link, peers: impl Fn() -> usize) {
         };
         let acknowledged = || connection.stats().frame_rx.acks;
         let before = acknowledged();
-        let parts = u32::try_from(1 + peers() / FEW).unwrap_or(u32::MAX);
-        let quiet = QUIET.saturating_mul(parts).min(MAX_QUIET);
-        if link.cancel.run_until_cancelled(sleep(quiet)).await.is_none() {
+        if link.cancel.run_until_cancelled(sleep(quiet(peers()))).await.is_none() {
             return;
         }
         link.weigh(Instant::now());

@@ -18,7 +18,7 @@ use crate::proxy::metrics::Metrics;
 use crate::wire::close::Close;
 
 /// Handshakes at the same time. One costs about a millisecond of one core, so these are the work of a quarter of a second.
-const MAX_HANDSHAKES: usize = 256;
+pub(super) const MAX_HANDSHAKES: usize = 256;
 /// From how many handshakes in progress on a newcomer must first prove its address (QUIC Retry, RFC 9000 section 8.1.2).
 const RETRY_FROM: usize = MAX_HANDSHAKES / 2;
 /// How long a handshake may take.

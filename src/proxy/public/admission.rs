@@ -21,7 +21,7 @@ use crate::proxy::metrics::Metrics;
 use crate::proxy::tunnel_metrics::Refused;
 
 /// Tunnels that are being registered at the same time: a few entries' worth, some tenths of a second.
-const MAX_REGISTERING: usize = 1_024;
+pub(super) const MAX_REGISTERING: usize = 1_024;
 /// How many tunnels a proxy takes in per second and core, as far as those it has refused need to know.
 const PER_SECOND: f64 = 500.0;
 /// How long those who are refused while nobody else is stay away at most.
@@ -55,7 +55,7 @@ impl Admission {
             metrics,
             registering: Arc::new(Semaphore::new(MAX_REGISTERING)),
             turned_away: Mutex::default(),
-            backlog: Mutex::new(Backlog { refused: 0.0, at: Instant::now() }),
+            backlog: Mutex::new(Backlog::new(Instant::now())),
         }
     }
 
@@ -79,16 +79,13 @@ impl Admission {
 
     /// When an agent that is refused now may try again here: those who were refused together are spread over the time that taking them in takes.
     pub(super) fn retry_after(&self, rng: &mut impl Rng) -> Duration {
-        let most = self.backlog.lock().unwrap_or_else(PoisonError::into_inner).add(Instant::now());
-        most.mul_f64(rng.random_range(0.2..1.0))
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner).retry_after(Instant::now(), rng)
     }
 
     /// Whether an agent finds no other proxy than this one, though it drains.
     fn must_take(&self, agent: &AgentName, (table, me): (&Table, ProxyId)) -> bool {
-        let is_alone = !table.proxies().any(|(id, proxy)| id != me && is_open(table, id, proxy));
-        let is_held = table.routes_of(agent).any(|route| route.proxy != me);
         let mut turned_away = self.turned_away.lock().unwrap_or_else(PoisonError::into_inner);
-        is_alone || (!is_held && turned_away.is_back(agent, Instant::now()))
+        turned_away.must_take(agent, (table, me), Instant::now())
     }
 }
 
@@ -98,9 +95,16 @@ fn refused(message: &str, hint: &str) -> Failure {
 
 /// Agents that were sent elsewhere a while ago.
 #[derive(Debug, Default)]
-struct TurnedAway(BTreeMap<AgentName, Instant>);
+pub(super) struct TurnedAway(BTreeMap<AgentName, Instant>);
 
 impl TurnedAway {
+    /// Whether `agent` finds no other proxy than `me`, which drains.
+    pub(super) fn must_take(&mut self, agent: &AgentName, (table, me): (&Table, ProxyId), now: Instant) -> bool {
+        let is_alone = !table.proxies().any(|(id, proxy)| id != me && is_open(table, id, proxy));
+        let is_held = table.routes_of(agent).any(|route| route.proxy != me);
+        is_alone || (!is_held && self.is_back(agent, now))
+    }
+
     /// Whether an agent was sent elsewhere a while ago and is back; if not, it is now.
     fn is_back(&mut self, agent: &AgentName, now: Instant) -> bool {
         if self.0.get(agent).is_some_and(|at| now < *at + TURNED_AWAY) {
@@ -118,12 +122,22 @@ impl TurnedAway {
 
 /// How many were refused and are not back yet, as far as can be told: they come as fast as they were told to.
 #[derive(Debug)]
-struct Backlog {
+pub(super) struct Backlog {
     refused: f64,
     at: Instant,
 }
 
 impl Backlog {
+    /// Nobody was refused.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { refused: 0.0, at: now }
+    }
+
+    /// When somebody who is refused now may try again.
+    pub(super) fn retry_after(&mut self, now: Instant, rng: &mut impl Rng) -> Duration {
+        self.add(now).mul_f64(rng.random_range(0.2..1.0))
+    }
+
     /// One more is refused: how long it may have to stay away.
     fn add(&mut self, now: Instant) -> Duration {
         let passed = now.saturating_duration_since(self.at).as_secs_f64() * PER_SECOND;
@@ -144,7 +158,7 @@ mod tests {
     #[test]
     fn those_refused_together_are_spread_over_the_time_it_takes() {
         let now = Instant::now();
-        let mut backlog = Backlog { refused: 0.0, at: now };
+        let mut backlog = Backlog::new(now);
         assert!(backlog.add(now) < SHORT * 2, "a single one is soon back");
         let last = (0..5_000).fold(Duration::ZERO, |_, _| backlog.add(now));
         assert!(last > Duration::from_secs(10) && last < Duration::from_secs(12), "{last:?}");

@@ -15,7 +15,7 @@ pub(crate) enum Audience {
 
 /// Every proxy that has started once and is to stay, by id.
 pub(crate) fn members(table: &Table, audience: Audience) -> Vec<Member> {
-    let tunnels = table.counts().routes_by_proxy;
+    let tunnels = table.routes_by_proxy();
     table
         .proxies()
         .filter(|(_, proxy)| !proxy.peer_address.is_empty() && !proxy.removed)

@@ -10,6 +10,8 @@ mod clients;
 mod enroll;
 mod hold;
 mod members;
+#[cfg(any(test, simulation))]
+mod modelled;
 mod pulse;
 mod renew;
 
@@ -19,4 +21,6 @@ pub(super) use agents::Agents;
 pub(super) use clients::Clients;
 pub(super) use enroll::Enrollments;
 pub(super) use members::cluster_view;
+#[cfg(any(test, simulation))]
+pub(crate) use modelled::{Answer, ModelledDoor, pulse, view};
 pub(super) use pulse::with_pulse;

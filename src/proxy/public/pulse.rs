@@ -19,7 +19,7 @@ pub(in crate::proxy) fn with_pulse(view: ClusterView, me: ProxyId, told_ms: u32)
 }
 
 /// How long the pulse is with so many tunnels: in whole steps, and shorter than before only when half a step would be left.
-fn pulse_ms(tunnels: u64, told_ms: u32) -> u32 {
+pub(super) fn pulse_ms(tunnels: u64, told_ms: u32) -> u32 {
     let exact = u32::try_from(tunnels.saturating_mul(1_000) / PULSES_PER_SECOND).unwrap_or(u32::MAX);
     let stepped = |ms: u32| ms.div_ceil(STEP_MS).saturating_mul(STEP_MS).clamp(PULSE_MS.0, PULSE_MS.1);
     let (longer, shorter) = (stepped(exact), stepped(exact.saturating_add(STEP_MS / 2)));
