@@ -384,7 +384,9 @@ impl Execution {
         self.calm_since_us = None;
         let now = self.run.world.now_us();
         self.run.world.trace.event(format_args!("{event:?}"));
-        self.count(event.class());
+        if !matches!(event, Event::Wipe { .. }) {
+            self.count(event.class());
+        }
         match event {
             Event::Dial(_) => {}
             Event::Crash { host, down_ms } => self.crash(host, down_ms),
@@ -453,6 +455,7 @@ impl Execution {
             // Whoever takes away the disks of half of the voters has no cluster any more: that is what `warren raft recover` is for.
             return;
         }
+        self.count("wipe");
         self.crash(host, down_ms);
         self.empty(host);
         self.wiped.insert(host);
