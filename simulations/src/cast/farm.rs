@@ -55,6 +55,7 @@ async fn run(life: Life<Order>, stage: Stage, host: HostId, (topology, budget): 
                     stage.agent_stopped(agent);
                     if let Some(stopping) = running.remove(&agent) {
                         stopping.shutdown().await;
+                        stage.agent_ended(agent);
                     }
                 }
                 Some(Order::StartAgent(agent)) if !running.contains_key(&agent) => begin(&mut starting, agent),
@@ -76,6 +77,7 @@ fn own(env: &Env, agent: u16, number: u64, budget: StalledBudget) -> Env {
 }
 
 async fn start(stage: Stage, host: HostId, agent: u16, proxies: Vec<String>, env: Env) -> (u16, RunningAgent) {
+    stage.agent_starts(agent);
     loop {
         match try_start(&stage, host, agent, &proxies, &env).await {
             Ok(running) => return (agent, running),

@@ -1,6 +1,5 @@
 //! `cargo sim scale`.
 
-use crate::say::{note, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,7 +39,6 @@ impl ScaleArgs {
 
     #[cfg(simulation)]
     fn measure(self) -> anyhow::Result<()> {
-        use crate::say::{note, say};
         use crate::scale::{Effort, Figures, cases, clock, measure, write};
         if self.clock {
             return clock(&mut |line| say(line.trim_end()));

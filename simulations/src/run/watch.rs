@@ -67,6 +67,13 @@ impl Watch {
         state.note(checked);
     }
 
+    /// The code of a machine has come to a place.
+    pub fn reached(&self, host: HostId, place: &'static str) {
+        if let Ok(mut state) = self.0.try_borrow_mut() {
+            state.others.iter_mut().for_each(|invariant| invariant.reached(host, place));
+        }
+    }
+
     /// Looks at everything.
     pub fn look(&self, scene: &Scene<'_>) {
         let mut state = self.0.borrow_mut();
