@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+#[cfg(simulation)]
+use crate::say::{note, say};
+
 /// How everything grows, up to 100 proxies and 100,000 agents: figures, plots and the tables of the page
 #[derive(Debug, Args)]
 pub(super) struct ScaleArgs {
