@@ -10,7 +10,6 @@ mod bounds;
 mod conditions;
 mod execute;
 mod expected;
-#[cfg(simulation)]
 mod hooks;
 mod report;
 mod scene;

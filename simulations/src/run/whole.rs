@@ -3,8 +3,14 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use super::boot::Run;
+use super::execute::Execution;
+use super::hooks::Installed;
 use super::report::Report;
+use super::watch::Watch;
+use crate::disk::DiskCounters;
 use crate::plan::Plan;
+use crate::trace::Trace;
 
 /// Why a plan was not run.
 #[derive(Debug, thiserror::Error)]
@@ -17,28 +23,17 @@ pub enum Refused {
     Home(#[from] std::io::Error),
 }
 
-/// Runs `plan`, and writes every line of what happens to `trace`.
-///
-/// # Errors
-/// [`Refused`]
-#[cfg(not(all(simulation, tokio_unstable)))]
-pub fn execute(_: Plan, _: Option<File>, _: PathBuf) -> Result<Report, Refused> {
-    Err(Refused::Build)
-}
+/// Whether this build has what a simulation needs.
+const IS_SIMULATION: bool = cfg!(all(simulation, tokio_unstable));
 
 /// Runs `plan`, and writes every line of what happens to `trace`.
 ///
 /// # Errors
 /// [`Refused`]
-#[cfg(all(simulation, tokio_unstable))]
 pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report, Refused> {
-    use super::boot::Run;
-    use super::execute::Execution;
-    use super::hooks::Installed;
-    use super::watch::Watch;
-    use crate::disk::DiskCounters;
-    use crate::trace::Trace;
-
+    if !IS_SIMULATION {
+        return Err(Refused::Build);
+    }
     let trace = Trace::new(trace);
     let run = Run::new(plan, home, trace.clone());
     let watch = Watch::new(run.stage.clone(), run.disks.clone());
