@@ -33,6 +33,26 @@ pub struct Secrets {
     pub client: Option<String>,
 }
 
+/// A read that was confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// By the proxy of this machine.
+    pub host: HostId,
+    /// The last entry that was acknowledged to anybody before it was asked for.
+    pub acknowledged: u64,
+    /// The last entry that it has seen.
+    pub seen: u64,
+}
+
+/// What a token has admitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Admissions {
+    /// How many it should, at most.
+    pub uses: u32,
+    /// How many it did.
+    pub admitted: u32,
+}
+
 /// What is known of everybody. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Stage(Arc<Mutex<State>>, Trace);
@@ -49,6 +69,10 @@ struct State {
     operations: BTreeMap<String, u64>,
     /// How often the service of each agent was connected to.
     targets: BTreeMap<u16, u64>,
+    /// The last entry that was acknowledged.
+    acknowledged: u64,
+    reads: Vec<Read>,
+    admissions: Vec<Admissions>,
     /// Whether work is to end.
     quiet: bool,
 }
@@ -191,6 +215,46 @@ impl Stage {
     /// The service of an agent was connected to.
     pub fn target_connected(&self, agent: u16) {
         *self.lock().targets.entry(agent).or_default() += 1;
+    }
+
+    /// This entry was acknowledged, and all before it are committed.
+    pub fn note_acknowledged(&self, index: u64) {
+        let mut state = self.lock();
+        state.acknowledged = state.acknowledged.max(index);
+    }
+
+    /// The last entry that was acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.lock().acknowledged
+    }
+
+    /// A read was confirmed.
+    pub fn note_read(&self, read: Read) {
+        self.lock().reads.push(read);
+    }
+
+    /// Reads that were confirmed since the last call.
+    pub fn take_reads(&self) -> Vec<Read> {
+        std::mem::take(&mut self.lock().reads)
+    }
+
+    /// There is a token of so many uses with which machines will enrol. Its number.
+    pub fn begin_admissions(&self, uses: u32) -> usize {
+        let mut state = self.lock();
+        state.admissions.push(Admissions { uses, admitted: 0 });
+        state.admissions.len() - 1
+    }
+
+    /// A machine has enrolled with that token.
+    pub fn admitted(&self, token: usize) {
+        if let Some(admissions) = self.lock().admissions.get_mut(token) {
+            admissions.admitted += 1;
+        }
+    }
+
+    /// What tokens have admitted.
+    pub fn admissions(&self) -> Vec<Admissions> {
+        self.lock().admissions.clone()
     }
 
     /// Whether what has no end of its own is to end.

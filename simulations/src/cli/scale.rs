@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::say::note;
+
 /// How everything grows, up to 100 proxies and 100,000 agents: figures, plots and the tables of the page
 #[derive(Debug, Args)]
 pub(super) struct ScaleArgs {
@@ -26,8 +28,14 @@ pub(super) struct ScaleArgs {
 }
 
 impl ScaleArgs {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        self.work().map(|()| ExitCode::SUCCESS)
+    pub(super) fn run(self) -> ExitCode {
+        match self.work() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                note(format!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        }
     }
 
     fn work(self) -> anyhow::Result<()> {
@@ -39,10 +47,10 @@ impl ScaleArgs {
 
     #[cfg(simulation)]
     fn measure(self) -> anyhow::Result<()> {
-        use crate::say::{note, say};
+        use crate::say::say;
         use crate::scale::{Effort, Figures, cases, clock, measure, write};
         if self.clock {
-            return clock(&mut |line| say(line.trim_end()));
+            return clock(&mut |line| say(line));
         }
         let effort = if self.quick { Effort::Quick } else { Effort::Full };
         let mut figures = Figures::default();
@@ -50,7 +58,7 @@ impl ScaleArgs {
             note(case.prefix());
             measure(&case, self.seed, &mut figures)?;
         }
-        say(figures.json().trim_end());
+        say(figures.json());
         self.out.map_or(Ok(()), |place| write(&figures, &place))
     }
 

@@ -17,7 +17,7 @@ const NOBODY: u16 = 60_000;
 
 /// Looks at every dial once, when it has ended.
 #[derive(Debug, Default)]
-pub struct Streams {
+pub(super) struct Streams {
     seen: BTreeSet<u64>,
 }
 
@@ -59,8 +59,9 @@ fn judge(number: u64, dial: &Dialled, scene: &Scene<'_>) -> Result<(), Violation
                 Mode::Refused if wanted.agent != NOBODY => Some(Code::TargetRefused),
                 Mode::Denied => Some(Code::Denied),
                 Mode::Unknown => Some(Code::ServiceUnknown),
-                _ if wanted.agent == NOBODY => Some(Code::ServiceUnknown),
-                _ => None,
+                Mode::Echo | Mode::Digest | Mode::Source | Mode::Reset | Mode::Slow | Mode::Long | Mode::Any | Mode::Refused => {
+                    (wanted.agent == NOBODY).then_some(Code::ServiceUnknown)
+                }
             };
             // With nothing wrong since well before it was asked for, it must be what was meant.
             if is_calm(dial, scene) && meant != Some(*code) {

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::boot::Run;
-use super::scene::{Phase, Scene};
+use super::conditions::{Conditions, Machine};
+use super::scene::{Held, Phase, Scene};
 use super::watch::Watch;
 use super::{bounds, expected};
 use crate::cast::{Dialled, Order, Outcome};
-use crate::invariants::Violation;
-use crate::network::{HostId, RuleId};
-use crate::plan::{Dial, DiskTrouble, Event, Mode, Operation, Plan, Seats};
-use crate::world::{Armed, Exit};
+use crate::invariants::{Glimpse, Violation};
+use crate::network::{Effect, HostId, Hosts, RuleId};
+use crate::plan::{Dial, DiskTrouble, Event, Mode, Operation, Seats};
+use crate::world::{Armed, Exit, Host};
 
 /// How often everything is looked at, in microseconds.
 const LOOK_US: u64 = 100_000;
@@ -50,6 +51,12 @@ pub(super) struct Execution {
     drained: BTreeSet<HostId>,
     next_dial: u64,
     calm_since_us: Option<u64>,
+    conditions: Conditions,
+    glimpses: BTreeMap<HostId, Glimpse>,
+    /// The rules that are in force, and whether each only cuts proxies off from each other.
+    rules: BTreeMap<RuleId, bool>,
+    /// Machines that have lost their disks at some time.
+    lost: BTreeSet<HostId>,
     pub(super) events: BTreeMap<String, u64>,
     pub(super) whole_after_ms: u64,
 }
@@ -82,6 +89,10 @@ impl Execution {
             drained: BTreeSet::new(),
             next_dial: 0,
             calm_since_us: None,
+            conditions: Conditions { fair_since_us: Some(0), ..Conditions::default() },
+            glimpses: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            lost: BTreeSet::new(),
             events: BTreeMap::new(),
             whole_after_ms: 0,
         }
@@ -167,6 +178,7 @@ impl Execution {
         self.enter(Phase::Scan);
         self.must_come(bounds::SAME, "the proxies do not come to the same state without any traffic", expected::same_state);
         self.must_come(bounds::STALE, "routes that no agent has are still there", expected::no_stale_route);
+        self.see();
         let watch = self.watch.clone();
         self.with_scene(|scene| watch.settle(scene));
     }
@@ -225,8 +237,22 @@ impl Execution {
         }
         if self.run.world.now_us() >= self.looked_us + LOOK_US {
             self.looked_us = self.run.world.now_us();
+            self.see();
             let watch = self.watch.clone();
             self.with_scene(|scene| watch.look(scene));
+        }
+    }
+
+    /// How everybody is now.
+    fn see(&mut self) {
+        let machines =
+            self.run.world.hosts().map(|host| Machine { host: host.id, is_up: host.runs() && !host.is_paused(), life: host.lives() });
+        self.conditions.see(self.run.world.now_us(), machines.collect::<Vec<_>>());
+        let mut before = std::mem::take(&mut self.glimpses);
+        for (host, member) in self.run.stage.members() {
+            let life = self.run.world.host(host).map_or(0, Host::lives);
+            let glimpse = Glimpse::of(&member.store, life, before.remove(&host).as_ref());
+            self.glimpses.insert(host, glimpse);
         }
     }
 
@@ -241,7 +267,16 @@ impl Execution {
             up,
             calm_since_us: self.calm_since_us,
             pauses: &self.pauses,
+            glimpses: &self.glimpses,
+            conditions: &self.conditions,
+            held: self.held(),
+            wiped: &self.lost,
         })
+    }
+
+    fn held(&self) -> BTreeMap<HostId, Held> {
+        let held = |host: &Host<Order>| Held { tasks: host.tasks(), sockets: self.run.world.network.open(host.id) };
+        self.run.world.hosts().map(|host| (host.id, held(host))).collect()
     }
 
     fn start(&mut self, host: HostId) {
@@ -270,6 +305,7 @@ impl Execution {
         while let Some((at, rule)) = self.lifts.first_key_value().map(|(key, ())| *key).filter(|(at, _)| *at <= now) {
             self.lifts.remove(&(at, rule));
             self.run.world.network.lift(rule);
+            self.rules.remove(&rule);
             self.run.world.trace.event(format_args!("rule {} is lifted", rule.0));
         }
         let (over, still): (Vec<_>, Vec<_>) = std::mem::take(&mut self.mends).into_iter().partition(|(at, ..)| *at <= now);
@@ -281,12 +317,21 @@ impl Execution {
         if (converges || !self.wiped.is_empty()) && now > self.cared_us + CARE_US {
             self.care();
         }
+        self.weather(now);
         let trouble = !self.starts.is_empty() || !self.lifts.is_empty() || !self.mends.is_empty() || !self.leaves.is_empty();
         if trouble {
             self.calm_since_us = None;
         } else if self.calm_since_us.is_none() && self.phase != Phase::Boot {
             self.calm_since_us = Some(now);
         }
+    }
+
+    /// Since when what is not a program is as it should be.
+    fn weather(&mut self, now: u64) {
+        let Conditions { fair_since_us, split_since_us, .. } = &mut self.conditions;
+        let since = |so: bool, since: &mut Option<u64>| *since = if so { since.or(Some(now)) } else { None };
+        since(self.mends.is_empty() && self.rules.is_empty(), fair_since_us);
+        since(self.mends.is_empty() && !self.rules.is_empty() && self.rules.values().all(|only| *only), split_since_us);
     }
 
     fn mend(&mut self, host: HostId, mend: Mend) {
@@ -339,9 +384,7 @@ impl Execution {
         self.calm_since_us = None;
         let now = self.run.world.now_us();
         self.run.world.trace.event(format_args!("{event:?}"));
-        if !matches!(event, Event::Wipe { .. }) {
-            self.count(event.class());
-        }
+        self.count(event.class());
         match event {
             Event::Dial(_) => {}
             Event::Crash { host, down_ms } => self.crash(host, down_ms),
@@ -359,11 +402,18 @@ impl Execution {
                 self.pauses.push((host, now, until));
             }
             Event::Network { rule, for_ms } => {
+                let proxies = Hosts::of(self.run.plan.topology.proxy_hosts());
+                let is_split = rule.effect == Effect::Cut && rule.from.0 & !proxies.0 == 0 && rule.to.0 & !proxies.0 == 0;
                 let id = self.run.world.network.impose(rule);
+                self.rules.insert(id, is_split);
                 self.lifts.insert((now + for_ms * 1_000, id), ());
             }
-            Event::Rebind { host } => self.run.world.network.rebind(host),
+            Event::Rebind { host } => {
+                self.conditions.fair_since_us = None;
+                self.run.world.network.rebind(host);
+            }
             Event::WallStep { host, by_ms } => {
+                self.conditions.fair_since_us = None;
                 if let Some(host) = self.run.world.host(host) {
                     host.wall.step(by_ms);
                 }
@@ -401,13 +451,13 @@ impl Execution {
     fn wipe(&mut self, host: HostId, down_ms: u64) {
         if !expected::can_lose(&self.run, host) {
             // Whoever takes away the disks of half of the voters has no cluster any more: that is what `warren raft recover` is for.
-            return self.count("wipe_not_possible");
+            return;
         }
-        self.count("wipe");
         self.crash(host, down_ms);
         self.empty(host);
         self.wiped.insert(host);
         self.exchanged.insert(host);
+        self.lost.insert(host);
         self.care();
     }
 
@@ -466,6 +516,7 @@ impl Execution {
         self.traps.clear();
         for ((_, rule), ()) in std::mem::take(&mut self.lifts) {
             self.run.world.network.lift(rule);
+            self.rules.remove(&rule);
         }
         let hosts: Vec<_> = self.run.world.hosts().map(|host| host.id).collect();
         for host in hosts {
@@ -513,12 +564,5 @@ impl Execution {
             *counts.entry(how).or_default() += 1;
         }
         counts
-    }
-}
-
-/// The plan of an execution.
-impl Execution {
-    pub(super) fn plan(&self) -> &Plan {
-        &self.run.plan
     }
 }

@@ -56,6 +56,9 @@ impl Watch {
         {
             led.insert((stand.member, stand.term));
         }
+        if let Observation::Acknowledged { index, .. } = observation {
+            stage.note_acknowledged(*index);
+        }
         let on_disk = OnDisk::of(stage, disks);
         let mut checked = synced.observe(observation, &on_disk).and_then(|()| committed.observe(observation));
         for invariant in others {
