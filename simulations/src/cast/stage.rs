@@ -1,6 +1,6 @@
 //! What the programs tell, for checkers to see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,6 +64,8 @@ struct State {
     members: BTreeMap<HostId, Member>,
     ids: BTreeMap<HostId, ProxyId>,
     agents: BTreeMap<u16, watch::Receiver<AgentStatus>>,
+    /// Agents that have ended in good order and were not started again.
+    ended: BTreeSet<u16>,
     clients: BTreeMap<HostId, ()>,
     dials: BTreeMap<u64, Dialled>,
     operations: BTreeMap<String, u64>,
@@ -126,6 +128,7 @@ impl Stage {
         state.clients.remove(&host);
         for agent in agents {
             state.agents.remove(&agent);
+            state.ended.remove(&agent);
         }
         for dial in state.dials.values_mut().filter(|dial| dial.dial.client == host && dial.outcome.is_none()) {
             dial.outcome = Some(Outcome::Abandoned);
@@ -157,12 +160,29 @@ impl Stage {
 
     /// An agent runs.
     pub fn agent_runs(&self, agent: u16, status: watch::Receiver<AgentStatus>) {
-        self.lock().agents.insert(agent, status);
+        let mut state = self.lock();
+        state.ended.remove(&agent);
+        state.agents.insert(agent, status);
     }
 
     /// An agent has stopped.
     pub fn agent_stopped(&self, agent: u16) {
         self.lock().agents.remove(&agent);
+    }
+
+    /// An agent has ended in good order.
+    pub fn agent_ended(&self, agent: u16) {
+        self.lock().ended.insert(agent);
+    }
+
+    /// The agent is started.
+    pub fn agent_starts(&self, agent: u16) {
+        self.lock().ended.remove(&agent);
+    }
+
+    /// The agents that have ended in good order and were not started again.
+    pub fn ended(&self) -> BTreeSet<u16> {
+        self.lock().ended.clone()
     }
 
     /// The agents that run, each with its tunnels.

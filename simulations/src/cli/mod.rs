@@ -55,7 +55,7 @@ impl Cli {
             Verb::Soak(args) => args.run(),
             Verb::Fuzz(fuzz) => Ok(fuzz.run()),
             Verb::Model(args) => Ok(args.run()),
-            Verb::Scale(args) => Ok(args.run()),
+            Verb::Scale(args) => args.run(),
         };
         done.unwrap_or_else(|error| {
             note(format_args!("{error:#}"));

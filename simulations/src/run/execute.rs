@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use warren::net::stalled::StalledCount;
+
 use super::boot::Run;
 use super::conditions::{Conditions, Machine};
 use super::scene::{Held, Phase, Scene};
@@ -172,6 +174,18 @@ impl Execution {
             self.pass(Duration::from_millis(50));
         }
         self.must_come(bounds::DIALS, "dials neither end nor fail", expected::dials_are_over);
+        self.write_everywhere();
+    }
+
+    /// An operator writes something at every proxy.
+    fn write_everywhere(&mut self) {
+        let written = |run: &Run| run.stage.operations().get("token: done").copied().unwrap_or_default();
+        let members = self.run.stage.members();
+        let all = written(&self.run) + members.len() as u64;
+        for host in members.into_keys() {
+            self.operate(host, Operation::Token { uses: 1, tries: 0 });
+        }
+        self.must_come(bounds::WRITES, "not every proxy takes a write", |run| written(run) >= all);
     }
 
     fn scan(&mut self) {
@@ -275,7 +289,12 @@ impl Execution {
     }
 
     fn held(&self) -> BTreeMap<HostId, Held> {
-        let held = |host: &Host<Order>| Held { tasks: host.tasks(), sockets: self.run.world.network.open(host.id) };
+        let held = |host: &Host<Order>| {
+            let stalled = self.run.stalled.get(host.id);
+            let bytes = stalled.as_ref().map_or(0, StalledCount::held_bytes);
+            let stalled = stalled.as_ref().map_or(0, StalledCount::stalled);
+            Held { tasks: host.tasks(), sockets: self.run.world.network.open(host.id), stalled, bytes }
+        };
         self.run.world.hosts().map(|host| (host.id, held(host))).collect()
     }
 
@@ -426,18 +445,19 @@ impl Execution {
             }
             Event::Disk { host, trouble, for_ms } => self.disk(host, trouble, for_ms),
             Event::Operate { host, operation } => self.operate(host, operation),
-            Event::Restart { host, down_ms } => {
-                self.leaves.insert(host, down_ms);
-                let told = self.run.world.host(host).is_some_and(|host| host.tell(Order::Stop));
-                if !told {
-                    self.leaves.remove(&host);
-                }
-            }
+            Event::Restart { host, down_ms } => self.restart(host, down_ms),
             Event::AgentRestart { agent, down_ms } => {
                 self.tell_agent(agent, Order::StopAgent(agent));
                 self.agent_starts.insert((now + down_ms * 1_000, agent), ());
             }
             Event::Join { host } => self.start(host),
+        }
+    }
+
+    /// Tells a program to end; one that does not run has nothing to come back from.
+    fn restart(&mut self, host: HostId, down_ms: u64) {
+        if self.run.world.host(host).is_some_and(|host| host.tell(Order::Stop)) {
+            self.leaves.insert(host, down_ms);
         }
     }
 

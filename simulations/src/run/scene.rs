@@ -63,6 +63,17 @@ pub struct Held {
     pub tasks: usize,
     /// Sockets and listeners.
     pub sockets: usize,
+    /// Streams that do not move.
+    pub stalled: u64,
+    /// What it holds for them, in bytes.
+    pub bytes: u64,
+}
+
+impl Scene<'_> {
+    /// Whether the proxy of a machine has never run.
+    pub fn is_spare(&self, host: HostId) -> bool {
+        self.plan.topology.proxy_hosts().any(|proxy| proxy == host) && self.stage.id(host).is_none()
+    }
 }
 
 /// The disks of the members as a loss of power would leave them.

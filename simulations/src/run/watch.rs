@@ -51,13 +51,13 @@ impl Watch {
         let Ok(mut state) = self.0.try_borrow_mut() else { return };
         let State { stage, disks, synced, committed, others, welcomed, led, .. } = &mut *state;
         *welcomed += u64::from(matches!(observation, Observation::Welcomed { .. }));
+        if let Observation::Acknowledged { index, .. } = observation {
+            stage.note_acknowledged(*index);
+        }
         if let Observation::Stands(stand) = observation
             && stand.leads
         {
             led.insert((stand.member, stand.term));
-        }
-        if let Observation::Acknowledged { index, .. } = observation {
-            stage.note_acknowledged(*index);
         }
         let on_disk = OnDisk::of(stage, disks);
         let mut checked = synced.observe(observation, &on_disk).and_then(|()| committed.observe(observation));
@@ -65,6 +65,13 @@ impl Watch {
             checked = checked.and_then(|()| invariant.observe(observation));
         }
         state.note(checked);
+    }
+
+    /// The code of a machine has come to a place.
+    pub fn reached(&self, host: HostId, place: &'static str) {
+        if let Ok(mut state) = self.0.try_borrow_mut() {
+            state.others.iter_mut().for_each(|invariant| invariant.reached(host, place));
+        }
     }
 
     /// Looks at everything.
