@@ -1,22 +1,16 @@
 //! What happens at the points of the product while a plan runs.
 
-use std::collections::BTreeMap;
-#[cfg(simulation)]
-use std::collections::BTreeSet;
-#[cfg(simulation)]
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-#[cfg(simulation)]
 use warren_raft::fault::{Hooks, Observation, install};
 
 use super::watch::Watch;
 use crate::disk::SimVolume;
 use crate::files::SimFiles;
 use crate::network::{HostId, Network};
-use crate::world::Points;
-#[cfg(simulation)]
-use crate::world::running;
+use crate::world::{Points, running};
 
 /// The disks of the proxies' stores, and the small files of all machines.
 pub(super) type Disks = (BTreeMap<HostId, Arc<SimVolume>>, BTreeMap<HostId, SimFiles>);
@@ -25,28 +19,19 @@ pub(super) type Disks = (BTreeMap<HostId, Arc<SimVolume>>, BTreeMap<HostId, SimF
 pub(super) struct Installed;
 
 impl Installed {
-    #[cfg(simulation)]
     pub(super) fn new(points: Points, network: Network, (disks, files): Disks, watch: Watch, mutants: &[String]) -> Self {
         let mutants = mutants.iter().cloned().collect();
         install(Some(Rc::new(Of { points, network, disks, files, watch, mutants })));
         Self
     }
-
-    /// In every other build the product has no points.
-    #[cfg(not(simulation))]
-    pub(super) fn new(_: Points, _: Network, _: Disks, _: Watch, _: &[String]) -> Self {
-        Self
-    }
 }
 
-#[cfg(simulation)]
 impl Drop for Installed {
     fn drop(&mut self) {
         install(None);
     }
 }
 
-#[cfg(simulation)]
 struct Of {
     points: Points,
     network: Network,
@@ -56,7 +41,6 @@ struct Of {
     mutants: BTreeSet<String>,
 }
 
-#[cfg(simulation)]
 impl Hooks for Of {
     fn reached(&self, place: &'static str) {
         let here = running();

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::boot::Run;
 use super::execute::Execution;
-use super::hooks::Installed;
 use super::report::Report;
 use super::watch::Watch;
 use crate::disk::DiskCounters;
@@ -23,21 +22,20 @@ pub enum Refused {
     Home(#[from] std::io::Error),
 }
 
-/// Whether this build has what a simulation needs.
-const IS_SIMULATION: bool = cfg!(all(simulation, tokio_unstable));
-
 /// Runs `plan`, and writes every line of what happens to `trace`.
 ///
 /// # Errors
 /// [`Refused`]
 pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report, Refused> {
-    if !IS_SIMULATION {
-        return Err(Refused::Build);
-    }
+    if cfg!(all(simulation, tokio_unstable)) { Ok(carried_out(plan, trace, home)) } else { Err(Refused::Build) }
+}
+
+fn carried_out(plan: Plan, trace: Option<File>, home: PathBuf) -> Report {
     let trace = Trace::new(trace);
     let run = Run::new(plan, home, trace.clone());
     let watch = Watch::new(run.stage.clone(), run.disks.clone());
-    let _installed = Installed::new(
+    #[cfg(simulation)]
+    let _installed = super::hooks::Installed::new(
         run.points.clone(),
         run.world.network.clone(),
         (run.disks.clone(), run.files.clone()),
@@ -57,7 +55,7 @@ pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report,
         (dials.len() as u64, served as u64, dials.values().map(|dial| dial.compared).sum())
     });
     let points = run.points.counts();
-    Ok(Report {
+    Report {
         seed: run.plan.seed,
         last: trace.last(),
         violation,
@@ -77,5 +75,5 @@ pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report,
         points,
         whole_after_ms: *whole_after_ms,
         trace: trace.digest(),
-    })
+    }
 }
