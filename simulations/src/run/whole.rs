@@ -74,6 +74,8 @@ fn carried_out(plan: Plan, trace: Option<File>, home: PathBuf) -> Report {
         leaders: watch.elections(),
         points,
         whole_after_ms: *whole_after_ms,
+        longest_write_gap_ms: watch.gaps_ms().0,
+        longest_dial_gap_ms: watch.gaps_ms().1,
         trace: trace.digest(),
     }
 }
