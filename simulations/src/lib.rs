@@ -14,6 +14,7 @@ pub mod mutants;
 pub mod network;
 pub mod plan;
 pub mod points;
+pub mod records;
 pub mod regressions;
 pub mod run;
 pub mod say;

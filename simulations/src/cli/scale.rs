@@ -1,10 +1,12 @@
 //! `cargo sim scale`.
 
-use crate::say::{note, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+
+#[cfg(simulation)]
+use crate::say::{note, say};
 
 /// How everything grows, up to 100 proxies and 100,000 agents: figures, plots and the tables of the page
 #[derive(Debug, Args)]
@@ -27,14 +29,8 @@ pub(super) struct ScaleArgs {
 }
 
 impl ScaleArgs {
-    pub(super) fn run(self) -> ExitCode {
-        match self.work() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                note(format!("{error:#}"));
-                ExitCode::FAILURE
-            }
-        }
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        self.work().map(|()| ExitCode::SUCCESS)
     }
 
     fn work(self) -> anyhow::Result<()> {
@@ -48,7 +44,7 @@ impl ScaleArgs {
     fn measure(self) -> anyhow::Result<()> {
         use crate::scale::{Effort, Figures, cases, clock, measure, write};
         if self.clock {
-            return clock(&mut |line| say(line));
+            return clock(&mut |line| say(line.trim_end()));
         }
         let effort = if self.quick { Effort::Quick } else { Effort::Full };
         let mut figures = Figures::default();
@@ -56,7 +52,7 @@ impl ScaleArgs {
             note(case.prefix());
             measure(&case, self.seed, &mut figures)?;
         }
-        say(figures.json());
+        say(figures.json().trim_end());
         self.out.map_or(Ok(()), |place| write(&figures, &place))
     }
 

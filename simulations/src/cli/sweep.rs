@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::say::{note, say};
-use crate::sweep::{Base, Bounds, ENOUGH, Total, gaps, sweep, table};
+use crate::sweep::{Base, BaseError, Bounds, ENOUGH, Total, gaps, sweep, table};
 use crate::trial::{HANG, Program};
 
 /// Seeds that are run where neither their number nor a time is given.
@@ -19,7 +19,7 @@ const VOID: u8 = 2;
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {
     #[command(flatten)]
-    pub(super) extent: Extent,
+    extent: Extent,
     /// Void, and not green, when anything is missing; a sweep of 300 seeds always is
     #[arg(long)]
     strict: bool,
@@ -60,9 +60,14 @@ impl SweepArgs {
 }
 
 impl Extent {
+    /// The first of them.
+    pub(super) fn first(&self) -> Result<u64, BaseError> {
+        self.from.seed()
+    }
+
     /// Runs them.
     pub(super) fn sweep(&self) -> anyhow::Result<Total> {
-        let first = self.from.seed()?;
+        let first = self.first()?;
         let time = self.minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0)).transpose()?;
         let seeds = self.seeds.or_else(|| time.is_none().then_some(SEEDS));
         let jobs = self.jobs.map_or_else(std::thread::available_parallelism, Ok)?;

@@ -138,9 +138,13 @@ mod tests {
 
     #[test]
     fn each_bound_is_kept_and_not_more() {
-        let dead = |truth: &mut Truth<'_>| drop(truth.proxies.insert(ProxyId(1), HostId(0)));
+        let dead = |truth: &mut Truth<'_>| {
+            truth.proxies.insert(ProxyId(1), HostId(0));
+        };
         assert!(!stale(7 * SECOND, dead) && stale(7 * SECOND + 1, dead));
-        let closed = |truth: &mut Truth<'_>| drop(truth.ended.insert("agent-1".parse().expect("a name")));
+        let closed = |truth: &mut Truth<'_>| {
+            truth.ended.insert("agent-1".parse().expect("a name"));
+        };
         assert!(!stale(SECOND / 2, closed) && stale(SECOND / 2 + 1, closed));
         let silent = |truth: &mut Truth<'_>| truth.held.clear();
         assert!(!stale(20 * SECOND, silent) && stale(20 * SECOND + 1, silent));

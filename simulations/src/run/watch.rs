@@ -1,10 +1,11 @@
 //! All checkers of a run.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use warren_raft::ProxyId;
 use warren_raft::fault::Observation;
 
 use super::gaps::Gaps;
@@ -26,6 +27,7 @@ struct State {
     others: Vec<Box<dyn Invariant>>,
     found: Option<Violation>,
     welcomed: u64,
+    led: BTreeSet<(ProxyId, u64)>,
     writes: Gaps,
     dials: Gaps,
     served: usize,
@@ -43,6 +45,7 @@ impl Watch {
             others: invariants::all(),
             found: None,
             welcomed: 0,
+            led: BTreeSet::new(),
             writes: Gaps::default(),
             dials: Gaps::default(),
             served: 0,
@@ -53,11 +56,16 @@ impl Watch {
     pub fn observe(&self, observation: &Observation) {
         // What a checker asks of the product may promise something again: that is told already.
         let Ok(mut state) = self.0.try_borrow_mut() else { return };
-        let State { stage, disks, synced, committed, others, welcomed, writes, .. } = &mut *state;
+        let State { stage, disks, synced, committed, others, welcomed, led, writes, .. } = &mut *state;
         *welcomed += u64::from(matches!(observation, Observation::Welcomed { .. }));
         if let Observation::Acknowledged { index, .. } = observation {
             stage.note_acknowledged(*index);
             writes.happens(stage.trace().now_us());
+        }
+        if let Observation::Stands(stand) = observation
+            && stand.leads
+        {
+            led.insert((stand.member, stand.term));
         }
         let on_disk = OnDisk::of(stage, disks);
         let mut checked = synced.observe(observation, &on_disk).and_then(|()| committed.observe(observation));
@@ -121,6 +129,11 @@ impl Watch {
     /// Registrations that agents were told of.
     pub fn welcomed(&self) -> u64 {
         self.0.borrow().welcomed
+    }
+
+    /// Elections that were won, as the winners told.
+    pub fn elections(&self) -> u64 {
+        self.0.borrow().led.len() as u64
     }
 }
 

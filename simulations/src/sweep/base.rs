@@ -42,21 +42,35 @@ impl Base {
     pub fn seed(self) -> Result<u64, BaseError> {
         match self {
             Self::Seed(seed) => Ok(seed),
-            Self::Commit => of_commit(&commit()?),
+            Self::Commit => of_commit(&commit()?.0),
         }
     }
+}
+
+/// Whether the sources are those of the commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tree {
+    /// They are.
+    Clean,
+    /// Some were changed since.
+    Modified,
 }
 
 /// The commit that is checked out.
 ///
 /// # Errors
 /// git's.
-pub fn commit() -> Result<String, BaseError> {
-    let failed = |what: String| BaseError::NoCommit(what);
-    let asked = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
-    let answer = asked.map_err(|error| failed(error.to_string()))?;
+pub fn commit() -> Result<(String, Tree), BaseError> {
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let changes = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    Ok((commit, if changes.is_empty() { Tree::Clean } else { Tree::Modified }))
+}
+
+fn git(words: &[&str]) -> Result<String, BaseError> {
+    let asked = Command::new("git").args(words).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let answer = asked.map_err(|error| BaseError::NoCommit(error.to_string()))?;
     if !answer.status.success() {
-        return Err(failed(String::from_utf8_lossy(&answer.stderr).trim().to_owned()));
+        return Err(BaseError::NoCommit(String::from_utf8_lossy(&answer.stderr).trim().to_owned()));
     }
     Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
 }

@@ -6,7 +6,7 @@ mod runner;
 mod table;
 mod total;
 
-pub use base::{Base, BaseError, commit};
+pub use base::{Base, BaseError, Tree, commit};
 pub use gaps::{ENOUGH, Gap, gaps};
 pub use runner::{Bounds, sweep};
 pub use table::table;
