@@ -51,7 +51,8 @@ impl Invariant for Leaks {
 
     fn settle(&mut self, scene: &Scene<'_>) -> Result<(), Violation> {
         let (agents, members) = (scene.stage.agents(), scene.stage.members());
-        for (host, held) in scene.held.iter().filter(|(host, _)| scene.up.contains(host)) {
+        // The services are none of the product.
+        for (host, held) in scene.held.iter().filter(|(host, _)| scene.up.contains(host) && **host != Seats::SERVICES) {
             let here = |agent: u16| scene.plan.topology.agents().any(|(number, at)| number == agent && at == *host);
             let id = members.get(host).map(|member| member.id);
             let tunnels = agents.iter().map(|(agent, status)| {
