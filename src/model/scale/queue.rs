@@ -1,6 +1,7 @@
 //! What is going to happen, in the order of time and, at the same moment, of its causes.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,24 +66,51 @@ pub(super) enum Event {
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    events: BTreeMap<(Moment, u64), Event>,
+    events: BinaryHeap<Entry>,
     count: u64,
+}
+
+/// An event, when it is due, and how many were noted before it.
+#[derive(Debug)]
+struct Entry {
+    due: (Moment, u64),
+    event: Event,
 }
 
 impl Queue {
     /// Something is going to happen then.
     pub(super) fn push(&mut self, at: Moment, event: Event) {
         self.count += 1;
-        self.events.insert((at, self.count), event);
+        self.events.push(Entry { due: (at, self.count), event });
     }
 
     /// What happens next, if it does so by `limit`.
     pub(super) fn pop(&mut self, limit: Moment) -> Option<(Moment, Event)> {
-        let first = self.events.first_entry().filter(|first| first.key().0 <= limit)?;
-        let ((at, _), event) = first.remove_entry();
-        Some((at, event))
+        self.events.peek().filter(|first| first.due.0 <= limit)?;
+        self.events.pop().map(|first| (first.due.0, first.event))
     }
 }
+
+/// The first is the greatest, as the heap wants it.
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.due.cmp(&self.due)
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Entry {}
 
 /// As microseconds.
 pub(super) fn micros(duration: Duration) -> Moment {
