@@ -14,11 +14,18 @@ pub mod mutants;
 pub mod network;
 pub mod plan;
 pub mod points;
+pub mod records;
+pub mod regressions;
 pub mod run;
+pub mod say;
 pub mod scale;
 #[cfg(test)]
 mod seams;
+pub mod shrink;
 #[cfg(test)]
 mod sources;
+pub mod stopwatch;
+pub mod sweep;
 pub mod trace;
+pub mod trial;
 pub mod world;

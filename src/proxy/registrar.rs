@@ -18,7 +18,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence, mutant, reached};
+use warren_raft::{
+    Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence, mutant, observe, reached,
+};
 
 use super::attempts::Attempts;
 use super::tunnels::{Standing, Tunnel};
@@ -162,6 +164,11 @@ impl Registrar {
                 return;
             }
             reached!("proxy.withdrawal_proposed");
+            observe!(warren_raft::fault::Observation::Withdrawing {
+                proxy: self.me,
+                agent: tunnel.agent.clone(),
+                sequence: tunnel.sequence
+            });
             let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
                 Ok(_) if self.visible(tunnel).is_some() => {

@@ -103,4 +103,22 @@ pub enum Observation {
         /// The entry that holds the route.
         index: u64,
     },
+    /// A proxy is about to propose that the route of a tunnel be withdrawn, and no newer one.
+    Withdrawing {
+        /// Which.
+        proxy: ProxyId,
+        /// The agent.
+        agent: AgentName,
+        /// The newest tunnel that is meant.
+        sequence: Sequence,
+    },
+    /// A proposal changes a table: no other one of its proposer that is as new has changed it before.
+    Changing {
+        /// Who proposes.
+        proposer: ProxyId,
+        /// In which life, and which of its proposals.
+        this: (Incarnation, u64),
+        /// The last one of its proposer that has changed that table.
+        last: Option<(Incarnation, u64)>,
+    },
 }

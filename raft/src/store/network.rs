@@ -196,3 +196,58 @@ impl RaftNetwork<TypeConfig> for Link {
 fn pause(heartbeat: Duration) -> Duration {
     heartbeat / 2 + jitter(heartbeat / 2)
 }
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use openraft::{CommittedLeaderId, EntryPayload};
+
+    use super::super::types::{Entry, LogId};
+    use super::*;
+
+    /// A way over which a request takes a heartbeat for each so many bytes, there and back.
+    struct Narrow {
+        bytes: usize,
+        each: Duration,
+    }
+
+    #[async_trait]
+    impl Transport for Narrow {
+        async fn call(&self, _: ProxyId, _: &str, request: Bytes, _: Duration) -> Result<Bytes, TransportError> {
+            tokio::time::sleep(self.each * u32::try_from(request.len() / self.bytes).unwrap_or(u32::MAX)).await;
+            Ok(Bytes::from(encode(&Response::Append(AppendEntriesResponse::Success))))
+        }
+    }
+
+    fn request(entries: u64) -> AppendEntriesRequest<TypeConfig> {
+        let log_id = |index| LogId::new(CommittedLeaderId::new(1, ProxyId(1)), index);
+        let entries = (0..entries).map(|index| Entry { log_id: log_id(index), payload: EntryPayload::Blank }).collect();
+        AppendEntriesRequest { vote: Vote::new_committed(1, ProxyId(1)), prev_log_id: None, entries, leader_commit: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_arrive_within_a_heartbeat_is_sent_in_smaller_pieces() {
+        let heartbeat = Duration::from_millis(150);
+        let transport = Arc::new(Narrow { bytes: 200, each: Duration::from_millis(100) });
+        let network = Network::new(ProxyId(1), heartbeat, transport, Arc::default());
+        let mut link = Link { network, target: ProxyId(2), address: String::new() };
+        let mut sent = 300;
+        for tries in 0.. {
+            assert!(tries < 6, "a few tries, or the member stands for election: {sent}");
+            match link.append_entries(request(sent), RPCOption::new(heartbeat)).await {
+                Ok(answer) => {
+                    assert!(matches!(answer, AppendEntriesResponse::Success));
+                    break;
+                }
+                Err(RPCError::PayloadTooLarge(fewer)) => sent = fewer.entries_hint(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(sent < 300);
+        // One entry cannot be made smaller.
+        let transport = Arc::new(Narrow { bytes: 1, each: heartbeat });
+        link.network = Network::new(ProxyId(1), heartbeat, transport, Arc::default());
+        let alone = link.append_entries(request(1), RPCOption::new(heartbeat)).await;
+        assert!(matches!(alone, Err(RPCError::Timeout(_))), "{alone:?}");
+    }
+}

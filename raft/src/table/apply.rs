@@ -2,8 +2,10 @@
 
 use super::{LastProposal, Table};
 use crate::command::{Accepted, Answers, Command, Proposal, Rejection};
+#[cfg(simulation)]
+use crate::fault::Observation;
 use crate::ids::Timestamp;
-use crate::mutant;
+use crate::{mutant, observe};
 
 /// What one command did.
 pub(super) type Answer = Result<Accepted, Rejection>;
@@ -28,6 +30,11 @@ impl Table {
         if self.cluster.is_some() && !self.proxies.contains_key(&proposal.proposer) {
             return refuse(proposal, &Rejection::ProxyUnknown(proposal.proposer));
         }
+        observe!(Observation::Changing {
+            proposer: proposal.proposer,
+            this: (proposal.incarnation, proposal.number),
+            last: self.proposers.get(&proposal.proposer).map(|last| (last.incarnation, last.number)),
+        });
         let answers: Answers = proposal.commands.iter().map(|command| self.change(command, proposal.at)).collect();
         if self.proxies.contains_key(&proposal.proposer) {
             let last = LastProposal { incarnation: proposal.incarnation, number: proposal.number, answers: answers.clone() };

@@ -14,6 +14,8 @@ use crate::plan::{Dial, Mode};
 
 /// A stream that stands and in which nothing moves for so long has been forgotten by somebody.
 const STUCK: Duration = Duration::from_secs(60);
+/// How long a client reads nothing that stalls.
+const STALL: Duration = Duration::from_secs(12);
 /// How much is written and read at a time.
 const PIECE: usize = 16 << 10;
 
@@ -28,6 +30,8 @@ pub struct Dialled {
     pub answered: Option<Duration>,
     /// The proxies on the way.
     pub path: Vec<u64>,
+    /// The proxy that it failed at, if it did.
+    pub failed_at: Option<String>,
     /// How it has ended, if it has.
     pub outcome: Option<Outcome>,
     /// Bytes that came back and were right.
@@ -52,7 +56,7 @@ pub enum Outcome {
 impl Dialled {
     /// One that begins.
     pub fn new(dial: Dial, asked_us: u64) -> Self {
-        Self { dial, asked_us, answered: None, path: Vec::new(), outcome: None, compared: 0 }
+        Self { dial, asked_us, answered: None, path: Vec::new(), failed_at: None, outcome: None, compared: 0 }
     }
 }
 
@@ -63,7 +67,10 @@ pub(super) async fn run(stage: Stage, session: Session, number: u64, dial: Dial)
     let answer = session.dial(&target, Duration::from_millis(dial.timeout_ms)).await;
     stage.note_dial(number, |record| record.answered = Some(began.elapsed()));
     let outcome = match answer {
-        Err(failure) => failed(&failure),
+        Err(failure) => {
+            stage.note_dial(number, |record| record.failed_at = failure.proxy().map(str::to_owned));
+            failed(&failure)
+        }
         Ok(stream) => {
             let path: Vec<_> = stream.path.iter().map(|proxy| proxy.0).collect();
             stage.trace().event(format_args!("dial {number} connected by {path:?} after {:?}", began.elapsed()));
@@ -189,6 +196,9 @@ async fn greeted(dial: &Dial, recv: &mut RecvStream) -> Result<(), Ended> {
 }
 
 async fn compare(stage: &Stage, number: u64, dial: &Dial, payload: &[u8], recv: &mut RecvStream) -> Result<(), Ended> {
+    if dial.mode == Mode::Stall {
+        sleep(STALL).await;
+    }
     let mut buf = vec![0; PIECE];
     for (place, piece) in payload.chunks(PIECE).enumerate() {
         if dial.mode == Mode::Slow && place % 4 == 1 {

@@ -16,28 +16,28 @@ use super::proxy::PUBLIC;
 use super::services::ports;
 use super::stage::Stage;
 use crate::network::HostId;
-use crate::plan::{Seats, Topology};
+use crate::plan::{Seats, Settings, Topology};
 use crate::world::{Exit, Life, Program};
 
 /// How long a supervisor waits before it starts an agent again that did not start.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The program of a machine with agents.
-pub fn farm(stage: Stage, host: HostId, topology: Topology) -> Program<Order> {
-    let topology = Arc::new(topology);
+pub fn farm(stage: Stage, host: HostId, topology: Topology, settings: Settings) -> Program<Order> {
+    let (topology, budget) = (Arc::new(topology), settings.stalled_budget());
     Arc::new(move |life| {
         let (stage, topology) = (stage.clone(), topology.clone());
-        Box::pin(async move { run(life, stage, host, &topology).await })
+        Box::pin(async move { run(life, stage, host, (&topology, budget)).await })
     })
 }
 
-async fn run(life: Life<Order>, stage: Stage, host: HostId, topology: &Topology) -> Exit {
+async fn run(life: Life<Order>, stage: Stage, host: HostId, (topology, budget): (&Topology, StalledBudget)) -> Exit {
     let Life { env, mut orders, number } = life;
     let mine: Vec<u16> = topology.agents().filter(|(_, at)| *at == host).map(|(agent, _)| agent).collect();
     let (mut starting, mut running) = (JoinSet::new(), BTreeMap::new());
     let proxies: Vec<_> = (0..topology.proxies).map(|proxy| format!("{}:{PUBLIC}", Seats::proxy(proxy).ip())).collect();
     let begin = |starting: &mut JoinSet<_>, agent: u16| {
-        starting.spawn(start(stage.clone(), host, agent, proxies.clone(), own(&env, agent, number)));
+        starting.spawn(start(stage.clone(), host, agent, proxies.clone(), own(&env, agent, number, budget)));
     };
     for agent in mine {
         begin(&mut starting, agent);
@@ -55,6 +55,7 @@ async fn run(life: Life<Order>, stage: Stage, host: HostId, topology: &Topology)
                     stage.agent_stopped(agent);
                     if let Some(stopping) = running.remove(&agent) {
                         stopping.shutdown().await;
+                        stage.agent_ended(agent);
                     }
                 }
                 Some(Order::StartAgent(agent)) if !running.contains_key(&agent) => begin(&mut starting, agent),
@@ -66,16 +67,17 @@ async fn run(life: Life<Order>, stage: Stage, host: HostId, topology: &Topology)
 }
 
 /// What an agent has for itself, as every process has.
-fn own(env: &Env, agent: u16, number: u64) -> Env {
+fn own(env: &Env, agent: u16, number: u64, budget: StalledBudget) -> Env {
     Env {
         entropy: env.entropy.split(&format!("agent {agent} {number}")),
         paths: Paths::new(&env.quic),
-        readers: Readers::new(StalledBudget::default()),
+        readers: Readers::new(budget),
         ..env.clone()
     }
 }
 
 async fn start(stage: Stage, host: HostId, agent: u16, proxies: Vec<String>, env: Env) -> (u16, RunningAgent) {
+    stage.agent_starts(agent);
     loop {
         match try_start(&stage, host, agent, &proxies, &env).await {
             Ok(running) => return (agent, running),

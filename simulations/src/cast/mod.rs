@@ -7,6 +7,7 @@ mod dial;
 mod farm;
 mod operator;
 mod proxy;
+mod reader;
 mod services;
 mod stage;
 
@@ -15,7 +16,7 @@ pub use dial::{Dialled, Outcome};
 pub use farm::farm;
 pub use proxy::proxy;
 pub use services::{ports, services};
-pub use stage::{Member, Secrets, Stage};
+pub use stage::{Admissions, Member, Read, Secrets, Stage};
 
 use crate::plan::{Dial, Operation};
 

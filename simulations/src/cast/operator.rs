@@ -4,11 +4,16 @@ use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use warren::api::{DrainRequest, Path, RemovalRequest, ResumeRequest, StrategyRequest, TokenCreated, TokenRequest, TransferRequest};
+use warren::client::enroll;
 use warren::http::{AdminClient, ClientError};
+use warren::identity::{CredentialStore, Token};
 use warren::net::Env;
 use warren_raft::{ProxyName, StrategyKind, TokenRole};
 
+use super::proxy::PUBLIC;
 use super::stage::{Secrets, Stage};
 use crate::network::HostId;
 use crate::plan::Operation;
@@ -23,7 +28,10 @@ const USES: u32 = 1_000;
 /// Does it, and notes how it ended.
 pub(super) async fn operate(stage: Stage, env: Env, (socket, host): (PathBuf, HostId), operation: Operation) {
     let client = AdminClient::new(env.net.clone(), socket).with_deadline(PATIENCE);
-    let done = attempt(&client, &operation).await;
+    let done = match &operation {
+        Operation::Token { uses, tries } => guests((&stage, &env, host), &client, (*uses, *tries)).await,
+        _ => attempt(&client, &operation).await,
+    };
     let how = match &done {
         Ok(_) => "done".to_owned(),
         Err(ClientError::Failed(failure)) => failure.code().as_str().to_owned(),
@@ -86,14 +94,34 @@ async fn attempt(client: &AdminClient, operation: &Operation) -> Result<Value, C
         Operation::Resume(proxy) => client.post_json(Path::Resume, &ResumeRequest { name: named(*proxy) }).await,
         Operation::Transfer(to) => client.post_json(Path::Transfer, &TransferRequest { to: to.map(named) }).await,
         Operation::Remove(proxy) => client.post_json(Path::Removal, &RemovalRequest { name: named(*proxy) }).await,
-        Operation::Token { uses, .. } => {
-            let name = "*".parse().expect("a pattern");
-            client
-                .post_json(Path::Tokens, &TokenRequest { role: TokenRole::Client, name, allow: Vec::new(), ttl_ms: TTL_MS, uses: *uses })
-                .await
-        }
-        Operation::Look => client.get_json(Path::Status).await,
+        Operation::Token { .. } | Operation::Look => client.get_json(Path::Status).await,
     }
+}
+
+/// Makes a token of so many uses, and so many machines enrol with it at once, each through another proxy.
+async fn guests((stage, env, host): (&Stage, &Env, HostId), client: &AdminClient, (uses, tries): (u32, u32)) -> Result<Value, ClientError> {
+    let name = "*".parse().expect("a pattern");
+    let request = TokenRequest { role: TokenRole::Client, name, allow: Vec::new(), ttl_ms: TTL_MS, uses };
+    let created: TokenCreated = client.post_json(Path::Tokens, &request).await?;
+    let number = stage.begin_admissions(uses);
+    let addresses: Vec<_> = stage.members().into_keys().map(|proxy| format!("{}:{PUBLIC}", proxy.ip())).collect();
+    let mut machines = JoinSet::new();
+    for machine in 0..tries {
+        let (stage, token, mut addresses) = (stage.clone(), created.token.clone(), addresses.clone());
+        let turn = machine as usize % addresses.len().max(1);
+        addresses.rotate_left(turn);
+        let env = Env { entropy: env.entropy.split(&format!("guest {number} {machine}")), ..env.clone() };
+        machines.spawn(async move {
+            let name = format!("guest-{number}-{machine}");
+            let store = CredentialStore::new(&env.files, stage.home(host).join(&name));
+            let (Ok(token), Ok(name)) = (token.parse::<Token>(), name.parse()) else { return };
+            if let Ok(Ok(_)) = timeout(PATIENCE, enroll(&name, &addresses, &token, &store, &env)).await {
+                stage.admitted(number);
+            }
+        });
+    }
+    machines.join_all().await;
+    Ok(Value::Null)
 }
 
 fn named(host: HostId) -> ProxyName {

@@ -10,9 +10,8 @@ use warren::net::Env;
 use warren::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
 use warren_raft::{Strategy, StrategyKind};
 
-use super::Order;
-use super::operator;
 use super::stage::{Member, Stage};
+use super::{Order, operator, reader};
 use crate::network::HostId;
 use crate::plan::{Seats, Settings, Topology};
 use crate::world::{Exit, Life, Program};
@@ -55,6 +54,7 @@ async fn run(life: Life<Order>, stage: Stage, host: HostId, (topology, settings)
         operator::tokens(&stage, &env, &admin).await;
     }
     stage.member_runs(host, Member { id: running.id(), store: running.store().clone() });
+    tasks.spawn(reader::read(stage.clone(), host, running.store().clone()));
     let exit = serve(running, &mut orders, |operation| {
         tasks.spawn(operator::operate(stage.clone(), env.clone(), (admin.clone(), host), operation));
     });
@@ -119,7 +119,7 @@ fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topolo
             promote_after: Duration::from_millis(settings.promote_after_ms),
             lease: Duration::from_millis(settings.lease_ms),
         },
-        streams_per_agent: 1024,
+        streams_per_agent: settings.streams_per_agent,
         dial_timeout: Duration::from_secs(10),
         http_listen: None,
         data_dir: dir,

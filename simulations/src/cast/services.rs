@@ -104,7 +104,7 @@ async fn work(agent: u16, stream: &mut Box<dyn Stream>) -> std::io::Result<Then>
         stream.read_to_end(&mut all).await?;
         sleep(THOUGHT).await;
         stream.write_all(&digest(&all).to_be_bytes()).await?;
-    } else if mode == Mode::Source as u8 || mode == Mode::Slow as u8 || mode == Mode::Reset as u8 {
+    } else if mode == Mode::Source as u8 || mode == Mode::Slow as u8 || mode == Mode::Stall as u8 || mode == Mode::Reset as u8 {
         stream.write_all(&bytes_of(number, count)).await?;
         if mode == Mode::Reset as u8 {
             return Ok(Then::Reset);

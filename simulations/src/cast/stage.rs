@@ -1,6 +1,6 @@
 //! What the programs tell, for checkers to see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +33,26 @@ pub struct Secrets {
     pub client: Option<String>,
 }
 
+/// A read that was confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// By the proxy of this machine.
+    pub host: HostId,
+    /// The last entry that was acknowledged to anybody before it was asked for.
+    pub acknowledged: u64,
+    /// The last entry that it has seen.
+    pub seen: u64,
+}
+
+/// What a token has admitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Admissions {
+    /// How many it should, at most.
+    pub uses: u32,
+    /// How many it did.
+    pub admitted: u32,
+}
+
 /// What is known of everybody. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Stage(Arc<Mutex<State>>, Trace);
@@ -44,11 +64,17 @@ struct State {
     members: BTreeMap<HostId, Member>,
     ids: BTreeMap<HostId, ProxyId>,
     agents: BTreeMap<u16, watch::Receiver<AgentStatus>>,
+    /// Agents that have ended in good order and were not started again.
+    ended: BTreeSet<u16>,
     clients: BTreeMap<HostId, ()>,
     dials: BTreeMap<u64, Dialled>,
     operations: BTreeMap<String, u64>,
     /// How often the service of each agent was connected to.
     targets: BTreeMap<u16, u64>,
+    /// The last entry that was acknowledged.
+    acknowledged: u64,
+    reads: Vec<Read>,
+    admissions: Vec<Admissions>,
     /// Whether work is to end.
     quiet: bool,
 }
@@ -102,6 +128,7 @@ impl Stage {
         state.clients.remove(&host);
         for agent in agents {
             state.agents.remove(&agent);
+            state.ended.remove(&agent);
         }
         for dial in state.dials.values_mut().filter(|dial| dial.dial.client == host && dial.outcome.is_none()) {
             dial.outcome = Some(Outcome::Abandoned);
@@ -133,12 +160,29 @@ impl Stage {
 
     /// An agent runs.
     pub fn agent_runs(&self, agent: u16, status: watch::Receiver<AgentStatus>) {
-        self.lock().agents.insert(agent, status);
+        let mut state = self.lock();
+        state.ended.remove(&agent);
+        state.agents.insert(agent, status);
     }
 
     /// An agent has stopped.
     pub fn agent_stopped(&self, agent: u16) {
         self.lock().agents.remove(&agent);
+    }
+
+    /// An agent has ended in good order.
+    pub fn agent_ended(&self, agent: u16) {
+        self.lock().ended.insert(agent);
+    }
+
+    /// The agent is started.
+    pub fn agent_starts(&self, agent: u16) {
+        self.lock().ended.remove(&agent);
+    }
+
+    /// The agents that have ended in good order and were not started again.
+    pub fn ended(&self) -> BTreeSet<u16> {
+        self.lock().ended.clone()
     }
 
     /// The agents that run, each with its tunnels.
@@ -191,6 +235,46 @@ impl Stage {
     /// The service of an agent was connected to.
     pub fn target_connected(&self, agent: u16) {
         *self.lock().targets.entry(agent).or_default() += 1;
+    }
+
+    /// This entry was acknowledged, and all before it are committed.
+    pub fn note_acknowledged(&self, index: u64) {
+        let mut state = self.lock();
+        state.acknowledged = state.acknowledged.max(index);
+    }
+
+    /// The last entry that was acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.lock().acknowledged
+    }
+
+    /// A read was confirmed.
+    pub fn note_read(&self, read: Read) {
+        self.lock().reads.push(read);
+    }
+
+    /// Reads that were confirmed since the last call.
+    pub fn take_reads(&self) -> Vec<Read> {
+        std::mem::take(&mut self.lock().reads)
+    }
+
+    /// There is a token of so many uses with which machines will enrol. Its number.
+    pub fn begin_admissions(&self, uses: u32) -> usize {
+        let mut state = self.lock();
+        state.admissions.push(Admissions { uses, admitted: 0 });
+        state.admissions.len() - 1
+    }
+
+    /// A machine has enrolled with that token.
+    pub fn admitted(&self, token: usize) {
+        if let Some(admissions) = self.lock().admissions.get_mut(token) {
+            admissions.admitted += 1;
+        }
+    }
+
+    /// What tokens have admitted.
+    pub fn admissions(&self) -> Vec<Admissions> {
+        self.lock().admissions.clone()
     }
 
     /// Whether what has no end of its own is to end.

@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+#[cfg(simulation)]
+use crate::say::{note, say};
+
 /// How everything grows, up to 100 proxies and 100,000 agents: figures, plots and the tables of the page
 #[derive(Debug, Args)]
 pub(super) struct ScaleArgs {
@@ -29,14 +32,8 @@ pub(super) struct ScaleArgs {
 }
 
 impl ScaleArgs {
-    pub(super) fn run(self) -> ExitCode {
-        match self.work() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                super::complain(&format!("{error:#}"));
-                ExitCode::FAILURE
-            }
-        }
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        self.work().map(|()| ExitCode::SUCCESS)
     }
 
     fn work(self) -> anyhow::Result<()> {
@@ -50,16 +47,16 @@ impl ScaleArgs {
     fn measure(self) -> anyhow::Result<()> {
         use crate::scale::{Case, Effort, Figures, cases, clock, measure, write};
         if self.clock {
-            return clock(&mut |line| super::say(line));
+            return clock(&mut |line| say(line.trim_end()));
         }
         let effort = if self.quick { Effort::Quick } else { Effort::Full };
         let mut figures = Figures::default();
         let is_wanted = |case: &Case| self.only.as_ref().is_none_or(|only| case.prefix().starts_with(only));
         for case in cases(effort).iter().filter(|case| is_wanted(case)) {
-            super::complain(&case.prefix());
+            note(case.prefix());
             measure(case, self.seed, &mut figures)?;
         }
-        super::say(&figures.json());
+        say(figures.json().trim_end());
         self.out.map_or(Ok(()), |place| write(&figures, &place))
     }
 

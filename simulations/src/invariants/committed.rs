@@ -37,7 +37,11 @@ impl Committed {
             }
             Observation::Voted { member, term, candidate } => self.voted(*member, *term, *candidate),
             Observation::Stands(stand) => self.stands(stand),
-            Observation::Appended { .. } | Observation::Acknowledged { .. } | Observation::Welcomed { .. } => Ok(()),
+            Observation::Appended { .. }
+            | Observation::Acknowledged { .. }
+            | Observation::Welcomed { .. }
+            | Observation::Withdrawing { .. }
+            | Observation::Changing { .. } => Ok(()),
         }
     }
 

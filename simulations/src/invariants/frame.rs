@@ -3,6 +3,7 @@
 use warren_raft::fault::Observation;
 
 use super::Violation;
+use crate::network::HostId;
 use crate::run::Scene;
 
 /// A promise that is looked at while a plan runs.
@@ -14,6 +15,9 @@ pub trait Invariant {
     fn observe(&mut self, _: &Observation) -> Result<(), Violation> {
         Ok(())
     }
+
+    /// The code of a machine has come to a place.
+    fn reached(&mut self, _: HostId, _: &'static str) {}
 
     /// Some time has passed.
     ///

@@ -7,7 +7,7 @@ use crate::run::Scene;
 
 /// Compares what agents hold with what the proxies know.
 #[derive(Debug, Default)]
-pub struct Routes;
+pub(super) struct Routes;
 
 impl Invariant for Routes {
     fn settle(&mut self, scene: &Scene<'_>) -> Result<(), Violation> {

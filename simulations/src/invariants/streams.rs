@@ -17,7 +17,7 @@ const NOBODY: u16 = 60_000;
 
 /// Looks at every dial once, when it has ended.
 #[derive(Debug, Default)]
-pub struct Streams {
+pub(super) struct Streams {
     seen: BTreeSet<u64>,
 }
 
@@ -52,7 +52,8 @@ fn judge(number: u64, dial: &Dialled, scene: &Scene<'_>) -> Result<(), Violation
         return wrong("T4", format!("it went over {:?}", dial.path));
     }
     match dial.outcome.as_ref() {
-        Some(Outcome::Wrong(what)) => wrong("B1", what.clone()),
+        // It waits for the answer to what it has ended: what is amiss there is the half of a stream.
+        Some(Outcome::Wrong(what)) => wrong(if wanted.mode == Mode::Digest { "B2" } else { "B1" }, what.clone()),
         Some(Outcome::Failed(code, stage, message)) => {
             let meant = match wanted.mode {
                 // It would be denied what it may not reach, whether it is there or not.
@@ -72,8 +73,8 @@ fn judge(number: u64, dial: &Dialled, scene: &Scene<'_>) -> Result<(), Violation
             }
             Ok(())
         }
-        Some(Outcome::Broken(how)) if is_calm(dial, scene) && wanted.mode != Mode::Reset => {
-            wrong("B1", format!("nothing is wrong, and it broke: {how}"))
+        Some(Outcome::Broken(how)) if is_calm(dial, scene) && !matches!(wanted.mode, Mode::Reset | Mode::Stall) => {
+            wrong(if wanted.mode == Mode::Digest { "B2" } else { "B1" }, format!("nothing is wrong, and it broke: {how}"))
         }
         Some(Outcome::Whole)
             if matches!(wanted.mode, Mode::Refused | Mode::Denied | Mode::Unknown)

@@ -53,7 +53,12 @@ impl Synced {
                 }
                 self.acknowledged(*member, *index, durables)
             }
-            Observation::Committed { .. } | Observation::Applied { .. } | Observation::Stands(_) | Observation::Welcomed { .. } => Ok(()),
+            Observation::Committed { .. }
+            | Observation::Applied { .. }
+            | Observation::Stands(_)
+            | Observation::Welcomed { .. }
+            | Observation::Withdrawing { .. }
+            | Observation::Changing { .. } => Ok(()),
         }
     }
 

@@ -162,6 +162,8 @@ pub enum Mode {
     Denied,
     /// Any agent with that service.
     Any,
+    /// The client reads nothing for long, and then all of it.
+    Stall,
 }
 
 /// What an operator does.

@@ -33,9 +33,10 @@ enum Class {
     Restarts,
     Members,
     Storms,
+    Floods,
 }
 
-const CLASSES: [Class; 14] = [
+const CLASSES: [Class; 15] = [
     Class::Crashes,
     Class::Points,
     Class::Wipes,
@@ -50,6 +51,7 @@ const CLASSES: [Class; 14] = [
     Class::Restarts,
     Class::Members,
     Class::Storms,
+    Class::Floods,
 ];
 
 impl Plan {
@@ -83,16 +85,22 @@ fn topology(rng: &mut StdRng) -> Topology {
 }
 
 fn settings(rng: &mut StdRng, topology: &Topology) -> Settings {
-    let latency_us = *[1_000, 2_000, 5_000, 15_000, 40_000].choose(rng).unwrap_or(&5_000);
+    let latency_us = *[1_000, 2_000, 5_000, 15_000, 40_000, 80_000].choose(rng).unwrap_or(&5_000);
+    // A heartbeat must be longer than a round trip (config.toml), here and there.
+    let (heartbeat_ms, election_ms) = if latency_us > 50_000 { (400, 2_500) } else { (150, 1_000) };
     Settings {
         tick_us: if latency_us < 4_000 { 1_000 } else { 2_000 },
         latency_us,
         connections: *[0, 1, 2, 2, 2, 3].choose(rng).unwrap_or(&2),
+        heartbeat_ms,
+        election_ms,
+        streams_per_agent: *[6, 1_024, 1_024, 1_024].choose(rng).unwrap_or(&1_024),
+        stalled: rng.random_ratio(1, 4).then_some((128, 2_000)),
         data_connections: rng.random_range(1..=3),
         snapshot_after: *[20, 60, 200, 5_000].choose(rng).unwrap_or(&200),
         keep_behind_snapshot: *[0, 10, 100].choose(rng).unwrap_or(&10),
         drain_ms: rng.random_range(1_000..8_000),
-        lease_ms: *[3_000, 5_000].choose(rng).unwrap_or(&3_000),
+        lease_ms: if election_ms > 1_000 { 8_000 } else { *[3_000, 5_000].choose(rng).unwrap_or(&3_000) },
         promote_after_ms: if topology.proxies > 3 { 300 } else { 500 },
         ..Settings::default()
     }
@@ -137,27 +145,49 @@ impl Draft {
     }
 
     fn dials(&mut self) {
-        let count = self.rng.random_range(20..80);
-        for _ in 0..count {
-            let mode = match self.rng.random_range(0..100) {
-                0..45 => Mode::Echo,
-                45..55 => Mode::Digest,
-                55..65 => Mode::Source,
-                65..72 => Mode::Reset,
-                72..77 => Mode::Slow,
-                77..85 => Mode::Long,
-                85..88 => Mode::Refused,
-                88..92 => Mode::Unknown,
-                92..95 => Mode::Denied,
-                _ => Mode::Any,
-            };
-            // Most are small; some take more than any window.
-            let bytes =
-                if self.rng.random_ratio(1, 20) { self.rng.random_range(300_000..1_500_000) } else { self.rng.random_range(0..40_000) };
-            let unknown = self.rng.random_ratio(1, 40);
-            let agent = if unknown { 60_000 } else { self.rng.random_range(0..self.agents()) };
-            let dial = Dial { client: self.client(), agent, mode, bytes, timeout_ms: self.rng.random_range(3_000..10_000) };
+        for _ in 0..self.rng.random_range(20..80) {
+            let dial = self.dial();
             self.at(Event::Dial(dial));
+        }
+    }
+
+    fn dial(&mut self) -> Dial {
+        let mode = match self.rng.random_range(0..100) {
+            0..45 => Mode::Echo,
+            45..55 => Mode::Digest,
+            55..65 => Mode::Source,
+            65..72 => Mode::Reset,
+            72..77 => Mode::Slow,
+            77..85 => Mode::Long,
+            85..88 => Mode::Refused,
+            88..92 => Mode::Unknown,
+            92..94 => Mode::Denied,
+            94..97 => Mode::Stall,
+            _ => Mode::Any,
+        };
+        // Most are small; some take more than any window.
+        let bytes = if self.rng.random_ratio(1, 20) { self.rng.random_range(300_000..1_500_000) } else { self.rng.random_range(0..40_000) };
+        let unknown = self.rng.random_ratio(1, 40);
+        let agent = if unknown { 60_000 } else { self.rng.random_range(0..self.agents()) };
+        Dial { client: self.client(), agent, mode, bytes, timeout_ms: self.rng.random_range(3_000..10_000) }
+    }
+
+    /// Many at once, to one agent.
+    fn floods(&mut self) {
+        let (begin, agent) = (self.rng.random_range(0..LENGTH_MS), self.rng.random_range(0..self.agents()));
+        for _ in 0..self.rng.random_range(10..60) {
+            let at_ms = begin + self.rng.random_range(0..200);
+            let dial = Dial { agent, ..self.dial() };
+            self.events.push(Timed { at_ms, event: Event::Dial(dial) });
+        }
+    }
+
+    /// All agents of a machine, or all that there are, come at once.
+    fn storm(&mut self) {
+        let (at_ms, all, one) = (self.rng.random_range(0..LENGTH_MS), self.rng.random_ratio(1, 2), self.farm());
+        for farm in self.topology.farm_hosts().filter(|farm| all || *farm == one).collect::<Vec<_>>() {
+            let down_ms = self.rng.random_range(20..1_000);
+            self.events.push(Timed { at_ms, event: Event::Crash { host: farm, down_ms } });
         }
     }
 
@@ -201,7 +231,11 @@ impl Draft {
                 }
             }
             Class::Members => self.members(),
+            Class::Floods => self.floods(),
             Class::Storms => {
+                if self.rng.random_ratio(1, 2) {
+                    self.storm();
+                }
                 for _ in 0..self.rng.random_range(1..10) {
                     let (agent, down_ms) = (self.rng.random_range(0..self.agents()), self.rng.random_range(0..4_000));
                     self.at(Event::AgentRestart { agent, down_ms });
@@ -242,7 +276,7 @@ impl Draft {
             let proxies = Hosts::of(self.topology.proxy_hosts());
             let agents = Hosts::of(self.topology.farm_hosts());
             let cut = |from, to| Rule { from, to, effect: Effect::Cut };
-            let rules = match self.rng.random_range(0..7) {
+            let rules = match self.rng.random_range(0..9) {
                 0 => vec![cut(lone, lone.others()), cut(lone.others(), lone)],
                 1 => vec![cut(lone, lone.others())],
                 2 => vec![cut(lone.others(), lone)],
@@ -251,6 +285,11 @@ impl Draft {
                     vec![cut(lone, other), cut(other, lone)]
                 }
                 4 => vec![cut(lone, agents), cut(agents, lone)],
+                // Clients and agents still reach it: it must not act for a cluster that it cannot ask.
+                7 | 8 => {
+                    let rest = Hosts(proxies.0 & !lone.0);
+                    vec![cut(lone, rest), cut(rest, lone)]
+                }
                 5 => {
                     let client = Hosts::of([self.client()]);
                     vec![cut(client, proxies), cut(proxies, client)]

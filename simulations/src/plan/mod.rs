@@ -1,9 +1,11 @@
 //! What a run consists of, as data: made from a seed, kept in a file, made smaller. Nothing of a run is decided elsewhere.
 
+mod class;
 mod event;
 mod generate;
 mod topology;
 
+pub use class::CLASSES;
 pub use event::{Dial, DiskTrouble, Event, Mode, Operation, Timed};
 pub use topology::{Seats, Settings, Topology};
 

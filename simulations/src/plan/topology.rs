@@ -1,6 +1,9 @@
 //! Who is there, and how they are set.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use warren::net::stalled::StalledBudget;
 
 use crate::network::HostId;
 
@@ -71,6 +74,7 @@ impl Topology {
 
 /// How they are set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// How far all machines are stepped at a time, in microseconds.
     pub tick_us: u64,
@@ -94,8 +98,22 @@ pub struct Settings {
     pub snapshot_after: u64,
     /// So many entries are kept behind one.
     pub keep_behind_snapshot: u64,
+    /// Streams of one agent's tunnel at the same time.
+    pub streams_per_agent: u64,
+    /// What streams that nobody reads may hold in each process, in KiB, and from when on they count, in milliseconds; as by default where there is none.
+    pub stalled: Option<(u64, u64)>,
     /// Bugs of the product that are switched on.
     pub mutants: Vec<String>,
+}
+
+impl Settings {
+    /// What streams that nobody reads may hold.
+    pub fn stalled_budget(&self) -> StalledBudget {
+        self.stalled.map_or_else(StalledBudget::default, |(kib, after_ms)| StalledBudget {
+            bytes: kib << 10,
+            after: Duration::from_millis(after_ms),
+        })
+    }
 }
 
 impl Default for Settings {
@@ -112,6 +130,8 @@ impl Default for Settings {
             data_connections: 2,
             snapshot_after: 500,
             keep_behind_snapshot: 100,
+            streams_per_agent: 1024,
+            stalled: None,
             mutants: Vec::new(),
         }
     }

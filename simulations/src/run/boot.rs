@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use warren::net::quic::{Paths, Settings as Quic};
-use warren::net::stalled::{Readers, StalledBudget};
+use warren::net::stalled::{Readers, StalledBudget, StalledCount};
 use warren::net::{Entropy, Env, Threading};
 
 use super::stores::HostStores;
@@ -17,6 +17,24 @@ use crate::network::{HostId, HostNet, Network};
 use crate::plan::{Plan, Seats};
 use crate::trace::Trace;
 use crate::world::{Exit, Host, HostWall, Points, Program, World};
+
+/// From when on a stream that does not move counts: in a run of a minute sooner than in production, which changes nothing but what is seen, for none is cut within the budget.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
+
+/// What the process of each machine holds for readers that do not read. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Stalled(Arc<Mutex<BTreeMap<HostId, StalledCount>>>);
+
+impl Stalled {
+    fn note(&self, host: HostId, count: StalledCount) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host, count);
+    }
+
+    /// That of a machine's last process.
+    pub fn get(&self, host: HostId) -> Option<StalledCount> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&host).cloned()
+    }
+}
 
 /// A plan that is being run.
 pub struct Run {
@@ -32,6 +50,8 @@ pub struct Run {
     pub files: BTreeMap<HostId, SimFiles>,
     /// Where the product's code has come to.
     pub points: Points,
+    /// What their processes hold for readers that do not read.
+    pub stalled: Stalled,
     pub(super) entropy: Entropy,
 }
 
@@ -43,7 +63,16 @@ impl Run {
         let network = Network::new(u64::from_be_bytes(entropy.split("network").bytes()), latency, trace.clone());
         let world = World::new(Duration::from_micros(plan.settings.tick_us), network, trace.clone());
         let stage = Stage::new(home, trace);
-        let mut run = Self { plan, world, stage, disks: BTreeMap::new(), files: BTreeMap::new(), points: Points::default(), entropy };
+        let mut run = Self {
+            plan,
+            world,
+            stage,
+            disks: BTreeMap::new(),
+            files: BTreeMap::new(),
+            points: Points::default(),
+            stalled: Stalled::default(),
+            entropy,
+        };
         run.populate();
         run
     }
@@ -56,7 +85,7 @@ impl Run {
             self.add(host, "proxy", cast::proxy(stage.clone(), host, topology.clone(), settings.clone()));
         }
         for host in topology.farm_hosts() {
-            self.add(host, "farm", cast::farm(stage.clone(), host, topology.clone()));
+            self.add(host, "farm", cast::farm(stage.clone(), host, topology.clone(), settings.clone()));
         }
         for host in topology.client_hosts() {
             self.add(host, "client", cast::client(stage.clone(), host, topology.clone()));
@@ -78,10 +107,15 @@ impl Run {
         let volume =
             self.disks.get(&host).cloned().unwrap_or_else(|| Arc::new(SimVolume::new("nowhere", self.entropy.split("nowhere").rng())));
         let stores = HostStores { volume, snapshot_after: settings.snapshot_after, keep_behind_snapshot: settings.keep_behind_snapshot };
-        let files = self.files[&host].clone();
+        let (files, stalled) = (self.files[&host].clone(), self.stalled.clone());
         Arc::new(move |entropy, wall| {
             files.revive();
             let quic = Quic::default();
+            // Streams show what they hold long before any of them is cut.
+            let budget =
+                settings.stalled.map_or(StalledBudget { after: STALLED_AFTER, ..StalledBudget::default() }, |_| settings.stalled_budget());
+            let readers = Readers::new(budget);
+            stalled.note(host, readers.count());
             Env {
                 net: Arc::new(HostNet::new(network.clone(), host, quic.max_udp_payload)),
                 wall: Arc::new(wall),
@@ -91,7 +125,7 @@ impl Run {
                 quic,
                 paths: Paths::new(&quic),
                 threading: Threading::One,
-                readers: Readers::new(StalledBudget::default()),
+                readers,
             }
         })
     }

@@ -14,6 +14,8 @@ pub(super) const NOTICED: Duration = Duration::from_secs(10);
 pub(super) const SAME: (&str, Duration) = ("L2", Duration::from_secs(10));
 /// Until every dial has ended once nothing is wrong.
 pub(super) const DIALS: (&str, Duration) = ("T3", Duration::from_secs(75));
+/// Until a write through each proxy is acknowledged, with nothing wrong.
+pub(super) const WRITES: (&str, Duration) = ("L4", Duration::from_secs(5));
 /// Until a route that leads nowhere is gone: a tunnel that fell silent is closed after 8 s (`proxy/liveness.rs`), a lease ends after 3 to 5 s, a withdrawal is tried for as long as that takes
 /// (T2: the lease and 2 s), and an agent keeps a tunnel that is not wanted for up to 15 s (`agent/live.rs`).
 pub(super) const STALE: (&str, Duration) = ("T2", Duration::from_secs(20));

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use warren::net::stalled::StalledCount;
+
 use super::boot::Run;
-use super::scene::{Phase, Scene};
+use super::conditions::{Conditions, Machine};
+use super::scene::{Held, Phase, Scene};
 use super::watch::Watch;
 use super::{bounds, expected};
 use crate::cast::{Dialled, Order, Outcome};
-use crate::invariants::Violation;
-use crate::network::{HostId, RuleId};
-use crate::plan::{Dial, DiskTrouble, Event, Mode, Operation, Plan, Seats};
-use crate::world::{Armed, Exit};
+use crate::invariants::{Glimpse, Violation};
+use crate::network::{Effect, HostId, Hosts, RuleId};
+use crate::plan::{Dial, DiskTrouble, Event, Mode, Operation, Seats};
+use crate::world::{Armed, Exit, Host};
 
 /// How often everything is looked at, in microseconds.
 const LOOK_US: u64 = 100_000;
@@ -50,6 +53,12 @@ pub(super) struct Execution {
     drained: BTreeSet<HostId>,
     next_dial: u64,
     calm_since_us: Option<u64>,
+    conditions: Conditions,
+    glimpses: BTreeMap<HostId, Glimpse>,
+    /// The rules that are in force, and whether each only cuts proxies off from each other.
+    rules: BTreeMap<RuleId, bool>,
+    /// Machines that have lost their disks at some time.
+    lost: BTreeSet<HostId>,
     pub(super) events: BTreeMap<String, u64>,
     pub(super) whole_after_ms: u64,
 }
@@ -82,6 +91,10 @@ impl Execution {
             drained: BTreeSet::new(),
             next_dial: 0,
             calm_since_us: None,
+            conditions: Conditions { fair_since_us: Some(0), ..Conditions::default() },
+            glimpses: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            lost: BTreeSet::new(),
             events: BTreeMap::new(),
             whole_after_ms: 0,
         }
@@ -161,12 +174,25 @@ impl Execution {
             self.pass(Duration::from_millis(50));
         }
         self.must_come(bounds::DIALS, "dials neither end nor fail", expected::dials_are_over);
+        self.write_everywhere();
+    }
+
+    /// An operator writes something at every proxy.
+    fn write_everywhere(&mut self) {
+        let written = |run: &Run| run.stage.operations().get("token: done").copied().unwrap_or_default();
+        let members = self.run.stage.members();
+        let all = written(&self.run) + members.len() as u64;
+        for host in members.into_keys() {
+            self.operate(host, Operation::Token { uses: 1, tries: 0 });
+        }
+        self.must_come(bounds::WRITES, "not every proxy takes a write", |run| written(run) >= all);
     }
 
     fn scan(&mut self) {
         self.enter(Phase::Scan);
         self.must_come(bounds::SAME, "the proxies do not come to the same state without any traffic", expected::same_state);
         self.must_come(bounds::STALE, "routes that no agent has are still there", expected::no_stale_route);
+        self.see();
         let watch = self.watch.clone();
         self.with_scene(|scene| watch.settle(scene));
     }
@@ -225,8 +251,22 @@ impl Execution {
         }
         if self.run.world.now_us() >= self.looked_us + LOOK_US {
             self.looked_us = self.run.world.now_us();
+            self.see();
             let watch = self.watch.clone();
             self.with_scene(|scene| watch.look(scene));
+        }
+    }
+
+    /// How everybody is now.
+    fn see(&mut self) {
+        let machines =
+            self.run.world.hosts().map(|host| Machine { host: host.id, is_up: host.runs() && !host.is_paused(), life: host.lives() });
+        self.conditions.see(self.run.world.now_us(), machines.collect::<Vec<_>>());
+        let mut before = std::mem::take(&mut self.glimpses);
+        for (host, member) in self.run.stage.members() {
+            let life = self.run.world.host(host).map_or(0, Host::lives);
+            let glimpse = Glimpse::of(&member.store, life, before.remove(&host).as_ref());
+            self.glimpses.insert(host, glimpse);
         }
     }
 
@@ -241,7 +281,21 @@ impl Execution {
             up,
             calm_since_us: self.calm_since_us,
             pauses: &self.pauses,
+            glimpses: &self.glimpses,
+            conditions: &self.conditions,
+            held: self.held(),
+            wiped: &self.lost,
         })
+    }
+
+    fn held(&self) -> BTreeMap<HostId, Held> {
+        let held = |host: &Host<Order>| {
+            let stalled = self.run.stalled.get(host.id);
+            let bytes = stalled.as_ref().map_or(0, StalledCount::held_bytes);
+            let stalled = stalled.as_ref().map_or(0, StalledCount::stalled);
+            Held { tasks: host.tasks(), sockets: self.run.world.network.open(host.id), stalled, bytes }
+        };
+        self.run.world.hosts().map(|host| (host.id, held(host))).collect()
     }
 
     fn start(&mut self, host: HostId) {
@@ -270,6 +324,7 @@ impl Execution {
         while let Some((at, rule)) = self.lifts.first_key_value().map(|(key, ())| *key).filter(|(at, _)| *at <= now) {
             self.lifts.remove(&(at, rule));
             self.run.world.network.lift(rule);
+            self.rules.remove(&rule);
             self.run.world.trace.event(format_args!("rule {} is lifted", rule.0));
         }
         let (over, still): (Vec<_>, Vec<_>) = std::mem::take(&mut self.mends).into_iter().partition(|(at, ..)| *at <= now);
@@ -281,12 +336,21 @@ impl Execution {
         if (converges || !self.wiped.is_empty()) && now > self.cared_us + CARE_US {
             self.care();
         }
+        self.weather(now);
         let trouble = !self.starts.is_empty() || !self.lifts.is_empty() || !self.mends.is_empty() || !self.leaves.is_empty();
         if trouble {
             self.calm_since_us = None;
         } else if self.calm_since_us.is_none() && self.phase != Phase::Boot {
             self.calm_since_us = Some(now);
         }
+    }
+
+    /// Since when what is not a program is as it should be.
+    fn weather(&mut self, now: u64) {
+        let Conditions { fair_since_us, split_since_us, .. } = &mut self.conditions;
+        let since = |so: bool, since: &mut Option<u64>| *since = if so { since.or(Some(now)) } else { None };
+        since(self.mends.is_empty() && self.rules.is_empty(), fair_since_us);
+        since(self.mends.is_empty() && !self.rules.is_empty() && self.rules.values().all(|only| *only), split_since_us);
     }
 
     fn mend(&mut self, host: HostId, mend: Mend) {
@@ -322,7 +386,11 @@ impl Execution {
         let number = self.next_dial;
         self.next_dial += 1;
         let ready = self.run.stage.has_client(dial.client);
-        let Some(host) = self.run.world.host(dial.client).filter(|_| ready) else { return };
+        if !ready {
+            return;
+        }
+        self.count("dial");
+        let Some(host) = self.run.world.host(dial.client) else { return };
         self.run.stage.begin_dial(number, Dialled::new(dial.clone(), self.run.world.now_us()));
         self.run.world.trace.event(format_args!("dial {number}: {dial:?}"));
         host.tell(Order::Dial(number, dial));
@@ -335,13 +403,15 @@ impl Execution {
         self.calm_since_us = None;
         let now = self.run.world.now_us();
         self.run.world.trace.event(format_args!("{event:?}"));
+        if !matches!(event, Event::Wipe { .. }) {
+            self.count(event.class());
+        }
         match event {
             Event::Dial(_) => {}
-            Event::Crash { host, down_ms } => self.crash(host, down_ms, "crash"),
+            Event::Crash { host, down_ms } => self.crash(host, down_ms),
             Event::CrashAt { host, place, down_ms } => {
                 self.traps.insert(host, down_ms);
                 self.run.points.arm(Armed { host, place });
-                self.count("armed");
             }
             Event::Wipe { host, down_ms } => self.wipe(host, down_ms),
             Event::Pause { host, for_ms } => {
@@ -351,31 +421,29 @@ impl Execution {
                 }
                 self.mends.push((until, host, Mend::Pause));
                 self.pauses.push((host, now, until));
-                self.count("pause");
             }
             Event::Network { rule, for_ms } => {
+                let proxies = Hosts::of(self.run.plan.topology.proxy_hosts());
+                let is_split = rule.effect == Effect::Cut && rule.from.0 & !proxies.0 == 0 && rule.to.0 & !proxies.0 == 0;
                 let id = self.run.world.network.impose(rule);
+                self.rules.insert(id, is_split);
                 self.lifts.insert((now + for_ms * 1_000, id), ());
-                let name = format!("{:?}", rule.effect);
-                let name = name.split([' ', '(']).next().unwrap_or_default().to_lowercase();
-                self.count(&format!("network_{name}"));
             }
             Event::Rebind { host } => {
+                self.conditions.fair_since_us = None;
                 self.run.world.network.rebind(host);
-                self.count("rebind");
             }
             Event::WallStep { host, by_ms } => {
+                self.conditions.fair_since_us = None;
                 if let Some(host) = self.run.world.host(host) {
                     host.wall.step(by_ms);
                 }
-                self.count("wall_step");
             }
             Event::Rate { host, millionths, for_ms } => {
                 if let Some(host) = self.run.world.host_mut(host) {
                     host.set_rate(millionths);
                 }
                 self.mends.push((now + for_ms * 1_000, host, Mend::Rate));
-                self.count("clock_rate");
             }
             Event::Disk { host, trouble, for_ms } => self.disk(host, trouble, for_ms),
             Event::Operate { host, operation } => self.operate(host, operation),
@@ -385,37 +453,33 @@ impl Execution {
                 if !told {
                     self.leaves.remove(&host);
                 }
-                self.count("restart");
             }
             Event::AgentRestart { agent, down_ms } => {
                 self.tell_agent(agent, Order::StopAgent(agent));
                 self.agent_starts.insert((now + down_ms * 1_000, agent), ());
-                self.count("agent_restart");
             }
-            Event::Join { host } => {
-                self.start(host);
-                self.count("join");
-            }
+            Event::Join { host } => self.start(host),
         }
     }
 
-    fn crash(&mut self, host: HostId, down_ms: u64, what: &str) {
+    fn crash(&mut self, host: HostId, down_ms: u64) {
         self.leaves.remove(&host);
         self.run.crash(host);
         self.start_after(host, down_ms);
-        self.count(what);
     }
 
     /// The machine gets a new disk, and its proxy joins anew once the one before is removed.
     fn wipe(&mut self, host: HostId, down_ms: u64) {
         if !expected::can_lose(&self.run, host) {
             // Whoever takes away the disks of half of the voters has no cluster any more: that is what `warren raft recover` is for.
-            return self.count("wipe_not_possible");
+            return;
         }
-        self.crash(host, down_ms, "wipe");
+        self.count("wipe");
+        self.crash(host, down_ms);
         self.empty(host);
         self.wiped.insert(host);
         self.exchanged.insert(host);
+        self.lost.insert(host);
         self.care();
     }
 
@@ -448,11 +512,6 @@ impl Execution {
             DiskTrouble::Slow(each) => disk.flush_slowly(Duration::from_millis(each / 4)..Duration::from_millis(each + 1)),
         }
         self.mends.push((self.run.world.now_us() + for_ms * 1_000, host, Mend::Disk));
-        self.count(match trouble {
-            DiskTrouble::Full => "disk_full",
-            DiskTrouble::FailsOnce => "disk_fails",
-            DiskTrouble::Slow(_) => "disk_slow",
-        });
     }
 
     fn operate(&mut self, host: HostId, operation: Operation) {
@@ -471,7 +530,6 @@ impl Execution {
         if let Some(host) = self.run.world.host(host) {
             host.tell(Order::Operate(operation));
         }
-        self.count("operation");
     }
 
     /// Everything that is wrong is made right.
@@ -480,6 +538,7 @@ impl Execution {
         self.traps.clear();
         for ((_, rule), ()) in std::mem::take(&mut self.lifts) {
             self.run.world.network.lift(rule);
+            self.rules.remove(&rule);
         }
         let hosts: Vec<_> = self.run.world.hosts().map(|host| host.id).collect();
         for host in hosts {
@@ -527,12 +586,5 @@ impl Execution {
             *counts.entry(how).or_default() += 1;
         }
         counts
-    }
-}
-
-/// The plan of an execution.
-impl Execution {
-    pub(super) fn plan(&self) -> &Plan {
-        &self.run.plan
     }
 }

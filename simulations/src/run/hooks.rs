@@ -44,6 +44,9 @@ struct Of {
 impl Hooks for Of {
     fn reached(&self, place: &'static str) {
         let here = running();
+        if let Some(host) = here {
+            self.watch.reached(host, place);
+        }
         if self.points.reached(here, place)
             && let Some(host) = here
         {

@@ -7,6 +7,7 @@
 
 mod boot;
 mod bounds;
+mod conditions;
 mod execute;
 mod expected;
 #[cfg(simulation)]
@@ -18,7 +19,8 @@ mod watch;
 mod whole;
 
 pub use boot::Run;
+pub use conditions::{Conditions, Machine};
 pub use report::Report;
-pub use scene::{Phase, Scene};
+pub use scene::{Held, Phase, Scene};
 pub use watch::Watch;
 pub use whole::{Refused, execute};

@@ -49,3 +49,63 @@ pub struct Report {
     /// The last events, of a run that has failed.
     pub last: Vec<String>,
 }
+
+impl Report {
+    /// Adds what another run was like: sums, of all that is one. Which run it was, how it ended, how long it took to be whole and its trace belong to that run alone.
+    pub fn add(&mut self, other: &Self) {
+        self.simulated_ms += other.simulated_ms;
+        self.took_ms += other.took_ms;
+        self.network.add(&other.network);
+        self.disks += other.disks;
+        add(&mut self.points, &other.points);
+        add(&mut self.crashes_at, &other.crashes_at);
+        add(&mut self.events, &other.events);
+        add(&mut self.dials, &other.dials);
+        self.asked += other.asked;
+        self.served += other.served;
+        self.compared += other.compared;
+        add(&mut self.operations, &other.operations);
+        self.registrations += other.registrations;
+        self.leaders += other.leaders;
+    }
+}
+
+fn add(sums: &mut BTreeMap<String, u64>, further: &BTreeMap<String, u64>) {
+    for (name, count) in further {
+        *sums.entry(name.clone()).or_default() += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_add_up() {
+        let counts = |names: &[(&str, u64)]| names.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect::<BTreeMap<_, _>>();
+        let one = Report {
+            seed: 1,
+            simulated_ms: 40_000,
+            events: counts(&[("crash", 2), ("pause", 1)]),
+            network: Counts { lost: 5, ..Counts::default() },
+            disks: DiskCounters { flushes: 9, ..DiskCounters::default() },
+            served: 20,
+            whole_after_ms: 700,
+            ..Report::default()
+        };
+        let other =
+            Report { seed: 2, events: counts(&[("crash", 3), ("wipe", 4)]), violation: Some(("T3".into(), "x".into())), ..one.clone() };
+        let mut sum = Report::default();
+        sum.add(&one);
+        sum.add(&other);
+        let expected = Report {
+            simulated_ms: 80_000,
+            events: counts(&[("crash", 5), ("pause", 1), ("wipe", 4)]),
+            network: Counts { lost: 10, ..Counts::default() },
+            disks: DiskCounters { flushes: 18, ..DiskCounters::default() },
+            served: 40,
+            ..Report::default()
+        };
+        assert_eq!(sum, expected);
+    }
+}

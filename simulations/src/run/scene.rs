@@ -6,9 +6,10 @@ use std::sync::Arc;
 use warren_raft::ProxyId;
 use warren_raft::disk::Disk;
 
+use super::conditions::Conditions;
 use crate::cast::Stage;
 use crate::disk::{Durable, SimVolume};
-use crate::invariants::Durables;
+use crate::invariants::{Durables, Glimpse};
 use crate::network::HostId;
 use crate::plan::Plan;
 
@@ -45,6 +46,34 @@ pub struct Scene<'a> {
     pub calm_since_us: Option<u64>,
     /// When machines stood still, in microseconds of the world.
     pub pauses: &'a [(HostId, u64, u64)],
+    /// What each proxy that runs shows.
+    pub glimpses: &'a BTreeMap<HostId, Glimpse>,
+    /// What is wrong, and since when.
+    pub conditions: &'a Conditions,
+    /// Tasks that are alive and sockets that are open, by machine.
+    pub held: BTreeMap<HostId, Held>,
+    /// Machines whose disks are gone since the beginning.
+    pub wiped: &'a BTreeSet<HostId>,
+}
+
+/// What the program of a machine holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Tasks that are alive.
+    pub tasks: usize,
+    /// Sockets and listeners.
+    pub sockets: usize,
+    /// Streams that do not move.
+    pub stalled: u64,
+    /// What it holds for them, in bytes.
+    pub bytes: u64,
+}
+
+impl Scene<'_> {
+    /// Whether the proxy of a machine has never run.
+    pub fn is_spare(&self, host: HostId) -> bool {
+        self.plan.topology.proxy_hosts().any(|proxy| proxy == host) && self.stage.id(host).is_none()
+    }
 }
 
 /// The disks of the members as a loss of power would leave them.

@@ -1,10 +1,11 @@
 //! All checkers of a run.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use warren_raft::ProxyId;
 use warren_raft::fault::Observation;
 
 use super::scene::{OnDisk, Scene};
@@ -25,27 +26,52 @@ struct State {
     others: Vec<Box<dyn Invariant>>,
     found: Option<Violation>,
     welcomed: u64,
+    led: BTreeSet<(ProxyId, u64)>,
 }
 
 impl Watch {
     /// All that there are.
     pub fn new(stage: Stage, disks: BTreeMap<HostId, Arc<SimVolume>>) -> Self {
         let (synced, committed) = (Synced::default(), Committed::default());
-        Self(Rc::new(RefCell::new(State { stage, disks, synced, committed, others: invariants::all(), found: None, welcomed: 0 })))
+        Self(Rc::new(RefCell::new(State {
+            stage,
+            disks,
+            synced,
+            committed,
+            others: invariants::all(),
+            found: None,
+            welcomed: 0,
+            led: BTreeSet::new(),
+        })))
     }
 
     /// A member promises something.
     pub fn observe(&self, observation: &Observation) {
         // What a checker asks of the product may promise something again: that is told already.
         let Ok(mut state) = self.0.try_borrow_mut() else { return };
-        let State { stage, disks, synced, committed, others, welcomed, .. } = &mut *state;
+        let State { stage, disks, synced, committed, others, welcomed, led, .. } = &mut *state;
         *welcomed += u64::from(matches!(observation, Observation::Welcomed { .. }));
+        if let Observation::Acknowledged { index, .. } = observation {
+            stage.note_acknowledged(*index);
+        }
+        if let Observation::Stands(stand) = observation
+            && stand.leads
+        {
+            led.insert((stand.member, stand.term));
+        }
         let on_disk = OnDisk::of(stage, disks);
         let mut checked = synced.observe(observation, &on_disk).and_then(|()| committed.observe(observation));
         for invariant in others {
             checked = checked.and_then(|()| invariant.observe(observation));
         }
         state.note(checked);
+    }
+
+    /// The code of a machine has come to a place.
+    pub fn reached(&self, host: HostId, place: &'static str) {
+        if let Ok(mut state) = self.0.try_borrow_mut() {
+            state.others.iter_mut().for_each(|invariant| invariant.reached(host, place));
+        }
     }
 
     /// Looks at everything.
@@ -83,6 +109,11 @@ impl Watch {
     /// Registrations that agents were told of.
     pub fn welcomed(&self) -> u64 {
         self.0.borrow().welcomed
+    }
+
+    /// Elections that were won, as the winners told.
+    pub fn elections(&self) -> u64 {
+        self.0.borrow().led.len() as u64
     }
 }
 

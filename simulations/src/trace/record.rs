@@ -1,4 +1,4 @@
-//! What happened, line by line: compared between two runs of the same seed, and shown behind a failure.
+//! The record of one run.
 
 use std::collections::VecDeque;
 use std::fmt;
