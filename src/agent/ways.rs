@@ -21,7 +21,7 @@ const PROVEN: Duration = Duration::from_secs(10);
 const UNREACHABLE: u32 = 3;
 /// How many tries in a row may be in vain before each further one waits, whichever way it takes: where all proxies are busy, as after a power cut, an agent must not knock at one after
 /// the other.
-const FREE: u32 = 8;
+const FREE: u32 = 4;
 /// The waits between those tries.
 const BREATH: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3));
 /// The shortest and the longest wait between two draws at an address behind which there are many proxies.

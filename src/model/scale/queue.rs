@@ -1,7 +1,7 @@
 //! What is going to happen, in the order of time and, at the same moment, of its causes.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,10 +63,16 @@ pub(super) enum Event {
     Expire(ProxyId),
 }
 
-/// All of it.
+/// How many microseconds are one span, as a power of two.
+const SPAN: u32 = 10;
+
+/// All of it. What is due in a later span waits unsorted, so that only little is ever sorted: there are hundreds of thousands of events, most of them soon.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    events: BinaryHeap<Entry>,
+    soon: BinaryHeap<Entry>,
+    /// The span that has begun.
+    span: u64,
+    later: BTreeMap<u64, Vec<Entry>>,
     count: u64,
 }
 
@@ -81,13 +87,22 @@ impl Queue {
     /// Something is going to happen then.
     pub(super) fn push(&mut self, at: Moment, event: Event) {
         self.count += 1;
-        self.events.push(Entry { due: (at, self.count), event });
+        let entry = Entry { due: (at, self.count), event };
+        match at >> SPAN {
+            span if span <= self.span => self.soon.push(entry),
+            span => self.later.entry(span).or_default().push(entry),
+        }
     }
 
     /// What happens next, if it does so by `limit`.
     pub(super) fn pop(&mut self, limit: Moment) -> Option<(Moment, Event)> {
-        self.events.peek().filter(|first| first.due.0 <= limit)?;
-        self.events.pop().map(|first| (first.due.0, first.event))
+        if self.soon.is_empty() {
+            let next = self.later.first_entry().filter(|next| next.key() << SPAN <= limit)?;
+            self.span = *next.key();
+            self.soon = next.remove().into();
+        }
+        self.soon.peek().filter(|first| first.due.0 <= limit)?;
+        self.soon.pop().map(|first| (first.due.0, first.event))
     }
 }
 
