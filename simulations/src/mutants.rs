@@ -13,13 +13,13 @@ pub struct Mutant {
 
 /// All of them.
 pub const MUTANTS: &[Mutant] = &[
-    Mutant { name: "append_not_flushed", breaks: "an append is acknowledged when it is written", caught_by: "R9" },
+    Mutant { name: "append_not_flushed", breaks: "an append is acknowledged when it is written", caught_by: "R4" },
     Mutant { name: "apply_skips", breaks: "of entries that are applied together every second one is left out", caught_by: "R6" },
     Mutant { name: "fatal_ignored", breaks: "a store that has stopped for good says nothing", caught_by: "N1" },
-    Mutant { name: "forwarded_to_itself", breaks: "a proxy looks for its own tunnels at a peer: itself", caught_by: "T4" },
+    Mutant { name: "forwarded_to_itself", breaks: "a proxy looks for its own tunnels at a peer: itself", caught_by: "T1" },
     Mutant { name: "lease_never_ends", breaks: "the lease of a dead proxy is never ended", caught_by: "T2" },
     Mutant { name: "no_deduplication", breaks: "a proposal that arrives twice is applied twice", caught_by: "G3" },
-    Mutant { name: "old_epoch_kept", breaks: "a proxy that starts again keeps the epoch of its dead tunnels", caught_by: "T2" },
+    Mutant { name: "old_epoch_kept", breaks: "a proxy that starts again keeps the epoch of its dead tunnels", caught_by: "G6" },
     Mutant { name: "purge_unguarded", breaks: "the log is purged before the snapshot that covers it is on the disk", caught_by: "R8" },
     Mutant { name: "reset_is_an_end", breaks: "a broken stream ends like a whole one", caught_by: "B1" },
     Mutant { name: "routes_forgotten", breaks: "a new epoch's routes are not registered again", caught_by: "G2" },
@@ -30,7 +30,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { name: "welcome_before_commit", breaks: "an agent is welcomed before its route is committed", caught_by: "G1" },
     Mutant { name: "withdrawal_given_up", breaks: "the route of a closed tunnel is left in the table", caught_by: "T2" },
     Mutant { name: "withdrawal_of_any", breaks: "a withdrawal removes whatever route the proxy has by then", caught_by: "G4" },
-    Mutant { name: "wrong_agent", breaks: "a dial goes to the first agent there is", caught_by: "T3" },
+    Mutant { name: "wrong_agent", breaks: "a dial goes to the first agent there is", caught_by: "B1" },
 ];
 
 #[cfg(test)]

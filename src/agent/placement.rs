@@ -307,6 +307,15 @@ impl Knowledge {
         }
     }
 
+    /// The proxy goes away no more.
+    pub(super) fn stays(&mut self, proxy: ProxyId, sequence: Sequence) {
+        if let Some(held) = self.current(proxy, sequence)
+            && held.state == State::Leaving
+        {
+            held.state = State::Up;
+        }
+    }
+
     /// The proxy asks for a tunnel to another one instead. It is done if it can be: the other one is up, and not held. Tells whether it is.
     pub(super) fn moves(&mut self, proxy: ProxyId, sequence: Sequence, to: ProxyId) -> Moved {
         let is_draining = self.member(proxy).is_some_and(|member| member.state == MemberState::Draining);

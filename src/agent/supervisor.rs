@@ -42,6 +42,10 @@ pub(super) struct Running {
     pub(super) welcomed: Option<Instant>,
     /// Cancelled when it is wanted no more.
     retire: CancellationToken,
+    /// The index of the last view of the cluster that was told over it.
+    told: u64,
+    /// The same when its proxy said that it goes away.
+    left: Option<u64>,
 }
 
 /// Keeps an agent's tunnels.
@@ -150,7 +154,7 @@ impl Supervisor {
         self.sequence = Sequence(self.sequence.0 + 1);
         let (tunnels, sequence, retire) = (self.tunnels.clone(), self.sequence, CancellationToken::new());
         self.knowledge.begun(sequence, aim, now);
-        self.running.insert(sequence, Running { aim, proxy: None, welcomed: None, retire: retire.clone() });
+        self.running.insert(sequence, Running { aim, proxy: None, welcomed: None, retire: retire.clone(), told: 0, left: None });
         let socket = if self.ways.is_draw(&addresses.preferred) { Socket::Fresh } else { Socket::Shared };
         self.tunnels.tasks.spawn(tunnels.run(Wish { sequence, addresses, socket, retire }));
     }
@@ -183,6 +187,9 @@ impl Supervisor {
             What::Leaving { proxy } => {
                 tracing::info!(%proxy, name = self.name(proxy), "proxy is going away");
                 self.knowledge.leaves(proxy, sequence);
+                if let Some(running) = self.running.get_mut(&sequence) {
+                    running.left = Some(running.told);
+                }
             }
             What::Move { proxy, to } => {
                 reached!("agent.asked_to_move");
@@ -256,7 +263,22 @@ impl Supervisor {
         }
     }
 
-    fn learn(&mut self, sequence: Sequence, ClusterView { proxies, strategy, index, .. }: ClusterView) {
+    /// A proxy that was late to hear that it drains no more has asked to be left when others had told already that it does not: its own next word undoes that.
+    fn stays(&mut self, sequence: Sequence, cluster: &ClusterView) {
+        let Some(running) = self.running.get_mut(&sequence) else { return };
+        running.told = running.told.max(cluster.index);
+        let is_up = |proxy| cluster.proxies.iter().any(|member| member.id == proxy && member.is_up());
+        // Without a quorum the index stands still, and so does what is said of a proxy that goes away.
+        if let Some(proxy) = running.proxy.filter(|proxy| is_up(*proxy))
+            && running.left.take_if(|left| *left < cluster.index).is_some()
+        {
+            self.knowledge.stays(proxy, sequence);
+        }
+    }
+
+    fn learn(&mut self, sequence: Sequence, cluster: ClusterView) {
+        self.stays(sequence, &cluster);
+        let ClusterView { proxies, strategy, index, .. } = cluster;
         // A proxy that is cut off, or a little behind the others, must not undo what they have told. Indices begin anew only when all proxies do.
         if self.told.is_some_and(|(teller, told)| told > index && self.running.contains_key(&teller)) {
             return;

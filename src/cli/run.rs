@@ -82,7 +82,7 @@ async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliEr
     };
     match end {
         End::Failed(reason) => {
-            running.stop().await;
+            running.give_up().await;
             return Err(CliError::Store(reason));
         }
         End::Removed => {

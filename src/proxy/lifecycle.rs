@@ -23,6 +23,8 @@ use crate::wire::close::Close;
 
 /// How long the cluster may take to note that this proxy has left; if it does not, the lease ends by itself.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a proxy whose store has failed may take to end: its farewell, and a moment for the rest.
+const GIVE_UP: Duration = Duration::from_secs(2);
 /// How long the last packets may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -133,6 +135,13 @@ impl RunningProxy {
         let (path, noted) = (self.0.dir.path().to_owned(), self.0.dir.mark_removed());
         self.drain(hurry).await;
         noted.map(|()| path)
+    }
+
+    /// Ends a proxy whose store has failed: as [`stop`](Self::stop) does, and no later than a moment after, whatever waits for an answer that cannot come any more.
+    pub async fn give_up(self) {
+        if Budget::new(GIVE_UP).run(self.stop()).await.is_err() {
+            tracing::warn!("not everything has ended in time");
+        }
     }
 
     /// Stops at once; whatever runs through it is cut.

@@ -88,7 +88,7 @@ fn target(dial: &Dial) -> Target {
         Mode::Refused => "nobody",
         Mode::Unknown => "unknown",
         Mode::Denied => "secret",
-        _ => "work",
+        Mode::Echo | Mode::Digest | Mode::Source | Mode::Reset | Mode::Slow | Mode::Stall | Mode::Long | Mode::Any => "work",
     };
     let text = if dial.mode == Mode::Any { format!("any/{service}") } else { format!("agent-{}/{service}", dial.agent) };
     text.parse().expect("these are names")
@@ -127,9 +127,10 @@ impl From<ReadExactError> for Ended {
 
 async fn talk(stage: &Stage, number: u64, dial: &Dial, stream: Stream) -> Outcome {
     let Stream { mut send, mut recv, sending, .. } = stream;
-    let talked = match dial.mode {
-        Mode::Long => long(stage, number, (&mut send, &mut recv)).await,
-        _ => once(stage, number, dial, (&mut send, &mut recv)).await,
+    let talked = if dial.mode == Mode::Long {
+        long(stage, number, (&mut send, &mut recv)).await
+    } else {
+        once(stage, number, dial, (&mut send, &mut recv)).await
     };
     drop(sending);
     match talked {
@@ -158,15 +159,14 @@ async fn once(stage: &Stage, number: u64, dial: &Dial, (send, recv): (&mut SendS
     };
     let listen = async {
         greeted(dial, recv).await?;
-        match dial.mode {
-            Mode::Digest => {
-                let mut answer = [0; 8];
-                recv.read_exact(&mut answer).await?;
-                if u64::from_be_bytes(answer) != digest(&payload) {
-                    return Err(Ended::Wrong("the service has read other bytes than were sent".to_owned()));
-                }
+        if dial.mode == Mode::Digest {
+            let mut answer = [0; 8];
+            recv.read_exact(&mut answer).await?;
+            if u64::from_be_bytes(answer) != digest(&payload) {
+                return Err(Ended::Wrong("the service has read other bytes than were sent".to_owned()));
             }
-            _ => compare(stage, number, dial, &payload, recv).await?,
+        } else {
+            compare(stage, number, dial, &payload, recv).await?;
         }
         if recv.read_chunk(1, true).await?.is_some() {
             return Err(Ended::Wrong("more came than was sent".to_owned()));

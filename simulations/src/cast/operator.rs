@@ -28,9 +28,10 @@ const USES: u32 = 1_000;
 /// Does it, and notes how it ended.
 pub(super) async fn operate(stage: Stage, env: Env, (socket, host): (PathBuf, HostId), operation: Operation) {
     let client = AdminClient::new(env.net.clone(), socket).with_deadline(PATIENCE);
-    let done = match &operation {
-        Operation::Token { uses, tries } => guests((&stage, &env, host), &client, (*uses, *tries)).await,
-        _ => attempt(&client, &operation).await,
+    let done = if let Operation::Token { uses, tries } = &operation {
+        guests((&stage, &env, host), &client, (*uses, *tries)).await
+    } else {
+        attempt(&client, &operation).await
     };
     let how = match &done {
         Ok(_) => "done".to_owned(),

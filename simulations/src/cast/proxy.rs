@@ -74,7 +74,7 @@ async fn serve(running: RunningProxy, orders: &mut mpsc::UnboundedReceiver<Order
         tokio::select! {
             biased;
             reason = running.failed() => {
-                running.stop().await;
+                running.give_up().await;
                 return Exit::Failed(reason);
             }
             () = running.removed() => {

@@ -67,7 +67,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<Progress>::default(),
         Box::<Failed>::default(),
         Box::<Leaks>::default(),
-        Box::<Panics>::default(),
+        Box::new(Panics::heard()),
         Box::<Ready>::default(),
         Box::<Streams>::default(),
         Box::<Routes>::default(),

@@ -10,16 +10,15 @@ pub(super) struct Once;
 
 impl Invariant for Once {
     fn observe(&mut self, observation: &Observation) -> Result<(), Violation> {
-        match observation {
-            Observation::Changing { proposer, this, last: Some(last) } if this <= last => {
-                let ((life, number), (last_life, last_number)) = (this, last);
-                let what = format!(
-                    "proposal {number} of proxy {proposer} in its life {life} changes a table that has {last_number} of {last_life}"
-                );
-                Err(Violation::new("G3", what))
-            }
-            _ => Ok(()),
+        if let Observation::Changing { proposer, this, last: Some(last) } = observation
+            && this <= last
+        {
+            let ((life, number), (last_life, last_number)) = (this, last);
+            let what =
+                format!("proposal {number} of proxy {proposer} in its life {life} changes a table that has {last_number} of {last_life}");
+            return Err(Violation::new("G3", what));
         }
+        Ok(())
     }
 }
 

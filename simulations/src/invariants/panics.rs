@@ -16,8 +16,9 @@ static HOOK: Once = Once::new();
 #[derive(Debug)]
 pub(super) struct Panics;
 
-impl Default for Panics {
-    fn default() -> Self {
+impl Panics {
+    /// From now on.
+    pub(super) fn heard() -> Self {
         HOOK.call_once(|| {
             let report = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
@@ -48,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_panic_that_nobody_else_hears_of_is_seen() {
-        let _panics = Panics::default();
+        let _panics = Panics::heard();
         assert_eq!(none(), Ok(()));
         let caught = std::panic::catch_unwind(|| panic!("as meant"));
         assert!(caught.is_err());

@@ -81,13 +81,12 @@ impl Registered {
 
 impl Invariant for Registered {
     fn observe(&mut self, observation: &Observation) -> Result<(), Violation> {
-        match observation {
-            Observation::Welcomed { proxy, agent, sequence, index } => self.welcomed((agent.clone(), *proxy), *sequence, *index),
-            Observation::Withdrawing { proxy, agent, sequence } => {
-                let newest = self.withdrawn.entry((agent.clone(), *proxy)).or_insert(*sequence);
-                *newest = (*newest).max(*sequence);
-            }
-            _ => {}
+        if let Observation::Welcomed { proxy, agent, sequence, index } = observation {
+            self.welcomed((agent.clone(), *proxy), *sequence, *index);
+        }
+        if let Observation::Withdrawing { proxy, agent, sequence } = observation {
+            let newest = self.withdrawn.entry((agent.clone(), *proxy)).or_insert(*sequence);
+            *newest = (*newest).max(*sequence);
         }
         Ok(())
     }
@@ -124,10 +123,10 @@ mod tests {
         let look = |registered: &mut Registered, table: &Shown| registered.compare(table).map_err(|violation| violation.invariant);
         look(&mut registered, &shown(6, Some(1), None))?;
         let welcome = Observation::Welcomed { proxy: ONE, agent: agent(), sequence: Sequence(5), index: 7 };
-        registered.observe(&welcome).expect("nothing is compared here");
+        registered.observe(&welcome).map_err(|violation| violation.invariant)?;
         for sequence in withdrawn {
             let withdrawing = Observation::Withdrawing { proxy: ONE, agent: agent(), sequence: Sequence(*sequence) };
-            registered.observe(&withdrawing).expect("nothing is compared here");
+            registered.observe(&withdrawing).map_err(|violation| violation.invariant)?;
         }
         tables.iter().try_for_each(|table| look(&mut registered, table))
     }

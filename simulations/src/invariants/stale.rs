@@ -22,7 +22,10 @@ type Key = (AgentName, ProxyId);
 #[derive(Debug, Default)]
 pub(super) struct Stale {
     silent: BTreeMap<Key, u64>,
-    closed: BTreeMap<AgentName, u64>,
+    /// What an agent held that has ended in good order, and since when.
+    closed: BTreeMap<Key, u64>,
+    /// What was held at the look before.
+    held: BTreeSet<Key>,
 }
 
 /// What there is in truth.
@@ -52,7 +55,7 @@ impl Stale {
             let (agent, proxy) = key;
             let host = truth.proxies.get(proxy).copied();
             let died = host.and_then(|host| truth.conditions.down.get(&host)).map(|since| (*since, truth.lease_us + PROXY_US, host));
-            let closed = self.closed.get(agent).map(|since| (*since, CLOSED_US + TURNS * truth.latency_us, None));
+            let closed = self.closed.get(key).map(|since| (*since, CLOSED_US + TURNS * truth.latency_us, None));
             let silent = self.silent.get(key).map(|since| (*since, SILENT_US, None));
             for ((since, bound, but), why) in [(died, "its proxy"), (closed, "its agent"), (silent, "the tunnel")]
                 .into_iter()
@@ -71,8 +74,12 @@ impl Stale {
         let silent = std::mem::take(&mut self.silent);
         let without = shown.routes.keys().filter(|key| !truth.held.contains(*key));
         self.silent = without.map(|key| (key.clone(), silent.get(key).copied().unwrap_or(truth.now_us))).collect();
-        let closed = std::mem::take(&mut self.closed);
-        self.closed = truth.ended.iter().map(|agent| (agent.clone(), closed.get(agent).copied().unwrap_or(truth.now_us))).collect();
+        // Only what it held was closed: the tunnels of a life that was cut off end in silence.
+        self.closed.retain(|(agent, _), _| truth.ended.contains(agent));
+        for key in self.held.iter().filter(|(agent, _)| truth.ended.contains(agent)) {
+            self.closed.entry(key.clone()).or_insert(truth.now_us);
+        }
+        self.held.clone_from(&truth.held);
     }
 }
 
@@ -138,9 +145,13 @@ mod tests {
 
     #[test]
     fn each_bound_is_kept_and_not_more() {
-        let dead = |truth: &mut Truth<'_>| drop(truth.proxies.insert(ProxyId(1), HostId(0)));
+        let dead = |truth: &mut Truth<'_>| {
+            truth.proxies.insert(ProxyId(1), HostId(0));
+        };
         assert!(!stale(7 * SECOND, dead) && stale(7 * SECOND + 1, dead));
-        let closed = |truth: &mut Truth<'_>| drop(truth.ended.insert("agent-1".parse().expect("a name")));
+        let closed = |truth: &mut Truth<'_>| {
+            truth.ended.insert("agent-1".parse().expect("a name"));
+        };
         assert!(!stale(SECOND / 2, closed) && stale(SECOND / 2 + 1, closed));
         let silent = |truth: &mut Truth<'_>| truth.held.clear();
         assert!(!stale(20 * SECOND, silent) && stale(20 * SECOND + 1, silent));

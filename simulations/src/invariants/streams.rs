@@ -60,8 +60,15 @@ fn judge(number: u64, dial: &Dialled, scene: &Scene<'_>) -> Result<(), Violation
                 Mode::Refused if wanted.agent != NOBODY => Some(Code::TargetRefused),
                 Mode::Denied => Some(Code::Denied),
                 Mode::Unknown => Some(Code::ServiceUnknown),
-                _ if wanted.agent == NOBODY => Some(Code::ServiceUnknown),
-                _ => None,
+                Mode::Echo
+                | Mode::Digest
+                | Mode::Source
+                | Mode::Reset
+                | Mode::Slow
+                | Mode::Stall
+                | Mode::Long
+                | Mode::Any
+                | Mode::Refused => (wanted.agent == NOBODY).then_some(Code::ServiceUnknown),
             };
             // With nothing wrong since well before it was asked for, it must be what was meant.
             if is_calm(dial, scene) && meant != Some(*code) {

@@ -243,7 +243,9 @@ fn nobody_goes_back_behind_what_was_said() {
         (vec![applied(ONE, entry(1, 4), 1), applied(TWO, entry(1, 4), 1), applied(TWO, entry(1, 5), 2)], None),
         (vec![applied(ONE, entry(1, 4), 1), applied(TWO, entry(1, 4), 2)], Some("R6")),
         (vec![voted(2, ONE), voted(2, TWO), voted(3, ONE)], None),
-        (vec![voted(2, TWO), voted(2, ONE)], Some("R7")),
+        // Its own candidacy may be told late, by a request that was under way; a vote for another one may not.
+        (vec![voted(2, TWO), voted(2, ONE)], None),
+        (vec![voted(2, ProxyId(3)), voted(2, TWO)], Some("R7")),
         (vec![voted(3, ONE), voted(2, TWO)], Some("R7")),
         (vec![stands(|_| {}), stands(|stand| stand.applied = 11)], None),
         (vec![stands(|_| {}), stands(|stand| stand.applied = 9)], Some("R7")),

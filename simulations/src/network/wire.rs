@@ -82,13 +82,16 @@ pub(super) enum Place {
 
 pub(super) type Accepting = mpsc::UnboundedSender<(End, SocketAddr)>;
 
+/// A datagram that waits: from where, to where, and its bytes.
+type Held = (SocketAddr, SocketAddr, Arc<[u8]>);
+
 #[derive(Debug)]
 struct State {
     now_us: u64,
     latency: Duration,
     rng: StdRng,
     rules: Vec<Active>,
-    held: BTreeMap<RuleId, Vec<(SocketAddr, SocketAddr, Arc<[u8]>)>>,
+    held: BTreeMap<RuleId, Vec<Held>>,
     next_rule: u64,
     translation: Translation,
     sockets: BTreeMap<SocketAddr, Socket>,

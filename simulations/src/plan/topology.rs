@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use warren::net::stalled::StalledBudget;
+use warren_raft::Level;
 
 use crate::network::HostId;
 
@@ -102,11 +103,19 @@ pub struct Settings {
     pub streams_per_agent: u64,
     /// What streams that nobody reads may hold in each process, in KiB, and from when on they count, in milliseconds; as by default where there is none.
     pub stalled: Option<(u64, u64)>,
+    /// The feature level of the version that each proxy runs, from the first proxy on: in its first life, its second and so on, and the last one ever after. The newest where there is none.
+    pub levels: Vec<Vec<u64>>,
     /// Bugs of the product that are switched on.
     pub mutants: Vec<String>,
 }
 
 impl Settings {
+    /// The feature level of what runs on a machine in a life of its program, from 0.
+    pub fn level(&self, host: HostId, life: usize) -> Level {
+        let levels = self.levels.get(usize::from(host.0));
+        levels.and_then(|levels| levels.get(life).or(levels.last())).map_or(Level::CURRENT, |level| Level(*level))
+    }
+
     /// What streams that nobody reads may hold.
     pub fn stalled_budget(&self) -> StalledBudget {
         self.stalled.map_or_else(StalledBudget::default, |(kib, after_ms)| StalledBudget {
@@ -132,6 +141,7 @@ impl Default for Settings {
             keep_behind_snapshot: 100,
             streams_per_agent: 1024,
             stalled: None,
+            levels: Vec::new(),
             mutants: Vec::new(),
         }
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use warren::net::quic::{Paths, Settings as Quic};
-use warren::net::stalled::{Readers, StalledBudget, StalledCount};
+use warren::net::stalled::{Readers, StalledCount};
 use warren::net::{Entropy, Env, Threading};
 
 use super::stores::HostStores;
@@ -17,9 +18,6 @@ use crate::network::{HostId, HostNet, Network};
 use crate::plan::{Plan, Seats};
 use crate::trace::Trace;
 use crate::world::{Exit, Host, HostWall, Points, Program, World};
-
-/// From when on a stream that does not move counts: in a run of a minute sooner than in production, which changes nothing but what is seen, for none is cut within the budget.
-const STALLED_AFTER: Duration = Duration::from_secs(1);
 
 /// What the process of each machine holds for readers that do not read. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -106,22 +104,24 @@ impl Run {
         let (network, settings) = (self.world.network.clone(), self.plan.settings.clone());
         let volume =
             self.disks.get(&host).cloned().unwrap_or_else(|| Arc::new(SimVolume::new("nowhere", self.entropy.split("nowhere").rng())));
-        let stores = HostStores { volume, snapshot_after: settings.snapshot_after, keep_behind_snapshot: settings.keep_behind_snapshot };
-        let (files, stalled) = (self.files[&host].clone(), self.stalled.clone());
+        let (files, stalled, lives) = (self.files[&host].clone(), self.stalled.clone(), AtomicUsize::new(0));
         Arc::new(move |entropy, wall| {
+            let stores = HostStores {
+                volume: volume.clone(),
+                snapshot_after: settings.snapshot_after,
+                keep_behind_snapshot: settings.keep_behind_snapshot,
+                level: settings.level(host, lives.fetch_add(1, Ordering::Relaxed)),
+            };
             files.revive();
             let quic = Quic::default();
-            // Streams show what they hold long before any of them is cut.
-            let budget =
-                settings.stalled.map_or(StalledBudget { after: STALLED_AFTER, ..StalledBudget::default() }, |_| settings.stalled_budget());
-            let readers = Readers::new(budget);
+            let readers = Readers::new(settings.stalled_budget());
             stalled.note(host, readers.count());
             Env {
                 net: Arc::new(HostNet::new(network.clone(), host, quic.max_udp_payload)),
                 wall: Arc::new(wall),
                 entropy,
                 files: Arc::new(files.clone()),
-                stores: Arc::new(stores.clone()),
+                stores: Arc::new(stores),
                 quic,
                 paths: Paths::new(&quic),
                 threading: Threading::One,

@@ -403,9 +403,7 @@ impl Execution {
         self.calm_since_us = None;
         let now = self.run.world.now_us();
         self.run.world.trace.event(format_args!("{event:?}"));
-        if !matches!(event, Event::Wipe { .. }) {
-            self.count(event.class());
-        }
+        self.count(event.class());
         match event {
             Event::Dial(_) => {}
             Event::Crash { host, down_ms } => self.crash(host, down_ms),
@@ -447,18 +445,19 @@ impl Execution {
             }
             Event::Disk { host, trouble, for_ms } => self.disk(host, trouble, for_ms),
             Event::Operate { host, operation } => self.operate(host, operation),
-            Event::Restart { host, down_ms } => {
-                self.leaves.insert(host, down_ms);
-                let told = self.run.world.host(host).is_some_and(|host| host.tell(Order::Stop));
-                if !told {
-                    self.leaves.remove(&host);
-                }
-            }
+            Event::Restart { host, down_ms } => self.restart(host, down_ms),
             Event::AgentRestart { agent, down_ms } => {
                 self.tell_agent(agent, Order::StopAgent(agent));
                 self.agent_starts.insert((now + down_ms * 1_000, agent), ());
             }
             Event::Join { host } => self.start(host),
+        }
+    }
+
+    /// Tells a program to end; one that does not run has nothing to come back from.
+    fn restart(&mut self, host: HostId, down_ms: u64) {
+        if self.run.world.host(host).is_some_and(|host| host.tell(Order::Stop)) {
+            self.leaves.insert(host, down_ms);
         }
     }
 
@@ -474,7 +473,6 @@ impl Execution {
             // Whoever takes away the disks of half of the voters has no cluster any more: that is what `warren raft recover` is for.
             return;
         }
-        self.count("wipe");
         self.crash(host, down_ms);
         self.empty(host);
         self.wiped.insert(host);

@@ -10,6 +10,7 @@ mod bounds;
 mod conditions;
 mod execute;
 mod expected;
+mod gaps;
 #[cfg(simulation)]
 mod hooks;
 mod report;

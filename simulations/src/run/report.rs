@@ -44,6 +44,12 @@ pub struct Report {
     pub leaders: u64,
     /// How long the cluster took to be whole again after the last fault, in milliseconds.
     pub whole_after_ms: u64,
+    /// The longest time between two writes that were acknowledged while nothing was wrong, in milliseconds (L5).
+    #[serde(default)]
+    pub longest_write_gap_ms: u64,
+    /// The same between two dials that were served.
+    #[serde(default)]
+    pub longest_dial_gap_ms: u64,
     /// What the trace comes to, and its lines.
     pub trace: (u64, u64),
     /// The last events, of a run that has failed.
@@ -67,6 +73,8 @@ impl Report {
         add(&mut self.operations, &other.operations);
         self.registrations += other.registrations;
         self.leaders += other.leaders;
+        self.longest_write_gap_ms = self.longest_write_gap_ms.max(other.longest_write_gap_ms);
+        self.longest_dial_gap_ms = self.longest_dial_gap_ms.max(other.longest_dial_gap_ms);
     }
 }
 

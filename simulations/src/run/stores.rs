@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use warren::net::{SetAside, Stores};
-use warren_raft::{DiskDrive, Tuning, Volume};
+use warren_raft::{DiskDrive, Level, Tuning, Volume};
 
 use crate::disk::SimVolume;
 
@@ -16,6 +16,8 @@ pub(super) struct HostStores {
     pub(super) volume: Arc<SimVolume>,
     pub(super) snapshot_after: u64,
     pub(super) keep_behind_snapshot: u64,
+    /// The feature level of the version that runs.
+    pub(super) level: Level,
 }
 
 impl Stores for HostStores {
@@ -29,7 +31,7 @@ impl Stores for HostStores {
 
     fn tuning(&self) -> Tuning {
         let (snapshot_after, keep_behind_snapshot) = (self.snapshot_after, self.keep_behind_snapshot);
-        Tuning { drive: DiskDrive::Task, snapshot_after, keep_behind_snapshot, ..Tuning::default() }
+        Tuning { drive: DiskDrive::Task, snapshot_after, keep_behind_snapshot, level: self.level, ..Tuning::default() }
     }
 }
 

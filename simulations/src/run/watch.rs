@@ -8,10 +8,11 @@ use std::sync::Arc;
 use warren_raft::ProxyId;
 use warren_raft::fault::Observation;
 
-use super::scene::{OnDisk, Scene};
-use crate::cast::Stage;
+use super::gaps::Gaps;
+use super::scene::{OnDisk, Phase, Scene};
+use crate::cast::{Outcome, Stage};
 use crate::disk::SimVolume;
-use crate::invariants::{self, Committed, Invariant, Synced, Violation};
+use crate::invariants::{self, Committed, Durables, Invariant, Synced, Violation, purged_is_covered};
 use crate::network::HostId;
 
 /// All checkers, and what they have found first. Clones are the same.
@@ -27,6 +28,9 @@ struct State {
     found: Option<Violation>,
     welcomed: u64,
     led: BTreeSet<(ProxyId, u64)>,
+    writes: Gaps,
+    dials: Gaps,
+    served: usize,
 }
 
 impl Watch {
@@ -42,6 +46,9 @@ impl Watch {
             found: None,
             welcomed: 0,
             led: BTreeSet::new(),
+            writes: Gaps::default(),
+            dials: Gaps::default(),
+            served: 0,
         })))
     }
 
@@ -49,10 +56,11 @@ impl Watch {
     pub fn observe(&self, observation: &Observation) {
         // What a checker asks of the product may promise something again: that is told already.
         let Ok(mut state) = self.0.try_borrow_mut() else { return };
-        let State { stage, disks, synced, committed, others, welcomed, led, .. } = &mut *state;
+        let State { stage, disks, synced, committed, others, welcomed, led, writes, .. } = &mut *state;
         *welcomed += u64::from(matches!(observation, Observation::Welcomed { .. }));
         if let Observation::Acknowledged { index, .. } = observation {
             stage.note_acknowledged(*index);
+            writes.happens(stage.trace().now_us());
         }
         if let Observation::Stands(stand) = observation
             && stand.leads
@@ -61,6 +69,11 @@ impl Watch {
         }
         let on_disk = OnDisk::of(stage, disks);
         let mut checked = synced.observe(observation, &on_disk).and_then(|()| committed.observe(observation));
+        if let Observation::Stands(stand) = observation
+            && let Some(disk) = on_disk.of(stand.member)
+        {
+            checked = checked.and_then(|()| purged_is_covered(stand.member, disk));
+        }
         for invariant in others {
             checked = checked.and_then(|()| invariant.observe(observation));
         }
@@ -77,6 +90,7 @@ impl Watch {
     /// Looks at everything.
     pub fn look(&self, scene: &Scene<'_>) {
         let mut state = self.0.borrow_mut();
+        state.gaps(scene);
         let checked = state.others.iter_mut().try_for_each(|invariant| invariant.look(scene));
         state.note(checked);
     }
@@ -106,6 +120,12 @@ impl Watch {
         self.0.borrow().found.clone()
     }
 
+    /// The longest times between two writes that were acknowledged, and between two dials that were served, while nothing was wrong and everybody worked, in milliseconds.
+    pub fn gaps_ms(&self) -> (u64, u64) {
+        let state = self.0.borrow();
+        (state.writes.longest_ms(), state.dials.longest_ms())
+    }
+
     /// Registrations that agents were told of.
     pub fn welcomed(&self) -> u64 {
         self.0.borrow().welcomed
@@ -118,6 +138,17 @@ impl Watch {
 }
 
 impl State {
+    fn gaps(&mut self, scene: &Scene<'_>) {
+        let served = scene.stage.with_dials(|dials| dials.values().filter(|dial| dial.outcome == Some(Outcome::Whole)).count());
+        if std::mem::replace(&mut self.served, served) < served {
+            self.dials.happens(scene.now_us);
+        }
+        if scene.calm_since_us.is_none() || scene.phase != Phase::Safety {
+            self.writes.interrupt();
+            self.dials.interrupt();
+        }
+    }
+
     fn note(&mut self, checked: Result<(), Violation>) {
         if let Err(violation) = checked
             && self.found.is_none()

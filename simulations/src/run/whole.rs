@@ -3,8 +3,13 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use super::boot::Run;
+use super::execute::Execution;
 use super::report::Report;
+use super::watch::Watch;
+use crate::disk::DiskCounters;
 use crate::plan::Plan;
+use crate::trace::Trace;
 
 /// Why a plan was not run.
 #[derive(Debug, thiserror::Error)]
@@ -21,28 +26,16 @@ pub enum Refused {
 ///
 /// # Errors
 /// [`Refused`]
-#[cfg(not(all(simulation, tokio_unstable)))]
-pub fn execute(_: Plan, _: Option<File>, _: PathBuf) -> Result<Report, Refused> {
-    Err(Refused::Build)
+pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report, Refused> {
+    if cfg!(all(simulation, tokio_unstable)) { Ok(carried_out(plan, trace, home)) } else { Err(Refused::Build) }
 }
 
-/// Runs `plan`, and writes every line of what happens to `trace`.
-///
-/// # Errors
-/// [`Refused`]
-#[cfg(all(simulation, tokio_unstable))]
-pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report, Refused> {
-    use super::boot::Run;
-    use super::execute::Execution;
-    use super::hooks::Installed;
-    use super::watch::Watch;
-    use crate::disk::DiskCounters;
-    use crate::trace::Trace;
-
+fn carried_out(plan: Plan, trace: Option<File>, home: PathBuf) -> Report {
     let trace = Trace::new(trace);
     let run = Run::new(plan, home, trace.clone());
     let watch = Watch::new(run.stage.clone(), run.disks.clone());
-    let _installed = Installed::new(
+    #[cfg(simulation)]
+    let _installed = super::hooks::Installed::new(
         run.points.clone(),
         run.world.network.clone(),
         (run.disks.clone(), run.files.clone()),
@@ -62,7 +55,7 @@ pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report,
         (dials.len() as u64, served as u64, dials.values().map(|dial| dial.compared).sum())
     });
     let points = run.points.counts();
-    Ok(Report {
+    Report {
         seed: run.plan.seed,
         last: trace.last(),
         violation,
@@ -81,6 +74,8 @@ pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report,
         leaders: watch.elections(),
         points,
         whole_after_ms: *whole_after_ms,
+        longest_write_gap_ms: watch.gaps_ms().0,
+        longest_dial_gap_ms: watch.gaps_ms().1,
         trace: trace.digest(),
-    })
+    }
 }

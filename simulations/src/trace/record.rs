@@ -35,6 +35,11 @@ impl Trace {
         self.with(|record| record.now_us = now_us);
     }
 
+    /// What time it is, in microseconds.
+    pub fn now_us(&self) -> u64 {
+        self.with(|record| record.now_us)
+    }
+
     /// A datagram: it counts, and is not shown.
     pub fn packet(&self, line: fmt::Arguments<'_>) {
         self.with(|record| record.note(line));

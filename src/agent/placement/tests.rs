@@ -325,3 +325,15 @@ fn an_address_that_one_proxy_lists_is_its_own() {
     Arc::make_mut(&mut knowledge.proxies)[1].public_addresses = vec!["127.0.0.1:1".to_owned()];
     assert!(!knowledge.is_own(ProxyId(1), "127.0.0.1:1"), "two are behind it");
 }
+
+#[test]
+fn a_proxy_that_goes_away_no_more_is_worth_as_much_as_before() {
+    let mut scene = Scene::new(&members(2), peering(2), &[(1, State::Up), (2, State::Up)]);
+    scene.knowledge.leaves(ProxyId(1), Sequence(1));
+    assert_eq!(scene.knowledge.up(scene.now), 1);
+    // Another tunnel's word is none about this one.
+    scene.knowledge.stays(ProxyId(1), Sequence(9));
+    assert_eq!(scene.knowledge.up(scene.now), 1);
+    scene.knowledge.stays(ProxyId(1), Sequence(1));
+    assert_eq!((scene.knowledge.up(scene.now), scene.next()), (2, None));
+}

@@ -21,10 +21,10 @@ pub(super) async fn keep(link: &Link, lane: Lane, dialer: &Dialer) {
     let mut rng = dialer.env.entropy.split("mesh backoff").split(&link.peer.to_string()).split(&lane.to_string()).rng();
     let slot = link.slot(lane);
     loop {
-        if let Some(live) = slot.live() {
+        if slot.live().is_some() {
             backoff.reset();
             tokio::select! {
-                _ = live.connection.closed() => continue,
+                () = slot.down() => continue,
                 () = link.cancel.cancelled() => return,
             }
         }

@@ -94,6 +94,19 @@ impl Slot {
         }
     }
 
+    /// Resolves once there is no live connection. What is here now may be replaced meanwhile, and the one that has taken its place may go while it lives on.
+    pub(super) async fn down(&self) {
+        let mut state = self.state.subscribe();
+        loop {
+            let Some(made) = live(&state.borrow_and_update()) else { return };
+            tokio::select! {
+                _ = made.connection.closed() => {}
+                // The sender lives as long as `self`.
+                _ = state.changed() => {}
+            }
+        }
+    }
+
     /// Resolves once there is a live connection.
     pub(super) async fn up(&self) {
         // The sender lives as long as `self`.
