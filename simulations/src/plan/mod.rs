@@ -5,7 +5,7 @@ mod event;
 mod generate;
 mod topology;
 
-pub use class::CLASSES;
+pub use class::{BY_HAND, CLASSES};
 pub use event::{Dial, DiskTrouble, Event, Mode, Operation, Timed};
 pub use topology::{Seats, Settings, Topology};
 
