@@ -89,8 +89,12 @@ impl ModelledAgent {
     /// A dial was in vain, or a tunnel was lost.
     pub(crate) fn failed(&mut self, sequence: Sequence, retry_after: Option<Duration>, now: Instant) {
         let known = self.running.get(&sequence).copied();
+        let was_welcome = self.knowledge.tunnels.values().any(|held| held.sequence == sequence && held.state != State::Greeting);
         self.over(sequence);
         if let Some((aim, met)) = known {
+            if !was_welcome {
+                self.ways.tried_in_vain(now, &mut self.rng);
+            }
             self.ways.failed(met.or(aim), ("model", retry_after), now, &mut self.rng);
         }
     }

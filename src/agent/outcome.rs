@@ -33,6 +33,9 @@ impl Supervisor {
     }
 
     fn failed(&mut self, running: &Running, why: (&str, Option<std::time::Duration>), now: Instant, rng: &mut impl Rng) {
+        if running.welcomed.is_none() {
+            self.ways.tried_in_vain(now, rng);
+        }
         match (running.proxy, running.welcomed) {
             (Some(proxy), Some(welcomed)) => {
                 // A way that worked is tried again soon, one that never did less and less often.

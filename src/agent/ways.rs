@@ -19,6 +19,11 @@ const ELSEWHERE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_
 const PROVEN: Duration = Duration::from_secs(10);
 /// From how many failures in a row on a proxy counts as out of reach by its own addresses.
 const UNREACHABLE: u32 = 3;
+/// How many tries in a row may be in vain before each further one waits, whichever way it takes: where all proxies are busy, as after a power cut, an agent must not knock at one after
+/// the other.
+const FREE: u32 = 4;
+/// The waits between those tries.
+const BREATH: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 /// The shortest and the longest wait between two draws at an address behind which there are many proxies.
 const DRAW: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(30));
 /// By how much the wait grows with each draw in vain, in a cluster of at most [`DRAW_PROXIES`]; in a larger one more slowly, as more draws are needed.
@@ -48,6 +53,10 @@ struct Failing {
 pub(super) struct Ways {
     failing: BTreeMap<WayKey, Failing>,
     elsewhere: Option<(Backoff, Instant)>,
+    /// Tries in vain in a row, of all ways.
+    in_vain: u32,
+    /// The waits since there were too many, and until when the last one is.
+    breath: Option<(Backoff, Instant)>,
     /// Addresses at which another proxy than the one that was meant has answered: behind each there may be many.
     shared: BTreeSet<String>,
     /// Draws in vain since the last good one.
@@ -86,12 +95,26 @@ impl Ways {
         failing.until = now + failing.backoff.next(rng).max(retry_after.unwrap_or_default());
     }
 
+    /// Notes that a try led to no tunnel, by whichever way: beyond a number of those in a row the next one waits.
+    pub(super) fn tried_in_vain(&mut self, now: Instant, rng: &mut impl Rng) {
+        self.in_vain = self.in_vain.saturating_add(1);
+        if self.in_vain >= FREE {
+            let (backoff, until) = self.breath.get_or_insert_with(|| (Backoff::new(BREATH.0, BREATH.1), now));
+            *until = now + backoff.next(rng);
+        }
+    }
+
+    /// Whether so many have failed that none is tried now.
+    pub(super) fn is_out_of_breath(&self, now: Instant) -> bool {
+        self.breath.as_ref().is_some_and(|(_, until)| *until > now)
+    }
+
     /// Notes that a way led to a tunnel.
     pub(super) fn worked(&mut self, way: WayKey, now: Instant) {
         if let Some(failing) = self.failing.get_mut(&way) {
             (failing.failures, failing.until) = (0, now);
         }
-        self.draws = 0;
+        (self.draws, self.in_vain, self.breath) = (0, 0, None);
     }
 
     /// Notes how long a tunnel has lived that came about by this way.
@@ -109,8 +132,9 @@ impl Ways {
     /// When the first way may be tried that may not be now.
     pub(super) fn next_try(&self, now: Instant) -> Option<Instant> {
         let elsewhere = self.elsewhere.as_ref().map(|(_, until)| *until);
+        let breath = self.breath.as_ref().map(|(_, until)| *until);
         let failing = self.failing.values().map(|failing| failing.until);
-        failing.chain(elsewhere).chain(self.next_draw).filter(|until| *until > now).min()
+        failing.chain(elsewhere).chain(breath).chain(self.next_draw).filter(|until| *until > now).min()
     }
 
     /// Why ways do not work now, those to proxies first. Configured addresses that answer are not in the way where a proxy is.
@@ -212,6 +236,26 @@ mod tests {
         assert_eq!(ways.next_try(now), Some(now + told));
         assert!(!ways.is_blocked(ONE, now + told));
         assert_eq!(ways.next_try(now + told), None);
+    }
+
+    /// In a large cluster that refuses everybody for a while, the ways of an agent must not make as many tries as there are proxies.
+    #[test]
+    fn after_many_failures_in_a_row_every_way_waits() {
+        let (mut ways, mut rng, start) = (Ways::default(), rng(), Instant::now());
+        let (mut now, mut tries) = (start, 0_u64);
+        while now < start + Duration::from_secs(10) {
+            if ways.is_out_of_breath(now) {
+                now = ways.next_try(now).expect("it goes on");
+                continue;
+            }
+            ways.tried_in_vain(now, &mut rng);
+            tries += 1;
+            assert!(tries < u64::from(FREE) || ways.next_try(now).is_some_and(|next| next <= now + BREATH.1), "it does not give up");
+            assert!(tries >= u64::from(FREE) || !ways.is_out_of_breath(now), "a few are tried at once");
+        }
+        assert!((u64::from(FREE) + 10..60).contains(&tries), "{tries} tries in 10 s");
+        ways.worked(ONE, now);
+        assert!(!ways.is_out_of_breath(now));
     }
 
     /// A tunnel that is welcomed and lost, time and again, must not be tried faster and faster for it.

@@ -1,12 +1,13 @@
 //! What the proxies of a world do about the tunnels that they have: drains and levelling.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use warren_raft::{ProxyId, StrategyKind};
+use warren_raft::{AgentName, ProxyId, StrategyKind};
 
 use super::post::Letter;
 use super::world::World;
-use crate::proxy::handover::{Here, There};
+use crate::proxy::handover::{Held, There};
 use crate::wire::MemberState;
 
 /// How long a drain may take, as configured by default.
@@ -58,18 +59,20 @@ impl World {
     }
 
     fn hand_over_from(&mut self, id: ProxyId) {
-        let (agents, here, there, now) = (self.agents_at(id), self.here(id), self.there(id), self.now);
-        let orders = self.proxies.get_mut(&id).expect("a proxy").handover.hand_over(&here, &there, now);
+        let (agents, (here, others), there, now) = (self.agents_at(id), self.here(id), self.there(id), self.now);
+        let elsewhere = |agent: &AgentName| others.get(agent).cloned().unwrap_or_default();
+        let orders = self.proxies.get_mut(&id).expect("a proxy").handover.hand_over((&here, &elsewhere), &there, now);
         for (position, to) in orders {
             self.post.send(self.round + 1, Letter::Move(agents[position], here[position].sequence, id, to));
         }
     }
 
     fn level_from(&mut self, id: ProxyId) {
-        let (agents, here, there, now) = (self.agents_at(id), self.here(id), self.there(id), self.now);
+        let (agents, (here, others), there, now) = (self.agents_at(id), self.here(id), self.there(id), self.now);
+        let elsewhere = |agent: &AgentName| others.get(agent).cloned().unwrap_or_default();
         let proxy = self.proxies.get_mut(&id).expect("a proxy");
         let zone = proxy.zone.clone();
-        for (position, to) in proxy.handover.level(&zone, &here, &there, now) {
+        for (position, to) in proxy.handover.level(&zone, (&here, &elsewhere), &there, now) {
             self.post.send(self.round + 1, Letter::Move(agents[position], here[position].sequence, id, Some(to)));
         }
     }
@@ -86,12 +89,13 @@ impl World {
         self.proxies[&id].routes.keys().copied().collect()
     }
 
-    fn here(&self, id: ProxyId) -> Vec<Here> {
-        let here = |(agent, sequence): (&usize, &_)| {
-            let elsewhere = self.places_of(*agent).into_iter().filter(|place| *place != id).collect();
-            Here { agent: format!("agent-{agent}").parse().expect("a name"), sequence: *sequence, elsewhere }
-        };
-        self.proxies[&id].routes.iter().map(here).collect()
+    /// The tunnels of a proxy, and where else their agents are.
+    fn here(&self, id: ProxyId) -> (Vec<Held>, BTreeMap<AgentName, Vec<ProxyId>>) {
+        let name = |agent: usize| -> AgentName { format!("agent-{agent}").parse().expect("a name") };
+        let held = |(agent, sequence): (&usize, &_)| Held { agent: name(*agent), sequence: *sequence };
+        let others = |agent: &usize| (name(*agent), self.places_of(*agent).into_iter().filter(|place| *place != id).collect());
+        let routes = &self.proxies[&id].routes;
+        (routes.iter().map(held).collect(), routes.keys().map(others).collect())
     }
 
     fn there(&self, id: ProxyId) -> Vec<There> {

@@ -17,6 +17,9 @@ pub(super) struct ScaleArgs {
     /// Only the smallest sizes, in seconds
     #[arg(long)]
     quick: bool,
+    /// Only the cases whose names begin so, as `27x10000/` or `100x100000/peering-2`
+    #[arg(long, conflicts_with_all = ["redraw", "clock"])]
+    only: Option<String>,
     /// Where figures and plots are written, and the figures of the page that is there; nothing is written without it
     #[arg(long)]
     out: Option<PathBuf>,
@@ -42,15 +45,16 @@ impl ScaleArgs {
 
     #[cfg(simulation)]
     fn measure(self) -> anyhow::Result<()> {
-        use crate::scale::{Effort, Figures, cases, clock, measure, write};
+        use crate::scale::{Case, Effort, Figures, cases, clock, measure, write};
         if self.clock {
             return clock(&mut |line| say(line.trim_end()));
         }
         let effort = if self.quick { Effort::Quick } else { Effort::Full };
         let mut figures = Figures::default();
-        for case in cases(effort) {
+        let is_wanted = |case: &Case| self.only.as_ref().is_none_or(|only| case.prefix().starts_with(only));
+        for case in cases(effort).iter().filter(|case| is_wanted(case)) {
             note(case.prefix());
-            measure(&case, self.seed, &mut figures)?;
+            measure(case, self.seed, &mut figures)?;
         }
         say(figures.json().trim_end());
         self.out.map_or(Ok(()), |place| write(&figures, &place))
@@ -58,8 +62,8 @@ impl ScaleArgs {
 
     #[cfg(not(simulation))]
     fn measure(self) -> anyhow::Result<()> {
-        let Self { seed, quick, out, clock, .. } = self;
-        tracing::debug!(seed, quick, ?out, clock, "asked for");
+        let Self { seed, quick, only, out, clock, .. } = self;
+        tracing::debug!(seed, quick, ?only, ?out, clock, "asked for");
         anyhow::bail!("this binary was built without the simulation: run it by `cargo sim scale`")
     }
 }

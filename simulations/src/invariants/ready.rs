@@ -29,6 +29,8 @@ struct Place<'a> {
     proxies: BTreeMap<ProxyId, HostId>,
     /// Those that start with an empty disk: they have to join first.
     wiped: &'a BTreeSet<HostId>,
+    /// How long the voters may be without a leader, in microseconds.
+    leader_us: u64,
 }
 
 impl Place<'_> {
@@ -65,7 +67,7 @@ impl Ready {
     }
 
     fn leads(&mut self, place: &Place<'_>) -> Result<(), Violation> {
-        let Place { now_us, conditions, .. } = place;
+        let Place { now_us, conditions, leader_us, .. } = place;
         let voters = place.voters();
         let followed = |leader: ProxyId| {
             let follow = |host: &&HostId| place.glimpses.get(host).is_some_and(|glimpse| glimpse.leader == Some(leader));
@@ -77,7 +79,7 @@ impl Ready {
             return Ok(());
         }
         let since = *self.leaderless_since.get_or_insert(*now_us);
-        if now_us - since > LEADER_US && conditions.all_well_since(now_us - LEADER_US, voters, None) {
+        if now_us - since > *leader_us && conditions.all_well_since(now_us - leader_us, voters, None) {
             return Err(Violation::new("L1", format!("nobody leads for {} ms, and all voters run", (now_us - since) / 1_000)));
         }
         Ok(())
@@ -92,6 +94,8 @@ impl Invariant for Ready {
             conditions: scene.conditions,
             proxies: scene.plan.topology.proxy_hosts().filter_map(|host| Some((scene.stage.id(host)?, host))).collect(),
             wiped: scene.wiped,
+            // Five seconds with a time-out of one, which is drawn up to 1.4 times as long and may have to be drawn again.
+            leader_us: LEADER_US * scene.plan.settings.election_ms.max(1_000) / 1_000,
         };
         self.starts(&place)?;
         self.leads(&place)
@@ -122,7 +126,7 @@ mod tests {
         let began = [(HostId(1), (2, 10 * SECOND)), (HostId(2), (1, 0)), (HostId(3), (1, 0))].into();
         let conditions = Conditions { fair_since_us: Some(0), began, ..Conditions::default() };
         let proxies = [1, 2, 3].map(|id| (ProxyId(id.into()), HostId(id))).into();
-        let place = Place { now_us, glimpses: &glimpses, conditions: &conditions, proxies, wiped: &wiped };
+        let place = Place { now_us, glimpses: &glimpses, conditions: &conditions, proxies, wiped: &wiped, leader_us: LEADER_US };
         ready.starts(&place).and_then(|()| ready.leads(&place)).map_err(|violation| violation.invariant)
     }
 

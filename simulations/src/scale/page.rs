@@ -121,6 +121,8 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn figures() -> Figures {
@@ -143,5 +145,21 @@ mod tests {
         assert_eq!(once, expected);
         assert_eq!(rendered(&once, &figures()), once);
         assert_eq!(checked("[1](scale.json \"9x9/no/such\")", &figures()), ["9x9/no/such"]);
+    }
+
+    /// What stands on the page is what the run has written beside it, and so are the plots.
+    #[test]
+    fn the_page_has_the_figures_of_the_run() {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("scale");
+        let figures = Figures::read(&place.join("scale.json")).expect("the run's figures are beside the page");
+        let page = std::fs::read_to_string(place.join("README.md")).expect("there is a page");
+        assert_eq!(checked(&page, &figures), Vec::<String>::new(), "the run has no such figures");
+        assert!(page.matches(FILE).count() > 30, "a page without figures tells nothing");
+        assert!(rendered(&page, &figures) == page, "the page has other figures than the run: `cargo sim scale` writes them");
+        for (name, svg) in super::super::plots(&figures) {
+            let drawn = std::fs::read_to_string(place.join(&name)).unwrap_or_default();
+            assert!(drawn == svg, "{name} shows other figures than the run: `cargo sim scale` draws it");
+            assert!(page.contains(&name), "{name} is not on the page");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What happens at each size, and what is counted meanwhile.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -32,8 +33,10 @@ pub fn measure(case: &Case, seed: u64, figures: &mut Figures) -> anyhow::Result<
     if !is_mesh {
         run.drain()?;
     }
-    run.killed("one", 1)?;
-    run.killed("third", case.proxies / 3)?;
+    // Not those that were emptied or lost before: they are filled up only as far as the level wants it.
+    run.killed("one", 3..=3)?;
+    let first = if case.proxies > 3 { 4 } else { 2 };
+    run.killed("third", first..=first + case.proxies / 3 - 1)?;
     run.phase("all", ScaleWorld::lose_all)?;
     if case.rolling {
         run.rolling()?;
@@ -57,12 +60,14 @@ impl Run<'_> {
         self.note(name, settled)
     }
 
-    /// So many proxies die at once, not the leader; they come back, and all is levelled again.
-    fn killed(&mut self, name: &str, count: u64) -> anyhow::Result<()> {
-        let ids = || (0..count).map(|place| ProxyId(2 + place));
+    /// These proxies die at once, not the leader; they come back, and all is levelled again.
+    fn killed(&mut self, name: &str, which: RangeInclusive<u64>) -> anyhow::Result<()> {
+        let ids = || which.clone().map(ProxyId);
         self.phase(name, |world| ids().for_each(|id| world.kill(id)))?;
         // Until their leases are over and everybody has heard of it.
         self.world.pass(Duration::from_secs(10));
+        let tally = self.world.tally().clone();
+        self.views(name, &tally);
         ids().for_each(|id| self.world.revive(id));
         self.world.pass(Duration::from_secs(5));
         self.level(name)

@@ -22,7 +22,8 @@ const RETIRING: f64 = 0.5;
 impl Knowledge {
     /// The proxy to open a tunnel to, or the way in by the configuration.
     pub(super) fn open(&self, ways: &Ways, now: Instant, rng: &mut impl Rng) -> Option<Step> {
-        if self.attempts.len() >= MAX_ATTEMPTS || self.waiting() >= MAX_WAITING || (self.waiting() > 0 && ways.is_elsewhere_blocked(now)) {
+        let is_full = self.attempts.len() >= MAX_ATTEMPTS || self.waiting() >= MAX_WAITING;
+        if is_full || ways.is_out_of_breath(now) || (self.waiting() > 0 && ways.is_elsewhere_blocked(now)) {
             return None;
         }
         let free: Vec<_> = self.proxies.iter().filter(|proxy| self.is_free(proxy)).collect();

@@ -109,7 +109,8 @@ impl ScaleWorld {
     fn sleep(&mut self, number: u32) {
         let now = self.instant();
         let agent = &mut self.agents[number as usize];
-        let is_settled = agent.core.is_settled(now);
+        // That a tunnel is gone it may not know yet.
+        let is_settled = agent.core.is_settled(now) && agent.places.len() == agent.core.wanted();
         match (std::mem::replace(&mut agent.is_settled, is_settled), is_settled) {
             (false, true) => self.unsettled -= 1,
             (true, false) => self.unsettled += 1,

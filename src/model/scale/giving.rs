@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use rand::Rng;
-use warren_raft::{ProxyId, StrategyKind};
+use warren_raft::{AgentName, ProxyId, StrategyKind, Table};
 
 use super::queue::{Event, Try, micros};
 use super::world::ScaleWorld;
-use crate::proxy::handover::{Here, ModelledHandover, There};
+use crate::proxy::handover::{Held, ModelledHandover, There};
 
 /// How long a drain may take, as configured by default.
 pub(super) const DRAIN: Duration = Duration::from_secs(30);
@@ -23,7 +23,8 @@ impl ScaleWorld {
             return;
         }
         let (here, there, now) = (self.here(id), self.there(id), self.instant());
-        let orders = self.proxy(id).handover.hand_over(&here, &there, now);
+        let proxy = self.proxies.get_mut(&id).expect("it drains");
+        let orders = proxy.handover.hand_over((&here, &elsewhere(&self.table, id)), &there, now);
         let tunnels: Vec<_> = self.proxies[&id].tunnels.iter().map(|(agent, sequence)| (*agent, *sequence)).collect();
         for (position, to) in orders {
             self.ask(id, tunnels[position], to);
@@ -40,7 +41,7 @@ impl ScaleWorld {
         handover.drain(self.proxies[&id].tunnels.len(), DRAIN, now);
         let took = clock(&mut || {
             let (here, there) = (self.here(id), self.there(id));
-            handover.hand_over(&here, &there, now);
+            handover.hand_over((&here, &elsewhere(&self.table, id)), &there, now);
         });
         (self.proxies[&id].tunnels.len(), took)
     }
@@ -59,7 +60,8 @@ impl ScaleWorld {
         }
         let (here, now) = (self.here(id), self.instant());
         let zone = self.table.proxy(id).map(|proxy| proxy.zone.clone()).unwrap_or_default();
-        let orders = self.proxy(id).handover.level(&zone, &here, &there, now);
+        let proxy = self.proxies.get_mut(&id).expect("it levels");
+        let orders = proxy.handover.level(&zone, (&here, &elsewhere(&self.table, id)), &there, now);
         let tunnels: Vec<_> = self.proxies[&id].tunnels.iter().map(|(agent, sequence)| (*agent, *sequence)).collect();
         for (position, to) in orders {
             self.ask(id, tunnels[position], Some(to));
@@ -89,12 +91,8 @@ impl ScaleWorld {
         self.table.epoch(id).is_some() && !self.table.is_draining(id)
     }
 
-    fn here(&self, id: ProxyId) -> Vec<Here> {
-        let here = |(agent, sequence): (&u32, &_)| {
-            let agent = self.agents[*agent as usize].name.clone();
-            let elsewhere = self.table.routes_of(&agent).map(|route| route.proxy).filter(|proxy| *proxy != id).collect();
-            Here { agent, sequence: *sequence, elsewhere }
-        };
+    fn here(&self, id: ProxyId) -> Vec<Held> {
+        let here = |(agent, sequence): (&u32, &_)| Held { agent: self.agents[*agent as usize].name.clone(), sequence: *sequence };
         self.proxies[&id].tunnels.iter().map(here).collect()
     }
 
@@ -103,4 +101,9 @@ impl ScaleWorld {
         let others = self.table.proxies().filter(|(other, _)| *other != id && self.is_open(*other));
         others.map(|(id, proxy)| There { id, zone: proxy.zone.clone(), load: loads.get(&id).copied().unwrap_or_default() }).collect()
     }
+}
+
+/// At which other proxies than this one an agent has a route.
+fn elsewhere(table: &Table, id: ProxyId) -> impl Fn(&AgentName) -> Vec<ProxyId> {
+    move |agent| table.routes_of(agent).map(|route| route.proxy).filter(|proxy| *proxy != id).collect()
 }

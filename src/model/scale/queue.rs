@@ -1,6 +1,7 @@
 //! What is going to happen, in the order of time and, at the same moment, of its causes.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,27 +63,69 @@ pub(super) enum Event {
     Expire(ProxyId),
 }
 
-/// All of it.
+/// How many microseconds are one span, as a power of two.
+const SPAN: u32 = 10;
+
+/// All of it. What is due in a later span waits unsorted, so that only little is ever sorted: there are hundreds of thousands of events, most of them soon.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    events: BTreeMap<(Moment, u64), Event>,
+    soon: BinaryHeap<Entry>,
+    /// The span that has begun.
+    span: u64,
+    later: BTreeMap<u64, Vec<Entry>>,
     count: u64,
+}
+
+/// An event, when it is due, and how many were noted before it.
+#[derive(Debug)]
+struct Entry {
+    due: (Moment, u64),
+    event: Event,
 }
 
 impl Queue {
     /// Something is going to happen then.
     pub(super) fn push(&mut self, at: Moment, event: Event) {
         self.count += 1;
-        self.events.insert((at, self.count), event);
+        let entry = Entry { due: (at, self.count), event };
+        match at >> SPAN {
+            span if span <= self.span => self.soon.push(entry),
+            span => self.later.entry(span).or_default().push(entry),
+        }
     }
 
     /// What happens next, if it does so by `limit`.
     pub(super) fn pop(&mut self, limit: Moment) -> Option<(Moment, Event)> {
-        let first = self.events.first_entry().filter(|first| first.key().0 <= limit)?;
-        let ((at, _), event) = first.remove_entry();
-        Some((at, event))
+        if self.soon.is_empty() {
+            let next = self.later.first_entry().filter(|next| next.key() << SPAN <= limit)?;
+            self.span = *next.key();
+            self.soon = next.remove().into();
+        }
+        self.soon.peek().filter(|first| first.due.0 <= limit)?;
+        self.soon.pop().map(|first| (first.due.0, first.event))
     }
 }
+
+/// The first is the greatest, as the heap wants it.
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.due.cmp(&self.due)
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Entry {}
 
 /// As microseconds.
 pub(super) fn micros(duration: Duration) -> Moment {

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use tokio::time::{Instant, sleep};
 use warren_raft::{LeaseState, ProxyId, Strategy, StrategyKind, Table};
 
-use super::asked::{Asked, Held, Order};
+use super::asked::{Asked, Elsewhere, Held, Order};
 use super::choose::Places;
 use super::level;
 use super::runner::Handover;
@@ -52,7 +52,8 @@ impl<'a> Leveller<'a> {
             return;
         }
         let idle = tunnels.iter().map(|tunnel| tunnel.streams() == 0).collect::<Vec<_>>();
-        let orders = orders(&mut self.asked, (&held, &idle), (&mut places, zone), now, rng);
+        let here = Here { zone, held: &held, idle: &idle, elsewhere: &self.handover.elsewhere(&table) };
+        let orders = orders(&mut self.asked, &here, &mut places, now, rng);
         for (position, target) in &orders {
             tunnels[*position].ask(Order::Move(*target));
         }
@@ -62,23 +63,38 @@ impl<'a> Leveller<'a> {
     }
 }
 
-/// Which of the tunnels `held`, by position, are to go where now; those of a proxy in `zone`, of which some are idle. Pure.
+/// What a proxy has.
+pub(super) struct Here<'a> {
+    /// Its zone.
+    pub(super) zone: &'a str,
+    /// Its tunnels.
+    pub(super) held: &'a [Held],
+    /// For each whether nothing runs over it.
+    pub(super) idle: &'a [bool],
+    /// Where else agents are.
+    pub(super) elsewhere: Elsewhere<'a>,
+}
+
+/// Which of the tunnels here, by position, are to go where now. Pure.
 pub(super) fn orders(
     asked: &mut Asked,
-    (held, idle): (&[Held], &[bool]),
-    (places, zone): (&mut Places, &str),
+    Here { zone, held, idle, elsewhere }: &Here<'_>,
+    places: &mut Places,
     now: Instant,
     rng: &mut impl Rng,
 ) -> Vec<(usize, ProxyId)> {
-    asked.promise(held, places);
+    asked.promise(held, elsewhere, places);
     // Those that carry nothing first: they need not be kept beside the new one.
     let mut positions: Vec<_> = (0..held.len()).filter(|position| !asked.is_asked(&held[*position])).collect();
     let targets = level::moves(positions.len() as u64, &places.loads(), rng);
+    if targets.is_empty() {
+        return Vec::new();
+    }
     positions.shuffle(rng);
     positions.sort_by_key(|position| !idle[*position]);
     let mut orders = Vec::new();
     for target in targets {
-        let fits = |position: &usize| places.keeps_zones_apart(zone, &held[*position].elsewhere, target);
+        let fits = |position: &usize| places.keeps_zones_apart(zone, &elsewhere(&held[*position].agent), target);
         let Some(place) = positions.iter().position(fits) else { continue };
         let position = positions.remove(place);
         asked.note(&held[position], Order::Move(target), now);

@@ -20,9 +20,11 @@ mod round;
 mod runner;
 mod state;
 
+#[cfg(any(test, simulation))]
+pub(crate) use asked::Held;
 pub(super) use asked::Order;
 pub(super) use choose::is_open;
 #[cfg(any(test, simulation))]
-pub(crate) use modelled::{Here, ModelledHandover, There};
+pub(crate) use modelled::{ModelledHandover, There};
 pub(super) use runner::Handover;
 pub(super) use state::{Drain, Phase};

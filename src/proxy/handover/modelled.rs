@@ -5,9 +5,9 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
-use warren_raft::{AgentName, ProxyId, Sequence};
+use warren_raft::ProxyId;
 
-use super::asked::{Asked, Held, Order};
+use super::asked::{Asked, Elsewhere, Held, Order};
 use super::choose::{Place, Places};
 use super::pace::Pace;
 use super::{level, leveller};
@@ -25,16 +25,8 @@ pub(crate) struct ModelledHandover {
     rng: StdRng,
 }
 
-/// A tunnel that is here.
-#[derive(Clone, Debug)]
-pub(crate) struct Here {
-    /// Its agent's name.
-    pub(crate) agent: AgentName,
-    /// Its number.
-    pub(crate) sequence: Sequence,
-    /// Where else its agent is.
-    pub(crate) elsewhere: Vec<ProxyId>,
-}
+/// The tunnels of a proxy, and where else agents are.
+pub(crate) type Tunnels<'a> = (&'a [Held], Elsewhere<'a>);
 
 /// Another proxy that takes tunnels.
 #[derive(Clone, Debug)]
@@ -64,12 +56,12 @@ impl ModelledHandover {
     }
 
     /// What is asked now of which tunnels, by position: to go there, or wherever to.
-    pub(crate) fn hand_over(&mut self, here: &[Here], there: &[There], now: Instant) -> Vec<(usize, Option<ProxyId>)> {
+    pub(crate) fn hand_over(&mut self, (held, elsewhere): Tunnels<'_>, there: &[There], now: Instant) -> Vec<(usize, Option<ProxyId>)> {
         let Some((asked, pace)) = &mut self.draining else { return Vec::new() };
-        let (held, mut places) = (held(here), places(there));
-        asked.gone(&held);
-        asked.promise(&held, &mut places);
-        let orders = asked.next(&held, &mut places, (pace, now)).into_iter();
+        let mut places = places(there);
+        asked.gone(held);
+        asked.promise(held, elsewhere, &mut places);
+        let orders = asked.next(held, elsewhere, &mut places, (pace, now)).into_iter();
         orders.map(|(position, order)| (position, if let Order::Move(to) = order { Some(to) } else { None })).collect()
     }
 
@@ -79,22 +71,17 @@ impl ModelledHandover {
     }
 
     /// Which tunnels of a proxy in `zone`, by position, are asked to go where for the sake of the level.
-    pub(crate) fn level(&mut self, zone: &str, here: &[Here], there: &[There], now: Instant) -> Vec<(usize, ProxyId)> {
-        let (held, mut places) = (held(here), places(there));
-        self.levelling.gone(&held);
+    pub(crate) fn level(&mut self, zone: &str, (held, elsewhere): Tunnels<'_>, there: &[There], now: Instant) -> Vec<(usize, ProxyId)> {
+        let mut places = places(there);
+        self.levelling.gone(held);
         self.levelling.forget(PATIENCE, now);
         let known = std::mem::replace(&mut self.known, places.ids());
         if known != self.known {
             return Vec::new();
         }
         let idle = vec![true; held.len()];
-        leveller::orders(&mut self.levelling, (&held, &idle), (&mut places, zone), now, &mut self.rng)
+        leveller::orders(&mut self.levelling, &leveller::Here { zone, held, idle: &idle, elsewhere }, &mut places, now, &mut self.rng)
     }
-}
-
-fn held(here: &[Here]) -> Vec<Held> {
-    let held = |here: &Here| Held { agent: here.agent.clone(), sequence: here.sequence, elsewhere: here.elsewhere.clone() };
-    here.iter().map(held).collect()
 }
 
 fn places(there: &[There]) -> Places {

@@ -38,14 +38,24 @@ impl Pace {
         Self::new(rate(f64::from(tunnels) / half).clamp(FLOOR, CEILING), now)
     }
 
+    /// Whether there is a token to [`take`](Self::take).
+    pub(super) fn has_one(&mut self, now: Instant) -> bool {
+        self.save(now);
+        self.saved >= self.interval
+    }
+
     /// Takes as many tokens as there are, up to `wanted`.
     pub(super) fn take(&mut self, wanted: usize, now: Instant) -> usize {
-        self.saved = (self.saved + now.saturating_duration_since(self.at)).min(self.most);
-        self.at = self.at.max(now);
+        self.save(now);
         let there = usize::try_from(self.saved.as_nanos() / self.interval.as_nanos()).unwrap_or(usize::MAX);
         let taken = there.min(wanted);
         self.saved = self.saved.saturating_sub(self.interval * u32::try_from(taken).unwrap_or(u32::MAX));
         taken
+    }
+
+    fn save(&mut self, now: Instant) {
+        self.saved = (self.saved + now.saturating_duration_since(self.at)).min(self.most);
+        self.at = self.at.max(now);
     }
 }
 

@@ -1,16 +1,14 @@
 //! One drain, from its begin to its deadline.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use warren_raft::LeaseState;
 
-use super::asked::{Asked, Held};
+use super::asked::Asked;
 use super::choose::Places;
 use super::pace::Pace;
 use super::runner::Handover;
-use crate::proxy::tunnels::Tunnel;
 use crate::wire::close::Close;
 
 /// How often a drain looks.
@@ -109,21 +107,18 @@ impl<'a> Round<'a> {
         let Handover { store, me, metrics, .. } = self.handover;
         let (tunnels, held) = self.handover.held();
         metrics.tunnels().handed_over.inc_by(self.asked.gone(&held) as u64);
-        let mut places = Places::new(&store.table(), *me);
-        self.asked.promise(&held, &mut places);
-        let now = Instant::now();
-        for (position, order) in self.asked.next(&held, &mut places, (&mut self.pace, now)) {
+        let (table, now) = (store.table(), Instant::now());
+        let mut places = Places::new(&table, *me);
+        let elsewhere = self.handover.elsewhere(&table);
+        self.asked.promise(&held, &elsewhere, &mut places);
+        for (position, order) in self.asked.next(&held, &elsewhere, &mut places, (&mut self.pace, now)) {
             tunnels[position].ask(order);
         }
         for (tunnel, held) in tunnels.iter().zip(&held) {
-            self.close_left_behind(tunnel, held, now);
-        }
-    }
-
-    /// Closes a tunnel whose agent has another one and does not give this one back by itself, as an older one does not.
-    fn close_left_behind(&self, tunnel: &Arc<Tunnel>, held: &Held, now: Instant) {
-        if tunnel.streams() == 0 && self.asked.is_left_behind(held, now) {
-            Close::LEAVING.close(&tunnel.connection);
+            // Its agent has another one and does not give this one back by itself, as an older one does not.
+            if tunnel.streams() == 0 && self.asked.is_left_behind(held, &elsewhere, now) {
+                Close::LEAVING.close(&tunnel.connection);
+            }
         }
     }
 

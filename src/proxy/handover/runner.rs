@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{Command, Drain as Mark, LeaseState, ProxyId, RoutingStore, reached};
+use warren_raft::{AgentName, Command, Drain as Mark, LeaseState, ProxyId, RoutingStore, Table, reached};
 
 use super::asked::Held;
 use super::leveller::Leveller;
@@ -62,15 +62,16 @@ impl Handover {
         self.drain.is_leaving() || self.store.with_table(|table| table.drain(self.me) == Some(Mark::Ordered))
     }
 
-    /// The tunnels that are not about to go by themselves, and what is known of where else their agents are.
+    /// The tunnels that are not about to go by themselves.
     pub(super) fn held(&self) -> (Vec<Arc<Tunnel>>, Vec<Held>) {
-        let (tunnels, table) = (self.tunnels.wanted(), self.store.table());
-        let elsewhere =
-            |tunnel: &Tunnel| table.routes_of(&tunnel.agent).map(|route| route.proxy).filter(|proxy| *proxy != self.me).collect();
-        let held =
-            tunnels.iter().map(|tunnel| Held { agent: tunnel.agent.clone(), sequence: tunnel.sequence, elsewhere: elsewhere(tunnel) });
-        let held = held.collect();
+        let tunnels = self.tunnels.wanted();
+        let held = tunnels.iter().map(|tunnel| Held { agent: tunnel.agent.clone(), sequence: tunnel.sequence }).collect();
         (tunnels, held)
+    }
+
+    /// What is known of where else agents are.
+    pub(super) fn elsewhere<'a>(&'a self, table: &'a Table) -> impl Fn(&AgentName) -> Vec<ProxyId> + use<'a> {
+        |agent| table.routes_of(agent).map(|route| route.proxy).filter(|proxy| *proxy != self.me).collect()
     }
 
     /// Levels until a drain is wanted.
