@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{
-    Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence, mutant, observe, reached,
+    AgentName, Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence, mutant, observe, reached,
 };
 
 use super::attempts::Attempts;
@@ -157,9 +157,10 @@ impl Registrar {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut rng = self.env.entropy.rng();
         let mut lease = self.store.lease();
-        while !self.attempts.is_older(&tunnel.agent, tunnel.sequence) {
+        let newest = if mutant!("withdrawal_of_any") { Sequence(u64::MAX) } else { tunnel.sequence };
+        while !self.attempts.is_older(&tunnel.agent, newest) {
             let Ok(held) = held(&mut lease, Budget::new(PROPOSE)).await else { continue };
-            let (epoch, sequence) = self.visible(tunnel).unwrap_or((held, tunnel.sequence));
+            let (epoch, sequence) = self.visible(&tunnel.agent, newest).unwrap_or((held, tunnel.sequence));
             if mutant!("withdrawal_given_up") {
                 return;
             }
@@ -171,7 +172,7 @@ impl Registrar {
             });
             let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
-                Ok(_) if self.visible(tunnel).is_some() => {
+                Ok(_) if self.visible(&tunnel.agent, newest).is_some() => {
                     // A table that does not follow shows it for as long as that.
                     let _ = self.store.disk().wait_for(|disk| *disk == DiskState::Writable).await;
                     continue;
@@ -187,14 +188,14 @@ impl Registrar {
 
     /// Whether the table shows a route for a tunnel, or for an older one of its agent to this proxy.
     pub(super) fn is_visible(&self, tunnel: &Tunnel) -> bool {
-        self.visible(tunnel).is_some()
+        self.visible(&tunnel.agent, tunnel.sequence).is_some()
     }
 
-    /// The route that the table shows for a tunnel, or for an older one of its agent to this proxy.
-    fn visible(&self, tunnel: &Tunnel) -> Option<(Epoch, Sequence)> {
+    /// The route that the table shows for the agent's tunnel of this number, or for an older one, to this proxy.
+    fn visible(&self, agent: &AgentName, newest: Sequence) -> Option<(Epoch, Sequence)> {
         let table = self.store.table();
-        let mut routes = table.routes_of(&tunnel.agent);
-        routes.find(|route| route.proxy == self.me && route.sequence <= tunnel.sequence).map(|route| (route.epoch, route.sequence))
+        let mut routes = table.routes_of(agent);
+        routes.find(|route| route.proxy == self.me && route.sequence <= newest).map(|route| (route.epoch, route.sequence))
     }
 }
 

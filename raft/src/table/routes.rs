@@ -8,7 +8,6 @@ use super::presence::Presence;
 use super::{MAX_SERVICES, Route, Seen, Service, Table};
 use crate::command::{Accepted, Rejection};
 use crate::ids::{Epoch, ProxyId, Sequence, Timestamp};
-use crate::mutant;
 use crate::names::AgentName;
 
 /// What tells one tunnel of an agent from another.
@@ -49,9 +48,6 @@ impl Table {
         let mut routes = self.pruned(agent);
         let before = routes.len();
         routes.retain(|route| (route.proxy, route.epoch, route.sequence) != (proxy, epoch, sequence));
-        if mutant!("withdrawal_of_any") {
-            routes.retain(|route| route.proxy != proxy);
-        }
         let Some(known) = self.last_seen(agent) else { return Ok(Accepted::Done) };
         let seen = if routes.len() < before { Seen { at, proxy } } else { known };
         self.put_presence(agent, routes, seen);

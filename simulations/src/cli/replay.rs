@@ -17,7 +17,7 @@ pub(super) struct ReplayArgs {
     /// The plan
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     file: Option<PathBuf>,
-    /// All plans of simulations/regressions: each once violated something, and must not any more
+    /// All plans of simulations/regressions: each once violated something, and must not any more; and those of what no cluster makes good, which must end as they say
     #[arg(long)]
     all: bool,
     /// Without the bugs that the plan switches on
@@ -41,6 +41,28 @@ impl ReplayArgs {
 /// Runs all that are kept, each in a process of its own.
 fn all() -> anyhow::Result<ExitCode> {
     let (program, paths) = (Program::this(HANG)?, regressions::all()?);
+    let well = well(&program, paths);
+    let ended = as_expected(&program, regressions::expected()?)?;
+    Ok(if well && ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether each of those ends as it must that must not end well.
+fn as_expected(program: &Program, paths: Vec<PathBuf>) -> anyhow::Result<bool> {
+    let (count, mut others) = (paths.len(), 0_usize);
+    for path in paths {
+        let must = Kept::read(&path)?.must.ok_or_else(|| anyhow::anyhow!("{} does not say how it must end", path.display()))?;
+        let verdict = program.run(Subject::File(path));
+        if let Some(missing) = must.missing(&verdict.report) {
+            others += 1;
+            say(format_args!("{}\nNOT AS EXPECTED: {missing}\n  again: {}", verdict.report.last.join("\n"), verdict.subject));
+        }
+    }
+    say(format_args!("{count} plans of what no cluster makes good, {others} did not end as they must"));
+    Ok(others == 0)
+}
+
+/// Whether none of them violates anything.
+fn well(program: &Program, paths: Vec<PathBuf>) -> bool {
     let count = paths.len();
     let mut violated = 0_usize;
     let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -57,5 +79,5 @@ fn all() -> anyhow::Result<ExitCode> {
         },
     );
     say(format_args!("{count} kept plans, {violated} violated"));
-    Ok(if violated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    violated == 0
 }

@@ -59,7 +59,7 @@ impl ShrinkArgs {
         // Once more, for what is written: the same plan gives the same run.
         let violated = trial.verdict(&small)?.report.violation;
         let (invariant, what) = violated.clone().unwrap_or_default();
-        Kept { about: self.about, violated, plan: small.clone() }.write(&self.out)?;
+        Kept { about: self.about, violated, must: None, plan: small.clone() }.write(&self.out)?;
         let Trial { tried, began, .. } = &trial;
         say(format_args!("{} after {tried} tries in {} s", size(&small), began.elapsed().as_secs()));
         say(format_args!("VIOLATION of {invariant}: {what}\n  again: {}", Subject::File(self.out)));

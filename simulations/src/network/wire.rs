@@ -292,6 +292,8 @@ impl State {
         match fate {
             Fate::Travels { after_us, again_after_us, wrong_byte } => {
                 let latest = self.latest.entry((host, target)).or_default();
+                // A path keeps the order, unless a rule delays each by itself.
+                let after_us = if after_us == base_us { after_us.max(latest.saturating_sub(self.now_us)) } else { after_us };
                 let at = self.now_us + after_us;
                 self.counts.reordered += u64::from(at < *latest);
                 *latest = at.max(*latest);

@@ -35,6 +35,9 @@ pub const CLASSES: &[&str] = &[
     "wipe",
 ];
 
+/// The classes that only plans have which are written by hand: no sweep misses them.
+pub const BY_HAND: [&str; 3] = ["disk_lies", "disk_reverts", "operate_remove"];
+
 impl Event {
     /// The class that it belongs to.
     pub fn class(&self) -> &'static str {
@@ -78,6 +81,8 @@ impl DiskTrouble {
             Self::Full => "disk_full",
             Self::FailsOnce => "disk_fails",
             Self::Slow(_) => "disk_slow",
+            Self::Lies => BY_HAND[0],
+            Self::Reverts => BY_HAND[1],
         }
     }
 }
@@ -90,7 +95,7 @@ impl Operation {
             Self::Resume(_) => "operate_resume",
             Self::Transfer(_) => "operate_transfer",
             // A plan's own removals follow a disk that was lost; by itself it is in plans that are written by hand.
-            Self::Remove(_) => "operate_remove",
+            Self::Remove(_) => BY_HAND[2],
             Self::Token { .. } => "operate_token",
             Self::Look => "operate_look",
         }

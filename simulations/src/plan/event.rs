@@ -124,6 +124,10 @@ pub enum DiskTrouble {
     FailsOnce,
     /// Each flush takes so long, in milliseconds.
     Slow(u64),
+    /// A flush says that it is done and makes nothing durable. Only in plans that are written by hand: it must be seen, and no cluster can be held to anything then.
+    Lies,
+    /// The machine loses power, and the records of its disk are what they were when it was opened last; for so long the machine is away. By hand too: its member must refuse to open.
+    Reverts,
 }
 
 /// A dial of a client.

@@ -335,7 +335,8 @@ impl Draft {
         for _ in 0..self.rng.random_range(1..4) {
             let host = self.host();
             let event = if self.rng.random_ratio(1, 2) {
-                Event::WallStep { host, by_ms: self.rng.random_range(-600_000..600_000) }
+                // Three steps of two machines stay within the ten minutes of design.md section 9.
+                Event::WallStep { host, by_ms: self.rng.random_range(-95_000..95_000) }
             } else {
                 Event::Rate { host, millionths: self.rng.random_range(950_000..1_050_000), for_ms: self.rng.random_range(2_000..30_000) }
             };

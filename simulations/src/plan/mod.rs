@@ -7,7 +7,7 @@ mod generate;
 mod topology;
 
 pub use check::Senseless;
-pub use class::CLASSES;
+pub use class::{BY_HAND, CLASSES};
 pub use event::{Dial, DiskTrouble, Event, Mode, Operation, Timed};
 pub use topology::{Seats, Settings, Topology};
 

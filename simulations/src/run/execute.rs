@@ -60,6 +60,8 @@ pub(super) struct Execution {
     /// Machines that have lost their disks at some time.
     lost: BTreeSet<HostId>,
     pub(super) events: BTreeMap<String, u64>,
+    /// Why programs have failed, and how often.
+    pub(super) failures: BTreeMap<String, u64>,
     pub(super) whole_after_ms: u64,
 }
 
@@ -96,6 +98,7 @@ impl Execution {
             rules: BTreeMap::new(),
             lost: BTreeSet::new(),
             events: BTreeMap::new(),
+            failures: BTreeMap::new(),
             whole_after_ms: 0,
         }
     }
@@ -239,7 +242,10 @@ impl Execution {
         self.due();
         for (host, exit) in self.run.step() {
             let again = match exit {
-                Exit::Failed(_) => Some(AGAIN_MS),
+                Exit::Failed(reason) => {
+                    *self.failures.entry(reason).or_default() += 1;
+                    Some(AGAIN_MS)
+                }
                 Exit::Done if self.exchanged.contains(&host) && !self.leaves.contains_key(&host) => {
                     // Its removal came twice, and the second time it was the new one that went: it joins once more.
                     self.empty(host);
@@ -254,7 +260,7 @@ impl Execution {
         }
         for host in self.run.points.take_dead() {
             *self.events.entry("crash_at_point".to_owned()).or_default() += 1;
-            self.run.crash(host);
+            self.lose_power(host);
             let down_ms = self.traps.remove(&host).unwrap_or(AGAIN_MS);
             self.start_after(host, down_ms);
         }
@@ -472,8 +478,13 @@ impl Execution {
 
     fn crash(&mut self, host: HostId, down_ms: u64) {
         self.leaves.remove(&host);
-        self.run.crash(host);
+        self.lose_power(host);
         self.start_after(host, down_ms);
+    }
+
+    fn lose_power(&mut self, host: HostId) {
+        self.run.crash(host);
+        self.watch.crashed(host);
     }
 
     /// The machine gets a new disk, and its proxy joins anew once the one before is removed.
@@ -517,6 +528,11 @@ impl Execution {
             DiskTrouble::Full => disk.fill(),
             DiskTrouble::FailsOnce => disk.fail(warren_raft::disk::Operation::Flush, crate::disk::Lasting::Once),
             DiskTrouble::Slow(each) => disk.flush_slowly(Duration::from_millis(each / 4)..Duration::from_millis(each + 1)),
+            DiskTrouble::Lies => disk.lie(crate::disk::Lie::Everything),
+            DiskTrouble::Reverts => {
+                disk.revert();
+                return self.crash(host, for_ms);
+            }
         }
         self.mends.push((self.run.world.now_us() + for_ms * 1_000, host, Mend::Disk));
     }

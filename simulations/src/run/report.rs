@@ -26,6 +26,9 @@ pub struct Report {
     pub points: BTreeMap<String, u64>,
     /// How often a program has crashed at each.
     pub crashes_at: BTreeMap<String, u64>,
+    /// Why programs have ended that failed, and how often.
+    #[serde(default)]
+    pub failures: BTreeMap<String, u64>,
     /// Faults and work that were carried out, by class.
     pub events: BTreeMap<String, u64>,
     /// How dials have ended.

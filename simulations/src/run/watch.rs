@@ -107,6 +107,14 @@ impl Watch {
         self.0.borrow_mut().note(Err(violation));
     }
 
+    /// A machine has lost power: what its disk has kept must be whole, whether or not its member ever opens it.
+    pub fn crashed(&self, host: HostId) {
+        let mut state = self.0.borrow_mut();
+        let Some((id, disk)) = state.stage.id(host).zip(state.disks.get(&host)) else { return };
+        let checked = purged_is_covered(id, &disk.durable());
+        state.note(checked);
+    }
+
     /// A machine got a new disk: what its member has promised is gone with it.
     pub fn wiped(&self, host: HostId) {
         let mut state = self.0.borrow_mut();

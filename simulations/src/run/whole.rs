@@ -51,7 +51,7 @@ fn carried_out(plan: Plan, trace: &Trace) -> Report {
     );
     let mut execution = Execution::new(run, watch);
     execution.all();
-    let Execution { run, watch, events, whole_after_ms, .. } = &execution;
+    let Execution { run, watch, events, failures, whole_after_ms, .. } = &execution;
     let mut disks = DiskCounters::default();
     for disk in run.disks.values() {
         disks += disk.counters();
@@ -71,6 +71,7 @@ fn carried_out(plan: Plan, trace: &Trace) -> Report {
         network: run.world.network.counts(),
         disks,
         crashes_at: run.points.crashes(),
+        failures: failures.clone(),
         events: events.clone(),
         dials: execution.dials(),
         asked,
