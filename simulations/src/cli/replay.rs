@@ -71,6 +71,7 @@ fn well(program: &Program, paths: Vec<PathBuf>) -> bool {
         paths.into_iter(),
         |path| program.run(Subject::File(path)),
         |verdict| {
+            say(format_args!("{}: {}", verdict.subject, if verdict.report.violation.is_some() { "violated" } else { "clean" }));
             if let Some((invariant, what)) = &verdict.report.violation {
                 violated += 1;
                 say(format_args!("{}\nVIOLATION of {invariant}: {what}\n  again: {}", verdict.report.last.join("\n"), verdict.subject));

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
+use tracing_subscriber::EnvFilter;
 
 use crate::plan::Plan;
 use crate::run::Report;
@@ -45,7 +47,8 @@ impl RunArgs {
         let mut plan = Plan::generate(self.seed);
         plan.settings.mutants = self.mutant.iter().cloned().collect();
         if let Some(path) = &self.save {
-            std::fs::write(path, serde_json::to_string_pretty(&plan)?)?;
+            let written = std::fs::write(path, serde_json::to_string_pretty(&plan)?);
+            written.with_context(|| format!("the plan cannot be written to {}", path.display()))?;
         }
         let subject = self.mutant.map_or(Subject::Seed(self.seed), |mutant| Subject::Mutant(self.seed, mutant));
         self.shown.one(&subject, plan)
@@ -56,6 +59,7 @@ impl Shown {
     /// Runs a plan here, and shows what it was like.
     pub(super) fn one(self, subject: &Subject, plan: Plan) -> anyhow::Result<ExitCode> {
         if let Some(filter) = &self.log {
+            let filter = EnvFilter::try_new(filter).with_context(|| format!("`{filter}` is no filter of logs"))?;
             tracing_subscriber::fmt().with_env_filter(filter).without_time().with_writer(std::io::stderr).init();
         }
         let report = here(plan, self.trace)?;

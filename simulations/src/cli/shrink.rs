@@ -51,7 +51,7 @@ impl ShrinkArgs {
         let mut trial = Trial::new(time, self.tries)?;
         let Some((invariant, what)) = trial.verdict(&plan)?.report.violation else {
             say("nothing is violated: there is nothing to shrink");
-            return Ok(ExitCode::FAILURE);
+            return Ok(ExitCode::from(2));
         };
         say(format_args!("VIOLATION of {invariant}: {what}\n{}", size(&plan)));
         trial.invariant = invariant;

@@ -128,7 +128,7 @@ mod tests {
             ..Conditions::default()
         };
         let mut stale = Stale::default();
-        [10 * SECOND, 10 * SECOND + after_us].into_iter().any(|now_us| {
+        [9 * SECOND, 10 * SECOND, 10 * SECOND + after_us].into_iter().any(|now_us| {
             let mut truth = Truth {
                 now_us,
                 lease_us: 3 * SECOND,
@@ -138,7 +138,9 @@ mod tests {
                 ended: BTreeSet::new(),
                 conditions: &conditions,
             };
-            change(&mut truth);
+            if now_us >= 10 * SECOND {
+                change(&mut truth);
+            }
             stale.compare(&shown, &truth).is_err()
         })
     }

@@ -6,6 +6,7 @@ use crate::network::{HostId, Rule};
 
 /// Something that happens at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Timed {
     /// When, in milliseconds after the boot.
     pub at_ms: u64,
@@ -15,6 +16,7 @@ pub struct Timed {
 
 /// What happens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Event {
     /// The program of a machine dies at once, and is started again after so long, in milliseconds.
     Crash {
@@ -130,6 +132,7 @@ pub enum DiskTrouble {
 
 /// A dial of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dial {
     /// The machine of the client.
     pub client: HostId,
@@ -172,6 +175,7 @@ pub enum Mode {
 
 /// What an operator does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Operation {
     /// Tunnels of each agent from now on; 0 for one to every proxy.
     Strategy(u32),

@@ -68,6 +68,8 @@ impl Plan {
             }
         }
         let Draft { topology, mut events, .. } = draft;
+        // What comes and goes may do so beyond the end.
+        events.retain(|timed| timed.at_ms < LENGTH_MS);
         events.sort_by_key(|timed| timed.at_ms);
         Self { seed, topology, settings, length_ms: LENGTH_MS, events }
     }

@@ -1,10 +1,12 @@
 //! What a run consists of, as data: made from a seed, kept in a file, made smaller. Nothing of a run is decided elsewhere.
 
+mod check;
 mod class;
 mod event;
 mod generate;
 mod topology;
 
+pub use check::Senseless;
 pub use class::{BY_HAND, CLASSES};
 pub use event::{Dial, DiskTrouble, Event, Mode, Operation, Timed};
 pub use topology::{Seats, Settings, Topology};
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// From which all randomness of the run comes.
     pub seed: u64,

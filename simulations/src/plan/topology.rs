@@ -10,6 +10,7 @@ use crate::network::HostId;
 
 /// Who is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Topology {
     /// Proxies at the beginning: 1 to 5.
     pub proxies: u8,
@@ -75,7 +76,7 @@ impl Topology {
 
 /// How they are set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// How far all machines are stepped at a time, in microseconds.
     pub tick_us: u64,

@@ -154,10 +154,19 @@ impl Execution {
         self.enter(Phase::Converge);
         self.heal();
         let began = self.run.world.now();
-        self.pass(bounds::NOTICED);
-        self.must_come(bounds::WHOLE, "the cluster does not come together again", expected::all_is_well);
+        let mut whole = began;
+        while self.run.world.now() < began + bounds::NOTICED && self.watch.found().is_none() {
+            self.pass(Duration::from_millis(100));
+            if !expected::all_is_well(&self.run) {
+                whole = self.run.world.now();
+            }
+        }
+        if whole + Duration::from_millis(100) > self.run.world.now() {
+            self.must_come(bounds::WHOLE, "the cluster does not come together again", expected::all_is_well);
+            whole = self.run.world.now();
+        }
         self.drained.clear();
-        self.whole_after_ms = u64::try_from((self.run.world.now() - began).as_millis()).unwrap_or(u64::MAX);
+        self.whole_after_ms = u64::try_from((whole - began).as_millis()).unwrap_or(u64::MAX);
         self.calm_since_us = Some(self.run.world.now_us());
         if self.watch.found().is_none() {
             self.run.stage.set_quiet(true);

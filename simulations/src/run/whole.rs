@@ -11,28 +11,35 @@ use crate::disk::DiskCounters;
 use crate::plan::Plan;
 use crate::trace::Trace;
 
-/// Why a plan was not run.
+/// Where the files of all machines are, in their own file systems.
+const HOME: &str = "/simulated";
+
+/// Why a plan was not run, or in vain.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// The program was built without what a simulation needs.
     #[error("built without `--cfg simulation --cfg tokio_unstable`: use `cargo sim`, and unset RUSTFLAGS, which overrides what it says")]
     Build,
-    /// No directory for the files of the machines.
-    #[error("no directory: {0}")]
-    Home(#[from] std::io::Error),
+    /// The trace is not whole.
+    #[error("the trace could not be written to its end")]
+    Trace,
 }
 
 /// Runs `plan`, and writes every line of what happens to `trace`.
 ///
 /// # Errors
 /// [`Refused`]
-pub fn execute(plan: Plan, trace: Option<File>, home: PathBuf) -> Result<Report, Refused> {
-    if cfg!(all(simulation, tokio_unstable)) { Ok(carried_out(plan, trace, home)) } else { Err(Refused::Build) }
+pub fn execute(plan: Plan, trace: Option<File>) -> Result<Report, Refused> {
+    if !cfg!(all(simulation, tokio_unstable)) {
+        return Err(Refused::Build);
+    }
+    let trace = Trace::new(trace);
+    let report = carried_out(plan, &trace);
+    if trace.is_cut() { Err(Refused::Trace) } else { Ok(report) }
 }
 
-fn carried_out(plan: Plan, trace: Option<File>, home: PathBuf) -> Report {
-    let trace = Trace::new(trace);
-    let run = Run::new(plan, home, trace.clone());
+fn carried_out(plan: Plan, trace: &Trace) -> Report {
+    let run = Run::new(plan, PathBuf::from(HOME), trace.clone());
     let watch = Watch::new(run.stage.clone(), run.disks.clone());
     #[cfg(simulation)]
     let _installed = super::hooks::Installed::new(

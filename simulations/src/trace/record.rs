@@ -21,12 +21,15 @@ struct Record {
     hash: DefaultHasher,
     last: VecDeque<String>,
     file: Option<BufWriter<File>>,
+    /// Whether a line could not be written.
+    is_cut: bool,
 }
 
 impl Trace {
     /// An empty record, which is written to `file` too.
     pub fn new(file: Option<File>) -> Self {
-        let record = Record { now_us: 0, lines: 0, hash: DefaultHasher::new(), last: VecDeque::new(), file: file.map(BufWriter::new) };
+        let file = file.map(BufWriter::new);
+        let record = Record { now_us: 0, lines: 0, hash: DefaultHasher::new(), last: VecDeque::new(), file, is_cut: false };
         Self(Arc::new(Mutex::new(record)))
     }
 
@@ -62,12 +65,16 @@ impl Trace {
         self.with(|record| record.last.iter().cloned().collect())
     }
 
+    /// Whether some of it could not be written to its file: told after [`digest`](Self::digest), which writes the rest.
+    pub fn is_cut(&self) -> bool {
+        self.with(|record| record.is_cut)
+    }
+
     /// What all lines come to, and how many there are.
     pub fn digest(&self) -> (u64, u64) {
         self.with(|record| {
             if let Some(file) = &mut record.file {
-                // A trace that cannot be written is shorter than the other one, and that is seen.
-                let _ = file.flush();
+                record.is_cut |= file.flush().is_err();
             }
             (record.hash.finish(), record.lines)
         })
@@ -80,19 +87,20 @@ impl Trace {
 
 impl Record {
     fn note(&mut self, line: fmt::Arguments<'_>) {
-        struct Sink<'a>(&'a mut DefaultHasher, Option<&'a mut BufWriter<File>>);
+        struct Sink<'a>(&'a mut DefaultHasher);
         impl fmt::Write for Sink<'_> {
             fn write_str(&mut self, text: &str) -> fmt::Result {
                 self.0.write(text.as_bytes());
-                self.1.as_mut().map_or(Ok(()), |file| file.write_all(text.as_bytes()).map_err(|_| fmt::Error))
+                Ok(())
             }
         }
         self.lines += 1;
         self.now_us.hash(&mut self.hash);
-        let Self { hash, file, now_us, .. } = self;
-        let written = fmt::write(&mut Sink(hash, file.as_mut()), format_args!("{now_us} {line}\n"));
-        if written.is_err() {
-            self.file = None;
+        let Self { hash, file, now_us, is_cut, .. } = self;
+        // A hash takes everything.
+        let _ = fmt::write(&mut Sink(hash), format_args!("{now_us} {line}\n"));
+        if let Some(file) = file {
+            *is_cut |= writeln!(file, "{now_us} {line}").is_err();
         }
     }
 }

@@ -4,6 +4,8 @@ use std::panic;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Context as _;
+
 use crate::plan::Plan;
 use crate::run::{Report, execute};
 use crate::stopwatch::Stopwatch;
@@ -13,11 +15,12 @@ use crate::stopwatch::Stopwatch;
 /// # Errors
 /// What cannot be run, and a trace that cannot be written.
 pub fn here(plan: Plan, trace: Option<PathBuf>) -> anyhow::Result<Report> {
-    let trace = trace.map(std::fs::File::create).transpose()?;
-    let home = tempfile::tempdir()?;
-    let (path, seed, began) = (home.path().to_owned(), plan.seed, Stopwatch::start());
+    let named = |path: PathBuf| std::fs::File::create(&path).with_context(|| format!("the trace cannot be written to {}", path.display()));
+    let trace = trace.map(named).transpose()?;
+    plan.check()?;
+    let (seed, began) = (plan.seed, Stopwatch::start());
     let panics = Panics::heard();
-    let ran = std::thread::Builder::new().name("simulation".to_owned()).spawn(move || execute(plan, trace, path))?;
+    let ran = std::thread::Builder::new().name("simulation".to_owned()).spawn(move || execute(plan, trace))?;
     let mut report = match ran.join() {
         Ok(report) => report?,
         Err(_) => Report { seed, ..Report::default() },
