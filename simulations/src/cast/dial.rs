@@ -95,7 +95,7 @@ fn target(dial: &Dial) -> Target {
 }
 
 fn failed(failure: &Failure) -> Outcome {
-    Outcome::Failed(failure.code(), failure.stage(), failure.message().to_owned())
+    Outcome::Failed(failure.code(), failure.stage(), [&[failure.message().to_owned()][..], failure.causes()].concat().join(", caused by: "))
 }
 
 /// Why a stream is not whole.

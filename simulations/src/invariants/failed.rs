@@ -20,7 +20,7 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    fn compare(&mut self, now_us: u64, began: &BTreeMap<HostId, (u64, u64)>) -> Result<(), Violation> {
+    fn compare(&mut self, now_us: u64, bound_us: u64, began: &BTreeMap<HostId, (u64, u64)>) -> Result<(), Violation> {
         for host in std::mem::take(&mut self.new) {
             if let Some((life, _)) = began.get(&host) {
                 self.since.entry(host).or_insert((*life, now_us));
@@ -28,7 +28,7 @@ impl Failed {
         }
         // Who stands still has no time for it.
         self.since.retain(|host, (life, _)| began.get(host).is_some_and(|(now, _)| now == life));
-        match self.since.iter().find(|(_, (_, since))| now_us > since + BOUND_US) {
+        match self.since.iter().find(|(_, (_, since))| now_us > since + bound_us) {
             Some((host, (_, since))) => {
                 let ms = (now_us - since) / 1_000;
                 Err(Violation::new("N1", format!("the store of {} has failed {ms} ms ago, and its process goes on", host.0)))
@@ -46,7 +46,8 @@ impl Invariant for Failed {
     }
 
     fn look(&mut self, scene: &Scene<'_>) -> Result<(), Violation> {
-        self.compare(scene.now_us, &scene.conditions.began)
+        // One that was told to go anyway goes on with its drain.
+        self.compare(scene.now_us, BOUND_US + scene.plan.settings.drain_ms * 1_000, &scene.conditions.began)
     }
 }
 
@@ -59,10 +60,10 @@ mod tests {
         let began = |life| [(HostId(1), (life, 0))].into();
         let mut failed = Failed::default();
         failed.reached(HostId(1), "raft.applied");
-        assert_eq!(failed.compare(0, &began(1)).and_then(|()| failed.compare(5_000_000, &began(1))), Ok(()));
+        assert_eq!(failed.compare(0, BOUND_US, &began(1)).and_then(|()| failed.compare(5_000_000, BOUND_US, &began(1))), Ok(()));
         failed.reached(HostId(1), PLACE);
-        assert_eq!(failed.compare(5_000_000, &began(1)).and_then(|()| failed.compare(9_000_000, &began(1))), Ok(()));
-        assert!(failed.compare(9_000_001, &began(1)).is_err());
-        assert_eq!(failed.compare(9_100_000, &began(2)), Ok(()), "it has ended");
+        assert_eq!(failed.compare(5_000_000, BOUND_US, &began(1)).and_then(|()| failed.compare(9_000_000, BOUND_US, &began(1))), Ok(()));
+        assert!(failed.compare(9_000_001, BOUND_US, &began(1)).is_err());
+        assert_eq!(failed.compare(9_100_000, BOUND_US, &began(2)), Ok(()), "it has ended");
     }
 }
