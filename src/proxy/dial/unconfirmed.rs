@@ -22,7 +22,7 @@ use super::failures;
 use super::quorum::Isolated;
 use super::race::Way;
 use super::resolve::Choice;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::proxy::mesh::Found;
 
 /// How long peers may take to say what they hold: a round trip, also across an ocean.
@@ -40,7 +40,10 @@ impl Dialer {
     /// Settles a dial that came to nothing in `table`.
     pub(super) async fn settle(&self, table: &Arc<Table>, stale: Failed, wanted: &Wanted) -> Result<Connection, Failure> {
         if wanted.budget.left().is_zero() {
-            return Err(stale.into_failure());
+            let failure = stale.into_failure();
+            // What was waited for too long to be asked about must not be taken for what a leader says.
+            let is_miss = matches!(failure.code(), Code::ServiceUnknown | Code::AgentOffline);
+            return Err(if is_miss { failure.with_cause("this could not be confirmed: no time was left") } else { failure });
         }
         let patience = self.quorum.patience(self.isolated(), Instant::now());
         let total = wanted.budget.at_most(patience.total);
