@@ -8,6 +8,8 @@ use crate::network::HostId;
 use crate::run::Scene;
 
 const BOUND_US: u64 = 4_000_000;
+/// How long ago the look before may have been.
+const JUST_NOW_US: u64 = 200_000;
 /// Where the store says so.
 const PLACE: &str = "raft.disk_failed";
 
@@ -22,7 +24,8 @@ pub(super) struct Failed {
 impl Failed {
     fn compare(&mut self, now_us: u64, bound_us: u64, began: &BTreeMap<HostId, (u64, u64)>) -> Result<(), Violation> {
         for host in std::mem::take(&mut self.new) {
-            if let Some((life, _)) = began.get(&host) {
+            // A process that is killed may come here in its last moment: that of the next one, which began since, has not.
+            if let Some((life, _)) = began.get(&host).filter(|(_, began)| began + JUST_NOW_US < now_us) {
                 self.since.entry(host).or_insert((*life, now_us));
             }
         }
