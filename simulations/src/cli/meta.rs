@@ -19,7 +19,7 @@ pub(super) struct MetaArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many seeds
-    #[arg(long, value_name = "COUNT", default_value_t = 3)]
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
 }
 

@@ -41,6 +41,7 @@ impl ReplayArgs {
 /// Runs all that are kept, each in a process of its own.
 fn all() -> anyhow::Result<ExitCode> {
     let (program, paths) = (Program::this(HANG)?, regressions::all()?);
+    anyhow::ensure!(!paths.is_empty(), "no plan is kept: nothing was looked at");
     let well = well(&program, paths);
     let ended = as_expected(&program, regressions::expected()?)?;
     Ok(if well && ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
