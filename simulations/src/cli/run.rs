@@ -6,11 +6,14 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::plan::Plan;
 use crate::run::Report;
 use crate::say::say;
 use crate::trial::{Subject, here};
+use crate::world::{now_us, running};
 
 /// Run one seed
 #[derive(Debug, Args)]
@@ -42,6 +45,17 @@ pub(super) struct Shown {
     json: bool,
 }
 
+/// When a line of the product's log was written, in the world's time, and on which host.
+struct WorldTime;
+
+impl FormatTime for WorldTime {
+    fn format_time(&self, line: &mut Writer<'_>) -> std::fmt::Result {
+        let us = now_us();
+        write!(line, "{:6}.{:03} s", us / 1_000_000, us / 1_000 % 1_000)?;
+        running().map_or(Ok(()), |host| write!(line, " {}:", host.0))
+    }
+}
+
 impl RunArgs {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut plan = Plan::generate(self.seed);
@@ -60,7 +74,7 @@ impl Shown {
     pub(super) fn one(self, subject: &Subject, plan: Plan) -> anyhow::Result<ExitCode> {
         if let Some(filter) = &self.log {
             let filter = EnvFilter::try_new(filter).with_context(|| format!("`{filter}` is no filter of logs"))?;
-            tracing_subscriber::fmt().with_env_filter(filter).without_time().with_writer(std::io::stderr).init();
+            tracing_subscriber::fmt().with_env_filter(filter).with_timer(WorldTime).with_ansi(false).with_writer(std::io::stderr).init();
         }
         let report = here(plan, self.trace)?;
         if self.json {

@@ -8,6 +8,17 @@ use crate::network::HostId;
 
 thread_local! {
     static RUNNING: Cell<Option<HostId>> = const { Cell::new(None) };
+    static NOW_US: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What time it is in the world that was stepped last on this thread, in microseconds since its beginning.
+pub fn now_us() -> u64 {
+    NOW_US.get()
+}
+
+/// From now on that is the time.
+pub(super) fn comes(now_us: u64) {
+    NOW_US.set(now_us);
 }
 
 /// The host whose code runs on this thread now.

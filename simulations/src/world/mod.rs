@@ -11,7 +11,7 @@ mod process;
 mod steps;
 mod wall;
 
-pub use hooks::{Armed, Points, running};
+pub use hooks::{Armed, Points, now_us, running};
 pub use host::{Exit, Host, Life, Outside, Program};
 pub use steps::World;
 pub use wall::HostWall;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::hooks::comes;
 use super::host::{Exit, Host};
 use crate::network::{HostId, Network};
 use crate::trace::Trace;
@@ -76,6 +77,7 @@ impl<Order: Send + 'static> World<Order> {
     pub fn step(&mut self) -> Vec<(HostId, Exit)> {
         self.now_us += self.tick_us;
         self.trace.at(self.now_us);
+        comes(self.now_us);
         self.network.advance(self.now_us);
         let mut ended = Vec::new();
         for (id, host) in &mut self.hosts {
