@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
+use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, Glob, Pattern, ProxyName};
-use crate::table::{Drain, Service, Strategy, TokenRole};
+use crate::table::{Drain, RotationPhase, Service, Strategy, TokenRole};
 
 /// One entry of the log: commands that are applied together, by one proposer, exactly once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +109,27 @@ pub enum Command {
         /// The proxy.
         proxy: ProxyId,
     },
+    /// 15: another authority is to take the place of the cluster's: from now on both are trusted.
+    BeginRotation(Box<NewAuthority>),
+    /// 16: everybody is ready for the next phase of the rotation. After the last one the other authority is forgotten.
+    AdvanceRotation {
+        /// When the rotation began.
+        began_at: Timestamp,
+        /// The phase that is over; in another one nothing happens.
+        from: RotationPhase,
+    },
+    /// 17: the rotation is not wanted any more.
+    RollBackRotation {
+        /// When the rotation began.
+        began_at: Timestamp,
+    },
+    /// 18: one certificate is refused from now on.
+    RevokeSerial {
+        /// Its serial number.
+        serial: Serial,
+        /// When it ends by itself: then it need not be remembered any more.
+        until: Timestamp,
+    },
 }
 
 impl Command {
@@ -128,6 +149,7 @@ impl Command {
             | Self::RaiseLevel { .. } => Level(1),
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } => Level(2),
             Self::DrainProxy { .. } | Self::ResumeProxy { .. } => Level(3),
+            Self::BeginRotation(_) | Self::AdvanceRotation { .. } | Self::RollBackRotation { .. } | Self::RevokeSerial { .. } => Level(4),
         }
     }
 
@@ -136,13 +158,16 @@ impl Command {
         match self {
             Self::StartProxy(_) | Self::ExpireProxy { .. } | Self::WithdrawRoute { .. } | Self::RevokeToken { .. } => true,
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } | Self::DrainProxy { .. } | Self::ResumeProxy { .. } => true,
+            Self::RevokeSerial { .. } | Self::RollBackRotation { .. } => true,
             Self::Bootstrap(_)
             | Self::RegisterRoute { .. }
             | Self::PublishServices { .. }
             | Self::CreateToken(_)
             | Self::Enroll(_)
             | Self::SetStrategy(_)
-            | Self::RaiseLevel { .. } => false,
+            | Self::RaiseLevel { .. }
+            | Self::BeginRotation(_)
+            | Self::AdvanceRotation { .. } => false,
         }
     }
 }
@@ -169,6 +194,21 @@ pub struct Bootstrap {
 impl std::fmt::Debug for Bootstrap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bootstrap").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// An authority that is to take the place of the cluster's.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAuthority {
+    /// Its certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Its private key, PKCS #8 DER.
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for NewAuthority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewAuthority").finish_non_exhaustive()
     }
 }
 
@@ -322,6 +362,18 @@ pub enum Rejection {
     /// 21: to be forgotten it must first be removed.
     #[error("proxy {0} was not removed")]
     NotRemoved(ProxyId),
+    /// 22: one rotation at a time.
+    #[error("the certificate authority is being rotated already")]
+    Rotating,
+    /// 23: there is none, or it is another one.
+    #[error("the certificate authority is not being rotated, or the rotation is another one by now")]
+    NotRotating,
+    /// 24: the rotation is in another phase than the one that was said to be over.
+    #[error("the rotation is in the phase `{phase}` by now")]
+    RotationElsewhere {
+        /// The phase.
+        phase: RotationPhase,
+    },
 }
 
 /// The answers to a proposal, one per command, in its order.

@@ -63,6 +63,10 @@ impl Table {
             Command::ForgetProxy { proxy } => self.forget_proxy(*proxy),
             Command::DrainProxy { proxy, drain } => self.drain_proxy(*proxy, *drain),
             Command::ResumeProxy { proxy } => self.resume_proxy(*proxy),
+            Command::BeginRotation(new) => self.begin_rotation(new, at),
+            Command::AdvanceRotation { began_at, from } => self.advance_rotation(*began_at, *from, at),
+            Command::RollBackRotation { began_at } => self.roll_back_rotation(*began_at, at),
+            Command::RevokeSerial { serial, until } => self.revoke_serial(*serial, *until, at),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! are made, and a snapshot costs nothing.
 
 mod apply;
+mod authorities;
 mod census;
 mod drains;
 mod levels;
@@ -15,6 +16,7 @@ mod records;
 mod remains;
 mod routes;
 mod sections;
+mod serials;
 mod strategy;
 mod succession;
 mod tokens;
@@ -22,6 +24,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::{AuthorityRecord, Rotation, RotationPhase};
 pub use census::Counts;
 pub use drains::Drain;
 pub use presence::Seen;
@@ -29,11 +32,12 @@ pub use records::{Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route
 pub(crate) use remains::Remains;
 pub use sections::SectionError;
 pub(crate) use sections::SectionRecord;
+pub use serials::MAX_REVOKED;
 pub use strategy::{Strategy, StrategyKind, UnknownStrategy};
 
 use std::sync::Arc;
 
-use crate::ids::{Epoch, ProxyId, TokenId};
+use crate::ids::{Epoch, ProxyId, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName, ServiceName};
 use census::Census;
 use drains::Drains;
@@ -62,6 +66,10 @@ pub struct Table {
     pub(crate) proposers: OrdMap<ProxyId, LastProposal>,
     /// Proxies that drain.
     pub(crate) drains: OrdMap<ProxyId, Drains>,
+    /// The authority that is to take the place of the cluster's.
+    pub(crate) rotation: Option<Rotation>,
+    /// Certificates that are refused, and until when.
+    pub(crate) revoked: OrdMap<Serial, Timestamp>,
     pub(crate) next_proxy: u64,
     pub(crate) next_epoch: u64,
     /// Follows from `presences`.

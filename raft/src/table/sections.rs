@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::drains::Drains;
 use super::presence::Presence;
-use super::{Agent, Client, Cluster, LastProposal, Proxy, Table, Token};
-use crate::ids::{ProxyId, TokenId};
+use super::{Agent, Client, Cluster, LastProposal, Proxy, Rotation, Table, Token};
+use crate::ids::{ProxyId, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName};
 
 /// One record of a section.
@@ -36,6 +36,10 @@ pub(crate) enum SectionRecord<'a> {
     Proposer(&'a ProxyId, &'a LastProposal),
     /// 10: a proxy that drains.
     Drain(&'a ProxyId, &'a Drains),
+    /// 11: the authority that is to take the place of the cluster's, at most once.
+    Rotation(&'a Rotation),
+    /// 12: a certificate that is refused, and until when.
+    Revoked(&'a Serial, &'a Timestamp),
 }
 
 impl SectionRecord<'_> {
@@ -51,6 +55,8 @@ impl SectionRecord<'_> {
             Self::Token(..) => 8,
             Self::Proposer(..) => 9,
             Self::Drain(..) => 10,
+            Self::Rotation(_) => 11,
+            Self::Revoked(..) => 12,
         }
     }
 
@@ -66,6 +72,8 @@ impl SectionRecord<'_> {
             Self::Token(key, record) => append(&(key, record), out),
             Self::Proposer(key, record) => append(&(key, record), out),
             Self::Drain(key, record) => append(&(key, record), out),
+            Self::Rotation(rotation) => append(&rotation, out),
+            Self::Revoked(key, record) => append(&(key, record), out),
         }
     }
 }
@@ -93,7 +101,21 @@ impl Table {
     /// Every record, section by section; the same table gives the same records in the same order.
     pub(crate) fn section_records(&self) -> impl Iterator<Item = SectionRecord<'_>> + Send {
         // Without `..`: what is added to the table is added here.
-        let Self { cluster, proxies, presences, agents, clients, tokens, proposers, drains, next_proxy, next_epoch, census: _ } = self;
+        let Self {
+            cluster,
+            proxies,
+            presences,
+            agents,
+            clients,
+            tokens,
+            proposers,
+            drains,
+            rotation,
+            revoked,
+            next_proxy,
+            next_epoch,
+            census: _,
+        } = self;
         let single = cluster.iter().map(SectionRecord::Cluster).chain([SectionRecord::Counters(*next_proxy, *next_epoch)]);
         single
             .chain(proxies.iter().map(|(key, record)| SectionRecord::Proxy(key, record)))
@@ -103,6 +125,8 @@ impl Table {
             .chain(tokens.iter().map(|(key, record)| SectionRecord::Token(key, record)))
             .chain(proposers.iter().map(|(key, record)| SectionRecord::Proposer(key, record)))
             .chain(drains.iter().map(|(key, record)| SectionRecord::Drain(key, record)))
+            .chain(rotation.iter().map(SectionRecord::Rotation))
+            .chain(revoked.iter().map(|(key, record)| SectionRecord::Revoked(key, record)))
     }
 
     /// The bytes of all records as they are stored, without what frames them.
@@ -135,6 +159,8 @@ impl Table {
             8 => put(read(section, bytes)?, |key, record| self.tokens.insert(key, record)),
             9 => put(read(section, bytes)?, |key, record| self.proposers.insert(key, record)),
             10 => put(read(section, bytes)?, |key, record| self.drains.insert(key, record)),
+            11 => self.rotation.replace(read(section, bytes)?).is_some(),
+            12 => put(read(section, bytes)?, |key, record| self.revoked.insert(key, record)),
             unknown => return Err(SectionError::Unknown(unknown)),
         };
         if replaced { Err(SectionError::Twice(section)) } else { Ok(()) }

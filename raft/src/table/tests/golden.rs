@@ -1,7 +1,7 @@
 //! The bytes of every stored value, for good: a change here is a change of every disk and of every message between versions.
 
 use super::*;
-use crate::command::{Accepted, Rejection};
+use crate::command::{Accepted, NewAuthority, Rejection};
 use crate::golden::{Variants, check, check_variants, variants};
 
 fn commands() -> Vec<Command> {
@@ -21,6 +21,10 @@ fn commands() -> Vec<Command> {
         Command::ForgetProxy { proxy: ProxyId(2) },
         Command::DrainProxy { proxy: ProxyId(2), drain: Drain::Leaving(Epoch(300)) },
         Command::ResumeProxy { proxy: ProxyId(2) },
+        Command::BeginRotation(Box::new(NewAuthority { certificate: vec![5, 6], key: vec![7, 8] })),
+        Command::AdvanceRotation { began_at: Timestamp(300), from: RotationPhase::Issuing },
+        Command::RollBackRotation { began_at: Timestamp(300) },
+        Command::RevokeSerial { serial: Serial([9; 16]), until: Timestamp(300) },
     ]
 }
 
@@ -43,6 +47,10 @@ fn the_bytes_of_commands() {
         12 => Command::ForgetProxy { .. },
         13 => Command::DrainProxy { .. },
         14 => Command::ResumeProxy { .. },
+        15 => Command::BeginRotation(_),
+        16 => Command::AdvanceRotation { .. },
+        17 => Command::RollBackRotation { .. },
+        18 => Command::RevokeSerial { .. },
     });
     check_variants(&all, &commands());
 }
@@ -61,6 +69,15 @@ fn the_bytes_of_words() {
     let drains = [Drain::Ordered, Drain::Leaving(Epoch(300))];
     check(&drains, &["00", "01ac02"]);
     check_variants(&variants!(Drain { 0 => Drain::Ordered, 1 => Drain::Leaving(_) }), &drains);
+    let phases = [RotationPhase::Trusting, RotationPhase::Issuing, RotationPhase::Presenting, RotationPhase::Returning];
+    check(&phases, &["00", "01", "02", "03"]);
+    let all = variants!(RotationPhase {
+        0 => RotationPhase::Trusting,
+        1 => RotationPhase::Issuing,
+        2 => RotationPhase::Presenting,
+        3 => RotationPhase::Returning,
+    });
+    check_variants(&all, &phases);
     check(&["lab-*/ssh".parse::<crate::Pattern>().expect("a pattern")], &["096c61622d2a2f737368"]);
     check(&[Timestamp(300)], &["ac02"]);
     check(&[TokenId([6; 8])], &["0606060606060606"]);
@@ -109,6 +126,9 @@ fn the_bytes_of_rejections() {
         Rejection::ProxyRemoved(ProxyId(2)),
         Rejection::LastProxy,
         Rejection::NotRemoved(ProxyId(2)),
+        Rejection::Rotating,
+        Rejection::NotRotating,
+        Rejection::RotationElsewhere { phase: RotationPhase::Returning },
     ];
     check(&rejections, REJECTIONS);
     check_variants(&rejection_numbers(), &rejections);
@@ -138,6 +158,9 @@ fn rejection_numbers() -> Variants<Rejection> {
         19 => Rejection::ProxyRemoved(_),
         20 => Rejection::LastProxy,
         21 => Rejection::NotRemoved(_),
+        22 => Rejection::Rotating,
+        23 => Rejection::NotRotating,
+        24 => Rejection::RotationElsewhere { .. },
     })
 }
 
@@ -151,6 +174,9 @@ fn the_bytes_of_records() {
     world.accept(register(1, 4));
     world.accept(Command::DrainProxy { proxy: ProxyId(1), drain: Drain::Leaving(Epoch(1)) });
     world.accept(Command::DrainProxy { proxy: ProxyId(1), drain: Drain::Ordered });
+    // Not as proposals, whose number is in the record of the proposer.
+    world.table.begin_rotation(&NewAuthority { certificate: vec![5, 6], key: vec![7, 8] }, NOW).expect("begun");
+    world.table.revoke_serial(Serial([9; 16]), Timestamp(NOW.0 + 1), NOW).expect("revoked");
     let mut back = Table::default();
     let records = world.table.section_records().map(|record| {
         let mut bytes = Vec::new();
@@ -182,6 +208,10 @@ const COMMANDS: &[&str] = &[
     "0c02",
     "0d0201ac02",
     "0e02",
+    "0f020506020708",
+    "10ac0201",
+    "11ac02",
+    "1209090909090909090909090909090909ac02",
 ];
 const PROPOSAL: &[&str] = &["020304c0843d0104066c61622d7069010304"];
 const ACCEPTED: &[&str] = &["00", "0105", "0200", "020103"];
@@ -208,6 +238,9 @@ const REJECTIONS: &[&str] = &[
     "1302",
     "14",
     "1502",
+    "16",
+    "17",
+    "1803",
 ];
 const RECORDS: &[(u16, &str)] = &[
     (2, "070707070707070707070707070707070677617272656e020102020304010101"),
@@ -240,4 +273,6 @@ const RECORDS: &[(u16, &str)] = &[
     ),
     (9, "01010a010000"),
     (10, "01010101"),
+    (11, "02050602070800c0843dc0843d"),
+    (12, "09090909090909090909090909090909c1843d"),
 ];

@@ -5,6 +5,7 @@ use proptest::strategy::Strategy as Drawn;
 
 use super::super::*;
 use crate::Command;
+use crate::command::NewAuthority;
 
 const AGENTS: [&str; 3] = ["lab-0", "lab-1", "x"];
 
@@ -51,7 +52,7 @@ fn published() -> impl Drawn<Value = Command> {
 }
 
 fn started() -> impl Drawn<Value = Command> {
-    (proxy(), prop_oneof![3 => Just(3_u64), 1 => 1_u64..3], "[a-c]")
+    (proxy(), prop_oneof![3 => Just(4_u64), 1 => 1_u64..3], "[a-c]")
         .prop_map(|(proxy, level, zone)| Command::StartProxy(ProxyStart { level: Level(level), zone, ..start(proxy.0) }))
 }
 
@@ -65,6 +66,18 @@ fn strategy() -> impl Drawn<Value = Command> {
         let kind = if mesh { StrategyKind::AgentMesh } else { StrategyKind::ProxyPeering };
         Command::SetStrategy(Strategy { kind, agent_connection_count })
     })
+}
+
+/// Rotations begin when the first proposals are made, or a moment later.
+fn rotated() -> impl Drawn<Value = Command> {
+    let phases = [RotationPhase::Trusting, RotationPhase::Issuing, RotationPhase::Presenting, RotationPhase::Returning];
+    let began_at = || (0_u64..8).prop_map(|at| Timestamp(NOW.0 + at));
+    prop_oneof![
+        2 => (5_u8..9).prop_map(|of| Command::BeginRotation(Box::new(NewAuthority { certificate: vec![of], key: vec![of, of] }))),
+        6 => (began_at(), 0..phases.len()).prop_map(move |(began_at, from)| Command::AdvanceRotation { began_at, from: phases[from] }),
+        1 => began_at().prop_map(|began_at| Command::RollBackRotation { began_at }),
+        2 => (1_u8..4, 0_u64..40).prop_map(|(of, soon)| Command::RevokeSerial { serial: Serial([of; 16]), until: Timestamp(NOW.0 + soon) }),
+    ]
 }
 
 fn command() -> impl Drawn<Value = Command> {
@@ -83,6 +96,7 @@ fn command() -> impl Drawn<Value = Command> {
         1 => proxy().prop_map(|proxy| Command::ForgetProxy { proxy }),
         3 => drained(),
         1 => proxy().prop_map(|proxy| Command::ResumeProxy { proxy }),
+        6 => rotated(),
         1 => Just(Command::Bootstrap(Box::new(bootstrap()))),
     ]
 }
