@@ -16,13 +16,11 @@ use super::pulse::{Pulse, Seen, Sign};
 use super::service;
 use super::stream_limit::StreamLimit;
 use super::tunnel::{TunnelError, Tunnels, refused};
-use crate::identity::renew_in;
+use crate::identity::{Credentials, renewal};
 use crate::net::Budget;
 use crate::net::quic::{Profile, SendRoom, Side};
 use crate::wire::{AgentMessage, ClusterView, Heard, ProxyMessage, Waiting, Welcome, frame};
 
-/// How long an answer to a renewal is waited for before it is asked again.
-const RENEW_RETRY: Duration = Duration::from_secs(30);
 /// How long the withdrawal of a route is waited for: it outlasts an election. Without a quorum it does not happen; then the end of the tunnel has to do.
 const RETIRE: Duration = Duration::from_secs(15);
 /// How long a retired tunnel is kept beyond its last stream: other proxies learn of the withdrawal a moment later, and a dial may be under way.
@@ -97,6 +95,8 @@ impl<'a> Live<'a> {
             ProxyMessage::Cluster(cluster) => What::Cluster(self.heed(cluster)),
             ProxyMessage::Leaving => What::Leaving { proxy },
             ProxyMessage::Renewed { certificate } => What::Renewed { certificate },
+            ProxyMessage::NotRenewed { reason } => What::NotRenewed { proxy, reason },
+            ProxyMessage::Authorities(authorities) => What::Authorities(authorities),
             ProxyMessage::Move { to } => What::Move { proxy, to },
             ProxyMessage::Refused { failure, retry_after_ms } => return Err(refused(failure, retry_after_ms)),
             // A proxy that does not know how to retire a tunnel withdraws the route when it is closed.
@@ -125,6 +125,9 @@ impl<'a> Live<'a> {
         let mut progress = self.tunnels.progress.subscribe();
         progress.mark_changed();
         let mut pulse = Pulse::new(Instant::now());
+        // What this machine holds is said at once, and whenever it changes.
+        let mut replaced = self.tunnels.credentials.replaced();
+        replaced.mark_changed();
         let mut renew_at = Instant::now() + self.renew_in();
         let mut progress_at = Instant::now();
         let mut asked_to_retire = self.retire.is_cancelled();
@@ -134,14 +137,21 @@ impl<'a> Live<'a> {
                     asked_to_retire = true;
                     AgentMessage::Retire
                 }
+                changed = replaced.changed() => {
+                    changed.map_err(|_| TunnelError::Stopping)?;
+                    renew_at = Instant::now() + self.renew_in();
+                    AgentMessage::Holds(self.tunnels.credentials.current().holdings())
+                }
                 () = sleep_until(renew_at) => {
+                    let current = self.tunnels.credentials.current();
                     // Another tunnel may have brought a fresh one meanwhile.
-                    let left = self.renew_in();
-                    renew_at = Instant::now() + left.max(RENEW_RETRY);
-                    if !left.is_zero() {
+                    if !self.is_due(&current) {
+                        renew_at = Instant::now() + self.renew_in();
                         continue;
                     }
-                    AgentMessage::Renew { request: self.tunnels.credentials.current().key().csr() }
+                    // Asked again until it succeeds.
+                    renew_at = Instant::now() + renewal::pause(&current, &mut self.tunnels.env.entropy.rng());
+                    AgentMessage::Renew { request: current.key().csr() }
                 }
                 () = sleep_until(pulse.next()) => match self.feel(&mut pulse).await? {
                     Sign::Ask | Sign::Silent => AgentMessage::Pulse,
@@ -164,7 +174,15 @@ impl<'a> Live<'a> {
     }
 
     fn renew_in(&self) -> Duration {
-        renew_in(&self.tunnels.credentials.current(), &self.tunnels.env)
+        let (env, current) = (&self.tunnels.env, self.tunnels.credentials.current());
+        let due = renewal::renew_in(&current, env.wall.now(), &mut env.entropy.rng());
+        // Another authority issues by now.
+        if current.is_of_issuing_authority() { due } else { due.min(renewal::early(&current, &mut env.entropy.rng())) }
+    }
+
+    /// Whether a fresh certificate is to be had now.
+    fn is_due(&self, current: &Credentials) -> bool {
+        current.renew_at() <= self.tunnels.env.wall.now() || !current.is_of_issuing_authority()
     }
 
     /// Looks for signs of life, and tells the supervisor when they stop or come again.

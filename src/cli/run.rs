@@ -216,6 +216,7 @@ pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
         public_advertise: texts(&config.public.advertise),
         cluster_name: config.cluster.name.clone(),
         strategy: config.tunnel_strategy.strategy(),
+        certificate_lifetime: config.cluster.certificate_lifetime,
         join,
         raft: RaftSettings {
             heartbeat: config.raft.heartbeat,

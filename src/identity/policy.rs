@@ -1,6 +1,6 @@
 //! What the cluster's table has to say about a proven identity.
 
-use warren_raft::KeyHash;
+use warren_raft::{KeyHash, Serial};
 
 use super::uri::Identity;
 
@@ -12,6 +12,12 @@ pub trait Policy: Send + Sync + 'static {
     /// # Errors
     /// Why not; the connection then ends in the handshake.
     fn admit(&self, identity: &Identity, key: KeyHash) -> Result<(), Refusal>;
+
+    /// Whether this one certificate may be used today, whosever it is.
+    ///
+    /// # Errors
+    /// Why not; the connection then ends in the handshake.
+    fn admit_serial(&self, serial: Serial) -> Result<(), Refusal>;
 }
 
 /// Why a certificate that chains is refused all the same.
@@ -34,6 +40,10 @@ pub struct AdmitAll;
 
 impl Policy for AdmitAll {
     fn admit(&self, _: &Identity, _: KeyHash) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn admit_serial(&self, _: Serial) -> Result<(), Refusal> {
         Ok(())
     }
 }

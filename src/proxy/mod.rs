@@ -13,11 +13,14 @@
 
 mod admin;
 mod attempts;
+mod certificate_metrics;
+mod custody;
 mod data_dir;
 mod dial;
 mod disk_report;
 mod follow;
 pub(crate) mod handover;
+mod issuing;
 mod lifecycle;
 mod liveness;
 mod member;
@@ -28,8 +31,8 @@ mod progress;
 pub(crate) mod public;
 mod registrar;
 mod removal;
-mod renewal;
 mod restored;
+mod rotation;
 mod service;
 mod settings;
 mod sockets;

@@ -32,7 +32,7 @@ pub use records::{Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route
 pub(crate) use remains::Remains;
 pub use sections::SectionError;
 pub(crate) use sections::SectionRecord;
-pub use serials::MAX_REVOKED;
+pub use serials::{MAX_REVOKED, Revocations};
 pub use strategy::{Strategy, StrategyKind, UnknownStrategy};
 
 use std::sync::Arc;

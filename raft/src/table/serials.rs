@@ -1,5 +1,7 @@
 //! Single certificates that are refused although their identity is not.
 
+use imbl::OrdMap;
+
 use super::Table;
 use super::apply::Answer;
 use crate::command::{Accepted, Rejection};
@@ -8,7 +10,28 @@ use crate::ids::{Serial, Timestamp};
 /// Most certificates that are refused at once.
 pub const MAX_REVOKED: usize = 10_000;
 
+/// The certificates that are refused in one version of the table. Cheap to clone and to compare.
+#[derive(Clone, Debug, Default)]
+pub struct Revocations(OrdMap<Serial, Timestamp>);
+
+impl Revocations {
+    /// Whether nothing has changed from one to the other; that something may have, where it cannot be told at once.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
+    /// Whether the certificate with this serial number is refused at `now`.
+    pub fn refuse(&self, serial: Serial, now: Timestamp) -> bool {
+        self.0.get(&serial).is_some_and(|until| *until > now)
+    }
+}
+
 impl Table {
+    /// The certificates that are refused.
+    pub fn revocations(&self) -> Revocations {
+        Revocations(self.revoked.clone())
+    }
+
     /// Whether the certificate with this serial number is refused at `now`.
     pub fn is_revoked(&self, serial: Serial, now: Timestamp) -> bool {
         self.revoked.get(&serial).is_some_and(|until| *until > now)

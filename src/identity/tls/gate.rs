@@ -20,6 +20,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, 
 use webpki::KeyUsage;
 
 use super::alpn::Alpn;
+use super::entrance;
 use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
 use crate::identity::credentials::CredentialsHandle;
@@ -61,9 +62,10 @@ impl Gate {
     fn judge(&self, leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
         let rules = &self.rules;
         let role = self.offered.get().ok_or(Mismatch::NoProtocol)?.client_role().ok_or(Mismatch::Unasked)?;
-        let proved = Leaf::prove(leaf, &rules.credentials.ca(), now, KeyUsage::client_auth())?;
+        let proved = rules.credentials.with_trusted(|trusted| Leaf::prove(leaf, trusted, now, KeyUsage::client_auth()))?;
         proved.must_be(rules.credentials.identity().cluster, role)?;
-        rules.policy.admit(&proved.identity, proved.key).map_err(|refusal| Mismatch::Refused(refusal).into())
+        let admitted = rules.policy.admit(&proved.identity, proved.key).and_then(|()| rules.policy.admit_serial(proved.serial));
+        admitted.map_err(|refusal| Mismatch::Refused(refusal).into())
     }
 }
 
@@ -76,12 +78,15 @@ impl fmt::Debug for Gate {
 impl ResolvesServerCert for Gate {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let mut offered = hello.alpn().into_iter().flatten();
-        self.record(&mut offered).then(|| match self.offered.get() {
-            // A machine that has only a token learns the authority from here.
-            Some(Alpn::Enroll) => self.rules.credentials.with_authority(),
+        if !self.record(&mut offered) {
+            return None;
+        }
+        match self.offered.get() {
+            // A machine that has only a token learns the authority from here, and names the one that it can check.
+            Some(Alpn::Enroll) => self.rules.credentials.with_authority(hello.server_name().and_then(entrance::fingerprint)),
             // Everybody else knows it: without it the answer is one packet.
-            Some(Alpn::Peer | Alpn::Agent | Alpn::Client) | None => self.rules.credentials.alone(),
-        })
+            Some(Alpn::Peer | Alpn::Agent | Alpn::Client) | None => Some(self.rules.credentials.alone()),
+        }
     }
 }
 

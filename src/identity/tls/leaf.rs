@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, OtherError};
-use warren_raft::{ClusterId, KeyHash, ProxyId};
+use warren_raft::{ClusterId, KeyHash, ProxyId, Serial};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::provider::provider;
@@ -20,6 +20,8 @@ pub struct Leaf {
     pub identity: Identity,
     /// The hash of its public key.
     pub key: KeyHash,
+    /// Its serial number.
+    pub serial: Serial,
 }
 
 impl Leaf {
@@ -32,25 +34,25 @@ impl Leaf {
         Self::of(&parsed)
     }
 
-    /// Proves that `certificate` was issued by `authority` for this side of a handshake and is valid at `now`, and then reads it.
+    /// Proves that `certificate` was issued by one of `authorities` for this side of a handshake and is valid at `now`, and then reads it.
     pub(super) fn prove(
         certificate: &CertificateDer<'_>,
-        authority: &CertificateDer<'_>,
+        authorities: &[CertificateDer<'_>],
         now: UnixTime,
         usage: KeyUsage,
     ) -> Result<Self, rustls::Error> {
         let parsed = EndEntityCert::try_from(certificate).map_err(chain_error)?;
-        let anchor = webpki::anchor_from_trusted_cert(authority).map_err(chain_error)?;
+        let anchors = authorities.iter().map(webpki::anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>().map_err(chain_error)?;
         let algorithms = provider().signature_verification_algorithms;
-        // No intermediates: the authority signs leaves itself, and whatever else was presented must play no part.
-        parsed.verify_for_usage(algorithms.all, &[anchor], &[], now, usage, None, None).map_err(chain_error)?;
+        // No intermediates: an authority signs leaves itself, and whatever else was presented must play no part.
+        parsed.verify_for_usage(algorithms.all, &anchors, &[], now, usage, None, None).map_err(chain_error)?;
         Self::of(&parsed).map_err(|error| Mismatch::Leaf(error).into())
     }
 
     fn of(certificate: &EndEntityCert<'_>) -> Result<Self, LeafError> {
         let mut names = certificate.valid_uri_names();
         let (Some(name), None) = (names.next(), names.next()) else { return Err(LeafError::Names) };
-        Ok(Self { identity: name.parse()?, key: key_hash(&certificate.subject_public_key_info()) })
+        Ok(Self { identity: name.parse()?, key: key_hash(&certificate.subject_public_key_info()), serial: serial(certificate.serial()) })
     }
 
     /// Whether it is of the right cluster and role.
@@ -70,6 +72,19 @@ impl Leaf {
 pub fn peer_identity(connection: &quinn::Connection) -> Option<(Identity, KeyHash)> {
     let leaf = connection.peer_identity()?.downcast::<Leaf>().ok()?;
     Some((leaf.identity, leaf.key))
+}
+
+/// The serial number of the leaf with which the other end of an established connection has proved who it is.
+pub fn peer_serial(connection: &quinn::Connection) -> Option<Serial> {
+    Some(connection.peer_identity()?.downcast::<Leaf>().ok()?.serial)
+}
+
+/// Our authorities' numbers have 16 bytes; of others, which do not chain, the last ones do.
+fn serial(bytes: &[u8]) -> Serial {
+    let mut serial = [0; 16];
+    let from = bytes.len().saturating_sub(serial.len());
+    serial.iter_mut().rev().zip(bytes[from..].iter().rev()).for_each(|(to, byte)| *to = *byte);
+    Serial(serial)
 }
 
 /// Why a certificate names nobody.

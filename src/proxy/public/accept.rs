@@ -7,7 +7,7 @@ use quinn::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::KeyHash;
+use warren_raft::{KeyHash, TokenRole};
 
 use super::{Agents, Clients, Enrollments};
 use crate::identity::tls::negotiated;
@@ -15,6 +15,7 @@ use crate::identity::{self, Alpn, Identity};
 use crate::net::quic::{Door, Profile};
 use crate::net::{Budget, Env};
 use crate::proxy::metrics::Metrics;
+use crate::proxy::rotation::{Connected, Presence};
 use crate::wire::close::Close;
 
 /// Handshakes at the same time. One costs about a millisecond of one core, so these are the work of a quarter of a second.
@@ -39,6 +40,8 @@ pub(crate) struct PublicAcceptor {
     pub clients: Arc<Clients>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who is connected.
+    pub connected: Connected,
     /// What becomes of machines that enrol.
     pub enrollments: Arc<Enrollments>,
 }
@@ -87,21 +90,35 @@ impl PublicAcceptor {
             }
             (Some(Alpn::Agent), Some((identity, key))) => match identity.name.parse() {
                 Ok(agent) => {
+                    let Some(presence) = self.entered(TokenRole::Agent, &identity, &connection) else { return };
                     Profile::Tunnel.settle(&connection);
-                    Box::pin(self.agents.serve(agent, key, connection)).await;
+                    Box::pin(self.agents.serve(agent, (key, presence), connection)).await;
                 }
                 Err(_) => refuse(&connection, &identity, key),
             },
             (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
                 Ok(client) => {
+                    let Some(presence) = self.entered(TokenRole::Client, &identity, &connection) else { return };
                     Profile::Client.settle(&connection);
-                    Box::pin(self.clients.serve(client, key, connection)).await;
+                    Box::pin(self.clients.serve(client, (key, presence), connection)).await;
                 }
                 Err(_) => refuse(&connection, &identity, key),
             },
             // The handshake admits nothing else.
             (_, _) => Close::REFUSED.close(&connection),
         }
+    }
+
+    /// Notes that a machine is there. Its certificate may have been revoked between the handshake and now: from now on it is cut when that happens.
+    fn entered(&self, role: TokenRole, identity: &Identity, connection: &quinn::Connection) -> Option<Presence> {
+        let presence = self.connected.enter(role, &identity.name, connection);
+        let now = self.env.wall.now();
+        let is_revoked = |serial| self.agents.store.with_table(|table| table.is_revoked(serial, now));
+        if identity::peer_serial(connection).is_some_and(is_revoked) {
+            Close::REFUSED.close(connection);
+            return None;
+        }
+        Some(presence)
     }
 
     async fn handshake(&self, incoming: Incoming) -> Option<quinn::Connection> {

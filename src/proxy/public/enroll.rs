@@ -8,9 +8,10 @@ use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, 
 
 use super::members::{Audience, members};
 use crate::failure::{Code, Failure, Stage};
-use crate::identity::authority::AuthorityError;
-use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, TokenSecret, key_hash_of_csr};
-use crate::net::{Budget, Env};
+use crate::identity::{Identity, Role, TokenSecret, key_hash_of_csr};
+use crate::net::Budget;
+use crate::proxy::issuing::{Issuing, NotIssued};
+use crate::proxy::rotation::announced;
 use crate::wire::close::Close;
 use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Heard, Hello, Party, frame, not_understood};
 
@@ -28,8 +29,8 @@ const COMMIT: Duration = Duration::from_secs(10);
 /// Enrols machines by token.
 #[derive(Debug)]
 pub(crate) struct Enrollments {
-    /// The clock and the randomness.
-    pub env: Env,
+    /// What certificates are issued with.
+    pub issuing: Issuing,
     /// Where tokens and identities are.
     pub store: RoutingStore,
     /// This proxy's name, for failures.
@@ -39,8 +40,9 @@ pub(crate) struct Enrollments {
 
 impl Enrollments {
     /// At most [`MAX_AT_ONCE`] at the same time.
-    pub(crate) fn new(env: Env, store: RoutingStore, name: String) -> Self {
-        Self { env, store, name, permits: Semaphore::new(MAX_AT_ONCE) }
+    pub(crate) fn new(issuing: Issuing, name: String) -> Self {
+        let store = issuing.store.clone();
+        Self { issuing, store, name, permits: Semaphore::new(MAX_AT_ONCE) }
     }
 
     /// Answers the one request of a connection, then waits until it is closed.
@@ -124,6 +126,8 @@ impl Enrollments {
     }
 
     fn issue(&self, (request, role): (&EnrollRequest, TokenRole), proxy: Option<ProxyId>) -> Result<Enrolled, NotIssued> {
+        // Read before the table: that then holds at least this entry.
+        let index = *self.store.applied().borrow();
         let table = self.store.table();
         let cluster = table.cluster().ok_or(NotIssued::NoCluster)?;
         let audience = if role == TokenRole::Proxy { Audience::Proxy } else { Audience::Public };
@@ -133,8 +137,7 @@ impl Enrollments {
             (TokenRole::Client | TokenRole::Proxy, _) => (Role::Client, request.name.clone()),
         };
         let identity = Identity { cluster: cluster.id, role, name };
-        let authority = Authority::from_der(&cluster.ca_certificate, &cluster.ca_key)?;
-        let issued = authority.issue(&request.request, &identity, LIFETIME, &self.env)?;
+        let issued = self.issuing.certify(&identity, &request.request)?;
         Ok(Enrolled {
             hello: Hello::ours(),
             cluster: cluster.id,
@@ -142,6 +145,7 @@ impl Enrollments {
             proxy,
             certificate: issued.certificate.to_vec(),
             proxies: members(&table, audience),
+            authorities: Some(announced(&table, index)),
         })
     }
 }
@@ -153,17 +157,6 @@ async fn asked(connection: &quinn::Connection) -> Result<(SendStream, EnrollRequ
 
 fn late() -> frame::FrameError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
-}
-
-/// Why an identity that was recorded has no certificate.
-#[derive(Debug, thiserror::Error)]
-enum NotIssued {
-    #[error("there is no cluster yet")]
-    NoCluster,
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    #[error(transparent)]
-    Issue(#[from] IssueError),
 }
 
 fn invalid(reason: String) -> Failure {
