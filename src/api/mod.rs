@@ -4,6 +4,7 @@
 //! the proxy fills the types, the command line shows them.
 
 mod agents;
+mod authority;
 mod drain;
 mod error;
 mod paths;
@@ -24,6 +25,10 @@ mod tokens;
 mod transfer;
 
 pub use agents::{AgentRow, AgentsView, ServiceRow};
+pub use authority::{
+    AuthorityRow, AuthorityView, CertificateRow, CertificatesView, LaggardRow, RevokedRow, RotateRequest, RotationView, SerialRequest,
+    SerialRevoked, SerialText,
+};
 pub use drain::{DrainRequest, DrainRow, DrainView, ResumeRequest};
 pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};
@@ -33,7 +38,7 @@ pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};
 pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
-pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
+pub use status::{ProxyCertificate, ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use strategy::{
     AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,
     StrategyRequestError, StrategyShown, ZonePlan,

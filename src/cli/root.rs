@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status, strategy,
+    CliError, Exit, agent, agents, ca, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status, strategy,
     token,
 };
 
@@ -36,6 +36,7 @@ Manage:
   routes   List routes
   strategy Show and change how agents hold their tunnels
   token    Create, list and revoke the tokens that machines enrol with
+  ca       Show, replace and roll back the certificate authority, and refuse single certificates
   raft     Show the Raft group as this proxy sees it, and care for it
 
 Set up:
@@ -78,6 +79,7 @@ enum Verb {
     Routes(routes::RoutesArgs),
     Strategy(strategy::StrategyArgs),
     Token(token::TokenArgs),
+    Ca(ca::CaArgs),
     Raft(raft::RaftArgs),
     Config(config::ConfigArgs),
 }
@@ -137,6 +139,7 @@ impl Verb {
             Self::Routes(args) => args.run(context).await,
             Self::Strategy(args) => args.run(context).await,
             Self::Token(args) => args.run(context).await,
+            Self::Ca(args) => args.run(context).await,
             Self::Raft(args) => args.run(context).await,
             Self::Config(args) => args.run(context).await,
         }

@@ -84,6 +84,9 @@ fn answers_are_as_before() {
     check_answer("strategy-set", &done);
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
+    check_answer("ca-status", &samples::authority());
+    check_answer("ca-ls", &samples::certificates());
+    check_answer("ca-revoke", &samples::serial_revoked());
 }
 
 #[test]
@@ -157,6 +160,16 @@ fn command_lines() {
         ("raft recover --yes -o json", true),
         ("raft recover proxy-1", false),
         ("config show --config x", true),
+        ("ca", false),
+        ("ca status -o json", true),
+        ("ca ls", true),
+        ("ca rotate", true),
+        ("ca rotate --wait --timeout 30s --skip-absent", true),
+        ("ca rotate --timeout 30s", false),
+        ("ca rollback --wait", true),
+        ("ca revoke", false),
+        ("ca revoke 4a", false),
+        ("ca revoke 4A4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a", true),
     ];
     check_lines(&table);
 }

@@ -23,9 +23,12 @@ pub trait Policy: Send + Sync + 'static {
 /// Why a certificate that chains is refused all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The identity was removed or its certificate revoked.
+    /// The identity was removed.
     #[error("its identity is revoked")]
     Revoked,
+    /// This one certificate is refused, and the identity is not.
+    #[error("its certificate is revoked")]
+    Certificate,
     /// The name belongs to another key by now.
     #[error("its name belongs to another key")]
     OtherKey,

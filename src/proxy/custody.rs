@@ -58,7 +58,10 @@ impl Custody {
             let table = self.issuing.store.table();
             let wanted = self.wanted(&table, is_current);
             let is_news = wanted.is_some() && followed != wanted;
-            if is_news || due <= Instant::now() {
+            let now = self.issuing.env.wall.now();
+            // One that cannot be replaced is tried again when that is due.
+            let is_revoked = self.failed.borrow().is_none() && table.is_revoked(self.credentials.current().serial(), now);
+            if is_news || is_revoked || due <= Instant::now() {
                 match self.tend(&table, wanted.as_ref()) {
                     Ok(()) => {
                         followed = wanted;
@@ -106,7 +109,9 @@ impl Custody {
     fn tend(&self, table: &Table, wanted: Option<&Wanted>) -> Result<(), NotRenewed> {
         let current = self.credentials.current();
         let (trusted, presented) = wanted.ok_or(NotIssued::NoCluster)?;
-        let is_due = current.renew_at() <= self.issuing.env.wall.now();
+        let now = self.issuing.env.wall.now();
+        // Whoever is a member may have another certificate; a proxy is kept out by its removal.
+        let is_due = current.renew_at() <= now || table.is_revoked(current.serial(), now);
         let is_presented = presented == current.ca();
         let is_trusting = current.authorities() == trusted;
         if is_trusting && is_presented && !is_due && trusted.len() == 1 {

@@ -189,7 +189,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let id = Identity::proxy(ClusterId([1; 16]), FIRST);
         let authority = Authority::create(id.cluster, "lab", &env).expect("created");
-        let key = crate::identity::MachineKey::generate(&env.entropy);
+        let key = MachineKey::generate(&env.entropy);
         let issued = authority.issue(&key.csr(), &id, Duration::from_secs(3600), &env).expect("issued");
         let credentials = Credentials::new(issued.certificate, authority.certificate_der().clone(), key).expect("credentials");
         let ours = fingerprint(credentials.ca());

@@ -27,7 +27,7 @@ impl Policy for TablePolicy {
 
     fn admit_serial(&self, serial: Serial) -> Result<(), Refusal> {
         let now = self.env.wall.now();
-        if self.store.with_table(|table| table.is_revoked(serial, now)) { Err(Refusal::Revoked) } else { Ok(()) }
+        if self.store.with_table(|table| table.is_revoked(serial, now)) { Err(Refusal::Certificate) } else { Ok(()) }
     }
 }
 

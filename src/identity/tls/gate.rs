@@ -25,6 +25,7 @@ use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::policy::Policy;
+use crate::identity::uri::Role;
 
 /// What all connections of a port have in common.
 pub(super) struct Rules {
@@ -64,8 +65,9 @@ impl Gate {
         let role = self.offered.get().ok_or(Mismatch::NoProtocol)?.client_role().ok_or(Mismatch::Unasked)?;
         let proved = rules.credentials.with_trusted(|trusted| Leaf::prove(leaf, trusted, now, KeyUsage::client_auth()))?;
         proved.must_be(rules.credentials.identity().cluster, role)?;
-        let admitted = rules.policy.admit(&proved.identity, proved.key).and_then(|()| rules.policy.admit_serial(proved.serial));
-        admitted.map_err(|refusal| Mismatch::Refused(refusal).into())
+        rules.policy.admit(&proved.identity, proved.key).map_err(Mismatch::Refused)?;
+        let refused = |refusal| if role == Role::Proxy { Mismatch::PeerCertificate } else { Mismatch::Refused(refusal) };
+        rules.policy.admit_serial(proved.serial).map_err(|refusal| refused(refusal).into())
     }
 }
 

@@ -120,6 +120,8 @@ pub(super) enum Mismatch {
     Unasked,
     #[error("{0}")]
     Refused(Refusal),
+    #[error("its certificate is revoked")]
+    PeerCertificate,
 }
 
 /// rustls shows the errors of others by `Debug` only.
@@ -131,9 +133,13 @@ impl fmt::Debug for Mismatch {
 
 impl From<Mismatch> for rustls::Error {
     fn from(mismatch: Mismatch) -> Self {
-        // The one refusal that TLS has an alert for.
-        if mismatch == Mismatch::Refused(Refusal::Revoked) {
+        // The refusals that TLS has an alert for.
+        if matches!(mismatch, Mismatch::Refused(Refusal::Revoked | Refusal::Certificate)) {
             return CertificateError::Revoked.into();
+        }
+        // A proxy that is refused as revoked takes itself for removed. This one is to get itself another certificate.
+        if mismatch == Mismatch::PeerCertificate {
+            return CertificateError::Expired.into();
         }
         CertificateError::Other(OtherError(Arc::new(mismatch))).into()
     }

@@ -25,8 +25,9 @@ pub(super) async fn create(parts: &AdminParts, body: &[u8]) -> Response {
         return Response::text(StatusCode::BAD_REQUEST, &error.to_string());
     }
     let table = parts.store.table();
-    let Some(cluster) = table.cluster() else { return Response::failure(no_cluster()) };
-    let token = Token::generate(&fingerprint(&cluster.ca_certificate), &parts.env.entropy);
+    // The one that issues now will be trusted for longest.
+    let Some(authority) = table.issuing_authority() else { return Response::failure(no_cluster()) };
+    let token = Token::generate(&fingerprint(authority.certificate), &parts.env.entropy);
     let expires_at = Timestamp(parts.env.wall.now().0.saturating_add(request.ttl_ms));
     let command = Command::CreateToken(NewToken {
         id: token.id(),
@@ -47,7 +48,7 @@ pub(super) async fn create(parts: &AdminParts, body: &[u8]) -> Response {
             uses: request.uses,
             command: command_for(request.role, &request.name, &address(&table, parts)),
         }),
-        Err(error) => Response::failure(not_recorded(&error)),
+        Err(error) => Response::failure(not_recorded(&error, SHOWS)),
     }
 }
 
@@ -85,7 +86,7 @@ pub(super) async fn revoke(parts: &AdminParts, id: TokenId) -> Response {
     match parts.store.propose(Command::RevokeToken { id }, COMMIT).await {
         Ok(_) => Response::json(&RevokeView { schema: Schema, id: TokenText(id), revoked: true }),
         Err(ProposeError::Rejected(Rejection::TokenUnknown)) => Response::text(StatusCode::NOT_FOUND, &format!("there is no token `{id}`")),
-        Err(error) => Response::failure(not_recorded(&error)),
+        Err(error) => Response::failure(not_recorded(&error, SHOWS)),
     }
 }
 
@@ -99,7 +100,11 @@ pub(super) fn no_cluster() -> Failure {
     Failure::new(Code::NoQuorum, Stage::Store, "this proxy has not reached its cluster yet").with_hint("`warren status`")
 }
 
-fn not_recorded(error: &ProposeError) -> Failure {
+/// Where to look whether a change has happened.
+const SHOWS: &str = "`warren token ls`";
+
+/// The failure of a change that was not recorded, or may yet be; `shows` says whether it is.
+pub(super) fn not_recorded(error: &ProposeError, shows: &str) -> Failure {
     let code = match error {
         ProposeError::Rejected(Rejection::TooMany { .. }) | ProposeError::QueueFull(_) => Code::LimitReached,
         ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } => Code::Denied,
@@ -108,10 +113,12 @@ fn not_recorded(error: &ProposeError) -> Failure {
     let (what, hint) = match error {
         // It waits in a log, and a quorum that comes back may still commit it.
         ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => {
-            ("the change is not confirmed", "`warren status`; it may still happen: `warren token ls` shows")
+            ("the change is not confirmed", format!("`warren status`; it may still happen: {shows} shows"))
         }
-        ProposeError::AboveLevel { .. } => ("the change was not recorded", "`warren raft status` shows which proxies are to be updated"),
-        ProposeError::Rejected(_) | ProposeError::QueueFull(_) => ("the change was not recorded", "`warren status`"),
+        ProposeError::AboveLevel { .. } => {
+            ("the change was not recorded", "`warren raft status` shows which proxies are to be updated".to_owned())
+        }
+        ProposeError::Rejected(_) | ProposeError::QueueFull(_) => ("the change was not recorded", "`warren status`".to_owned()),
     };
     Failure::new(code, Stage::Store, what).with_cause(error.to_string()).with_hint(hint)
 }
@@ -129,7 +136,7 @@ mod tests {
             (ProposeError::Rejected(Rejection::TokenExists), Code::Denied),
         ];
         for (error, code) in table {
-            let failure = not_recorded(&error);
+            let failure = not_recorded(&error, SHOWS);
             assert_eq!((failure.code(), failure.causes()), (code, [error.to_string()].as_slice()));
             assert!(failure.hint().is_some());
         }
