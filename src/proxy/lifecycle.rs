@@ -25,6 +25,8 @@ use crate::wire::close::Close;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a proxy whose store has failed may take to end: its farewell, and a moment for the rest.
 const GIVE_UP: Duration = Duration::from_secs(2);
+/// How long what was under way may take to see that it is over.
+const LAST_TASKS: Duration = Duration::from_millis(500);
 /// How long the last packets may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -107,17 +109,28 @@ impl RunningProxy {
         self.0.store.failed().await
     }
 
-    /// Goes away in good order: unready first, another voter leads, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`. Returns how
-    /// many streams were cut.
+    /// Goes away in good order: unready first, another voter leads, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`, or the store
+    /// fails. Returns how many streams were cut.
     pub async fn drain(self, hurry: impl Future<Output = ()>) -> u64 {
         self.0.leaving.cancel();
-        tokio::select! {
-            () = self.0.drain.left() => {}
-            () = hurry => tracing::info!("stopping at once"),
-        }
+        let is_failed = tokio::select! {
+            () = self.0.drain.left() => false,
+            () = hurry => {
+                tracing::info!("stopping at once");
+                false
+            }
+            reason = self.0.store.failed() => {
+                tracing::error!(reason, "the store has failed: the drain is given up");
+                true
+            }
+        };
         // Those that were cut at the deadline, and those that are cut now.
         let cut = self.0.drain.cut_streams() + self.0.metrics.streams().cut();
-        self.stop().await;
+        if is_failed {
+            self.give_up().await;
+        } else {
+            self.stop().await;
+        }
         cut
     }
 
@@ -153,7 +166,10 @@ impl RunningProxy {
         stopped.cancel();
         public.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
         tasks.close();
-        tasks.wait().await;
+        // Nobody serves the peers from here on, so what has not ended by now is not waited for: to them this proxy would seem to live.
+        if Budget::new(LAST_TASKS).run(tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = tasks.len(), "not everything has ended in time");
+        }
         links.shutdown().await;
         store.shutdown().await;
         peer.close(Close::LEAVING.code(), Close::LEAVING.reason().as_bytes());
