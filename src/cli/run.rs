@@ -181,7 +181,8 @@ fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session
     }
     let credentials = store.load().map_err(anyhow::Error::from)?;
     if credentials.remaining(env.wall.now()).is_zero() {
-        return Err(Failure::new(Code::Denied, Stage::Local, format!("the certificate in `{}` has expired", identity.display()))
+        let ended = crate::api::Time::from(credentials.not_after());
+        return Err(Failure::new(Code::Denied, Stage::Local, format!("the certificate in `{}` has expired at {ended}", identity.display()))
             .with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
             .into());
     }
@@ -273,8 +274,10 @@ impl From<agent::StartError> for CliError {
                 hint: "`--token-file FILE`, with what `warren token create --role agent` on a proxy's machine prints".to_owned(),
             }
             .into(),
+            StartError::Expired(_) => Failure::new(Code::Denied, Stage::Local, error.to_string())
+                .with_hint("`warren token create --role agent` on a proxy's machine, then `--token-file FILE` here: the name and the key stay")
+                .into(),
             StartError::Socket(_)
-            | StartError::Expired(_)
             | StartError::Token(_)
             | StartError::OtherName { .. }
             | StartError::Lock(_)
