@@ -182,9 +182,13 @@ fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session
     let credentials = store.load().map_err(anyhow::Error::from)?;
     if credentials.remaining(env.wall.now()).is_zero() {
         let ended = crate::api::Time::from(credentials.not_after());
-        return Err(Failure::new(Code::Denied, Stage::Local, format!("the certificate in `{}` has expired at {ended}", identity.display()))
-            .with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
-            .into());
+        return Err(Failure::new(
+            Code::Denied,
+            Stage::Local,
+            format!("the certificate in `{}` has expired at {ended}", identity.display()),
+        )
+        .with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
+        .into());
     }
     let handle = CredentialsHandle::new(credentials).map_err(anyhow::Error::from)?;
     let known = if proxies.is_empty() {
@@ -275,7 +279,9 @@ impl From<agent::StartError> for CliError {
             }
             .into(),
             StartError::Expired(_) => Failure::new(Code::Denied, Stage::Local, error.to_string())
-                .with_hint("`warren token create --role agent` on a proxy's machine, then `--token-file FILE` here: the name and the key stay")
+                .with_hint(
+                    "`warren token create --role agent` on a proxy's machine, then `--token-file FILE` here: the name and the key stay",
+                )
                 .into(),
             StartError::Socket(_)
             | StartError::Token(_)
