@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -13,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::{ClusterId, ProxyId};
 
-use super::{Lane, Links, PeerAcceptor, PeerPort, PeerService, serve};
+use super::{Lane, Links, PeerAcceptor, PeerBounds, PeerPort, PeerService, serve};
 use crate::identity::policy::AdmitAll;
 use crate::identity::{Authority, Credentials, CredentialsHandle, Identity, MachineKey, ServerTls};
+use crate::limits::{Limits, Reached};
 use crate::net::quic::{Door, Endpoint, Port};
 use crate::net::{Budget, Env};
+use crate::proxy::gatekeeper::Gatekeeper;
 use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::close::Close;
@@ -88,9 +91,12 @@ impl Side {
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let port = PeerPort { endpoint: endpoint.clone(), credentials, made: made.clone(), data_connections, threads: threads.clone() };
         let links = Links::new(id, env.clone(), port);
-        tasks.spawn(serve(connections, Arc::new(Echo), (tasks.clone(), threads.clone()), cancel.clone()));
+        let (limits, reached) = (Limits::default(), Reached::default());
+        let (bounds, keeper) = (PeerBounds::new(&limits, &reached), Gatekeeper::new(&limits, reached, Counter::default()));
+        tasks.spawn(serve(connections, Arc::new(Echo), (tasks.clone(), threads.clone()), bounds, cancel.clone()));
         tasks.spawn(
-            PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made, threads }.run(tasks.clone(), cancel.clone()),
+            PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made, threads, keeper }
+                .run(tasks.clone(), cancel.clone()),
         );
         Self { links, address, tasks, cancel }
     }
