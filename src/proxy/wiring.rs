@@ -33,6 +33,7 @@ use super::strategy::{Settled, Settling};
 use super::threads::Threads;
 use super::tunnels::Tunnels;
 use super::watch::watch;
+use crate::http;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
 use crate::net::quic::{Door, Port};
@@ -182,7 +183,9 @@ impl Wiring {
             settled: self.settled(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
-        Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
+        let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
+        let bounds = http::Bounds::new(&proxy.limits, reached);
+        Ok(Admin::bind(parts, bounds, (&proxy.admin_socket, proxy.http_listen)).await?)
     }
 
     fn settled(&self) -> watch::Receiver<Settled> {
