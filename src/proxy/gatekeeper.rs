@@ -18,15 +18,24 @@ pub(super) struct Gatekeeper {
     connections: Places<Identity>,
     handshake: Duration,
     reached: Reached,
-    refused: Counter,
+    counts: Counts,
+}
+
+/// What is counted of newcomers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    /// Those who found no place.
+    pub refused: Counter,
+    /// Those who had to prove their address first.
+    pub retried: Counter,
 }
 
 impl Gatekeeper {
-    /// Of a port where nobody is yet. `refused` counts the handshakes that find no place.
-    pub(super) fn new(limits: &Limits, reached: Reached, refused: Counter) -> Self {
+    /// Of a port where nobody is yet.
+    pub(super) fn new(limits: &Limits, reached: Reached, counts: Counts) -> Self {
         let each = Some((limits.connections_per_identity, Limit::ConnectionsPerIdentity));
         let connections = Places::new(Bounds { each, all: None });
-        Self { gate: Gate::new(limits), connections, handshake: limits.handshake_timeout, reached, refused }
+        Self { gate: Gate::new(limits), connections, handshake: limits.handshake_timeout, reached, counts }
     }
 
     /// Lets a newcomer in, if there is a place for its handshake. Whoever must prove its address first comes back at once; whoever is refused costs one packet.
@@ -35,12 +44,13 @@ impl Gatekeeper {
         match self.gate.enter(incoming.remote_address().ip(), address) {
             Entry::Pass(pass) => Some((incoming, pass)),
             Entry::Prove => {
+                self.counts.retried.inc();
                 // It fails only for an address that is proven already.
                 let _ = incoming.retry();
                 None
             }
             Entry::Refuse(limit) => {
-                self.refused.inc();
+                self.counts.refused.inc();
                 self.reached.note(limit);
                 incoming.refuse();
                 None

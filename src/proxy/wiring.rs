@@ -14,7 +14,7 @@ use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
-use super::gatekeeper::Gatekeeper;
+use super::gatekeeper::{Counts, Gatekeeper};
 use super::handover::{Drain, Handover};
 use super::lifecycle::{Parts, RunningProxy};
 use super::member::Membership;
@@ -288,7 +288,8 @@ impl Wiring {
 
     /// Who may come in at one of the ports.
     fn gatekeeper(&self, refused: Counter) -> Gatekeeper {
-        Gatekeeper::new(&self.ground.proxy.limits, self.metrics.reached().clone(), refused)
+        let counts = Counts { refused, retried: self.metrics.tunnels().handshakes_retried.clone() };
+        Gatekeeper::new(&self.ground.proxy.limits, self.metrics.reached().clone(), counts)
     }
 
     /// How the two ports accept.

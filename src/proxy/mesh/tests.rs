@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use prometheus_client::metrics::counter::Counter;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -20,7 +19,7 @@ use crate::identity::{Authority, Credentials, CredentialsHandle, Identity, Machi
 use crate::limits::{Limits, Reached};
 use crate::net::quic::{Door, Endpoint, Port};
 use crate::net::{Budget, Env};
-use crate::proxy::gatekeeper::Gatekeeper;
+use crate::proxy::gatekeeper::{Counts, Gatekeeper};
 use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::close::Close;
@@ -92,7 +91,7 @@ impl Side {
         let port = PeerPort { endpoint: endpoint.clone(), credentials, made: made.clone(), data_connections, threads: threads.clone() };
         let links = Links::new(id, env.clone(), port);
         let (limits, reached) = (Limits::default(), Reached::default());
-        let (bounds, keeper) = (PeerBounds::new(&limits, &reached), Gatekeeper::new(&limits, reached, Counter::default()));
+        let (bounds, keeper) = (PeerBounds::new(&limits, &reached), Gatekeeper::new(&limits, reached, Counts::default()));
         tasks.spawn(serve(connections, Arc::new(Echo), (tasks.clone(), threads.clone()), bounds, cancel.clone()));
         tasks.spawn(
             PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made, threads, keeper }
