@@ -53,7 +53,14 @@ impl Enrollments {
         let place = self.places.take(&connection.remote_address().ip().into());
         let Ok(_place) = place.inspect_err(|limit| self.reached.note(*limit)) else { return Close::LIMIT.close(&connection) };
         let from = connection.remote_address();
-        match Budget::new(self.header_timeout + CONFIRM + COMMIT).run(self.answer(&connection)).await {
+        // A machine that has gone, or that this proxy has turned away since it ends, is answered by nobody.
+        let answer = async {
+            tokio::select! {
+                answered = self.answer(&connection) => answered,
+                gone = connection.closed() => Err(std::io::Error::from(gone).into()),
+            }
+        };
+        match Budget::new(self.header_timeout + CONFIRM + COMMIT).run(answer).await {
             Ok(Ok(())) => {
                 // The machine closes when it has read the answer; one that does not is not waited for.
                 let _ = Budget::new(ANSWER).run(connection.closed()).await;
