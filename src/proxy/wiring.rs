@@ -13,6 +13,7 @@ use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
+use super::grants::Grants;
 use super::handover::{Drain, Handover};
 use super::lifecycle::{Parts, RunningProxy};
 use super::member::Membership;
@@ -85,6 +86,7 @@ pub(super) struct Wiring {
     registry: Registry,
     metrics: Metrics,
     tunnels: Arc<Tunnels>,
+    grants: Arc<Grants>,
     tasks: TaskTracker,
     drain: Drain,
     leaving: CancellationToken,
@@ -104,6 +106,7 @@ impl Wiring {
             registry,
             metrics,
             tunnels: Arc::default(),
+            grants: Arc::default(),
             tasks: TaskTracker::new(),
             drain: Drain::new(leaving.clone()),
             leaving,
@@ -130,6 +133,7 @@ impl Wiring {
         }
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
+        self.tasks.spawn(self.grants.clone().follow(self.store.clone(), self.metrics.clone(), self.stopped.clone()));
         self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
         self.tasks.spawn(self.ground.env.readers.clone().watch(self.stopped.clone()));
         let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
@@ -197,6 +201,7 @@ impl Wiring {
             tunnels: self.tunnels.clone(),
             metrics: self.metrics.clone(),
             readers: self.ground.env.readers.clone(),
+            grants: self.grants.clone(),
         };
         let service = Service {
             store: self.store.clone(),
@@ -226,6 +231,7 @@ impl Wiring {
             clients: Arc::new(self.clients()),
             metrics: self.metrics.clone(),
             enrollments: Arc::new(enrollments),
+            grants: self.grants.clone(),
         };
         self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
     }
@@ -269,6 +275,7 @@ impl Wiring {
             dialer: Dialer::new(self.me(), env, store, (links, tunnels)),
             dial_timeout: self.ground.proxy.dial_timeout,
             metrics: self.metrics.clone(),
+            grants: self.grants.clone(),
             tasks: self.tasks.clone(),
         }
     }

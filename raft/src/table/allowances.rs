@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use super::apply::Answer;
-use super::{Agent, MAX_PATTERNS, Service, Table};
+use super::{Agent, Client, MAX_PATTERNS, RemovedKey, Service, Table};
 use crate::command::{Accepted, NewToken, Rejection};
-use crate::ids::{Timestamp, TokenId};
+use crate::ids::{KeyHash, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName, Pattern, ServiceName};
 
 /// What an agent may publish. Fields are only ever added, in a section of their own.
@@ -17,6 +18,20 @@ use crate::names::{AgentName, ClientName, Pattern, ServiceName};
 pub struct Publishing {
     /// At least one of them covers each of its services.
     pub allow: Vec<Pattern>,
+}
+
+/// Which clients there are with what they may, and which keys were removed, as they were in some version of the table.
+#[derive(Clone, Debug)]
+pub struct Rights {
+    clients: OrdMap<ClientName, Client>,
+    removed_keys: OrdMap<KeyHash, RemovedKey>,
+}
+
+impl Rights {
+    /// Whether nothing has changed since then. It takes no time, and may say no though nothing has.
+    pub fn are_those_of(&self, table: &Table) -> bool {
+        self.clients.ptr_eq(&table.clients) && self.removed_keys.ptr_eq(&table.removed_keys)
+    }
 }
 
 impl Publishing {
@@ -29,6 +44,21 @@ impl Table {
     /// Whether `client` may reach `service` of `agent`.
     pub fn allows(&self, client: &ClientName, agent: &AgentName, service: &ServiceName) -> bool {
         self.clients.get(client).is_some_and(|client| client.allow.iter().any(|pattern| pattern.allows(agent, service)))
+    }
+
+    /// Whether `client` may reach every service that `agent` has or may have.
+    pub fn allows_all_of(&self, client: &ClientName, agent: &AgentName) -> bool {
+        self.clients.get(client).is_some_and(|client| client.allow.iter().any(|pattern| pattern.allows_all_of(agent)))
+    }
+
+    /// Whether `client` may reach `service` of every agent that there is or may be.
+    pub fn allows_everywhere(&self, client: &ClientName, service: &ServiceName) -> bool {
+        self.clients.get(client).is_some_and(|client| client.allow.iter().any(|pattern| pattern.allows_everywhere(service)))
+    }
+
+    /// What follows for who may do what, to see whether a later version has other [`Rights`].
+    pub fn rights(&self) -> Rights {
+        Rights { clients: self.clients.clone(), removed_keys: self.removed_keys.clone() }
     }
 
     /// What an agent may publish; `None` if that is anything.

@@ -24,7 +24,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
-pub use allowances::Publishing;
+pub use allowances::{Publishing, Rights};
 pub use census::Counts;
 pub use drains::Drain;
 pub use presence::Seen;

@@ -18,6 +18,7 @@ use crate::net::quic::{SendRoom, Sending};
 use crate::net::relay::{self, End};
 use crate::net::{Budget, Env};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
+use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::metrics::Metrics;
 use crate::target::Target;
 use crate::wire::close::Close;
@@ -47,6 +48,8 @@ pub(crate) struct Clients {
     pub dial_timeout: Duration,
     /// What is counted.
     pub metrics: Metrics,
+    /// What runs by the cluster's leave.
+    pub grants: Arc<Grants>,
     /// Whose tasks the streams are.
     pub tasks: TaskTracker,
 }
@@ -112,7 +115,7 @@ impl Clients {
             Err(_) => return Close::DEADLINE.abort(&mut send, &mut recv),
         };
         match understood(request) {
-            Ok(Understood::Dial(request, target)) => self.dial((client, connection), (request, target), (send, recv), sending).await,
+            Ok(Understood::Dial(request, target)) => self.dial((client, key, connection), (request, target), (send, recv), sending).await,
             Ok(Understood::Renew(request)) => {
                 let reply = self.renewed(client, key, &request);
                 if said(&mut send, &reply).await {
@@ -135,7 +138,7 @@ impl Clients {
 
     async fn dial(
         &self,
-        (client, connection): (ClientName, &quinn::Connection),
+        (client, key, connection): (ClientName, KeyHash, &quinn::Connection),
         (request, target): (DialRequest, Target),
         (mut send, mut recv): (SendStream, RecvStream),
         sending: &Sending,
@@ -144,6 +147,7 @@ impl Clients {
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
         let client_address = connection.remote_address().to_string();
         let span = tracing::info_span!("dial", %target, %trace);
+        let who = (client.clone(), key);
         let wanted = Wanted { client, client_address, target, budget, trace };
         let dialled = tokio::select! {
             dialled = self.dialer.dial(&wanted).instrument(span.clone()) => dialled,
@@ -152,7 +156,7 @@ impl Clients {
         };
         self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
-            Ok(connection) => self.relay(connection, trace, (send, recv), sending).instrument(span).await,
+            Ok(connection) => self.relay(connection, (who, trace), (send, recv), sending).instrument(span).await,
             Err(failure) => {
                 let failure = failure.with_trace(trace.to_string());
                 span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
@@ -161,8 +165,16 @@ impl Clients {
         }
     }
 
-    async fn relay(&self, connection: Connection, trace: TraceId, (mut send, recv): (SendStream, RecvStream), sending: &Sending) {
-        let Connection { open, agent, path } = connection;
+    async fn relay(
+        &self,
+        connection: Connection,
+        (who, trace): ((ClientName, KeyHash), TraceId),
+        (mut send, recv): (SendStream, RecvStream),
+        sending: &Sending,
+    ) {
+        let Connection { open, agent, service, path } = connection;
+        let grant = Grant { client: who.0, key: Some(who.1), agent: agent.clone(), service };
+        let granted = self.grants.stream(grant, |grant| self.store.with_table(|table| grant.stands(table)));
         tracing::debug!(%agent, hops = path.len(), "dial connected");
         if !said(&mut send, &DialReply::Connected { agent, path, trace, hello: Hello::ours() }).await {
             let (mut send, mut recv) = (open.send, open.recv);
@@ -170,7 +182,7 @@ impl Clients {
         }
         let carried = self.env.readers.begin([Some(sending.received()), Some(open.received)]);
         let (permit, _in_use) = (open.permit, open.in_use);
-        let relay = relay::quic((send, recv), (open.send, open.recv), carried);
+        let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };
