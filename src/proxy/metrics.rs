@@ -14,6 +14,7 @@ use super::store_metrics::StoreMetrics;
 use super::streams::{Streams, Why};
 use super::tunnel_metrics::TunnelMetrics;
 use crate::failure::Code;
+use crate::limits::Reached;
 use crate::net::relay::Relayed;
 use crate::net::stalled::StalledCount;
 
@@ -35,6 +36,7 @@ pub(super) struct Metrics {
     gauges: Gauges,
     store: StoreMetrics,
     stalled: StalledCount,
+    reached: Reached,
 }
 
 /// What is read off other parts at each scrape.
@@ -104,7 +106,9 @@ impl Metrics {
             gauges: Gauges::default(),
             store: StoreMetrics::register(registry),
             stalled: stalled.clone(),
+            reached: Reached::default(),
         };
+        metrics.reached.register(registry);
         registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
         registry.register("streams", "Streams that run through this proxy now", metrics.streams.running.clone());
         registry.register(
@@ -146,6 +150,11 @@ impl Metrics {
     /// The streams that run now.
     pub(super) fn streams(&self) -> &Streams {
         &self.streams
+    }
+
+    /// What is counted and said when a limit is reached.
+    pub(super) fn reached(&self) -> &Reached {
+        &self.reached
     }
 
     /// What became of tunnels.

@@ -14,6 +14,7 @@ use super::members::{Audience, members};
 use super::renew::renew;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
+use crate::limits::{Bounds, Limit, Limits, Places, Reached};
 use crate::net::quic::{SendRoom, Sending};
 use crate::net::relay::{self, End};
 use crate::net::{Budget, Env};
@@ -26,9 +27,9 @@ use crate::wire::{
     ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Heard, Hello, Party, TooOld, TraceId, frame, not_understood,
 };
 
-/// How long a request may take to arrive once its stream is open, and its answer to be taken.
-const HEADER: Duration = Duration::from_secs(5);
-/// Streams of one client connection at the same time. quinn tells of free places when an eighth of all has become free: 1,120 can be had at any time.
+/// How long an answer may take to be taken.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Streams of one client connection at the same time, where QUIC holds back; beyond `streams_per_client` one is answered by a failure. quinn tells of free places when an eighth of all has become free: 1,120 can be had at any time.
 const MAX_STREAMS: u32 = 1280;
 /// How long the leader may take to confirm that a client is enrolled.
 const CONFIRM: Duration = Duration::from_secs(3);
@@ -46,12 +47,36 @@ pub(crate) struct Clients {
     pub dialer: Dialer,
     /// Longest budget of a dial.
     pub dial_timeout: Duration,
+    /// What one client may use.
+    pub shares: Shares,
     /// What is counted.
     pub metrics: Metrics,
     /// What runs by the cluster's leave.
     pub grants: Arc<Grants>,
     /// Whose tasks the streams are.
     pub tasks: TaskTracker,
+}
+
+/// What the clients of this proxy use, each over all its connections.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    header_timeout: Duration,
+    message_size: usize,
+    streams: Places<ClientName>,
+    dials: Places<ClientName>,
+}
+
+impl Shares {
+    /// Nobody uses anything yet.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let each = |most, limit| Bounds { each: Some((most, limit)), all: None };
+        Self {
+            header_timeout: limits.header_timeout,
+            message_size: limits.message_size,
+            streams: Places::new(each(limits.streams_per_client, Limit::StreamsPerClient)),
+            dials: Places::new(each(limits.dials_per_client, Limit::DialsPerClient)),
+        }
+    }
 }
 
 impl Clients {
@@ -106,13 +131,26 @@ impl Clients {
         (mut send, mut recv): (SendStream, RecvStream),
         sending: &Sending,
     ) {
-        let request = match Budget::new(HEADER).run(frame::hear(&mut recv, frame::MAX_MESSAGE)).await {
+        let reached = self.metrics.reached();
+        let _place = match self.shares.streams.take(&client) {
+            Ok(place) => place,
+            Err(limit) => return self.fail(too_many(reached, limit, "streams"), (send, recv)).await,
+        };
+        let hearing = frame::hear(&mut recv, self.shares.message_size);
+        let request = match Budget::new(self.shares.header_timeout).run(hearing).await {
             Ok(Ok(request)) => request,
+            Ok(Err(error @ frame::FrameError::TooLong { .. })) => {
+                let failure = reached.refuse(Limit::MessageSize, Stage::Ingress, error.to_string());
+                return self.fail(failure, (send, recv)).await;
+            }
             Ok(Err(error)) => {
                 tracing::debug!(%error, "request not understood");
                 return Close::PROTOCOL.abort(&mut send, &mut recv);
             }
-            Err(_) => return Close::DEADLINE.abort(&mut send, &mut recv),
+            Err(_) => {
+                reached.note(Limit::HeaderTimeout);
+                return Close::DEADLINE.abort(&mut send, &mut recv);
+            }
         };
         match understood(request) {
             Ok(Understood::Dial(request, target)) => self.dial((client, key, connection), (request, target), (send, recv), sending).await,
@@ -147,6 +185,14 @@ impl Clients {
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
         let client_address = connection.remote_address().to_string();
         let span = tracing::info_span!("dial", %target, %trace);
+        let place = match self.shares.dials.take(&client) {
+            Ok(place) => place,
+            Err(limit) => {
+                let failure = too_many(self.metrics.reached(), limit, "dials without an answer").with_trace(trace.to_string());
+                self.metrics.dialled(Some(failure.code()));
+                return self.fail(failure, (send, recv)).await;
+            }
+        };
         let who = (client.clone(), key);
         let wanted = Wanted { client, client_address, target, budget, trace };
         let dialled = tokio::select! {
@@ -154,6 +200,7 @@ impl Clients {
             // The client does not want it any more.
             _ = send.stopped() => return Close::CANCELLED.abort(&mut send, &mut recv),
         };
+        drop(place);
         self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
             Ok(connection) => self.relay(connection, (who, trace), (send, recv), sending).instrument(span).await,
@@ -218,6 +265,10 @@ impl Clients {
     }
 }
 
+fn too_many(reached: &Reached, limit: Limit, what: &str) -> Failure {
+    reached.refuse(limit, Stage::Ingress, format!("this client has too many {what}"))
+}
+
 /// A request that can be served.
 enum Understood {
     Dial(DialRequest, Target),
@@ -245,5 +296,5 @@ fn understood(request: Heard<ClientRequest>) -> Result<Understood, Failure> {
 
 /// Whether the client took the message in time: one that gives no room for it is not waited for.
 async fn said(send: &mut SendStream, message: &impl Serialize) -> bool {
-    matches!(Budget::new(HEADER).run(frame::write(send, message, frame::MAX_MESSAGE)).await, Ok(Ok(())))
+    matches!(Budget::new(ANSWER).run(frame::write(send, message, frame::MAX_MESSAGE)).await, Ok(Ok(())))
 }

@@ -79,7 +79,7 @@ impl Held<'_> {
         told.cluster.mark_unchanged();
         loop {
             // A message is read to its end by a future that lives across the pushes.
-            let message = frame::hear::<AgentMessage>(&mut recv, frame::MAX_MESSAGE);
+            let message = frame::hear::<AgentMessage>(&mut recv, self.agents.limits.message_size);
             tokio::pin!(message);
             let message = loop {
                 tokio::select! {
