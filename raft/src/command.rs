@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Serial, Timestamp, TokenId};
-use crate::names::{AgentName, Glob, Pattern, ProxyName};
+use crate::names::{AgentName, ClientName, Glob, Pattern, ProxyName, ServiceName};
 use crate::table::{Drain, RotationPhase, Service, Strategy, TokenRole};
 
 /// One entry of the log: commands that are applied together, by one proposer, exactly once.
@@ -109,21 +109,41 @@ pub enum Command {
         /// The proxy.
         proxy: ProxyId,
     },
-    /// 15: another authority is to take the place of the cluster's: from now on both are trusted.
+    /// 15: what a client may reach, instead of what it might before.
+    AllowClient {
+        /// The client.
+        client: ClientName,
+        /// At most [`MAX_PATTERNS`](crate::table::MAX_PATTERNS); none: nothing.
+        allow: Vec<Pattern>,
+    },
+    /// 16: an agent is forgotten, with its services and routes, and its key is refused for good.
+    RemoveAgent {
+        /// The agent.
+        agent: AgentName,
+    },
+    /// 17: a client is forgotten, and its key is refused for good.
+    RemoveClient {
+        /// The client.
+        client: ClientName,
+    },
+    /// 18: a token for agents was created that says what they may publish: its `allow`, which means nothing in a token for agents of
+    /// [`CreateToken`](Self::CreateToken).
+    CreateAgentToken(NewToken),
+    /// 19: another authority is to take the place of the cluster's: from now on both are trusted.
     BeginRotation(Box<NewAuthority>),
-    /// 16: everybody is ready for the next phase of the rotation. After the last one the other authority is forgotten.
+    /// 20: everybody is ready for the next phase of the rotation. After the last one the other authority is forgotten.
     AdvanceRotation {
         /// When the rotation began.
         began_at: Timestamp,
         /// The phase that is over; in another one nothing happens.
         from: RotationPhase,
     },
-    /// 17: the rotation is not wanted any more.
+    /// 21: the rotation is not wanted any more.
     RollBackRotation {
         /// When the rotation began.
         began_at: Timestamp,
     },
-    /// 18: one certificate is refused from now on.
+    /// 22: one certificate is refused from now on.
     RevokeSerial {
         /// Its serial number.
         serial: Serial,
@@ -149,6 +169,7 @@ impl Command {
             | Self::RaiseLevel { .. } => Level(1),
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } => Level(2),
             Self::DrainProxy { .. } | Self::ResumeProxy { .. } => Level(3),
+            Self::AllowClient { .. } | Self::RemoveAgent { .. } | Self::RemoveClient { .. } | Self::CreateAgentToken(_) => Level(4),
             Self::BeginRotation(_) | Self::AdvanceRotation { .. } | Self::RollBackRotation { .. } | Self::RevokeSerial { .. } => Level(4),
         }
     }
@@ -158,11 +179,13 @@ impl Command {
         match self {
             Self::StartProxy(_) | Self::ExpireProxy { .. } | Self::WithdrawRoute { .. } | Self::RevokeToken { .. } => true,
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } | Self::DrainProxy { .. } | Self::ResumeProxy { .. } => true,
+            Self::AllowClient { .. } | Self::RemoveAgent { .. } | Self::RemoveClient { .. } => true,
             Self::RevokeSerial { .. } | Self::RollBackRotation { .. } => true,
             Self::Bootstrap(_)
             | Self::RegisterRoute { .. }
             | Self::PublishServices { .. }
             | Self::CreateToken(_)
+            | Self::CreateAgentToken(_)
             | Self::Enroll(_)
             | Self::SetStrategy(_)
             | Self::RaiseLevel { .. }
@@ -362,13 +385,27 @@ pub enum Rejection {
     /// 21: to be forgotten it must first be removed.
     #[error("proxy {0} was not removed")]
     NotRemoved(ProxyId),
-    /// 22: one rotation at a time.
+    /// 22: a client that never enrolled, or was removed.
+    #[error("client `{0}` is not enrolled")]
+    ClientUnknown(ClientName),
+    /// 23: a machine with this key was removed from the cluster.
+    #[error("a machine with this key was removed from the cluster")]
+    KeyRemoved,
+    /// 24: the token that the agent enrolled with does not let it publish the service.
+    #[error("agent `{agent}` may not publish the service `{service}`")]
+    MayNotPublish {
+        /// The agent.
+        agent: AgentName,
+        /// The first service that it may not publish.
+        service: ServiceName,
+    },
+    /// 25: one rotation at a time.
     #[error("the certificate authority is being rotated already")]
     Rotating,
-    /// 23: there is none, or it is another one.
+    /// 26: there is none, or it is another one.
     #[error("the certificate authority is not being rotated, or the rotation is another one by now")]
     NotRotating,
-    /// 24: the rotation is in another phase than the one that was said to be over.
+    /// 27: the rotation is in another phase than the one that was said to be over.
     #[error("the rotation is in the phase `{phase}` by now")]
     RotationElsewhere {
         /// The phase.

@@ -5,6 +5,7 @@
 
 mod agents;
 mod authority;
+mod clients;
 mod drain;
 mod error;
 mod paths;
@@ -24,10 +25,13 @@ mod time;
 mod tokens;
 mod transfer;
 
-pub use agents::{AgentRow, AgentsView, ServiceRow};
+pub use agents::{AgentRow, AgentView, AgentsView, ServiceRow};
 pub use authority::{
     AuthorityRow, AuthorityView, CertificateRow, CertificatesView, LaggardRow, RevokedRow, RotateRequest, RotationView, SerialRequest,
     SerialRevoked, SerialText,
+};
+pub use clients::{
+    AgentRemovalRequest, AgentRemovalView, AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView,
 };
 pub use drain::{DrainRequest, DrainRow, DrainView, ResumeRequest};
 pub use error::{Declined, DeclinedView, ErrorView};

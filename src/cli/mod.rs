@@ -9,6 +9,7 @@
 mod agent;
 mod agents;
 mod ca;
+mod clients;
 mod config;
 mod connect;
 mod context;

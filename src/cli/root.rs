@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, ca, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status, strategy,
-    token,
+    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status,
+    strategy, token,
 };
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
@@ -32,8 +32,9 @@ Look:
 
 Manage:
   proxies  List proxies, and take one out of service or out of the cluster
-  agents   List agents
+  agents   List agents, and remove them
   routes   List routes
+  clients  List clients, say what they may reach, and remove them
   strategy Show and change how agents hold their tunnels
   token    Create, list and revoke the tokens that machines enrol with
   ca       Show, replace and roll back the certificate authority, and refuse single certificates
@@ -77,6 +78,7 @@ enum Verb {
     Proxies(proxies::ProxiesArgs),
     Agents(agents::AgentsArgs),
     Routes(routes::RoutesArgs),
+    Clients(clients::ClientsArgs),
     Strategy(strategy::StrategyArgs),
     Token(token::TokenArgs),
     Ca(ca::CaArgs),
@@ -137,6 +139,7 @@ impl Verb {
             Self::Proxies(args) => args.run(context).await,
             Self::Agents(args) => args.run(context).await,
             Self::Routes(args) => args.run(context).await,
+            Self::Clients(args) => args.run(context).await,
             Self::Strategy(args) => args.run(context).await,
             Self::Token(args) => args.run(context).await,
             Self::Ca(args) => args.run(context).await,

@@ -19,6 +19,8 @@ mod data_dir;
 mod dial;
 mod disk_report;
 mod follow;
+mod gatekeeper;
+mod grants;
 pub(crate) mod handover;
 mod issuing;
 mod lifecycle;

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::drains::Drains;
 use super::presence::Presence;
-use super::{Agent, Client, Cluster, LastProposal, Proxy, Rotation, Table, Token};
-use crate::ids::{ProxyId, Serial, Timestamp, TokenId};
+use super::{Agent, Client, Cluster, LastProposal, Proxy, Publishing, RemovedKey, Rotation, Table, Token};
+use crate::ids::{KeyHash, ProxyId, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName};
 
 /// One record of a section.
@@ -36,9 +36,15 @@ pub(crate) enum SectionRecord<'a> {
     Proposer(&'a ProxyId, &'a LastProposal),
     /// 10: a proxy that drains.
     Drain(&'a ProxyId, &'a Drains),
-    /// 11: the authority that is to take the place of the cluster's, at most once.
+    /// 11: a token that says what its agents may publish.
+    PublishingToken(&'a TokenId, &'a Publishing),
+    /// 12: what an agent may publish.
+    Publishing(&'a AgentName, &'a Publishing),
+    /// 13: the key of a machine that was removed.
+    RemovedKey(&'a KeyHash, &'a RemovedKey),
+    /// 14: the authority that is to take the place of the cluster's, at most once.
     Rotation(&'a Rotation),
-    /// 12: a certificate that is refused, and until when.
+    /// 15: a certificate that is refused, and until when.
     Revoked(&'a Serial, &'a Timestamp),
 }
 
@@ -55,8 +61,11 @@ impl SectionRecord<'_> {
             Self::Token(..) => 8,
             Self::Proposer(..) => 9,
             Self::Drain(..) => 10,
-            Self::Rotation(_) => 11,
-            Self::Revoked(..) => 12,
+            Self::PublishingToken(..) => 11,
+            Self::Publishing(..) => 12,
+            Self::RemovedKey(..) => 13,
+            Self::Rotation(_) => 14,
+            Self::Revoked(..) => 15,
         }
     }
 
@@ -72,6 +81,9 @@ impl SectionRecord<'_> {
             Self::Token(key, record) => append(&(key, record), out),
             Self::Proposer(key, record) => append(&(key, record), out),
             Self::Drain(key, record) => append(&(key, record), out),
+            Self::PublishingToken(key, record) => append(&(key, record), out),
+            Self::Publishing(key, record) => append(&(key, record), out),
+            Self::RemovedKey(key, record) => append(&(key, record), out),
             Self::Rotation(rotation) => append(&rotation, out),
             Self::Revoked(key, record) => append(&(key, record), out),
         }
@@ -110,6 +122,9 @@ impl Table {
             tokens,
             proposers,
             drains,
+            publishing_tokens,
+            publishing,
+            removed_keys,
             rotation,
             revoked,
             next_proxy,
@@ -125,6 +140,9 @@ impl Table {
             .chain(tokens.iter().map(|(key, record)| SectionRecord::Token(key, record)))
             .chain(proposers.iter().map(|(key, record)| SectionRecord::Proposer(key, record)))
             .chain(drains.iter().map(|(key, record)| SectionRecord::Drain(key, record)))
+            .chain(publishing_tokens.iter().map(|(key, record)| SectionRecord::PublishingToken(key, record)))
+            .chain(publishing.iter().map(|(key, record)| SectionRecord::Publishing(key, record)))
+            .chain(removed_keys.iter().map(|(key, record)| SectionRecord::RemovedKey(key, record)))
             .chain(rotation.iter().map(SectionRecord::Rotation))
             .chain(revoked.iter().map(|(key, record)| SectionRecord::Revoked(key, record)))
     }
@@ -159,8 +177,11 @@ impl Table {
             8 => put(read(section, bytes)?, |key, record| self.tokens.insert(key, record)),
             9 => put(read(section, bytes)?, |key, record| self.proposers.insert(key, record)),
             10 => put(read(section, bytes)?, |key, record| self.drains.insert(key, record)),
-            11 => self.rotation.replace(read(section, bytes)?).is_some(),
-            12 => put(read(section, bytes)?, |key, record| self.revoked.insert(key, record)),
+            11 => put(read(section, bytes)?, |key, record| self.publishing_tokens.insert(key, Arc::new(record)).map(Arc::unwrap_or_clone)),
+            12 => put(read(section, bytes)?, |key, record| self.publishing.insert(key, Arc::new(record)).map(Arc::unwrap_or_clone)),
+            13 => put(read(section, bytes)?, |key, record| self.removed_keys.insert(key, record)),
+            14 => self.rotation.replace(read(section, bytes)?).is_some(),
+            15 => put(read(section, bytes)?, |key, record| self.revoked.insert(key, record)),
             unknown => return Err(SectionError::Unknown(unknown)),
         };
         if replaced { Err(SectionError::Twice(section)) } else { Ok(()) }

@@ -183,6 +183,10 @@ fn tells(command: &Command) -> bool {
         | Command::AdvanceRotation { .. }
         | Command::RollBackRotation { .. }
         | Command::RevokeSerial { .. }
-        | Command::ForgetProxy { .. } => false,
+        | Command::ForgetProxy { .. }
+        | Command::AllowClient { .. }
+        | Command::RemoveAgent { .. }
+        | Command::RemoveClient { .. }
+        | Command::CreateAgentToken(_) => false,
     }
 }

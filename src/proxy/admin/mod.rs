@@ -8,6 +8,7 @@ mod certificates;
 mod disks;
 mod drain;
 mod health;
+mod machines;
 mod outlook;
 mod parts;
 mod problems;

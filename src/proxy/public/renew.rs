@@ -10,6 +10,8 @@ use crate::proxy::issuing::{Issuing, NotIssued};
 pub(super) enum RenewError {
     #[error("the signing request is for another key")]
     OtherKey,
+    #[error("the machine was removed from the cluster")]
+    Removed,
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]
@@ -20,6 +22,10 @@ pub(super) enum RenewError {
 pub(super) fn renew(issuing: &Issuing, identity: &Identity, key: KeyHash, request: &[u8]) -> Result<Issued, RenewError> {
     if key_hash_of_csr(request)? != key {
         return Err(RenewError::OtherKey);
+    }
+    // Its connection is about to be closed.
+    if issuing.store.with_table(|table| table.has_removed_key(key)) {
+        return Err(RenewError::Removed);
     }
     Ok(issuing.certify(identity, request)?)
 }

@@ -21,6 +21,10 @@ fn commands() -> Vec<Command> {
         Command::ForgetProxy { proxy: ProxyId(2) },
         Command::DrainProxy { proxy: ProxyId(2), drain: Drain::Leaving(Epoch(300)) },
         Command::ResumeProxy { proxy: ProxyId(2) },
+        Command::AllowClient { client: client("c"), allow: vec!["*/ssh".parse().expect("a pattern")] },
+        Command::RemoveAgent { agent: agent("a") },
+        Command::RemoveClient { client: client("c") },
+        Command::CreateAgentToken(token(5, TokenRole::Agent)),
         Command::BeginRotation(Box::new(NewAuthority { certificate: vec![5, 6], key: vec![7, 8] })),
         Command::AdvanceRotation { began_at: Timestamp(300), from: RotationPhase::Issuing },
         Command::RollBackRotation { began_at: Timestamp(300) },
@@ -47,10 +51,14 @@ fn the_bytes_of_commands() {
         12 => Command::ForgetProxy { .. },
         13 => Command::DrainProxy { .. },
         14 => Command::ResumeProxy { .. },
-        15 => Command::BeginRotation(_),
-        16 => Command::AdvanceRotation { .. },
-        17 => Command::RollBackRotation { .. },
-        18 => Command::RevokeSerial { .. },
+        15 => Command::AllowClient { .. },
+        16 => Command::RemoveAgent { .. },
+        17 => Command::RemoveClient { .. },
+        18 => Command::CreateAgentToken(_),
+        19 => Command::BeginRotation(_),
+        20 => Command::AdvanceRotation { .. },
+        21 => Command::RollBackRotation { .. },
+        22 => Command::RevokeSerial { .. },
     });
     check_variants(&all, &commands());
 }
@@ -126,6 +134,9 @@ fn the_bytes_of_rejections() {
         Rejection::ProxyRemoved(ProxyId(2)),
         Rejection::LastProxy,
         Rejection::NotRemoved(ProxyId(2)),
+        Rejection::ClientUnknown(client("c")),
+        Rejection::KeyRemoved,
+        Rejection::MayNotPublish { agent: agent("a"), service: service("ssh").name },
         Rejection::Rotating,
         Rejection::NotRotating,
         Rejection::RotationElsewhere { phase: RotationPhase::Returning },
@@ -158,9 +169,12 @@ fn rejection_numbers() -> Variants<Rejection> {
         19 => Rejection::ProxyRemoved(_),
         20 => Rejection::LastProxy,
         21 => Rejection::NotRemoved(_),
-        22 => Rejection::Rotating,
-        23 => Rejection::NotRotating,
-        24 => Rejection::RotationElsewhere { .. },
+        22 => Rejection::ClientUnknown(_),
+        23 => Rejection::KeyRemoved,
+        24 => Rejection::MayNotPublish { .. },
+        25 => Rejection::Rotating,
+        26 => Rejection::NotRotating,
+        27 => Rejection::RotationElsewhere { .. },
     })
 }
 
@@ -174,19 +188,37 @@ fn the_bytes_of_records() {
     world.accept(register(1, 4));
     world.accept(Command::DrainProxy { proxy: ProxyId(1), drain: Drain::Leaving(Epoch(1)) });
     world.accept(Command::DrainProxy { proxy: ProxyId(1), drain: Drain::Ordered });
-    // Not as proposals, whose number is in the record of the proposer.
+    check_records(&world.table, RECORDS);
+}
+
+/// What came with level 4, in sections of its own.
+#[test]
+fn the_bytes_of_later_records() {
+    let mut world = World::new();
+    world.accept(Command::StartProxy(ProxyStart { level: Level(4), ..start(1) }));
+    world.accept(Command::RaiseLevel { level: Level(4) });
+    world.accept(Command::CreateAgentToken(token(3, TokenRole::Agent)));
+    world.accept(Command::Enroll(enrollment(3, TokenRole::Agent, "lab-2", 30)));
+    world.accept(Command::RemoveAgent { agent: agent("lab-pi") });
     world.table.begin_rotation(&NewAuthority { certificate: vec![5, 6], key: vec![7, 8] }, NOW).expect("begun");
     world.table.revoke_serial(Serial([9; 16]), Timestamp(NOW.0 + 1), NOW).expect("revoked");
+    check_records(&world.table, LATER_RECORDS);
+}
+
+/// Whether the table has these records, those of the sections that `expected` begins with and later ones, and is made of all of its records.
+#[track_caller]
+fn check_records(table: &Table, expected: &[(u16, &str)]) {
     let mut back = Table::default();
-    let records = world.table.section_records().map(|record| {
+    let records = table.section_records().map(|record| {
         let mut bytes = Vec::new();
         record.write(&mut bytes);
         back.put_section_record(record.section(), &bytes).expect("a record");
         (record.section(), bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
     });
-    let records: Vec<_> = records.collect();
-    assert_eq!(records, RECORDS.iter().map(|(section, digits)| (*section, (*digits).to_owned())).collect::<Vec<_>>());
-    assert_eq!(back, world.table);
+    let first = expected.first().map_or(0, |(section, _)| *section);
+    let records: Vec<_> = records.filter(|(section, _)| *section >= first).collect();
+    assert_eq!(records, expected.iter().map(|(section, digits)| (*section, (*digits).to_owned())).collect::<Vec<_>>());
+    assert_eq!(&back, table);
 }
 
 const COMMANDS: &[&str] = &[
@@ -208,10 +240,15 @@ const COMMANDS: &[&str] = &[
     "0c02",
     "0d0201ac02",
     "0e02",
-    "0f020506020708",
-    "10ac0201",
-    "11ac02",
-    "1209090909090909090909090909090909ac02",
+    "0f016301052a2f737368",
+    "100161",
+    "110163",
+    "120505050505050505636363636363636363636363636363636363636363636363636363636363636301056c61622d2a01096c6162\
+     2d2a2f737368a88c3d01",
+    "13020506020708",
+    "14ac0201",
+    "15ac02",
+    "1609090909090909090909090909090909ac02",
 ];
 const PROPOSAL: &[&str] = &["020304c0843d0104066c61622d7069010304"];
 const ACCEPTED: &[&str] = &["00", "0105", "0200", "020103"];
@@ -238,9 +275,12 @@ const REJECTIONS: &[&str] = &[
     "1302",
     "14",
     "1502",
-    "16",
+    "160163",
     "17",
-    "1803",
+    "18016103737368",
+    "19",
+    "1a",
+    "1b03",
 ];
 const RECORDS: &[(u16, &str)] = &[
     (2, "070707070707070707070707070707070677617272656e020102020304010101"),
@@ -273,6 +313,11 @@ const RECORDS: &[(u16, &str)] = &[
     ),
     (9, "01010a010000"),
     (10, "01010101"),
-    (11, "02050602070800c0843dc0843d"),
-    (12, "09090909090909090909090909090909c1843d"),
+];
+const LATER_RECORDS: &[(u16, &str)] = &[
+    (11, "030303030303030301096c61622d2a2f737368"),
+    (12, "056c61622d3201096c61622d2a2f737368"),
+    (13, "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac0843d"),
+    (14, "02050602070800c0843dc0843d"),
+    (15, "09090909090909090909090909090909c1843d"),
 ];
