@@ -95,10 +95,10 @@ fn command() -> impl Drawn<Value = Command> {
         6 => tunnel().prop_map(|(agent, proxy, epoch, sequence)| Command::WithdrawRoute { agent, proxy, epoch, sequence }),
         5 => started(),
         2 => (proxy(), 1_u64..6).prop_map(|(proxy, epoch)| Command::ExpireProxy { proxy, epoch: Epoch(epoch) }),
-        4 => new_token(),
-        8 => enrolled(),
+        5 => new_token(),
+        10 => enrolled(),
         1 => (1_u8..5).prop_map(|id| Command::RevokeToken { id: TokenId([id; 8]) }),
-        3 => published(),
+        4 => published(),
         1 => strategy(),
         3 => (0_u64..5).prop_map(|level| Command::RaiseLevel { level: Level(level) }),
         1 => proxy().prop_map(|proxy| Command::RemoveProxy { proxy }),
@@ -108,7 +108,7 @@ fn command() -> impl Drawn<Value = Command> {
         2 => allowed(),
         1 => (0..AGENTS.len()).prop_map(|name| Command::RemoveAgent { agent: agent(AGENTS[name]) }),
         1 => (0..AGENTS.len()).prop_map(|name| Command::RemoveClient { client: client(AGENTS[name]) }),
-        6 => rotated(),
+        3 => rotated(),
         1 => Just(Command::Bootstrap(Box::new(bootstrap()))),
     ]
 }
