@@ -276,6 +276,16 @@ fn cluster_survives(cluster: &Cluster) {
     assert_eq!(cluster.proxies().iter().filter(|proxy| proxy.runs()).count(), 3);
 }
 
+/// Its token admits the same machine with the same key again, for as long as the token lives.
+fn a_machine_that_slept_comes_back(cluster: &Cluster, agent: &mut Agent, data_dir: &Path) {
+    agent.process().signal("STOP");
+    wait_for("its tunnel is gone", || cluster.proxy(0).places_of("lab-pi").is_empty().then_some(()));
+    wait_ended(&data_dir.join("certificate.pem"));
+    agent.process().signal("CONT");
+    wait_for("it has enrolled again", || agent.log().contains("enrolled again after the certificate had ended").then_some(()));
+    cluster.wait_online("lab-pi");
+}
+
 /// Waits until a certificate that lives for five seconds and that nobody renews any more has ended.
 fn wait_ended(certificate: &Path) {
     wait_for("the certificate has ended", || {
@@ -312,7 +322,10 @@ fn who_slept_past_the_end_of_its_certificate_says_how_to_go_on() {
     assert!(ended.stderr.contains("hint: `warren token create --role agent`"), "{}", ended.stderr);
 
     // With a new token both are back as who they were.
+    let echo = Target::echo();
+    let mut agent = cluster.agent("lab-pi", &[0], &[("echo", echo.address().to_string())]);
+    a_machine_that_slept_comes_back(&cluster, &mut agent, &data_dir);
     let token = cluster.token("client", &["--allow", "*/*"]);
     client.enroll_at("ann", &[cluster.proxy(0).public_address()], &token).must_succeed();
-    let _agent = cluster.agent("lab-pi", &[0], &[("x", "127.0.0.1:1".to_owned())]);
+    assert_eq!(client.connect("lab-pi/echo", cluster.proxy(0), b"hi").must_succeed(), b"hi");
 }

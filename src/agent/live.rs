@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::{ProxyId, Sequence};
@@ -16,7 +16,7 @@ use super::pulse::{Pulse, Seen, Sign};
 use super::service;
 use super::stream_limit::StreamLimit;
 use super::tunnel::{TunnelError, Tunnels, refused};
-use crate::identity::{Credentials, renewal};
+use crate::identity::renewal::{self, Due};
 use crate::net::Budget;
 use crate::net::quic::{Profile, SendRoom, Side};
 use crate::wire::{AgentMessage, ClusterView, Heard, ProxyMessage, Waiting, Welcome, frame};
@@ -128,7 +128,7 @@ impl<'a> Live<'a> {
         // What this machine holds is said at once, and whenever it changes.
         let mut replaced = self.tunnels.credentials.replaced();
         replaced.mark_changed();
-        let mut renew_at = Instant::now() + self.renew_in();
+        let mut due = self.due();
         let mut progress_at = Instant::now();
         let mut asked_to_retire = self.retire.is_cancelled();
         loop {
@@ -139,18 +139,16 @@ impl<'a> Live<'a> {
                 }
                 changed = replaced.changed() => {
                     changed.map_err(|_| TunnelError::Stopping)?;
-                    renew_at = Instant::now() + self.renew_in();
+                    due = self.due();
                     AgentMessage::Holds(self.tunnels.credentials.current().holdings())
                 }
-                () = sleep_until(renew_at) => {
+                () = sleep(due.wait(self.tunnels.env.wall.now())) => {
                     let current = self.tunnels.credentials.current();
-                    // Another tunnel may have brought a fresh one meanwhile.
-                    if !self.is_due(&current) {
-                        renew_at = Instant::now() + self.renew_in();
+                    // Asked again until it succeeds, be it over another tunnel.
+                    if !due.is_over(self.tunnels.env.wall.now()) {
                         continue;
                     }
-                    // Asked again until it succeeds.
-                    renew_at = Instant::now() + renewal::pause(&current, &mut self.tunnels.env.entropy.rng());
+                    due = Due::after(renewal::pause(&current, &mut self.tunnels.env.entropy.rng()), self.tunnels.env.wall.now());
                     AgentMessage::Renew { request: current.key().csr() }
                 }
                 () = sleep_until(pulse.next()) => match self.feel(&mut pulse).await? {
@@ -173,16 +171,9 @@ impl<'a> Live<'a> {
         }
     }
 
-    fn renew_in(&self) -> Duration {
-        let (env, current) = (&self.tunnels.env, self.tunnels.credentials.current());
-        let due = renewal::renew_in(&current, env.wall.now(), &mut env.entropy.rng());
-        // Another authority issues by now.
-        if current.is_of_issuing_authority() { due } else { due.min(renewal::early(&current, &mut env.entropy.rng())) }
-    }
-
-    /// Whether a fresh certificate is to be had now.
-    fn is_due(&self, current: &Credentials) -> bool {
-        current.renew_at() <= self.tunnels.env.wall.now() || !current.is_of_issuing_authority()
+    fn due(&self) -> Due {
+        let env = &self.tunnels.env;
+        Due::of(&self.tunnels.credentials.current(), env.wall.now(), &mut env.entropy.rng())
     }
 
     /// Looks for signs of life, and tells the supervisor when they stop or come again.
@@ -233,7 +224,7 @@ impl<'a> Live<'a> {
         loop {
             self.streams.wait().await;
             let carried = self.carried.load(Ordering::Relaxed);
-            tokio::time::sleep(LINGER).await;
+            sleep(LINGER).await;
             if self.streams.is_empty() && carried == self.carried.load(Ordering::Relaxed) {
                 return;
             }

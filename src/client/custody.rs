@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
-use crate::identity::{CredentialStore, CredentialsHandle, renewal};
+use crate::identity::renewal::{self, Due};
+use crate::identity::{CredentialStore, CredentialsHandle};
 use crate::net::{Budget, Env};
 use crate::wire::{Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, EnrollReply, Heard, Hello, frame, not_understood};
 
@@ -31,27 +32,27 @@ impl Custody {
 
     async fn keep_renewed(&self, connection: &quinn::Connection) {
         let mut replaced = self.credentials.replaced();
-        let mut at = Instant::now() + self.renew_in();
+        let mut due = self.due();
         loop {
             tokio::select! {
-                () = sleep_until(at) => {
-                    at = match self.renew(connection).await {
-                        Ok(()) => Instant::now() + self.renew_in(),
-                        Err(reason) => Instant::now() + self.not_renewed(&reason),
+                () = sleep(due.wait(self.env.wall.now())) => {
+                    if !due.is_over(self.env.wall.now()) {
+                        continue;
+                    }
+                    due = match self.renew(connection).await {
+                        Ok(()) => self.due(),
+                        Err(reason) => Due::after(self.not_renewed(&reason), self.env.wall.now()),
                     };
                 }
                 // It never ends: this holds the handle.
-                _ = replaced.changed() => at = Instant::now() + self.renew_in(),
+                _ = replaced.changed() => due = self.due(),
                 _ = connection.closed() => return,
             }
         }
     }
 
-    fn renew_in(&self) -> Duration {
-        let (current, mut rng) = (self.credentials.current(), self.env.entropy.rng());
-        let due = renewal::renew_in(&current, self.env.wall.now(), &mut rng);
-        // Another authority issues by now.
-        if current.is_of_issuing_authority() { due } else { due.min(renewal::early(&current, &mut rng)) }
+    fn due(&self) -> Due {
+        Due::of(&self.credentials.current(), self.env.wall.now(), &mut self.env.entropy.rng())
     }
 
     fn not_renewed(&self, reason: &str) -> Duration {
@@ -99,7 +100,7 @@ impl Custody {
                 Ok(Heard::Known(AuthoritiesReply::Authorities(authorities))) => {
                     if let Err(reason) = self.trust(&authorities) {
                         tracing::warn!(reason, "whom to trust was not kept");
-                        tokio::time::sleep(renewal::pause(&self.credentials.current(), &mut self.env.entropy.rng())).await;
+                        sleep(renewal::pause(&self.credentials.current(), &mut self.env.entropy.rng())).await;
                     }
                 }
                 Ok(Heard::Known(AuthoritiesReply::Failed(_)) | Heard::Unknown(_)) | Err(_) => return,

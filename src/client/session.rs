@@ -13,7 +13,7 @@ use warren_raft::{AgentName, ProxyId};
 
 use super::asking::Asking;
 use super::custody::Custody;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure, Stage};
 use crate::identity::entrance::{self, Closed};
 use crate::identity::tls::{Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls, CredentialStore, Credentials, CredentialsHandle, renewal};
@@ -136,11 +136,30 @@ impl Session {
         let mut held = self.shared.connection.lock().await;
         let connection = match held.as_ref().filter(|connection| connection.close_reason().is_none()) {
             Some(connection) => connection.clone(),
+            None if self.has_ended() => return Err(self.ended()),
             None => self.taken(held.insert(self.connect(budget, None).await?)),
         };
         drop(held);
         self.renew_if_due(&connection).await;
         Ok(connection)
+    }
+
+    /// Whether the certificate has ended, and nobody has enrolled this machine again meanwhile.
+    fn has_ended(&self) -> bool {
+        let Shared { env, credentials, store, .. } = &*self.shared;
+        if !credentials.current().remaining(env.wall.now()).is_zero() {
+            return false;
+        }
+        let fresh = store.load().ok().filter(|fresh| !fresh.remaining(env.wall.now()).is_zero());
+        fresh.is_none_or(|fresh| credentials.replace(fresh).is_err())
+    }
+
+    fn ended(&self) -> Failure {
+        let current = self.shared.credentials.current();
+        let dir = self.shared.store.dir().display();
+        let ago = Duration::from_secs(self.shared.env.wall.now().0.saturating_sub(current.not_after().0) / 1000);
+        let what = format!("the certificate in `{dir}` has expired {} ago", humantime::format_duration(ago));
+        Failure::new(Code::Denied, Stage::Local, what).with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
     }
 
     /// Another connection than `silent`, which takes its place; what runs over that one runs on.

@@ -1,7 +1,8 @@
 //! When a machine asks for its next certificate. Pure: the caller brings the time and the randomness.
 //!
 //! It asks at two thirds of its certificate's life, a little later by chance, so that machines that were enrolled together do not ask together; what
-//! failed is asked again, by chance too, until it succeeds; and when another authority issues by now, it asks early.
+//! failed is asked again, by chance too, until it succeeds; and when another authority issues by now, it asks early. All of it goes by the wall clock, which certificates
+//! go by: the clock of timers stands still while a machine sleeps.
 
 use std::time::Duration;
 
@@ -20,10 +21,44 @@ const LONGEST_EARLY: Duration = Duration::from_secs(60);
 /// By which part of its life a renewal comes later than it might, at most.
 const LATE_PART: u32 = 60;
 
-/// How long until these credentials should be renewed: at two thirds of their life, and up to a sixtieth of it later.
-pub fn renew_in(credentials: &Credentials, now: Timestamp, rng: &mut impl Rng) -> Duration {
-    let due = Duration::from_millis(credentials.renew_at().0.saturating_sub(now.0));
-    due + (credentials.lifetime() / LATE_PART).mul_f64(rng.random())
+/// The longest that a timer is relied on.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// When a certificate is to be renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due(Timestamp);
+
+impl Due {
+    /// At two thirds of its life, and up to a sixtieth of it later.
+    pub fn by_age(credentials: &Credentials, rng: &mut impl Rng) -> Self {
+        let late = (credentials.lifetime() / LATE_PART).mul_f64(rng.random());
+        Self(later(credentials.renew_at(), late))
+    }
+
+    /// The same, or a moment from now where another authority issues.
+    pub fn of(credentials: &Credentials, now: Timestamp, rng: &mut impl Rng) -> Self {
+        let Self(due) = Self::by_age(credentials, rng);
+        if credentials.is_of_issuing_authority() { Self(due) } else { Self(due.min(later(now, early(credentials, rng)))) }
+    }
+
+    /// So long after now, whatever the certificate.
+    pub fn after(pause: Duration, now: Timestamp) -> Self {
+        Self(later(now, pause))
+    }
+
+    /// Whether it is time.
+    pub fn is_over(self, now: Timestamp) -> bool {
+        self.0 <= now
+    }
+
+    /// After how long to look again: no longer than the clock of timers can be relied on.
+    pub fn wait(self, now: Timestamp) -> Duration {
+        Duration::from_millis(self.0.0.saturating_sub(now.0)).min(LOOK)
+    }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// How long after a try that failed the next one is due: as a machine's whole last third is there for it, some minutes of it are not missed.
@@ -33,13 +68,8 @@ pub fn pause(credentials: &Credentials, rng: &mut impl Rng) -> Duration {
 }
 
 /// How long a machine waits before it renews early because another authority issues by now: all machines are told at the same moment.
-pub fn early(credentials: &Credentials, rng: &mut impl Rng) -> Duration {
+fn early(credentials: &Credentials, rng: &mut impl Rng) -> Duration {
     (credentials.lifetime() / EARLY_PART).min(LONGEST_EARLY).mul_f64(rng.random())
-}
-
-/// Whether so little of a certificate's life is left that its renewal has failed for a good while: less than a third, and some tries.
-pub fn is_overdue(credentials: &Credentials, now: Timestamp) -> bool {
-    credentials.remaining(now) < credentials.lifetime() * 3 / 10
 }
 
 #[cfg(test)]
@@ -68,7 +98,7 @@ mod tests {
             let (credentials, begins) = living(lifetime);
             let mut rng = StdRng::seed_from_u64(7);
             for _ in 0..100 {
-                let due = renew_in(&credentials, begins, &mut rng);
+                let due = Duration::from_millis(Due::of(&credentials, begins, &mut rng).0.0 - begins.0);
                 // A certificate counts in whole seconds.
                 assert!(due + Duration::from_secs(1) >= lifetime * 2 / 3 && due <= lifetime * 7 / 10 + Duration::from_secs(1), "{due:?}");
                 let next = pause(&credentials, &mut rng);
@@ -83,14 +113,18 @@ mod tests {
     fn two_machines_do_not_ask_together() {
         let (credentials, begins) = living(Duration::from_secs(24 * 3_600));
         let mut rng = StdRng::seed_from_u64(7);
-        let times: std::collections::BTreeSet<_> = (0..100).map(|_| renew_in(&credentials, begins, &mut rng).as_secs() / 60).collect();
+        let times: std::collections::BTreeSet<_> = (0..100).map(|_| Due::of(&credentials, begins, &mut rng).0.0 / 60_000).collect();
         assert!(times.len() > 10, "{times:?}");
     }
 
     #[test]
-    fn it_is_overdue_when_a_renewal_ought_to_have_happened() {
-        let (credentials, begins) = living(Duration::from_secs(1_000));
-        let at = |seconds: u64| is_overdue(&credentials, Timestamp(begins.0 + seconds * 1000));
-        assert_eq!([0, 666, 690, 710, 2_000].map(at), [false, false, false, true, true]);
+    fn a_machine_that_slept_sees_that_it_is_time_when_it_looks_again() {
+        let (credentials, begins) = living(Duration::from_secs(24 * 3_600));
+        let due = Due::of(&credentials, begins, &mut StdRng::seed_from_u64(7));
+        assert_eq!((due.wait(begins), due.is_over(begins)), (LOOK, false));
+        let awake = Timestamp(begins.0 + 20 * 3_600_000);
+        assert_eq!((due.wait(awake), due.is_over(awake)), (Duration::ZERO, true));
+        let again = Due::after(Duration::from_secs(5), awake);
+        assert_eq!((again.wait(awake), again.is_over(awake)), (Duration::from_secs(5), false));
     }
 }

@@ -8,16 +8,14 @@ use std::time::Duration;
 use rand::Rng;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{LeaseState, Table};
 
 use super::issuing::{Issuing, NotIssued, certificates};
 use super::metrics::Metrics;
-use crate::identity::{CredentialStore, Credentials, CredentialsHandle, MAX_AUTHORITIES, StoreError, renewal};
-
-/// A day or so: what is due later is looked at again then.
-const LOOK: Duration = Duration::from_secs(24 * 3600);
+use crate::identity::renewal::{self, Due};
+use crate::identity::{CredentialStore, Credentials, CredentialsHandle, MAX_AUTHORITIES, StoreError};
 
 /// Looks after a proxy's certificate.
 #[derive(Debug)]
@@ -51,7 +49,7 @@ impl Custody {
         let mut applied = self.issuing.store.applied();
         let mut lease = self.issuing.store.lease();
         let mut is_current = false;
-        let mut due = Instant::now() + self.due(&mut rng);
+        let mut due = self.due(&mut rng);
         let mut followed: Option<Wanted> = None;
         loop {
             is_current |= matches!(*lease.borrow(), LeaseState::Held(_));
@@ -61,17 +59,17 @@ impl Custody {
             let now = self.issuing.env.wall.now();
             // One that cannot be replaced is tried again when that is due.
             let is_revoked = self.failed.borrow().is_none() && table.is_revoked(self.credentials.current().serial(), now);
-            if is_news || is_revoked || due <= Instant::now() {
+            if is_news || is_revoked || due.is_over(now) {
                 match self.tend(&table, wanted.as_ref()) {
                     Ok(()) => {
                         followed = wanted;
-                        due = Instant::now() + self.due(&mut rng);
+                        due = self.due(&mut rng);
                     }
-                    Err(error) => due = Instant::now() + self.not_renewed(&error, &mut rng),
+                    Err(error) => due = Due::after(self.not_renewed(&error, &mut rng), now),
                 }
             }
             tokio::select! {
-                () = sleep_until(due) => {}
+                () = sleep(due.wait(self.issuing.env.wall.now())) => {}
                 changed = applied.changed() => if changed.is_err() { return },
                 changed = lease.changed() => if changed.is_err() { return },
                 () = cancel.cancelled() => return,
@@ -79,8 +77,9 @@ impl Custody {
         }
     }
 
-    fn due(&self, rng: &mut impl Rng) -> Duration {
-        renewal::renew_in(&self.credentials.current(), self.issuing.env.wall.now(), rng).min(LOOK)
+    fn due(&self, rng: &mut impl Rng) -> Due {
+        // Which authority's certificate it presents, the table says.
+        Due::by_age(&self.credentials.current(), rng)
     }
 
     fn not_renewed(&self, error: &NotRenewed, rng: &mut impl Rng) -> Duration {
