@@ -218,6 +218,9 @@ fn lost(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Unansw
     let reason = connection.close_reason();
     let enrol = "enrol again with a token made by `warren token create --role client`";
     Unanswered::Final(match &reason {
+        Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::DENIED.code() => {
+            Failure::new(Code::Denied, Stage::Ingress, "this machine was removed from the cluster").with_hint(enrol).at(at)
+        }
         Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::REFUSED.code() => {
             Failure::new(Code::Denied, Stage::Ingress, "the proxy does not know this machine").with_hint(enrol).at(at)
         }

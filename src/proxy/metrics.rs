@@ -111,7 +111,11 @@ impl Metrics {
         metrics.reached.register(registry);
         registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
         registry.register("streams", "Streams that run through this proxy now", metrics.streams.running.clone());
-        registry.register("streams_cut", "Streams that were cut by this proxy, by reason: drain, stalled", metrics.streams.cut.0.clone());
+        registry.register(
+            "streams_cut",
+            "Streams that were cut by this proxy, by reason: drain, stalled, denied",
+            metrics.streams.cut.0.clone(),
+        );
         registry.register("streams_stalled", "Streams whose readers do not read now", metrics.gauges.streams_stalled.clone());
         registry.register("stalled_bytes", "What they may hold in this process", metrics.gauges.stalled_bytes.clone());
         registry.register("sent_bytes", "Payload bytes from clients towards agents", metrics.sent_bytes.clone());

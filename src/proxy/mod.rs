@@ -18,6 +18,7 @@ mod dial;
 mod disk_report;
 mod follow;
 mod gatekeeper;
+mod grants;
 pub(crate) mod handover;
 mod lifecycle;
 mod liveness;

@@ -15,6 +15,7 @@ use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
 use super::gatekeeper::{Counts, Gatekeeper};
+use super::grants::Grants;
 use super::handover::{Drain, Handover};
 use super::lifecycle::{Parts, RunningProxy};
 use super::member::Membership;
@@ -88,6 +89,7 @@ pub(super) struct Wiring {
     registry: Registry,
     metrics: Metrics,
     tunnels: Arc<Tunnels>,
+    grants: Arc<Grants>,
     tasks: TaskTracker,
     drain: Drain,
     leaving: CancellationToken,
@@ -107,6 +109,7 @@ impl Wiring {
             registry,
             metrics,
             tunnels: Arc::default(),
+            grants: Arc::default(),
             tasks: TaskTracker::new(),
             drain: Drain::new(leaving.clone()),
             leaving,
@@ -133,6 +136,7 @@ impl Wiring {
         }
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
+        self.tasks.spawn(self.grants.clone().follow(self.store.clone(), self.metrics.clone(), self.stopped.clone()));
         self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
         self.tasks.spawn(self.ground.env.readers.clone().watch(self.stopped.clone()));
         let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
@@ -202,6 +206,7 @@ impl Wiring {
             tunnels: self.tunnels.clone(),
             metrics: self.metrics.clone(),
             readers: self.ground.env.readers.clone(),
+            grants: self.grants.clone(),
         };
         let service = Service {
             store: self.store.clone(),
@@ -235,6 +240,7 @@ impl Wiring {
             agents: Arc::new(self.agents(cluster)),
             clients: Arc::new(self.clients()),
             enrollments: Arc::new(enrollments),
+            grants: self.grants.clone(),
             keeper: self.gatekeeper(self.metrics.tunnels().handshakes_refused.clone()),
         };
         self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
@@ -282,6 +288,7 @@ impl Wiring {
             dial_timeout: self.ground.proxy.dial_timeout,
             shares: Shares::new(&self.ground.proxy.limits),
             metrics: self.metrics.clone(),
+            grants: self.grants.clone(),
             tasks: self.tasks.clone(),
         }
     }

@@ -6,6 +6,7 @@
 mod disks;
 mod drain;
 mod health;
+mod machines;
 mod outlook;
 mod parts;
 mod problems;

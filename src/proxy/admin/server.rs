@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{drain, health, removal, snapshot, strategy, tokens, transfer, views};
+use super::{drain, health, machines, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Bounds, Handler, HttpServer, Method, Request, Response, StatusCode};
 use crate::net::{Listener, LocalError, Stream};
@@ -139,6 +139,10 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
             (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,
             (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id).await,
+            (&Method::POST, Path::AgentRemoval, Audience::Operator) => machines::remove_agent(parts, &request.body).await,
+            (&Method::GET | &Method::HEAD, Path::Clients, Audience::Operator) => Response::json(&machines::clients(&parts.store.table())),
+            (&Method::POST, Path::Allow, Audience::Operator) => machines::allow(parts, &request.body).await,
+            (&Method::POST, Path::ClientRemoval, Audience::Operator) => machines::remove_client(parts, &request.body).await,
             (&Method::POST, Path::Transfer, Audience::Operator) => transfer::transfer(parts, &request.body).await,
             (&Method::POST, Path::Removal, Audience::Operator) => removal::remove(parts, &request.body).await,
             (&Method::POST, Path::RemovalCheck, Audience::Operator) => removal::check(parts, &request.body).await,
@@ -148,6 +152,10 @@ impl Answers {
                 _,
                 Path::Tokens
                 | Path::Revoke(_)
+                | Path::AgentRemoval
+                | Path::Clients
+                | Path::Allow
+                | Path::ClientRemoval
                 | Path::Snapshot(_)
                 | Path::Transfer
                 | Path::Removal

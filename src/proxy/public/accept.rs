@@ -13,6 +13,7 @@ use crate::identity::{self, Alpn, Identity};
 use crate::net::Env;
 use crate::net::quic::{Door, Profile};
 use crate::proxy::gatekeeper::Gatekeeper;
+use crate::proxy::grants::{Grants, Present};
 use crate::wire::close::Close;
 
 /// The accept loop of the public port.
@@ -30,6 +31,8 @@ pub(crate) struct PublicAcceptor {
     pub clients: Arc<Clients>,
     /// What becomes of machines that enrol.
     pub enrollments: Arc<Enrollments>,
+    /// Who is connected by the cluster's leave.
+    pub grants: Arc<Grants>,
     /// Who may come in.
     pub keeper: Gatekeeper,
 }
@@ -68,6 +71,7 @@ impl PublicAcceptor {
             (Some(Alpn::Agent), Some((identity, key))) => match identity.name.parse() {
                 Ok(agent) => {
                     let Some(_place) = self.keeper.place(&identity, &connection) else { return };
+                    let Some(_present) = self.present(key, &connection, Close::REFUSED) else { return };
                     Profile::Tunnel.settle(&connection);
                     Box::pin(self.agents.serve(agent, key, connection)).await;
                 }
@@ -76,6 +80,7 @@ impl PublicAcceptor {
             (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
                 Ok(client) => {
                     let Some(_place) = self.keeper.place(&identity, &connection) else { return };
+                    let Some(_present) = self.present(key, &connection, Close::DENIED) else { return };
                     Profile::Client.settle(&connection);
                     Box::pin(self.clients.serve(client, key, connection)).await;
                 }
@@ -84,6 +89,16 @@ impl PublicAcceptor {
             // The handshake admits nothing else.
             (_, _) => Close::REFUSED.close(&connection),
         }
+    }
+
+    /// Has the connection closed as soon as the machine is removed, also if that was between the handshake and now.
+    fn present(&self, key: KeyHash, connection: &quinn::Connection, close: Close) -> Option<Present> {
+        let present = self.grants.machine(key, connection, close);
+        if self.agents.store.with_table(|table| table.has_removed_key(key)) {
+            close.close(connection);
+            return None;
+        }
+        Some(present)
     }
 
     async fn handshake(&self, incoming: Incoming) -> Option<quinn::Connection> {

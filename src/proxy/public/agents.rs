@@ -15,8 +15,8 @@ use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use warren_raft::table::MAX_SERVICES;
-use warren_raft::{AgentName, KeyHash, ProxyId, RoutingStore, TokenRole};
+use warren_raft::table::{MAX_SERVICES, Publishing};
+use warren_raft::{AgentName, KeyHash, ProxyId, RoutingStore, Service, ServiceName, TokenRole};
 
 use super::admission::{Admission, Place};
 use super::enroll::is_enrolled;
@@ -138,10 +138,25 @@ impl Agents {
         let place = self.admission.place(agent, (&self.store.table(), self.me))?;
         self.check(agent, key).await?;
         let (sequence, room) = (hello.sequence, SendRoom::new(connection, &self.env.paths));
-        let tunnel = Arc::new(Tunnel::new(agent.clone(), sequence, room, self.offer(hello)?, self.stream_limit()));
+        let offer = self.offer(hello)?;
+        self.check_publishing(agent, &offer.services).await?;
+        let tunnel = Arc::new(Tunnel::new(agent.clone(), sequence, room, offer, self.stream_limit()));
         // Here before the table says so: a peer that reads the route at once finds the tunnel.
         self.tunnels.insert(tunnel.clone()).map_err(|error| Failure::new(Code::Denied, Stage::Tunnel, error.to_string()))?;
         Ok((tunnel, place))
+    }
+
+    /// Refuses an agent that publishes more than it may, all of it: an operator is to see that, and not wonder where one service is.
+    async fn check_publishing(&self, agent: &AgentName, services: &[Service]) -> Result<(), Failure> {
+        if self.store.with_table(|table| table.may_not_publish(agent, services).is_none()) {
+            return Ok(());
+        }
+        // It may have enrolled with another token at another proxy a moment ago.
+        let table = self.store.confirm(CONFIRM).await.unwrap_or_else(|_| self.store.table());
+        match table.may_not_publish(agent, services) {
+            Some(service) => Err(may_not_publish(agent, &service.name, table.publishing(agent))),
+            None => Ok(()),
+        }
     }
 
     /// What the agent says of itself, if it is not more than it may.
@@ -196,6 +211,15 @@ impl Agents {
             }
         }
     }
+}
+
+/// What an agent is told that publishes more than it may.
+fn may_not_publish(agent: &AgentName, service: &ServiceName, publishing: Option<&Publishing>) -> Failure {
+    let allow = publishing.map(|publishing| publishing.allow.iter().map(|pattern| format!("`{pattern}`")).collect::<Vec<_>>());
+    let only = allow.map_or_else(|| "nothing".to_owned(), |allow| allow.join(", "));
+    Failure::new(Code::Denied, Stage::Ingress, format!("agent `{agent}` may not publish the service `{service}`"))
+        .with_cause(format!("the token that it enrolled with lets it publish {only}"))
+        .with_hint("publish less, or enrol it again with another token: `warren token create --role agent --allow AGENT/SERVICE`")
 }
 
 /// Keeps the place until it is known how the route stands: one that waits for a quorum keeps nobody out.

@@ -19,6 +19,7 @@ use crate::net::quic::{SendRoom, Sending};
 use crate::net::relay::{self, End};
 use crate::net::{Budget, Env};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
+use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::metrics::Metrics;
 use crate::target::Target;
 use crate::wire::close::Close;
@@ -50,6 +51,8 @@ pub(crate) struct Clients {
     pub shares: Shares,
     /// What is counted.
     pub metrics: Metrics,
+    /// What runs by the cluster's leave.
+    pub grants: Arc<Grants>,
     /// Whose tasks the streams are.
     pub tasks: TaskTracker,
 }
@@ -150,7 +153,7 @@ impl Clients {
             }
         };
         match understood(request) {
-            Ok(Understood::Dial(request, target)) => self.dial((client, connection), (request, target), (send, recv), sending).await,
+            Ok(Understood::Dial(request, target)) => self.dial((client, key, connection), (request, target), (send, recv), sending).await,
             Ok(Understood::Renew(request)) => {
                 let reply = self.renewed(client, key, &request);
                 if said(&mut send, &reply).await {
@@ -173,7 +176,7 @@ impl Clients {
 
     async fn dial(
         &self,
-        (client, connection): (ClientName, &quinn::Connection),
+        (client, key, connection): (ClientName, KeyHash, &quinn::Connection),
         (request, target): (DialRequest, Target),
         (mut send, mut recv): (SendStream, RecvStream),
         sending: &Sending,
@@ -190,6 +193,7 @@ impl Clients {
                 return self.fail(failure, (send, recv)).await;
             }
         };
+        let who = (client.clone(), key);
         let wanted = Wanted { client, client_address, target, budget, trace };
         let dialled = tokio::select! {
             dialled = self.dialer.dial(&wanted).instrument(span.clone()) => dialled,
@@ -199,7 +203,7 @@ impl Clients {
         drop(place);
         self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
-            Ok(connection) => self.relay(connection, trace, (send, recv), sending).instrument(span).await,
+            Ok(connection) => self.relay(connection, (who, trace), (send, recv), sending).instrument(span).await,
             Err(failure) => {
                 let failure = failure.with_trace(trace.to_string());
                 span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
@@ -208,8 +212,16 @@ impl Clients {
         }
     }
 
-    async fn relay(&self, connection: Connection, trace: TraceId, (mut send, recv): (SendStream, RecvStream), sending: &Sending) {
-        let Connection { open, agent, path } = connection;
+    async fn relay(
+        &self,
+        connection: Connection,
+        (who, trace): ((ClientName, KeyHash), TraceId),
+        (mut send, recv): (SendStream, RecvStream),
+        sending: &Sending,
+    ) {
+        let Connection { open, agent, service, path } = connection;
+        let grant = Grant { client: who.0, key: Some(who.1), agent: agent.clone(), service };
+        let granted = self.grants.stream(grant, |grant| self.store.with_table(|table| grant.stands(table)));
         tracing::debug!(%agent, hops = path.len(), "dial connected");
         if !said(&mut send, &DialReply::Connected { agent, path, trace, hello: Hello::ours() }).await {
             let (mut send, mut recv) = (open.send, open.recv);
@@ -217,7 +229,7 @@ impl Clients {
         }
         let carried = self.env.readers.begin([Some(sending.received()), Some(open.received)]);
         let (permit, _in_use) = (open.permit, open.in_use);
-        let relay = relay::quic((send, recv), (open.send, open.recv), carried);
+        let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };

@@ -111,6 +111,10 @@ impl Enrollments {
         let secret = TokenSecret::from_bytes(request.secret);
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
         self.precheck(role, &secret).await?;
+        // The table says so too; this one needs no entry of the log.
+        if self.store.with_table(|table| table.has_removed_key(key)) {
+            return Err(refused(role, &ProposeError::Rejected(Rejection::KeyRemoved)));
+        }
         let command = Command::Enroll(warren_raft::command::Enrollment {
             token: secret.id(),
             secret: secret.hash(),
@@ -197,6 +201,14 @@ fn refused(role: TokenRole, error: &ProposeError) -> Failure {
                 TokenRole::Agent | TokenRole::Client => String::new(),
             };
             Failure::new(Code::Denied, Stage::Ingress, taken.to_string()).with_hint(format!("{replaces}choose another name"))
+        }
+        ProposeError::Rejected(removed @ Rejection::KeyRemoved) => {
+            let hint = match role {
+                TokenRole::Proxy => "join with an empty `data_dir`: a machine that comes back needs a new key",
+                TokenRole::Agent => "enrol it in an empty `[agent] data_dir`: a machine that comes back needs a new key",
+                TokenRole::Client => "enrol with an empty `--identity DIR`: a machine that comes back needs a new key",
+            };
+            Failure::new(Code::Denied, Stage::Ingress, removed.to_string()).with_hint(hint)
         }
         ProposeError::Rejected(rejection) => {
             let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").with_cause(rejection.to_string());
