@@ -25,7 +25,7 @@ struct Mallory {
 
 impl Mallory {
     async fn enroll(scene: &Scene, name: &str) -> Self {
-        Self { later: Later::enroll(&scene.cluster, TokenRole::Agent, name).await, address: scene.proxy().public_address() }
+        Self { later: Later::enroll(&scene.cluster, TokenRole::Agent, name).await, address: scene.ports()[0] }
     }
 
     /// A connection; `None` if it is not let in, or no more.

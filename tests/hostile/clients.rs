@@ -26,7 +26,7 @@ fn request(target: &str, budget_ms: u32) -> Vec<u8> {
 }
 
 async fn connect(client: &Later, scene: &Scene) -> Option<Connection> {
-    client.try_dial(Alpn::Client, Profile::Client, scene.proxy().public_address()).await.ok()
+    client.try_dial(Alpn::Client, Profile::Client, scene.ports()[0]).await.ok()
 }
 
 /// A stream on which this was said.

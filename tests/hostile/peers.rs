@@ -24,7 +24,7 @@ const ALMOST: usize = frame::MAX_CONTROL - 1;
 /// A connection of this kind that has passed its hello.
 async fn link(mallet: &Later, scene: &Scene, kind: LinkKind) -> Option<Connection> {
     let profile = if kind == LinkKind::Control { Profile::PeerControl } else { Profile::PeerBulk };
-    let connection = mallet.try_dial(Alpn::Peer, profile, scene.proxy().peer_address()).await.ok()?;
+    let connection = mallet.try_dial(Alpn::Peer, profile, scene.ports()[1]).await.ok()?;
     let (mut send, mut recv) = connection.open_bi().await.ok()?;
     frame::write(&mut send, &PeerHello { hello: Hello::ours(), kind: Heard::Known(kind), lane: 0 }, frame::MAX_MESSAGE).await.ok()?;
     let _: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await.ok()?;
@@ -94,7 +94,7 @@ async fn garbage(control: &Connection) {
 async fn crowd(mallet: &Later, scene: &Scene) -> usize {
     let mut open = Vec::new();
     for _ in 0..300 {
-        open.extend(mallet.try_dial(Alpn::Peer, Profile::PeerBulk, scene.proxy().peer_address()).await);
+        open.extend(mallet.try_dial(Alpn::Peer, Profile::PeerBulk, scene.ports()[1]).await);
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     open.iter().filter(|connection| connection.close_reason().is_none()).count()

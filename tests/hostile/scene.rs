@@ -30,6 +30,7 @@ pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) struct Scene {
     pub(crate) cluster: Shared,
     client: Client,
+    ports: [SocketAddr; 2],
     forward: Forward,
     _agent: Agent,
     _echo: Target,
@@ -54,8 +55,10 @@ impl Scene {
         let (echo, agent) = (Target::echo(), format!("good-{name}"));
         let agent_runs = cluster.agent(&agent, &[1], &[("echo", echo.address().to_string())]);
         let client = cluster.client(&agent, &format!("{agent}/*"));
-        let forward = client.forward(&agent, &format!("{agent}/echo"), &[cluster.proxy(0).public_address()]);
-        Self { cluster, client, forward, _agent: agent_runs, _echo: echo, _alone: alone }
+        // Asked once: to tell, a proxy asks its peers, and one that does not answer is waited for.
+        let ports = [cluster.proxy(0).public_address(), cluster.proxy(0).peer_address()];
+        let forward = client.forward(&agent, &format!("{agent}/echo"), &ports[..1]);
+        Self { cluster, client, ports, forward, _agent: agent_runs, _echo: echo, _alone: alone }
     }
 
     /// The proxy that is attacked.
@@ -65,7 +68,7 @@ impl Scene {
 
     /// Its port for agents and clients, and that for peers.
     pub(crate) fn ports(&self) -> [SocketAddr; 2] {
-        [self.proxy().public_address(), self.proxy().peer_address()]
+        self.ports
     }
 
     /// A number of the attacked proxy's.
@@ -125,7 +128,7 @@ impl Scene {
     /// A dial over a connection of its own.
     fn dial_anew(&self) {
         let target = self.forward.target();
-        assert_eq!(self.client.connect(target, self.proxy(), b"hello").must_succeed(), b"hello");
+        assert_eq!(self.client.connect_at(target, self.ports[0], b"hello").must_succeed(), b"hello");
     }
 
     /// Waits until a count is what it is to be.

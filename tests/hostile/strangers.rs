@@ -128,7 +128,7 @@ fn guessed_tokens() {
     let token = scene.cluster.create_token("client", &["--allow", "*/*"]);
     let committed = || scene.proxy().get("/v1/raft").and_then(|raft| raft["committed_index"].as_u64()).expect("an index");
     let committed_before = committed();
-    let address = scene.proxy().public_address();
+    let address = scene.ports()[0];
     // Whoever guesses has an address of its own: it has its share of the places, and no more.
     let guesses = scene.endures(Bound { memory: 128 * MIB, descriptors: 20 }, || {
         at_once(async {
