@@ -86,7 +86,7 @@ fn floods_of_connections_and_of_dials() {
     let _agent = scene.cluster.agent("mute-target", &[1], &[("x", silent.address().to_string())]);
     let client = scene.cluster.client("flood", "mute-target/*");
     let (connections, dials) = (scene.reached("connections_per_identity"), scene.reached("dials_per_client"));
-    scene.endures(Bound { memory: 192 * MIB, descriptors: 20 }, || {
+    scene.endures(Bound { memory: 128 * MIB, descriptors: 20 }, || {
         at_once(async {
             let client = Later::of(&client);
             let mut open = Vec::new();
@@ -138,7 +138,7 @@ async fn dials_without_an_answer(open: &[Connection]) {
 /// Downloads that nobody reads, over connections that would take everything.
 #[test]
 fn streams_that_are_not_read() {
-    let scene = Scene::new("unread");
+    let scene = Scene::apart("unread");
     let source = Target::flooding();
     let _agent = scene.cluster.agent("source", &[1], &[("x", source.address().to_string())]);
     let client = scene.cluster.client("deaf", "source/*");

@@ -46,7 +46,7 @@ fn question(request: &ControlRequest) -> Vec<u8> {
 fn a_proxy_that_floods_its_peers() {
     let scene = Scene::new("peers");
     let before = scene.reached("connections_per_identity");
-    let bound = Bound { memory: 256 * MIB, descriptors: 20 };
+    let bound = Bound { memory: 160 * MIB, descriptors: 20 };
     scene.endures(bound, || {
         at_once(async {
             let mallet = Later::enroll(&scene.cluster, TokenRole::Proxy, "mallet").await;
