@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::body::{Outgoing, Progress};
-use super::{Request, Response};
+use super::{Caller, Request, Response};
 
 /// Most connections at once; further ones wait in the listener's backlog.
 pub(super) const MAX_CONNECTIONS: usize = 128;
@@ -44,6 +44,13 @@ const CONNECTION_DEADLINE: Duration = Duration::from_secs(120);
 const GRACE: Duration = Duration::from_secs(5);
 /// How long to wait when a connection cannot be accepted, for example for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What a browser must not do with any answer: keep it, guess what it is, or show it to, or within, the pages of others.
+const FOR_BROWSERS: [(HeaderName, HeaderValue); 4] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
 
 /// Answers requests.
 #[async_trait]
@@ -57,11 +64,11 @@ pub trait Accept: Send + 'static {
     /// One connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// Waits for the next connection. Must be safe to cancel.
+    /// Waits for the next connection and tells whose it is. Must be safe to cancel.
     ///
     /// # Errors
     /// Whatever the listener says; the server goes on after a pause.
-    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Caller)>> + Send;
 }
 
 /// Serves one listener.
@@ -80,9 +87,9 @@ impl HttpServer {
 
     /// Accepts until shutdown, then lets the requests in flight end, at most for five seconds.
     pub async fn serve(self, mut listener: impl Accept) {
-        while let Some(stream) = self.next(&mut listener).await {
+        while let Some((stream, caller)) = self.next(&mut listener).await {
             let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { continue };
-            let connection = serve_connection(stream, Arc::clone(&self.handler), self.shutdown.clone());
+            let connection = serve_connection((stream, caller), Arc::clone(&self.handler), self.shutdown.clone());
             self.connections.spawn(async move {
                 connection.await;
                 drop(permit);
@@ -94,16 +101,16 @@ impl HttpServer {
     }
 
     /// The next connection, once there is room for it; `None` at shutdown.
-    async fn next<A: Accept>(&self, listener: &mut A) -> Option<A::Stream> {
+    async fn next<A: Accept>(&self, listener: &mut A) -> Option<(A::Stream, Caller)> {
         self.shutdown.run_until_cancelled(self.accept(listener)).await
     }
 
-    async fn accept<A: Accept>(&self, listener: &mut A) -> A::Stream {
+    async fn accept<A: Accept>(&self, listener: &mut A) -> (A::Stream, Caller) {
         loop {
             // Only this loop takes permits, so that the one seen here is still there after the accept.
             drop(self.permits.acquire().await);
             match listener.accept().await {
-                Ok(stream) => return stream,
+                Ok(accepted) => return accepted,
                 Err(error) => {
                     warn!(%error, "a connection cannot be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -113,14 +120,14 @@ impl HttpServer {
     }
 }
 
-async fn serve_connection<S>(stream: S, handler: Arc<dyn Handler>, shutdown: CancellationToken)
+async fn serve_connection<S>((stream, caller): (S, Caller), handler: Arc<dyn Handler>, shutdown: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let progress: Progress = Arc::new(watch::Sender::new(Instant::now()));
     let service = service_fn(|request| {
         let (handler, progress) = (Arc::clone(&handler), Arc::clone(&progress));
-        async move { Ok::<_, Infallible>(encode(answer(request, handler.as_ref()).await, &progress)) }
+        async move { Ok::<_, Infallible>(encode(answer(request, caller, handler.as_ref()).await, &progress)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -157,7 +164,7 @@ async fn while_it_gets_on<F: Future + Unpin>(mut connection: F, progress: &Progr
 }
 
 /// Reads the whole request and lets the handler answer it.
-async fn answer(request: hyper::Request<Incoming>, handler: &dyn Handler) -> Response {
+async fn answer(request: hyper::Request<Incoming>, caller: Caller, handler: &dyn Handler) -> Response {
     let (head, body) = request.into_parts();
     if ![Method::GET, Method::HEAD, Method::POST].contains(&head.method) {
         return Response::text(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and POST are served");
@@ -173,7 +180,8 @@ async fn answer(request: hyper::Request<Incoming>, handler: &dyn Handler) -> Res
     let query = head.uri.query().unwrap_or_default().to_owned();
     // hyper leaves the body of an answer to HEAD out.
     let method = if head.method == Method::HEAD { Method::GET } else { head.method };
-    let request = Request { method, path: head.uri.path().to_owned(), query, body };
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let request = Request { method, path: head.uri.path().to_owned(), query, body, host, caller };
     let late = |_| Response::text(StatusCode::GATEWAY_TIMEOUT, "the request was not answered within 60s");
     timeout(HANDLER_DEADLINE, handler.handle(request)).await.unwrap_or_else(late)
 }
@@ -184,6 +192,9 @@ fn encode(response: Response, progress: &Progress) -> hyper::Response<Outgoing> 
     *encoded.status_mut() = response.status;
     let headers = encoded.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(response.content_type));
+    for (name, value) in FOR_BROWSERS {
+        headers.insert(name, value);
+    }
     if is_method_wrong {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
     }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
-use super::sockets::{LocalListener, Stream};
+use super::sockets::{LocalListener, LocalPeer, Stream};
 
 /// How long to try whether somebody listens at a path already.
 const PROBE_DEADLINE: Duration = Duration::from_secs(1);
@@ -58,9 +58,11 @@ pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
 
 #[async_trait]
 impl LocalListener for UnixListener {
-    async fn accept(&mut self) -> io::Result<Box<dyn Stream>> {
+    async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, LocalPeer)> {
         let (stream, _) = self.listener.accept().await?;
-        Ok(Box::new(UnixStream(stream)))
+        let found = stream.peer_cred()?;
+        let peer = LocalPeer { uid: found.uid(), gid: found.gid(), pid: found.pid() };
+        Ok((Box::new(UnixStream(stream)), peer))
     }
 }
 

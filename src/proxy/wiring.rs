@@ -97,6 +97,7 @@ impl Wiring {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, &ground.env.readers.count());
         ground.links.calls().register(&mut registry);
+        ground.env.audit.register(&mut registry);
         let leaving = CancellationToken::new();
         Self {
             ground,
@@ -197,6 +198,7 @@ impl Wiring {
             tunnels: self.tunnels.clone(),
             metrics: self.metrics.clone(),
             readers: self.ground.env.readers.clone(),
+            audit: self.ground.env.audit.clone(),
         };
         let service = Service {
             store: self.store.clone(),

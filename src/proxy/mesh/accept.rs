@@ -1,5 +1,6 @@
 //! Lets peers in on port 3021.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use warren_raft::ProxyId;
 
 use super::load::Load;
 use super::{Lane, Links, PeerConnection};
+use crate::audit::{Denial, Port};
+use crate::identity::tls::denied;
 use crate::identity::{self, Role};
 use crate::net::quic::{self, Door, SendRoom};
 use crate::net::{Budget, Env};
@@ -88,9 +91,24 @@ impl PeerAcceptor {
                 // Only a proxy that is stopping has nobody left to serve it.
                 let _ = self.made.send(made).await;
             }
-            Ok(Err(error)) => tracing::debug!(%from, %error, "peer not admitted"),
+            Ok(Err(error)) => {
+                tracing::debug!(%from, %error, "peer not admitted");
+                self.tell(from, &error);
+            }
             Err(error) => tracing::debug!(%from, %error, "peer not admitted"),
         }
+    }
+
+    /// Tells who was turned away for who it is.
+    fn tell(&self, from: SocketAddr, error: &NotAdmitted) {
+        let denial = match error {
+            NotAdmitted::Handshake(error) => denied(error).map(|denied| Denial::from_handshake(Port::Peer, from, &denied)),
+            NotAdmitted::NoProxy => Some(Denial::at(Port::Peer, from, error.to_string())),
+            NotAdmitted::Hello(_) | NotAdmitted::TooOld(_) | NotAdmitted::Kind(_) | NotAdmitted::Lane { .. } | NotAdmitted::Marked(_) => {
+                None
+            }
+        };
+        denial.into_iter().for_each(|denial| self.env.audit.denied(denial));
     }
 
     async fn handshake(&self, incoming: Incoming, drive: Drive) -> Result<PeerConnection, NotAdmitted> {

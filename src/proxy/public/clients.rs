@@ -12,6 +12,8 @@ use warren_raft::{ClientName, KeyHash, ReadError, RoutingStore, TokenRole};
 use super::enroll::is_enrolled;
 use super::members::{Audience, members};
 use super::renew::renew;
+use super::told::ToldDial;
+use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
 use crate::net::quic::{SendRoom, Sending};
@@ -58,6 +60,8 @@ impl Clients {
             Ok(true) => {}
             Ok(false) => {
                 tracing::info!(%client, "client refused: it is not enrolled with this key");
+                let denial = Denial::at(Port::Public, connection.remote_address(), "it is not enrolled with this key");
+                self.env.audit.denied(denial.of("client", &client));
                 return Close::REFUSED.close(&connection);
             }
             Err(error) => {
@@ -145,6 +149,7 @@ impl Clients {
         let client_address = connection.remote_address().to_string();
         let span = tracing::info_span!("dial", %target, %trace);
         let wanted = Wanted { client, client_address, target, budget, trace };
+        let mut told = ToldDial::begin(&self.env.audit, &wanted, &self.name);
         let dialled = tokio::select! {
             dialled = self.dialer.dial(&wanted).instrument(span.clone()) => dialled,
             // The client does not want it any more.
@@ -152,8 +157,10 @@ impl Clients {
         };
         self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
-            Ok(connection) => self.relay(connection, trace, (send, recv), sending).instrument(span).await,
+            Ok(connection) => self.relay(connection, (trace, told), (send, recv), sending).instrument(span).await,
             Err(failure) => {
+                told.failed(&failure);
+                drop(told);
                 let failure = failure.with_trace(trace.to_string());
                 span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
                 self.fail(failure, (send, recv)).await;
@@ -161,19 +168,29 @@ impl Clients {
         }
     }
 
-    async fn relay(&self, connection: Connection, trace: TraceId, (mut send, recv): (SendStream, RecvStream), sending: &Sending) {
+    async fn relay(
+        &self,
+        connection: Connection,
+        (trace, mut told): (TraceId, ToldDial),
+        (mut send, recv): (SendStream, RecvStream),
+        sending: &Sending,
+    ) {
         let Connection { open, agent, path } = connection;
+        self.store.with_table(|table| told.connected(&agent, &path, table));
         tracing::debug!(%agent, hops = path.len(), "dial connected");
         if !said(&mut send, &DialReply::Connected { agent, path, trace, hello: Hello::ours() }).await {
             let (mut send, mut recv) = (open.send, open.recv);
             return Close::CANCELLED.abort(&mut send, &mut recv);
         }
         let carried = self.env.readers.begin([Some(sending.received()), Some(open.received)]);
+        let moved = carried.tellers();
         let (permit, _in_use) = (open.permit, open.in_use);
         let relay = relay::quic((send, recv), (open.send, open.recv), carried);
         let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
+            told.cut(&moved);
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };
+        told.relayed(&relayed);
         self.metrics.relayed(&relayed);
         let (sent_bytes, received_bytes, end) = (relayed.sent_bytes, relayed.received_bytes, relayed.end.as_str());
         // One for each dial would be the most of the log.
