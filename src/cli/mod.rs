@@ -11,6 +11,7 @@ mod agents;
 mod config;
 mod connect;
 mod context;
+pub mod core_dumps;
 mod dev;
 mod doctor;
 mod drain;
