@@ -145,7 +145,7 @@ impl Registrar {
         self.store.propose(publish, PROPOSE).await.map(drop)
     }
 
-    /// Withdraws the route of a tunnel that has ended, and of any older one, as often as it takes, or until a newer tunnel of the agent has been
+    /// Withdraws the route of a tunnel that has ended, and whatever an earlier one of the agent has left, as often as it takes, or until another tunnel of the agent has been
     /// tried, whose route replaces it or whose withdrawal includes it: no more than one waits for a quorum. Also when the table shows none: a registration whose outcome is
     /// not known may still be on its way, and this proxy's later proposal rules it out or undoes it.
     pub(super) async fn withdraw(&self, tunnel: &Tunnel, cancel: &CancellationToken) {
@@ -157,10 +157,14 @@ impl Registrar {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut rng = self.env.entropy.rng();
         let mut lease = self.store.lease();
-        let newest = if mutant!("withdrawal_of_any") { Sequence(u64::MAX) } else { tunnel.sequence };
-        while !self.attempts.is_older(&tunnel.agent, newest) {
+        let is_overtaken = || !mutant!("withdrawal_of_any") && self.attempts.is_overtaken(&tunnel.agent, tunnel.sequence);
+        while !is_overtaken() {
             let Ok(held) = held(&mut lease, Budget::new(PROPOSE)).await else { continue };
-            let (epoch, sequence) = self.visible(&tunnel.agent, newest).unwrap_or((held, tunnel.sequence));
+            // The route that shows by now may be another tunnel's.
+            if is_overtaken() {
+                return;
+            }
+            let (epoch, sequence) = self.visible(&tunnel.agent).unwrap_or((held, tunnel.sequence));
             if mutant!("withdrawal_given_up") {
                 return;
             }
@@ -172,7 +176,7 @@ impl Registrar {
             });
             let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
-                Ok(_) if self.visible(&tunnel.agent, newest).is_some() => {
+                Ok(_) if self.visible(&tunnel.agent).is_some() => {
                     // A table that does not follow shows it for as long as that.
                     let _ = self.store.disk().wait_for(|disk| *disk == DiskState::Writable).await;
                     continue;
@@ -186,16 +190,16 @@ impl Registrar {
         }
     }
 
-    /// Whether the table shows a route for a tunnel, or for an older one of its agent to this proxy.
+    /// Whether the table shows a route for a tunnel, or for another one of its agent to this proxy.
     pub(super) fn is_visible(&self, tunnel: &Tunnel) -> bool {
-        self.visible(&tunnel.agent, tunnel.sequence).is_some()
+        self.visible(&tunnel.agent).is_some()
     }
 
-    /// The route that the table shows for the agent's tunnel of this number, or for an older one, to this proxy.
-    fn visible(&self, agent: &AgentName, newest: Sequence) -> Option<(Epoch, Sequence)> {
+    /// The route that the table shows for a tunnel of the agent to this proxy.
+    fn visible(&self, agent: &AgentName) -> Option<(Epoch, Sequence)> {
         let table = self.store.table();
         let mut routes = table.routes_of(agent);
-        routes.find(|route| route.proxy == self.me && route.sequence <= newest).map(|route| (route.epoch, route.sequence))
+        routes.find(|route| route.proxy == self.me).map(|route| (route.epoch, route.sequence))
     }
 }
 

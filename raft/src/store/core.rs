@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
+use super::led::Led;
 use super::log::Sizes;
 use super::message::{LeaderAnswer, LeaderRequest, Refusal, Request, Response};
 use super::network::Network;
@@ -41,6 +42,7 @@ pub(crate) struct Core {
     /// Takes snapshots from leaders.
     pub(crate) receiver: Receiver,
     pub(crate) leases: LeaseDesk,
+    pub(crate) led: Led,
     pub(crate) failure: Failure,
     pub(crate) disk: watch::Sender<DiskState>,
     /// Shared by everything that this member appends to the log as the leader, and had alone while leadership is handed over.

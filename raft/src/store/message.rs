@@ -36,6 +36,8 @@ pub(crate) enum Request {
     Succeed(VoteRequest<ProxyId>),
     /// 8: the former leader's, whose disk takes no writes: stand for election, if you have this entry.
     Bequeath(LogId),
+    /// 9: may the asker stand for election, or is there a leader? A sign of life as `Ping` is, from who has none; [`Refusal::Led`] from who has.
+    PreVote,
 }
 
 impl Request {
@@ -46,7 +48,7 @@ impl Request {
     /// The number of `Relayed`.
     pub(crate) const RELAYED: u32 = 4;
     /// How many kinds this version knows; the golden bytes hold it to the declaration.
-    pub(crate) const KINDS: u32 = 9;
+    pub(crate) const KINDS: u32 = 10;
     /// How many kinds of [`LeaderRequest`].
     pub(crate) const LEADER_KINDS: u32 = 5;
 }
@@ -170,4 +172,7 @@ pub(crate) enum Refusal {
     /// 6: a kind of request that this member's version does not know.
     #[error("an unknown request")]
     Unknown,
+    /// 7: there is a leader, as far as this member heard a moment ago: to `PreVote`.
+    #[error("there is a leader")]
+    Led,
 }

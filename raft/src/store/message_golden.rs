@@ -66,6 +66,7 @@ fn the_bytes_of_requests() {
         Request::Leader(LeaderRequest::Renew(Epoch(7))),
         Request::Relayed { origin: ProxyId(3), request: LeaderRequest::ReadIndex },
         Request::Ping,
+        Request::PreVote,
         Request::Campaign(log_id(300)),
         Request::Succeed(VoteRequest { vote: Vote::new(4, ProxyId(2)), last_log_id: Some(log_id(2)) }),
         Request::Bequeath(log_id(300)),
@@ -84,6 +85,7 @@ fn the_bytes_of_requests() {
         6 => Request::Campaign(_),
         7 => Request::Succeed(_),
         8 => Request::Bequeath(_),
+        9 => Request::PreVote,
     });
     check_variants(&all, &requests);
     assert_eq!(all.numbers.len() as u32, Request::KINDS, "what is beyond is refused as unknown");
@@ -133,6 +135,7 @@ fn the_bytes_of_responses() {
         Response::Refused(Refusal::Removed),
         Response::Refused(Refusal::AboveLevel { cluster: Level(2) }),
         Response::Refused(Refusal::Unknown),
+        Response::Refused(Refusal::Led),
         Response::Pong,
         Response::Campaigning,
         Response::Leader(LeaderAnswer::HandedOver(Ok(ProxyId(2)))),
@@ -219,6 +222,7 @@ fn refusals() -> Variants<Refusal> {
         4 => Refusal::Removed,
         5 => Refusal::AboveLevel { .. },
         6 => Refusal::Unknown,
+        7 => Refusal::Led,
     })
 }
 
@@ -234,6 +238,7 @@ const REQUESTS: &[&str] = &[
     "030207",
     "040301",
     "05",
+    "09",
     "060301ac02",
     "0704020001030102",
     "080301ac02",
@@ -260,6 +265,7 @@ const RESPONSES: &[&str] = &[
     "0404",
     "040502",
     "0406",
+    "0407",
     "05",
     "06",
     "03040002",

@@ -30,6 +30,7 @@ mod heirs;
 #[cfg(test)]
 mod installing;
 mod lease_desk;
+mod led;
 mod levels;
 #[cfg(test)]
 mod levels_tests;

@@ -16,6 +16,7 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::health::DiskState;
 use super::lease_desk::LeaseDesk;
+use super::led::Led;
 use super::levels::raise_level;
 use super::log::Sizes;
 use super::network::Network;
@@ -52,6 +53,7 @@ impl RoutingStore {
             disk_bytes: AtomicU64::new(0),
             receiver: Receiver::default(),
             leases: LeaseDesk::new(config.lease, times.lease),
+            led: Led::new(times.lease),
             failure: Failure::default(),
             disk: watch::Sender::new(DiskState::Writable),
             gate: RwLock::default(),

@@ -27,6 +27,7 @@ pub(crate) fn wanted(request: &Request) -> Option<Wanted> {
         | Request::Leader(_)
         | Request::Relayed { .. }
         | Request::Ping
+        | Request::PreVote
         | Request::Campaign(_)
         | Request::Bequeath(_) => None,
     }
@@ -61,6 +62,7 @@ pub(crate) fn sent(member: ProxyId, request: &Request) {
         | Request::Leader(_)
         | Request::Relayed { .. }
         | Request::Ping
+        | Request::PreVote
         | Request::Campaign(_)
         | Request::Bequeath(_) => {}
     }

@@ -1,6 +1,7 @@
 //! Answers what other members ask.
 
 use openraft::error::{CheckIsLeaderError, ClientWriteError, RaftError};
+use openraft::raft::AppendEntriesResponse;
 use tokio::time::{Instant, timeout};
 
 use super::core::Core;
@@ -40,7 +41,11 @@ impl Core {
             Request::Append(rpc) => {
                 spoken_by(from, &rpc.vote)?;
                 let Ok(raft) = self.engine.raft() else { return Ok(STOPPED) };
-                Ok(raft.append_entries(rpc).await.map_or(STOPPED, Response::Append))
+                let answer = raft.append_entries(rpc).await;
+                if answer.as_ref().is_ok_and(|answer| !matches!(answer, AppendEntriesResponse::HigherVote(_))) {
+                    self.led.followed(Instant::now());
+                }
+                Ok(answer.map_or(STOPPED, Response::Append))
             }
             Request::Vote(rpc) => {
                 spoken_by(from, &rpc.vote)?;
@@ -64,6 +69,7 @@ impl Core {
             }
             // Who cannot vote gives no sign of life: whoever asks counts votes to come.
             Request::Ping => Ok(self.engine.raft().map_or_else(Response::Refused, |_| Response::Pong)),
+            Request::PreVote => Ok(self.pre_vote()),
             Request::Relayed { origin, request } => {
                 states(origin, &request)?;
                 Ok(self.answer_in_time(origin, request).await.map_or_else(Response::Refused, Response::Leader))
@@ -75,10 +81,24 @@ impl Core {
         self.engine.metrics().borrow().current_leader == Some(self.config.id)
     }
 
+    fn pre_vote(&self) -> Response {
+        let metrics = self.engine.metrics().borrow().clone();
+        match self.engine.raft() {
+            Err(refusal) => Response::Refused(refusal),
+            Ok(_) if self.led.is_led(&metrics, Instant::now()) => Response::Refused(Refusal::Led),
+            Ok(_) => Response::Pong,
+        }
+    }
+
     async fn receive(&self, piece: SnapshotPiece) -> Result<SnapshotProgress, Refusal> {
         let raft = self.engine.raft()?;
         let shelf = self.shelf.load_full().ok_or(Refusal::Stopped)?;
-        self.receiver.take(&raft, &shelf, piece).await
+        let vote = piece.vote;
+        let progress = self.receiver.take(&raft, &shelf, piece).await?;
+        if progress.vote <= vote {
+            self.led.followed(Instant::now());
+        }
+        Ok(progress)
     }
 
     async fn answer_in_time(&self, origin: ProxyId, request: LeaderRequest) -> Result<LeaderAnswer, Refusal> {

@@ -71,9 +71,8 @@ fn is_route_of(route: &Route, tunnel: Tunnel) -> bool {
     (route.proxy, route.sequence) == (proxy_id(tunnel.proxy), tunnel.sequence)
 }
 
-/// An acknowledged registration is in the table until it is withdrawn, superseded, or its epoch is over.
+/// An acknowledged registration is in the table for as long as its tunnel lives, or until its epoch is over.
 fn acknowledged_is_there(state: &State) -> bool {
-    let superseded = |tunnel: Tunnel| state.is_older(tunnel);
     let is_there = |tunnel: Tunnel| state.table.routes_of(&agent(tunnel.agent)).any(|route| is_route_of(route, tunnel));
     // A fault that welcomes too early is another property's.
     let committed = |tunnel: Tunnel| {
@@ -83,7 +82,7 @@ fn acknowledged_is_there(state: &State) -> bool {
             .iter()
             .any(|(registered, epoch)| *registered == tunnel && Some(*epoch) == state.rest.proxies[tunnel.proxy].lease)
     };
-    welcome(state).all(|tunnel| superseded(tunnel) || !committed(tunnel) || is_there(tunnel))
+    welcome(state).all(|tunnel| !committed(tunnel) || is_there(tunnel))
 }
 
 fn one_route_each(state: &State) -> bool {

@@ -9,10 +9,12 @@ use super::setup::{agent, proxy_id, start};
 use super::state::{Standing, State, Ticket, Tunnel, Wait};
 
 impl State {
-    /// Takes a hello in (proxy/public/agents.rs): whatever its number, the table decides which tunnel is newer. An older tunnel of the agent here is replaced
-    /// (proxy/tunnels.rs).
-    pub(super) fn accept(&mut self, tunnel: Tunnel) {
+    /// Takes a hello in (proxy/public/agents.rs), unless a newer tunnel of the agent lives here. An older one is replaced (proxy/tunnels.rs).
+    pub(super) fn accept(&mut self, tunnel: Tunnel, fault: Option<Fault>) {
         self.rest.agents[tunnel.agent].hellos.remove(&tunnel);
+        if self.living(tunnel.proxy).any(|other| other.agent == tunnel.agent && other.sequence > tunnel.sequence) {
+            return;
+        }
         let proxy = &mut self.rest.proxies[tunnel.proxy];
         for (other, standing) in &mut proxy.tunnels {
             if other.agent == tunnel.agent && other.sequence < tunnel.sequence {
@@ -21,8 +23,8 @@ impl State {
         }
         proxy.tunnels.insert(tunnel, Standing::Pending);
         // `Registrar::keep` begins with that.
-        let newest = proxy.attempts.entry(tunnel.agent).or_insert(tunnel.sequence);
-        *newest = tunnel.sequence.max(*newest);
+        let last = proxy.attempts.entry(tunnel.agent).or_insert(tunnel.sequence);
+        *last = if fault == Some(Fault::CountsByNumber) { tunnel.sequence.max(*last) } else { tunnel.sequence };
     }
 
     /// Sends the next proposal (raft/src/store/proposer.rs: numbered within the incarnation, one at a time).
@@ -48,7 +50,7 @@ impl State {
         }
     }
 
-    /// `Registrar::withdraw_until_done`: the route that the table shows for this tunnel or an older one, or this one's in the present epoch.
+    /// `Registrar::withdraw_until_done`: the route that the table shows for any tunnel of the agent, or this one's in the present epoch.
     pub(super) fn withdraw(&mut self, tunnel: Tunnel, view: View, fault: Option<Fault>) {
         let Some(held) = self.rest.proxies[tunnel.proxy].lease else { return };
         let visible = if view == View::Fresh { self.visible(tunnel, fault) } else { None };
@@ -60,14 +62,14 @@ impl State {
     /// `Registrar::visible`.
     fn visible(&self, tunnel: Tunnel, fault: Option<Fault>) -> Option<(Epoch, Sequence)> {
         let name = agent(tunnel.agent);
-        let is_meant = |sequence: Sequence| sequence <= tunnel.sequence || fault == Some(Fault::WithdrawsAnySequence);
+        let is_meant = |sequence: Sequence| sequence <= tunnel.sequence || fault != Some(Fault::CountsByNumber);
         let mut routes = self.table.routes_of(&name);
         routes.find(|route| route.proxy == proxy_id(tunnel.proxy) && is_meant(route.sequence)).map(|route| (route.epoch, route.sequence))
     }
 
-    /// A withdrawal that nobody needs any more: a newer tunnel has been tried, whose route replaces this one's or whose withdrawal includes it.
-    pub(super) fn is_older(&self, tunnel: Tunnel) -> bool {
-        self.rest.proxies[tunnel.proxy].attempts.get(&tunnel.agent).is_some_and(|newest| *newest > tunnel.sequence)
+    /// A withdrawal that nobody needs any more: another tunnel has been tried since, whose route replaces this one's or whose withdrawal includes it.
+    pub(super) fn is_overtaken(&self, tunnel: Tunnel) -> bool {
+        self.rest.proxies[tunnel.proxy].attempts.get(&tunnel.agent).is_some_and(|last| *last != tunnel.sequence)
     }
 
     /// Hears the answer to what it waits for. The member has applied it by then (`Core::applied_if_writable`), so its view is fresh.

@@ -113,7 +113,7 @@ impl Registration {
             match standing {
                 Standing::Welcome(epoch) if *epoch == lease => {}
                 Standing::Welcome(_) | Standing::Pending => events.push(Event::Register(*tunnel)),
-                Standing::Ended if state.is_older(*tunnel) && self.fault != Some(Fault::WithdrawsAnySequence) => {}
+                Standing::Ended if state.is_overtaken(*tunnel) && self.fault != Some(Fault::WithdrawsAnySequence) => {}
                 Standing::Ended => events.extend([Event::Withdraw(*tunnel, View::Fresh), Event::Withdraw(*tunnel, View::Stale)]),
             }
         }
@@ -167,7 +167,7 @@ impl Registration {
                 agent_state.sequence.0 += 1;
                 agent_state.hellos.insert(Tunnel { agent, proxy, sequence: agent_state.sequence });
             }
-            Event::Accept(tunnel) => state.accept(tunnel),
+            Event::Accept(tunnel) => state.accept(tunnel, self.fault),
             Event::End(tunnel) => drop(state.rest.proxies[tunnel.proxy].tunnels.insert(tunnel, Standing::Ended)),
             Event::Start(proxy) => state.ask_for_epoch(proxy),
             Event::Register(tunnel) => state.register(tunnel, self.fault),

@@ -59,7 +59,7 @@ pub(super) struct ProxyState {
     /// What it has proposed and waits for: one at a time (raft/src/store/proposer.rs).
     pub(super) waits: Option<(Ticket, Wait)>,
     pub(super) tunnels: BTreeMap<Tunnel, Standing>,
-    /// The newest tunnel of each agent that has asked for a route here (proxy/attempts.rs).
+    /// The last tunnel of each agent that has asked for a route here (proxy/attempts.rs).
     pub(super) attempts: BTreeMap<usize, Sequence>,
 }
 

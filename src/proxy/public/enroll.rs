@@ -48,7 +48,14 @@ impl Enrollments {
     pub(crate) async fn serve(&self, connection: quinn::Connection) {
         let Ok(_permit) = self.permits.try_acquire() else { return Close::LIMIT.close(&connection) };
         let from = connection.remote_address();
-        match Budget::new(REQUEST + COMMIT).run(self.answer(&connection)).await {
+        // A machine that has gone, or that this proxy has turned away since it ends, is answered by nobody.
+        let answer = async {
+            tokio::select! {
+                answered = self.answer(&connection) => answered,
+                gone = connection.closed() => Err(std::io::Error::from(gone).into()),
+            }
+        };
+        match Budget::new(REQUEST + COMMIT).run(answer).await {
             Ok(Ok(())) => {
                 // The machine closes when it has read the answer; one that does not is not waited for.
                 let _ = Budget::new(REQUEST).run(connection.closed()).await;
