@@ -114,7 +114,6 @@ fn require_guarded(path: &Path) -> Result<(), LocalError> {
 }
 
 /// Binds beside `path`, restricts the file, and only then moves it there: at no moment can anybody else open it.
-#[expect(clippy::disallowed_methods, reason = "this is the seam")]
 fn bind_private(path: &Path) -> io::Result<UnixListener> {
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);

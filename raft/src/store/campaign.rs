@@ -88,7 +88,12 @@ async fn may_campaign(core: &Core, metrics: &Metrics) -> bool {
         return true;
     }
     let is_led = core.led.is_led(metrics, Instant::now());
-    let mut poll = Poll { voters: membership.get_joint_config(), alive: [me].into(), led: is_led.then_some(me).into_iter().collect(), awaited: voters };
+    let mut poll = Poll {
+        voters: membership.get_joint_config(),
+        alive: [me].into(),
+        led: is_led.then_some(me).into_iter().collect(),
+        awaited: voters,
+    };
     let mut answers = core.asked(metrics, poll.awaited.clone(), Request::PreVote);
     loop {
         if let Some(decided) = poll.decided() {
@@ -141,7 +146,12 @@ impl Core {
     }
 
     /// Asks these members, and waits for each a quarter of an election time-out.
-    fn asked(&self, metrics: &Metrics, asked: BTreeSet<ProxyId>, question: Request) -> JoinSet<(ProxyId, Result<Response, TransportError>)> {
+    fn asked(
+        &self,
+        metrics: &Metrics,
+        asked: BTreeSet<ProxyId>,
+        question: Request,
+    ) -> JoinSet<(ProxyId, Result<Response, TransportError>)> {
         let question = Arc::new(question);
         let mut answers = JoinSet::new();
         for (id, node) in metrics.membership_config.membership().nodes().filter(|(id, _)| asked.contains(id)) {

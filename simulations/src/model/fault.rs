@@ -17,7 +17,8 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::WithdrawsAnySequence, Self::CountsByNumber, Self::WelcomesTooEarly, Self::ForgetsProposers, Self::OwnersForward];
+    pub const ALL: [Self; 5] =
+        [Self::WithdrawsAnySequence, Self::CountsByNumber, Self::WelcomesTooEarly, Self::ForgetsProposers, Self::OwnersForward];
 
     /// The property that notices it.
     pub fn breaks(self) -> &'static str {

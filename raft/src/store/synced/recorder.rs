@@ -162,7 +162,7 @@ impl State {
             | Request::Leader(_)
             | Request::Relayed { .. }
             | Request::Ping
-        | Request::PreVote
+            | Request::PreVote
             | Request::Campaign(_)
             | Request::Bequeath(_) => {}
         }
