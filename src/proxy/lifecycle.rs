@@ -109,17 +109,28 @@ impl RunningProxy {
         self.0.store.failed().await
     }
 
-    /// Goes away in good order: unready first, another voter leads, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`. Returns how
-    /// many streams were cut.
+    /// Goes away in good order: unready first, another voter leads, agents are told to go elsewhere, streams run on until the drain's deadline or `hurry`, or the store
+    /// fails. Returns how many streams were cut.
     pub async fn drain(self, hurry: impl Future<Output = ()>) -> u64 {
         self.0.leaving.cancel();
-        tokio::select! {
-            () = self.0.drain.left() => {}
-            () = hurry => tracing::info!("stopping at once"),
-        }
+        let is_failed = tokio::select! {
+            () = self.0.drain.left() => false,
+            () = hurry => {
+                tracing::info!("stopping at once");
+                false
+            }
+            reason = self.0.store.failed() => {
+                tracing::error!(reason, "the store has failed: the drain is given up");
+                true
+            }
+        };
         // Those that were cut at the deadline, and those that are cut now.
         let cut = self.0.drain.cut_streams() + self.0.metrics.streams().cut();
-        self.stop().await;
+        if is_failed {
+            self.give_up().await;
+        } else {
+            self.stop().await;
+        }
         cut
     }
 

@@ -1,4 +1,4 @@
-//! N1: where a store has failed for good its process ends within four seconds: what a start that is under way takes, two for the farewell and all that is left (`proxy/lifecycle.rs`) by its own clock, which may go
+//! N1: where a store has failed for good its process ends within three seconds: two for the farewell and all that is left (`proxy/lifecycle.rs`) by its own clock, which may go
 //! slow, and a few looks.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use super::{Invariant, Violation};
 use crate::network::HostId;
 use crate::run::Scene;
 
-const BOUND_US: u64 = 4_000_000;
+const BOUND_US: u64 = 3_000_000;
 /// How long ago the look before may have been.
 const JUST_NOW_US: u64 = 200_000;
 /// Where the store says so.
@@ -49,8 +49,7 @@ impl Invariant for Failed {
     }
 
     fn look(&mut self, scene: &Scene<'_>) -> Result<(), Violation> {
-        // One that was told to go anyway goes on with its drain.
-        self.compare(scene.now_us, BOUND_US + scene.plan.settings.drain_ms * 1_000, &scene.conditions.began)
+        self.compare(scene.now_us, BOUND_US, &scene.conditions.began)
     }
 }
 
@@ -65,8 +64,8 @@ mod tests {
         failed.reached(HostId(1), "raft.applied");
         assert_eq!(failed.compare(0, BOUND_US, &began(1)).and_then(|()| failed.compare(5_000_000, BOUND_US, &began(1))), Ok(()));
         failed.reached(HostId(1), PLACE);
-        assert_eq!(failed.compare(5_000_000, BOUND_US, &began(1)).and_then(|()| failed.compare(9_000_000, BOUND_US, &began(1))), Ok(()));
-        assert!(failed.compare(9_000_001, BOUND_US, &began(1)).is_err());
+        assert_eq!(failed.compare(5_000_000, BOUND_US, &began(1)).and_then(|()| failed.compare(8_000_000, BOUND_US, &began(1))), Ok(()));
+        assert!(failed.compare(8_000_001, BOUND_US, &began(1)).is_err());
         assert_eq!(failed.compare(9_100_000, BOUND_US, &began(2)), Ok(()), "it has ended");
     }
 }

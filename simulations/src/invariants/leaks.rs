@@ -8,7 +8,7 @@ use crate::run::{Held, Scene};
 /// What one stream may hold: both ways a window of the longest path (`net/quic/window.rs`) and what a relay has in its hands.
 const STREAM: u64 = 2 * (5 << 20);
 /// Tasks of a process by itself, for each tunnel or connection of a client, and for each peer; measured, with a tenth more.
-const TASKS: (usize, usize, usize) = (20, 6, 20);
+const TASKS: (usize, usize, usize) = (20, 6, 12);
 /// Sockets of a process by itself, and for each agent on its machine.
 const SOCKETS: (usize, usize) = (3, 2);
 

@@ -10,7 +10,7 @@ use crate::network::HostId;
 use crate::run::{Conditions, Scene};
 
 const READY_US: u64 = 3_000_000;
-const LEADER_US: u64 = 10_000_000;
+const LEADER_US: u64 = 5_000_000;
 
 /// Notes who is ready, and since when nobody leads.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ impl Invariant for Ready {
             conditions: scene.conditions,
             proxies: scene.plan.topology.proxy_hosts().filter_map(|host| Some((scene.stage.id(host)?, host))).collect(),
             wiped: scene.wiped,
-            // Ten seconds with a time-out of one, which is drawn up to 1.4 times as long and may have to be drawn again.
+            // Five seconds with a time-out of one, which is drawn up to 1.4 times as long and may have to be drawn again.
             leader_us: LEADER_US * scene.plan.settings.election_ms.max(1_000) / 1_000,
         };
         self.starts(&place)?;
@@ -145,9 +145,9 @@ mod tests {
         let mut ready = Ready::default();
         let nobody = || [1, 2, 3].map(|id| glimpse(id, Some(id), None));
         assert_eq!(looked(&mut ready, 30 * SECOND, nobody()), Ok(()));
-        assert_eq!(looked(&mut ready, 40 * SECOND, nobody()), Ok(()));
-        assert_eq!(looked(&mut ready, 40 * SECOND + 1, nobody()), Err("L1"));
+        assert_eq!(looked(&mut ready, 35 * SECOND, nobody()), Ok(()));
+        assert_eq!(looked(&mut ready, 35 * SECOND + 1, nobody()), Err("L1"));
         let one = [glimpse(1, Some(1), Some(1)), glimpse(2, Some(2), None), glimpse(3, Some(3), None)];
-        assert_eq!(looked(&mut ready, 40 * SECOND + 2, one), Err("L1"), "a leader that nobody follows");
+        assert_eq!(looked(&mut ready, 35 * SECOND + 2, one), Err("L1"), "a leader that nobody follows");
     }
 }

@@ -95,11 +95,9 @@ impl Watch {
         state.note(checked);
     }
 
-    /// Looks at everything for the last time, when all is well.
-    pub fn settle(&self, scene: &Scene<'_>) {
-        let mut state = self.0.borrow_mut();
-        let checked = state.others.iter_mut().try_for_each(|invariant| invariant.settle(scene));
-        state.note(checked);
+    /// Looks at everything for the last time, when all is well. What is wrong is not noted yet.
+    pub fn settled(&self, scene: &Scene<'_>) -> Result<(), Violation> {
+        self.0.borrow_mut().others.iter_mut().try_for_each(|invariant| invariant.settle(scene))
     }
 
     /// Something else was seen.
