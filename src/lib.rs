@@ -1,7 +1,7 @@
 //! warren: a network of tunnels with many entrances; whichever one you enter, every burrow can be reached.
 //!
 //! Read in this order: [`failure`] (what can go wrong, one code everywhere), [`target`] (what can be dialled), [`wire`] (what travels between
-//! processes), [`net`] (sockets, clock and randomness, the seam to the simulation), [`identity`] (who is who), [`proxy`],
+//! processes), [`limits`] (what one party may use), [`net`] (sockets, clock and randomness, the seam to the simulation), [`identity`] (who is who), [`proxy`],
 //! [`agent`] and [`client`] (the three roles), [`config`] (what is set), [`api`] (what is shown to programs), [`audit`] (who did what), [`http`] (how that is
 //! carried), [`telemetry`] (logs), [`doctor`] (whether a machine has what it needs) and [`cli`] (the command line). The replicated routing table is the crate `warren_raft`.
 
@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod failure;
 pub mod http;
 pub mod identity;
+pub mod limits;
 #[cfg(any(test, simulation))]
 pub mod model;
 pub mod net;

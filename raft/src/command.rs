@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
-use crate::names::{AgentName, Glob, Pattern, ProxyName};
+use crate::names::{AgentName, ClientName, Glob, Pattern, ProxyName, ServiceName};
 use crate::table::{Drain, Service, Strategy, TokenRole};
 
 /// One entry of the log: commands that are applied together, by one proposer, exactly once.
@@ -109,6 +109,26 @@ pub enum Command {
         /// The proxy.
         proxy: ProxyId,
     },
+    /// 15: what a client may reach, instead of what it might before.
+    AllowClient {
+        /// The client.
+        client: ClientName,
+        /// At most [`MAX_PATTERNS`](crate::table::MAX_PATTERNS); none: nothing.
+        allow: Vec<Pattern>,
+    },
+    /// 16: an agent is forgotten, with its services and routes, and its key is refused for good.
+    RemoveAgent {
+        /// The agent.
+        agent: AgentName,
+    },
+    /// 17: a client is forgotten, and its key is refused for good.
+    RemoveClient {
+        /// The client.
+        client: ClientName,
+    },
+    /// 18: a token for agents was created that says what they may publish: its `allow`, which means nothing in a token for agents of
+    /// [`CreateToken`](Self::CreateToken).
+    CreateAgentToken(NewToken),
 }
 
 impl Command {
@@ -128,6 +148,7 @@ impl Command {
             | Self::RaiseLevel { .. } => Level(1),
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } => Level(2),
             Self::DrainProxy { .. } | Self::ResumeProxy { .. } => Level(3),
+            Self::AllowClient { .. } | Self::RemoveAgent { .. } | Self::RemoveClient { .. } | Self::CreateAgentToken(_) => Level(4),
         }
     }
 
@@ -136,10 +157,12 @@ impl Command {
         match self {
             Self::StartProxy(_) | Self::ExpireProxy { .. } | Self::WithdrawRoute { .. } | Self::RevokeToken { .. } => true,
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } | Self::DrainProxy { .. } | Self::ResumeProxy { .. } => true,
+            Self::AllowClient { .. } | Self::RemoveAgent { .. } | Self::RemoveClient { .. } => true,
             Self::Bootstrap(_)
             | Self::RegisterRoute { .. }
             | Self::PublishServices { .. }
             | Self::CreateToken(_)
+            | Self::CreateAgentToken(_)
             | Self::Enroll(_)
             | Self::SetStrategy(_)
             | Self::RaiseLevel { .. } => false,
@@ -322,6 +345,20 @@ pub enum Rejection {
     /// 21: to be forgotten it must first be removed.
     #[error("proxy {0} was not removed")]
     NotRemoved(ProxyId),
+    /// 22: a client that never enrolled, or was removed.
+    #[error("client `{0}` is not enrolled")]
+    ClientUnknown(ClientName),
+    /// 23: a machine with this key was removed from the cluster.
+    #[error("a machine with this key was removed from the cluster")]
+    KeyRemoved,
+    /// 24: the token that the agent enrolled with does not let it publish the service.
+    #[error("agent `{agent}` may not publish the service `{service}`")]
+    MayNotPublish {
+        /// The agent.
+        agent: AgentName,
+        /// The first service that it may not publish.
+        service: ServiceName,
+    },
 }
 
 /// The answers to a proposal, one per command, in its order.

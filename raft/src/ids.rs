@@ -52,7 +52,7 @@ number! {
 
 impl Level {
     /// The highest that this version knows.
-    pub const CURRENT: Self = Self(3);
+    pub const CURRENT: Self = Self(4);
 }
 
 macro_rules! bytes {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use network::{Network, PATIENCE, config, disks, enroll, has_lease, open, start, three_with, until};
 use warren_raft::{
-    Command, Drain, Level, MemoryDisk, OpenError, ProposeError, ProxyId, Rejection, RoutingStore, StoreConfig, TokenId, TokenRole, Tuning,
+    AgentName, Command, Drain, Level, MemoryDisk, OpenError, ProposeError, ProxyId, Rejection, RoutingStore, StoreConfig, TokenId,
+    TokenRole, Tuning,
 };
 
 fn at(level: Level, config: StoreConfig) -> StoreConfig {
@@ -20,17 +21,19 @@ async fn stop(all: Vec<RoutingStore>, network: &Network) {
     }
 }
 
-/// A level, and a command of it of which the table has something to say once it may be written.
-fn newer(level: u64) -> (Level, Command) {
+/// A level, a command of it, and what the table has to say of that once it may be written.
+fn newer(level: u64) -> (Level, Command, Rejection) {
     let proxy = ProxyId(9);
+    let agent: AgentName = "nobody".parse().expect("a name");
     match level {
-        2 => (Level(2), Command::RemoveProxy { proxy }),
-        3 => (Level(3), Command::DrainProxy { proxy, drain: Drain::Ordered }),
+        2 => (Level(2), Command::RemoveProxy { proxy }, Rejection::ProxyUnknown(proxy)),
+        3 => (Level(3), Command::DrainProxy { proxy, drain: Drain::Ordered }, Rejection::ProxyUnknown(proxy)),
+        4 => (Level(4), Command::RemoveAgent { agent: agent.clone() }, Rejection::AgentUnknown(agent)),
         other => panic!("no command of level {other} is tried"),
     }
 }
 
-async fn one_older_member_holds_it_back((level, newer): (Level, Command)) {
+async fn one_older_member_holds_it_back((level, newer, written): (Level, Command, Rejection)) {
     let before = Level(level.0 - 1);
     let (network, disks) = (Network::default(), disks());
     // Two of them would raise it at once: the third is in the table from the start.
@@ -65,7 +68,7 @@ async fn one_older_member_holds_it_back((level, newer): (Level, Command)) {
     for store in &all {
         until(store, |store| store.table().level() == level).await;
         let answer = store.propose(newer.clone(), PATIENCE).await;
-        assert_eq!(answer, Err(ProposeError::Rejected(Rejection::ProxyUnknown(ProxyId(9)))), "it was written");
+        assert_eq!(answer, Err(ProposeError::Rejected(written.clone())), "it was written");
     }
     stop(all, &network).await;
 }
@@ -78,6 +81,11 @@ async fn one_older_member_holds_a_removal_back_until_it_is_updated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_older_member_holds_a_drain_back_until_it_is_updated() {
     one_older_member_holds_it_back(newer(3)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_older_member_holds_the_removal_of_an_agent_back_until_it_is_updated() {
+    one_older_member_holds_it_back(newer(4)).await;
 }
 
 async fn restart(all: &mut [RoutingStore], place: usize, level: Level, network: &Network, disk: &Arc<MemoryDisk>) {

@@ -1,7 +1,7 @@
 //! `warren agents ls`, `/v1/agents`.
 
 use serde::{Deserialize, Serialize};
-use warren_raft::{AgentName, ProxyName, ServiceName};
+use warren_raft::{AgentName, Pattern, ProxyName, ServiceName};
 
 use super::{Schema, Time};
 
@@ -12,6 +12,15 @@ pub struct AgentsView {
     pub schema: Schema,
     /// The agents, by name.
     pub agents: Vec<AgentRow>,
+}
+
+/// `warren agents show`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentView {
+    /// 1.
+    pub schema: Schema,
+    /// The agent.
+    pub agent: AgentRow,
 }
 
 /// One agent.
@@ -29,6 +38,9 @@ pub struct AgentRow {
     pub last_seen: Option<Time>,
     /// Its version of warren; empty until its first tunnel.
     pub version: String,
+    /// What it may publish; `None`: anything.
+    #[serde(default)]
+    pub allow: Option<Vec<Pattern>>,
 }
 
 /// One service.

@@ -4,6 +4,7 @@
 //! the proxy fills the types, the command line shows them.
 
 mod agents;
+mod clients;
 mod drain;
 mod error;
 mod paths;
@@ -23,7 +24,10 @@ mod time;
 mod tokens;
 mod transfer;
 
-pub use agents::{AgentRow, AgentsView, ServiceRow};
+pub use agents::{AgentRow, AgentView, AgentsView, ServiceRow};
+pub use clients::{
+    AgentRemovalRequest, AgentRemovalView, AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView,
+};
 pub use drain::{DrainRequest, DrainRow, DrainView, ResumeRequest};
 pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};

@@ -11,6 +11,14 @@ pub enum Path {
     Status,
     /// GET: [`AgentsView`](super::AgentsView).
     Agents,
+    /// POST of an [`AgentRemovalRequest`](super::AgentRemovalRequest): [`AgentRemovalView`](super::AgentRemovalView); on the admin socket only.
+    AgentRemoval,
+    /// GET: [`ClientsView`](super::ClientsView); on the admin socket only.
+    Clients,
+    /// POST of an [`AllowRequest`](super::AllowRequest): [`ClientView`](super::ClientView); on the admin socket only.
+    Allow,
+    /// POST of a [`ClientRemovalRequest`](super::ClientRemovalRequest): [`ClientRemovalView`](super::ClientRemovalView); on the admin socket only.
+    ClientRemoval,
     /// GET: [`RoutesView`](super::RoutesView).
     Routes,
     /// GET: [`RaftView`](super::RaftView); on the admin socket only.
@@ -55,6 +63,10 @@ impl Path {
         match path {
             "/v1/status" => Some(Self::Status),
             "/v1/agents" => Some(Self::Agents),
+            "/v1/agents/remove" => Some(Self::AgentRemoval),
+            "/v1/clients" => Some(Self::Clients),
+            "/v1/clients/allow" => Some(Self::Allow),
+            "/v1/clients/remove" => Some(Self::ClientRemoval),
             "/v1/routes" => Some(Self::Routes),
             "/v1/raft" => Some(Self::Raft),
             "/v1/raft/snapshot/confirmed" => Some(Self::Snapshot(Freshness::Confirmed)),
@@ -77,6 +89,10 @@ impl fmt::Display for Path {
         match self {
             Self::Status => f.pad("/v1/status"),
             Self::Agents => f.pad("/v1/agents"),
+            Self::AgentRemoval => f.pad("/v1/agents/remove"),
+            Self::Clients => f.pad("/v1/clients"),
+            Self::Allow => f.pad("/v1/clients/allow"),
+            Self::ClientRemoval => f.pad("/v1/clients/remove"),
             Self::Routes => f.pad("/v1/routes"),
             Self::Raft => f.pad("/v1/raft"),
             Self::Snapshot(Freshness::Confirmed) => f.pad("/v1/raft/snapshot/confirmed"),

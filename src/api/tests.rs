@@ -134,9 +134,56 @@ pub(crate) fn agents() -> AgentsView {
         proxies: vec![name("proxy-1")],
         last_seen: Some(AT.into()),
         version: "0.1.0".to_owned(),
+        allow: None,
     };
-    let new = AgentRow { name: name("new"), online: false, services: vec![], proxies: vec![], last_seen: None, version: String::new() };
+    let new = AgentRow {
+        name: name("new"),
+        online: false,
+        services: vec![],
+        proxies: vec![],
+        last_seen: None,
+        version: String::new(),
+        allow: Some(vec![name("*/web")]),
+    };
     AgentsView { schema: Schema, agents: vec![online, new] }
+}
+
+pub(crate) fn agent() -> AgentView {
+    AgentView { schema: Schema, agent: agents().agents.remove(0) }
+}
+
+pub(crate) fn agent_removal() -> AgentRemovalView {
+    AgentRemovalView { schema: Schema, name: name("lab-pi"), removed: true }
+}
+
+pub(crate) fn clients() -> ClientsView {
+    let ada = ClientRow { name: name("ada"), allow: vec![name("lab-*/ssh"), name("*/web")], enrolled_at: AT.into(), key: "0a".repeat(32) };
+    let bob = ClientRow { name: name("bob"), allow: vec![], ..ada.clone() };
+    ClientsView { schema: Schema, clients: vec![ada, bob] }
+}
+
+pub(crate) fn client() -> ClientView {
+    ClientView { schema: Schema, client: clients().clients.remove(0) }
+}
+
+pub(crate) fn client_removal() -> ClientRemovalView {
+    ClientRemovalView { schema: Schema, name: name("ada"), removed: true }
+}
+
+#[test]
+fn clients_and_machines_that_are_removed() {
+    let key = "0a".repeat(32);
+    check(
+        &client(),
+        &format!(
+            r#"{{"schema":1,"client":{{"name":"ada","allow":["lab-*/ssh","*/web"],"enrolled_at":"2026-11-22T13:04:05.25Z","key":"{key}"}}}}"#
+        ),
+    );
+    check(&AllowRequest { name: name("ada"), allow: vec![name("*/web")] }, r#"{"name":"ada","allow":["*/web"]}"#);
+    check(&ClientRemovalRequest { name: name("ada") }, r#"{"name":"ada"}"#);
+    check(&client_removal(), r#"{"schema":1,"name":"ada","removed":true}"#);
+    check(&AgentRemovalRequest { name: name("lab-pi") }, r#"{"name":"lab-pi"}"#);
+    check(&agent_removal(), r#"{"schema":1,"name":"lab-pi","removed":true}"#);
 }
 
 pub(crate) fn routes() -> RoutesView {
@@ -260,7 +307,7 @@ fn agents_and_routes_keys() {
         &agents(),
         r#"{"schema":1,"agents":[{"name":"lab-pi","online":true,"services":[{"name":"ssh","target":"127.0.0.1:22","kind":"tcp"},
 {"name":"web","target":"127.0.0.1:3000","kind":"tcp"}],"proxies":["proxy-1"],"last_seen":"2026-11-22T13:04:05.25Z",
-"version":"0.1.0"},{"name":"new","online":false,"services":[],"proxies":[],"last_seen":null,"version":""}]}"#,
+"version":"0.1.0","allow":null},{"name":"new","online":false,"services":[],"proxies":[],"last_seen":null,"version":"","allow":["*/web"]}]}"#,
     );
     check(
         &routes(),
@@ -339,12 +386,13 @@ fn error_keys() {
 fn requests_for_tokens_are_bounded() {
     let good = TokenRequest { role: TokenRole::Client, name: name("*"), allow: vec![name("*/*")], ttl_ms: 1, uses: 1 };
     assert_eq!(good.check(), Ok(()));
+    assert_eq!(TokenRequest { role: TokenRole::Agent, ..good.clone() }.check(), Ok(()));
     for bad in [
         TokenRequest { uses: 0, ..good.clone() },
         TokenRequest { uses: MAX_USES + 1, ..good.clone() },
         TokenRequest { ttl_ms: 0, ..good.clone() },
         TokenRequest { ttl_ms: u64::MAX, ..good.clone() },
-        TokenRequest { role: TokenRole::Agent, ..good.clone() },
+        TokenRequest { role: TokenRole::Proxy, ..good.clone() },
         TokenRequest { allow: vec![name("*/*"); 257], ..good.clone() },
     ] {
         assert!(bad.check().is_err(), "{bad:?}");
@@ -361,7 +409,7 @@ fn commands_name_what_is_known() {
 
 #[test]
 fn paths_round_trip() {
-    for path in [Path::Strategy, Path::StrategyPlan] {
+    for path in [Path::Strategy, Path::StrategyPlan, Path::AgentRemoval, Path::Clients, Path::Allow, Path::ClientRemoval] {
         assert_eq!(Path::parse(&path.to_string()), Some(path));
     }
     for path in [Path::Status, Path::Agents, Path::Routes, Path::Raft, Path::Tokens, Path::Revoke(TokenId([7; 8]))] {

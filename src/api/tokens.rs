@@ -14,7 +14,7 @@ pub const MAX_USES: u32 = 10_000;
 /// Longest life of a token.
 pub const MAX_TTL: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A wish for a token. Only a client's has patterns; an empty list then means that the client may reach nothing.
+/// A wish for a token. A client's without patterns means that the client may reach nothing, an agent's that it may publish anything; a proxy's has none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
@@ -23,7 +23,7 @@ pub struct TokenRequest {
     pub role: TokenRole,
     /// Which names.
     pub name: Glob,
-    /// What a client admitted by it may reach, at most 256 patterns.
+    /// What a client admitted by it may reach, or an agent may publish; at most 256 patterns.
     pub allow: Vec<Pattern>,
     /// How long it shall be valid, in milliseconds: 1 to [`MAX_TTL`].
     pub ttl_ms: u64,
@@ -40,8 +40,8 @@ pub enum TokenRequestError {
     /// Too long a life, or none.
     #[error("a token lives for at least 1ms and at most a year")]
     Ttl,
-    /// Patterns for another role than a client's.
-    #[error("only a client's token has patterns of what it may reach, not one of the role `{0}`")]
+    /// Patterns for a proxy.
+    #[error("a token has patterns of what a client may reach or an agent may publish, not one of the role `{0}`")]
     AllowForRole(TokenRole),
     /// Too many patterns.
     #[error("a token has at most 256 patterns, not {0}")]
@@ -60,7 +60,7 @@ impl TokenRequest {
         if self.ttl_ms == 0 || Duration::from_millis(self.ttl_ms) > MAX_TTL {
             return Err(TokenRequestError::Ttl);
         }
-        if self.role != TokenRole::Client && !self.allow.is_empty() {
+        if self.role == TokenRole::Proxy && !self.allow.is_empty() {
             return Err(TokenRequestError::AllowForRole(self.role));
         }
         if self.allow.len() > 256 {
@@ -115,7 +115,7 @@ pub struct TokenRow {
     pub role: TokenRole,
     /// Which names.
     pub name: Glob,
-    /// What a client admitted by it may reach.
+    /// What a client admitted by it may reach, or an agent may publish; of an agent's token none means anything.
     pub allow: Vec<Pattern>,
     /// When it was created.
     pub created_at: Time,

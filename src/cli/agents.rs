@@ -1,15 +1,18 @@
 //! `warren agents`.
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
+use warren_raft::AgentName;
 
 use super::context::Context;
 use super::output::{Show, Width, lines};
-use super::table::{Cell, Table, Tone};
-use super::{CliError, Exit};
-use crate::api::{AgentRow, AgentsView, Path};
+use super::table::{Cell, Table, Tone, count};
+use super::{CliError, Exit, UsageError};
+use crate::api::{AgentRemovalRequest, AgentRemovalView, AgentRow, AgentView, AgentsView, Path, Schema};
+use crate::http::{ClientError, StatusCode};
 use crate::telemetry::Colour;
 
-/// List agents
+/// List agents, and remove them
 #[derive(Debug, Args)]
 pub(super) struct AgentsArgs {
     #[command(subcommand)]
@@ -20,31 +23,118 @@ pub(super) struct AgentsArgs {
 enum AgentsVerb {
     /// List the agents that enrolled, online or not
     Ls,
+    /// Show one agent
+    Show {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: AgentName,
+    },
+    Rm(RmArgs),
+}
+
+/// Remove an agent: its tunnels are closed, and its key is never admitted again
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It holds on every proxy within a second: streams to its services are cut. The name is free for another machine; the same machine needs a new key, which `warren agent` makes in an empty data directory. Without `--yes` it says what it would do and changes nothing."
+)]
+struct RmArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    name: AgentName,
+    /// Do it
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
+    yes: bool,
 }
 
 impl AgentsArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let AgentsVerb::Ls = self.verb;
-        let agents: AgentsView = context.admin()?.get_json(Path::Agents).await?;
-        context.output().show(&agents).map(|()| Exit::Success)
+        match self.verb {
+            AgentsVerb::Ls => {
+                let agents: AgentsView = context.admin()?.get_json(Path::Agents).await?;
+                context.output().show(&agents)?;
+            }
+            AgentsVerb::Show { name } => {
+                let agent = find(context, &name).await?;
+                context.output().show(&AgentView { schema: Schema, agent })?;
+            }
+            AgentsVerb::Rm(args) => return args.run(context).await,
+        }
+        Ok(Exit::Success)
     }
+}
+
+impl RmArgs {
+    async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if !self.yes {
+            let agent = find(context, &self.name).await?;
+            return Err(unconfirmed(&agent).into());
+        }
+        let removed: AgentRemovalView = context.admin()?.post_json(Path::AgentRemoval, &AgentRemovalRequest { name: self.name }).await?;
+        context.output().show(&removed).map(|()| Exit::Success)
+    }
+}
+
+/// The agent of this name.
+pub(super) async fn find(context: &Context, name: &AgentName) -> Result<AgentRow, CliError> {
+    let agents: AgentsView = context.admin()?.get_json(Path::Agents).await?;
+    agents.agents.into_iter().find(|row| row.name == *name).ok_or_else(|| {
+        let hint = Some("`warren agents ls` lists them".to_owned());
+        ClientError::Declined { status: StatusCode::NOT_FOUND, message: format!("there is no agent `{name}`"), hint }.into()
+    })
+}
+
+/// What would happen.
+fn unconfirmed(agent: &AgentRow) -> UsageError {
+    let state = if agent.online { "online" } else { "offline" };
+    UsageError {
+        message: format!(
+            "nothing was changed: this would remove agent `{}` ({state}, {}), cut the streams to it and refuse its key for good",
+            agent.name,
+            count(agent.services.len() as u64, "service"),
+        ),
+        hint: format!("`warren agents rm {} --yes` does it", agent.name),
+    }
+}
+
+fn table(agents: &[AgentRow], width: Width, colour: Colour) -> String {
+    let mut headings = vec!["NAME", "STATE", "SERVICES", "PROXIES", "LAST SEEN"];
+    if width == Width::Wide {
+        headings.extend(["VERSION", "MAY PUBLISH"]);
+    }
+    let mut table = Table::new(&headings);
+    for agent in agents {
+        table.row(row(agent, width));
+    }
+    table.render(colour)
 }
 
 impl Show for AgentsView {
     fn to_text(&self, width: Width, colour: Colour) -> String {
-        let mut headings = vec!["NAME", "STATE", "SERVICES", "PROXIES", "LAST SEEN"];
-        if width == Width::Wide {
-            headings.push("VERSION");
-        }
-        let mut table = Table::new(&headings);
-        for agent in &self.agents {
-            table.row(row(agent, width));
-        }
-        table.render(colour)
+        table(&self.agents, width, colour)
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
         lines(&self.agents)
+    }
+}
+
+impl Show for AgentView {
+    fn to_text(&self, _width: Width, colour: Colour) -> String {
+        table(std::slice::from_ref(&self.agent), Width::Wide, colour)
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl Show for AgentRemovalView {
+    fn to_text(&self, _width: Width, _colour: Colour) -> String {
+        format!("agent {} is removed; its key is refused from now on\n", self.name)
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
     }
 }
 
@@ -63,6 +153,7 @@ fn row(agent: &AgentRow, width: Width) -> Vec<Cell> {
     ];
     if width == Width::Wide {
         cells.push(Cell::plain(&agent.version));
+        cells.push(agent.allow.as_ref().map_or_else(|| Cell::plain(&"anything"), Cell::list));
     }
     cells
 }

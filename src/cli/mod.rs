@@ -8,6 +8,7 @@
 
 mod agent;
 mod agents;
+mod clients;
 mod config;
 mod connect;
 mod context;

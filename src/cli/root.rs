@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status, strategy,
-    token,
+    CliError, Exit, agent, agents, clients, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status,
+    strategy, token,
 };
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
@@ -32,8 +32,9 @@ Look:
 
 Manage:
   proxies  List proxies, and take one out of service or out of the cluster
-  agents   List agents
+  agents   List agents, and remove them
   routes   List routes
+  clients  List clients, say what they may reach, and remove them
   strategy Show and change how agents hold their tunnels
   token    Create, list and revoke the tokens that machines enrol with
   raft     Show the Raft group as this proxy sees it, and care for it
@@ -76,6 +77,7 @@ enum Verb {
     Proxies(proxies::ProxiesArgs),
     Agents(agents::AgentsArgs),
     Routes(routes::RoutesArgs),
+    Clients(clients::ClientsArgs),
     Strategy(strategy::StrategyArgs),
     Token(token::TokenArgs),
     Raft(raft::RaftArgs),
@@ -135,6 +137,7 @@ impl Verb {
             Self::Proxies(args) => args.run(context).await,
             Self::Agents(args) => args.run(context).await,
             Self::Routes(args) => args.run(context).await,
+            Self::Clients(args) => args.run(context).await,
             Self::Strategy(args) => args.run(context).await,
             Self::Token(args) => args.run(context).await,
             Self::Raft(args) => args.run(context).await,

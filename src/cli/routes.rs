@@ -2,6 +2,9 @@
 
 use clap::{Args, Subcommand};
 
+use warren_raft::AgentName;
+
+use super::agents::find;
 use super::context::Context;
 use super::output::{Show, Width, lines};
 use super::table::{Cell, Table};
@@ -20,12 +23,24 @@ pub(super) struct RoutesArgs {
 enum RoutesVerb {
     /// List which agent has a tunnel at which proxy, as this proxy knows it
     Ls,
+    /// Show at which proxies an agent has a tunnel, as this proxy knows it
+    Show {
+        /// The agent's name
+        #[arg(value_name = "AGENT")]
+        agent: AgentName,
+    },
 }
 
 impl RoutesArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let RoutesVerb::Ls = self.verb;
-        let routes: RoutesView = context.admin()?.get_json(Path::Routes).await?;
+        let mut routes: RoutesView = context.admin()?.get_json(Path::Routes).await?;
+        if let RoutesVerb::Show { agent } = self.verb {
+            routes.routes.retain(|route| route.agent == agent);
+            if routes.routes.is_empty() {
+                // An agent that is offline has none; one that there is not is another matter.
+                find(context, &agent).await?;
+            }
+        }
         context.output().show(&routes).map(|()| Exit::Success)
     }
 }

@@ -239,6 +239,7 @@ pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
         },
         streams_per_agent: config.limits.streams_per_agent.get().into(),
         dial_timeout: config.limits.dial_timeout,
+        limits: config.limits.proxy,
         admin_socket: config.admin.socket.clone(),
         http_listen: config.admin.http,
     })

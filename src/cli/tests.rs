@@ -60,6 +60,11 @@ fn answers_are_as_before() {
     check_answer("status", &samples::status());
     check_answer("doctor", &super::doctor::sample());
     check_answer("agents-ls", &samples::agents());
+    check_answer("agents-show", &samples::agent());
+    check_answer("agents-rm", &samples::agent_removal());
+    check_answer("clients-ls", &samples::clients());
+    check_answer("clients-show", &samples::client());
+    check_answer("clients-rm", &samples::client_removal());
     check_answer("routes-ls", &samples::routes());
     check_answer("raft-status", &samples::raft());
     check_answer("raft-recover", &samples::recovery());
@@ -178,6 +183,30 @@ fn command_lines_about_the_strategy() {
         ("strategy show --wait --timeout 30s", true),
         ("strategy show --timeout 30s", false),
         ("strategy show --wait --timeout soon", false),
+    ]);
+}
+
+#[test]
+fn command_lines_about_machines() {
+    check_lines(&[
+        ("agents show lab-pi", true),
+        ("agents show", false),
+        ("agents rm lab-pi", true),
+        ("agents rm lab-pi --yes", true),
+        ("agents rm", false),
+        ("routes show lab-pi -o json", true),
+        ("routes show", false),
+        ("clients", false),
+        ("clients ls", true),
+        ("clients show ada", true),
+        ("clients allow ada", false),
+        ("clients allow ada lab-*/ssh */web", true),
+        ("clients allow ada --none", true),
+        ("clients allow ada --none */web", false),
+        ("clients allow ada web", false),
+        ("clients rm ada --yes", true),
+        ("clients rm", false),
+        ("token create --role agent --allow */web", true),
     ]);
 }
 

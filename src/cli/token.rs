@@ -44,7 +44,7 @@ struct CreateArgs {
     /// Which names it admits, `*` stands for any run of characters
     #[arg(long, value_name = "PATTERN", default_value = "*", env = "WARREN_NAME", hide_env_values = true)]
     name: Glob,
-    /// What a client may reach: `AGENT/SERVICE` with `*` in either part; nothing by default
+    /// What a client may reach, by default nothing, or an agent may publish, by default anything: `AGENT/SERVICE` with `*` in either part
     #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', env = "WARREN_ALLOW", hide_env_values = true)]
     allow: Vec<Pattern>,
     /// How long it is valid, such as `1h` or `15m`

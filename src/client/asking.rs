@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use super::session::{Dialled, Session};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::tls;
+use crate::limits::{Limit, reached};
 use crate::net::Budget;
 use crate::net::quic::Sending;
 use crate::target::Target;
@@ -217,8 +218,15 @@ fn lost(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Unansw
     let reason = connection.close_reason();
     let enrol = "enrol again with a token made by `warren token create --role client`";
     Unanswered::Final(match &reason {
+        Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::DENIED.code() => {
+            Failure::new(Code::Denied, Stage::Ingress, "this machine was removed from the cluster").with_hint(enrol).at(at)
+        }
         Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::REFUSED.code() => {
             Failure::new(Code::Denied, Stage::Ingress, "the proxy does not know this machine").with_hint(enrol).at(at)
+        }
+        Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::LIMIT.code() => {
+            let message = "this client has too many connections to the proxy";
+            reached::failure(Limit::ConnectionsPerIdentity, Stage::Ingress, message).at(at)
         }
         Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::UNCONFIRMED.code() => {
             Failure::new(Code::Timeout, Stage::Store, "the proxy could not confirm in time that this machine is enrolled")

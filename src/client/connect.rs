@@ -42,6 +42,10 @@ pub async fn connect(session: &Session, target: &Target, timeout: Duration) -> R
             let failure = Failure::new(Code::Other, Stage::Peer, what).with_hint("connect again: other proxies serve");
             Err(failure.with_trace(dialled.trace.to_string()))
         }
+        End::Denied => {
+            let what = format!("the stream to `{target}` was cut: it is not allowed any more");
+            Err(Failure::new(Code::Denied, Stage::Ingress, what).with_trace(dialled.trace.to_string()))
+        }
         End::Stalled => {
             let what =
                 format!("the stream to `{target}` was cut: it was not read for long, and a machine on its way had no more memory for that");

@@ -109,7 +109,7 @@ async fn carry(session: &Session, forwarding: &Forwarding, stream: Box<dyn Strea
                 relay::local(stream, (dialled.send, dialled.recv), session.readers().begin([None, Some(dialled.sending.received())])).await;
             let (target, trace, end) = (&forwarding.target, dialled.trace, relayed.end.as_str());
             let (sent_bytes, received_bytes) = (relayed.sent_bytes, relayed.received_bytes);
-            if matches!(relayed.end, End::Cut | End::Stalled) {
+            if matches!(relayed.end, End::Cut | End::Stalled | End::Denied) {
                 tracing::warn!(%from, %target, %trace, sent_bytes, received_bytes, end, "a proxy or the agent has cut the stream");
             } else {
                 tracing::debug!(%from, %target, %trace, sent_bytes, received_bytes, end, "ended");

@@ -22,6 +22,7 @@ use crate::client::{self, Forwarding, RunningForward, Session};
 use crate::config::DevSettings;
 use crate::identity::fingerprint::fingerprint;
 use crate::identity::{CredentialStore, CredentialsHandle, Token};
+use crate::limits::Limits;
 use crate::net::{Access, Budget, Env, StateFiles, dialling_endpoint};
 use crate::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
 
@@ -208,6 +209,7 @@ fn proxy(number: usize, home: &Path, join: Option<Joining>) -> anyhow::Result<Pr
         },
         streams_per_agent: 1024,
         dial_timeout: Duration::from_secs(10),
+        limits: Limits::default(),
         admin_socket: socket(home, number),
         http_listen: Some(any_port),
     })

@@ -12,6 +12,8 @@ use hyper::body::Frame;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::idle::Busy;
+
 /// Pieces that wait to be sent: enough to make one while another is written.
 const AHEAD: usize = 1;
 
@@ -58,17 +60,24 @@ impl fmt::Debug for Poured {
 pub(super) type Progress = Arc<watch::Sender<Instant>>;
 
 /// A body as hyper sends it.
-pub(super) enum Outgoing {
+pub(super) struct Outgoing {
+    body: Kind,
+    /// Its connection is not idle while it is sent.
+    _busy: Option<Busy>,
+}
+
+enum Kind {
     Whole(Full<Bytes>),
     Poured(Poured, Progress),
 }
 
 impl Outgoing {
-    pub(super) fn new(body: Body, progress: &Progress) -> Self {
-        match body {
-            Body::Whole(bytes) => Self::Whole(Full::new(bytes)),
-            Body::Poured(poured) => Self::Poured(poured, Arc::clone(progress)),
-        }
+    pub(super) fn new(body: Body, progress: &Progress, busy: Option<Busy>) -> Self {
+        let body = match body {
+            Body::Whole(bytes) => Kind::Whole(Full::new(bytes)),
+            Body::Poured(poured) => Kind::Poured(poured, Arc::clone(progress)),
+        };
+        Self { body, _busy: busy }
     }
 }
 
@@ -77,9 +86,9 @@ impl hyper::body::Body for Outgoing {
     type Error = Infallible;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.get_mut() {
-            Self::Whole(full) => Pin::new(full).poll_frame(context),
-            Self::Poured(poured, progress) => poured.poll_piece(context).map(|piece| {
+        match &mut self.get_mut().body {
+            Kind::Whole(full) => Pin::new(full).poll_frame(context),
+            Kind::Poured(poured, progress) => poured.poll_piece(context).map(|piece| {
                 // hyper asks for the next one when there is room: the peer has taken some.
                 progress.send_replace(Instant::now());
                 piece.map(|piece| Ok(Frame::data(piece)))
@@ -88,16 +97,16 @@ impl hyper::body::Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(full) => full.is_end_stream(),
-            Self::Poured(..) => false,
+        match &self.body {
+            Kind::Whole(full) => full.is_end_stream(),
+            Kind::Poured(..) => false,
         }
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {
-        match self {
-            Self::Whole(full) => full.size_hint(),
-            Self::Poured(..) => hyper::body::SizeHint::default(),
+        match &self.body {
+            Kind::Whole(full) => full.size_hint(),
+            Kind::Poured(..) => hyper::body::SizeHint::default(),
         }
     }
 }

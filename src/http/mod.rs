@@ -6,6 +6,7 @@
 mod body;
 mod client;
 mod download;
+mod idle;
 mod message;
 mod server;
 mod socket;
@@ -16,7 +17,7 @@ pub use body::{Body, Poured};
 pub use client::{AdminClient, ClientError};
 pub use download::Download;
 pub use message::{Caller, Request, Response};
-pub use server::{Accept, Handler, HttpServer};
+pub use server::{Accept, Bounds, Handler, HttpServer};
 pub use socket::AdminSocket;
 
 pub use hyper::{Method, StatusCode};

@@ -16,23 +16,21 @@ use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::body::{Outgoing, Progress};
+use super::idle::{Busy, Idle, Visit};
 use super::{Caller, Request, Response};
+use crate::limits::{Limit, Limits, Reached};
 
-/// Most connections at once; further ones wait in the listener's backlog.
-pub(super) const MAX_CONNECTIONS: usize = 128;
 /// Largest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// Largest head of a request, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// How long a head may take, from the connection's start or the end of the last response.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a body may take.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a handler may take: longer than any deadline within it.
@@ -71,27 +69,59 @@ pub trait Accept: Send + 'static {
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Caller)>> + Send;
 }
 
+/// What the other sides of a listener may use.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Connections at once. For one more, the one goes that has waited longest to say what it wants.
+    pub connections: usize,
+    /// How long a head may take, from the connection's start or the end of the last response.
+    pub head: Duration,
+    /// What is counted.
+    pub reached: Reached,
+}
+
+impl Bounds {
+    /// As `[limits]` says.
+    pub fn new(limits: &Limits, reached: &Reached) -> Self {
+        Self { connections: limits.http_connections, head: limits.header_timeout, reached: reached.clone() }
+    }
+}
+
 /// Serves one listener.
 pub struct HttpServer {
     handler: Arc<dyn Handler>,
+    bounds: Bounds,
     permits: Arc<Semaphore>,
+    idle: Arc<Idle>,
     connections: TaskTracker,
     shutdown: CancellationToken,
 }
 
 impl HttpServer {
-    /// A server that ends when `shutdown` is cancelled.
+    /// A server with the default bounds that ends when `shutdown` is cancelled.
     pub fn new(handler: Arc<dyn Handler>, shutdown: CancellationToken) -> Self {
-        Self { handler, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), connections: TaskTracker::new(), shutdown }
+        Self::bounded(handler, Bounds::new(&Limits::default(), &Reached::default()), shutdown)
+    }
+
+    /// A server that ends when `shutdown` is cancelled.
+    pub fn bounded(handler: Arc<dyn Handler>, bounds: Bounds, shutdown: CancellationToken) -> Self {
+        let permits = Arc::new(Semaphore::new(bounds.connections));
+        Self { handler, bounds, permits, idle: Arc::default(), connections: TaskTracker::new(), shutdown }
     }
 
     /// Accepts until shutdown, then lets the requests in flight end, at most for five seconds.
     pub async fn serve(self, mut listener: impl Accept) {
-        while let Some((stream, caller)) = self.next(&mut listener).await {
-            let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { continue };
-            let connection = serve_connection((stream, caller), Arc::clone(&self.handler), self.shutdown.clone());
+        while let Some((stream, caller, permit)) = self.next(&mut listener).await {
+            let connection = Connection {
+                handler: Arc::clone(&self.handler),
+                caller,
+                visit: self.idle.visit(),
+                progress: Arc::new(watch::Sender::new(Instant::now())),
+                bounds: self.bounds.clone(),
+                shutdown: self.shutdown.clone(),
+            };
             self.connections.spawn(async move {
-                connection.await;
+                connection.serve(stream).await;
                 drop(permit);
             });
         }
@@ -100,15 +130,17 @@ impl HttpServer {
         self.connections.wait().await;
     }
 
-    /// The next connection, once there is room for it; `None` at shutdown.
-    async fn next<A: Accept>(&self, listener: &mut A) -> Option<(A::Stream, Caller)> {
-        self.shutdown.run_until_cancelled(self.accept(listener)).await
+    /// The next connection, whose it is, and its place, once there is one; `None` at shutdown.
+    async fn next<A: Accept>(&self, listener: &mut A) -> Option<(A::Stream, Caller, OwnedSemaphorePermit)> {
+        let next = async {
+            let (stream, caller) = self.accept(listener).await;
+            (stream, caller, self.place().await)
+        };
+        self.shutdown.run_until_cancelled(next).await
     }
 
     async fn accept<A: Accept>(&self, listener: &mut A) -> (A::Stream, Caller) {
         loop {
-            // Only this loop takes permits, so that the one seen here is still there after the accept.
-            drop(self.permits.acquire().await);
             match listener.accept().await {
                 Ok(accepted) => return accepted,
                 Err(error) => {
@@ -118,35 +150,78 @@ impl HttpServer {
             }
         }
     }
+
+    /// A place for one more connection. While all of them wait for answers, so does this one, and further ones in the listener's backlog.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return permit;
+        }
+        self.bounds.reached.note(Limit::HttpConnections);
+        loop {
+            let is_cut = self.idle.cut_longest();
+            tokio::select! {
+                permit = Arc::clone(&self.permits).acquire_owned() => return permit.expect("it is never closed"),
+                // One that was cut gives its place back.
+                () = self.idle.more(), if !is_cut => {}
+            }
+        }
+    }
 }
 
-async fn serve_connection<S>((stream, caller): (S, Caller), handler: Arc<dyn Handler>, shutdown: CancellationToken)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let progress: Progress = Arc::new(watch::Sender::new(Instant::now()));
-    let service = service_fn(|request| {
-        let (handler, progress) = (Arc::clone(&handler), Arc::clone(&progress));
-        async move { Ok::<_, Infallible>(encode(answer(request, caller, handler.as_ref()).await, &progress)) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let ended = shutdown.run_until_cancelled(while_it_gets_on(connection.as_mut(), &progress)).await;
-    let ended = match ended {
-        Some(Some(ended)) => Ok(ended),
-        Some(None) | None => {
-            Pin::as_mut(&mut connection).graceful_shutdown();
-            timeout(GRACE, connection).await
+/// One connection that is served.
+struct Connection {
+    handler: Arc<dyn Handler>,
+    caller: Caller,
+    visit: Arc<Visit>,
+    progress: Progress,
+    bounds: Bounds,
+    shutdown: CancellationToken,
+}
+
+impl Connection {
+    async fn serve<S>(&self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.bounds.head)
+            .max_buf_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(stream), service_fn(|request| async move { Ok::<_, Infallible>(self.answer(request).await) }));
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = self.shutdown.run_until_cancelled(while_it_gets_on(connection.as_mut(), &self.progress)) => ended,
+            () = self.visit.cut() => return debug!("an HTTP connection was cut: another one needs its place"),
+        };
+        let ended = match ended {
+            Some(Some(ended)) => Ok(ended),
+            Some(None) | None => {
+                Pin::as_mut(&mut connection).graceful_shutdown();
+                timeout(GRACE, connection).await
+            }
+        };
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                if error.is_timeout() {
+                    self.bounds.reached.note(Limit::HeaderTimeout);
+                }
+                debug!(%error, "an HTTP connection failed");
+            }
+            Err(_) => debug!("an HTTP connection was cut"),
         }
-    };
-    match ended {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(%error, "an HTTP connection failed"),
-        Err(_) => debug!("an HTTP connection was cut"),
+    }
+
+    /// Reads the whole request and lets the handler answer it.
+    async fn answer(&self, request: hyper::Request<Incoming>) -> hyper::Response<Outgoing> {
+        let request = match read(request, self.caller).await {
+            Ok(request) => request,
+            Err(response) => return encode(response, &self.progress, None),
+        };
+        let busy = self.visit.busy();
+        let late = |_| Response::text(StatusCode::GATEWAY_TIMEOUT, "the request was not answered within 60s");
+        let response = timeout(HANDLER_DEADLINE, self.handler.handle(request)).await.unwrap_or_else(late);
+        encode(response, &self.progress, Some(busy))
     }
 }
 
@@ -163,32 +238,33 @@ async fn while_it_gets_on<F: Future + Unpin>(mut connection: F, progress: &Progr
     }
 }
 
-/// Reads the whole request and lets the handler answer it.
-async fn answer(request: hyper::Request<Incoming>, caller: Caller, handler: &dyn Handler) -> Response {
+/// Reads the whole request.
+///
+/// # Errors
+/// What to answer instead.
+async fn read(request: hyper::Request<Incoming>, caller: Caller) -> Result<Request, Response> {
     let (head, body) = request.into_parts();
     if ![Method::GET, Method::HEAD, Method::POST].contains(&head.method) {
-        return Response::text(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and POST are served");
+        return Err(Response::text(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and POST are served"));
     }
     let body = match timeout(BODY_DEADLINE, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Response::text(StatusCode::PAYLOAD_TOO_LARGE, "a request has at most 64 KiB");
+            return Err(Response::text(StatusCode::PAYLOAD_TOO_LARGE, "a request has at most 64 KiB"));
         }
-        Ok(Err(_)) => return Response::text(StatusCode::BAD_REQUEST, "the request ended early"),
-        Err(_) => return Response::text(StatusCode::REQUEST_TIMEOUT, "the request did not come within 10s"),
+        Ok(Err(_)) => return Err(Response::text(StatusCode::BAD_REQUEST, "the request ended early")),
+        Err(_) => return Err(Response::text(StatusCode::REQUEST_TIMEOUT, "the request did not come within 10s")),
     };
     let query = head.uri.query().unwrap_or_default().to_owned();
     // hyper leaves the body of an answer to HEAD out.
     let method = if head.method == Method::HEAD { Method::GET } else { head.method };
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-    let request = Request { method, path: head.uri.path().to_owned(), query, body, host, caller };
-    let late = |_| Response::text(StatusCode::GATEWAY_TIMEOUT, "the request was not answered within 60s");
-    timeout(HANDLER_DEADLINE, handler.handle(request)).await.unwrap_or_else(late)
+    Ok(Request { method, path: head.uri.path().to_owned(), query, body, host, caller })
 }
 
-fn encode(response: Response, progress: &Progress) -> hyper::Response<Outgoing> {
+fn encode(response: Response, progress: &Progress, busy: Option<Busy>) -> hyper::Response<Outgoing> {
     let is_method_wrong = response.status == StatusCode::METHOD_NOT_ALLOWED;
-    let mut encoded = hyper::Response::new(Outgoing::new(response.body, progress));
+    let mut encoded = hyper::Response::new(Outgoing::new(response.body, progress, busy));
     *encoded.status_mut() = response.status;
     let headers = encoded.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(response.content_type));

@@ -11,6 +11,7 @@ use super::key::MachineKey;
 use super::tls::{ClientTls, SERVER_NAME};
 use super::token::Token;
 use crate::failure::{Code, Failure, Stage};
+use crate::limits::{Limit, reached};
 use crate::net::quic::{self, Profile};
 use crate::net::{Budget, Env};
 use crate::wire::close::Close;
@@ -78,9 +79,14 @@ impl Enrolling<'_> {
 
     async fn ask(&self, connection: &quinn::Connection, ca: CertificateDer<'static>) -> Result<(Credentials, Enrolled), Failure> {
         let asked = Budget::new(ANSWER).run(self.exchange(connection)).await;
+        let is_full = is_over_limit(connection);
         Close::DONE.close(connection);
         let at = connection.remote_address().to_string();
         let broke = |reason: String| {
+            if is_full {
+                return reached::failure(Limit::Enrollments, Stage::Ingress, "too many machines enrol there at the same time")
+                    .at(at.clone());
+            }
             Failure::new(Code::PeerUnreachable, Stage::Ingress, "the proxy did not answer").with_cause(reason).at(at.clone())
         };
         match asked.map_err(|error| broke(error.to_string()))?.map_err(|error| broke(error.to_string()))? {
@@ -110,4 +116,10 @@ impl Enrolling<'_> {
     fn credentials(&self, enrolled: &Enrolled, ca: CertificateDer<'static>) -> Result<Credentials, CredentialsError> {
         Credentials::new(CertificateDer::from(enrolled.certificate.clone()), ca, self.key.clone())
     }
+}
+
+/// Whether the proxy has closed the connection since it has no place for it.
+fn is_over_limit(connection: &quinn::Connection) -> bool {
+    let code = Close::LIMIT.code();
+    matches!(connection.close_reason(), Some(quinn::ConnectionError::ApplicationClosed(closed)) if closed.error_code == code)
 }

@@ -14,6 +14,7 @@ use super::store_metrics::StoreMetrics;
 use super::streams::{Streams, Why};
 use super::tunnel_metrics::TunnelMetrics;
 use crate::failure::Code;
+use crate::limits::Reached;
 use crate::net::relay::Relayed;
 use crate::net::stalled::StalledCount;
 
@@ -35,6 +36,7 @@ pub(super) struct Metrics {
     gauges: Gauges,
     store: StoreMetrics,
     stalled: StalledCount,
+    reached: Reached,
 }
 
 /// What is read off other parts at each scrape.
@@ -104,10 +106,16 @@ impl Metrics {
             gauges: Gauges::default(),
             store: StoreMetrics::register(registry),
             stalled: stalled.clone(),
+            reached: Reached::default(),
         };
+        metrics.reached.register(registry);
         registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
         registry.register("streams", "Streams that run through this proxy now", metrics.streams.running.clone());
-        registry.register("streams_cut", "Streams that were cut by this proxy, by reason: drain, stalled", metrics.streams.cut.0.clone());
+        registry.register(
+            "streams_cut",
+            "Streams that were cut by this proxy, by reason: drain, stalled, denied",
+            metrics.streams.cut.0.clone(),
+        );
         registry.register("streams_stalled", "Streams whose readers do not read now", metrics.gauges.streams_stalled.clone());
         registry.register("stalled_bytes", "What they may hold in this process", metrics.gauges.stalled_bytes.clone());
         registry.register("sent_bytes", "Payload bytes from clients towards agents", metrics.sent_bytes.clone());
@@ -142,6 +150,11 @@ impl Metrics {
     /// The streams that run now.
     pub(super) fn streams(&self) -> &Streams {
         &self.streams
+    }
+
+    /// What is counted and said when a limit is reached.
+    pub(super) fn reached(&self) -> &Reached {
+        &self.reached
     }
 
     /// What became of tunnels.

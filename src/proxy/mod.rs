@@ -17,6 +17,8 @@ mod data_dir;
 mod dial;
 mod disk_report;
 mod follow;
+mod gatekeeper;
+mod grants;
 pub(crate) mod handover;
 mod lifecycle;
 mod liveness;

@@ -4,7 +4,7 @@ use warren_raft::{KeyHash, RoutingStore, Table};
 
 use crate::identity::{Identity, Policy, Refusal, Role};
 
-/// Refuses a proxy that was removed, and an identity whose name belongs to another key. One that the table does not know yet is let in: it may have enrolled a
+/// Refuses a machine that was removed, and an identity whose name belongs to another key. One that the table does not know yet is let in: it may have enrolled a
 /// moment ago at another proxy, and is looked up again, with the leader, before it is served.
 #[derive(Debug)]
 pub(super) struct TablePolicy {
@@ -15,6 +15,11 @@ impl Policy for TablePolicy {
     fn admit(&self, identity: &Identity, key: KeyHash) -> Result<(), Refusal> {
         let table = self.store.table();
         if identity.role == Role::Proxy && identity.proxy_id().is_some_and(|id| table.has_removed(id)) {
+            return Err(Refusal::Revoked);
+        }
+        // A proxy that is being removed is still a member: its vote may be needed to take its vote.
+        let is_leaving = identity.role == Role::Proxy && identity.proxy_id().is_some_and(|id| table.proxy(id).is_some());
+        if table.has_removed_key(key) && !is_leaving {
             return Err(Refusal::Revoked);
         }
         match known_key(&table, identity) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use warren_raft::{ProxyName, Strategy};
 
 use super::member::Joining;
+use crate::limits::Limits;
 
 /// What a proxy is to be.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct Proxy {
     pub streams_per_agent: u64,
     /// Longest budget of a dial.
     pub dial_timeout: Duration,
+    /// What else one party may use.
+    pub limits: Limits,
     /// Where operators on this machine reach it.
     pub admin_socket: PathBuf,
     /// Where probes and scrapers reach it; `None` for nowhere.

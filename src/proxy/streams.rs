@@ -38,6 +38,11 @@ impl Streams {
         running
     }
 
+    /// Counts streams that were cut.
+    pub(super) fn cut_by(&self, why: Why, streams: u64) {
+        self.cut.of(why).inc_by(streams);
+    }
+
     /// Counts a stream from now on; one over a tunnel of this proxy is cut with that, too.
     pub(super) fn begin(&self, permit: Option<&StreamPermit>) -> RunningStream {
         self.running.inc();
@@ -54,7 +59,7 @@ impl Default for CutStreams {
     fn default() -> Self {
         let counted = Self(Family::default());
         // Shown from the beginning, so that nobody has to guess what they will be called.
-        for why in [Why::Drain, Why::Stalled] {
+        for why in [Why::Drain, Why::Stalled, Why::Denied] {
             drop(counted.of(why));
         }
         counted
@@ -66,6 +71,7 @@ impl CutStreams {
         let reason = match why {
             Why::Drain => "drain",
             Why::Stalled => "stalled",
+            Why::Denied => "denied",
         };
         self.0.get_or_create(&CutLabels { reason }).clone()
     }
@@ -78,6 +84,8 @@ pub(super) enum Why {
     Drain,
     /// Nobody read it, and there was no more memory for such streams.
     Stalled,
+    /// Its client may not reach it any more, or its client or agent was removed.
+    Denied,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

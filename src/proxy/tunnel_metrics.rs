@@ -15,6 +15,8 @@ pub(super) struct TunnelMetrics {
     refused: Family<RefusedLabels, Counter>,
     /// Handshakes on the public port that were refused because too many were under way.
     pub handshakes_refused: Counter,
+    /// Handshakes, on either UDP port, of which the address was to be proven first.
+    pub handshakes_retried: Counter,
 }
 
 /// Why a tunnel was refused without anything being wrong with it.
@@ -39,6 +41,8 @@ impl TunnelMetrics {
         registry.register("tunnels_levelled", "Tunnels that went to proxies which held fewer", metrics.levelled.clone());
         registry.register("tunnels_refused", "Tunnels that were refused for now", metrics.refused.clone());
         registry.register("handshakes_refused", "Handshakes of agents and clients refused for now", metrics.handshakes_refused.clone());
+        let retried = "Handshakes of anybody whose address was to be proven first (QUIC Retry)";
+        registry.register("handshakes_retried", retried, metrics.handshakes_retried.clone());
         metrics
     }
 

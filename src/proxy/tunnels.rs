@@ -15,6 +15,7 @@ use warren_raft::{AgentName, Sequence, Service, ServiceName, mutant, reached};
 use super::handover::Order;
 use super::liveness::{Heard, Life, Liveness};
 use super::progress::ProgressNote;
+use crate::limits::{Limit, Reached};
 use crate::net::quic::{SendRoom, Sending, StreamWindow};
 use crate::net::{Budget, Elapsed};
 use crate::target::{Target, port_of};
@@ -46,7 +47,7 @@ pub(super) struct Tunnel {
     order: watch::Sender<Option<Order>>,
     standing: watch::Sender<Standing>,
     streams: AtomicU64,
-    limit: u64,
+    limit: StreamLimit,
     room: SendRoom,
 }
 
@@ -57,6 +58,15 @@ pub(super) struct Offer {
     pub services: Vec<Service>,
     /// Its version.
     pub version: String,
+}
+
+/// How many streams a tunnel carries.
+#[derive(Clone, Debug)]
+pub(super) struct StreamLimit {
+    /// So many at the same time.
+    pub most: u64,
+    /// What is counted when there are.
+    pub reached: Reached,
 }
 
 /// How a tunnel stands in the table.
@@ -158,8 +168,8 @@ impl Drop for Question {
 }
 
 impl Tunnel {
-    /// A tunnel that carries at most `limit` streams.
-    pub(super) fn new(agent: AgentName, sequence: Sequence, room: SendRoom, offer: Offer, limit: u64) -> Self {
+    /// A tunnel that carries no more streams than `limit` says.
+    pub(super) fn new(agent: AgentName, sequence: Sequence, room: SendRoom, offer: Offer, limit: StreamLimit) -> Self {
         let (standing, order) = (watch::Sender::new(Standing::Pending), watch::Sender::default());
         let (progress, retire, liveness) = (ProgressNote::default(), CancellationToken::new(), Mutex::default());
         Self {
@@ -282,8 +292,9 @@ impl Tunnel {
     pub(super) async fn open(self: &Arc<Self>, budget: Budget) -> Result<(StreamPermit, SendStream, RecvStream), StreamError> {
         let running = self.streams.fetch_add(1, Ordering::Relaxed);
         let permit = StreamPermit { tunnel: self.clone(), sending: self.room.enter() };
-        if running >= self.limit {
-            return Err(StreamError::Limit(self.limit));
+        if running >= self.limit.most {
+            self.limit.reached.note(Limit::StreamsPerAgent);
+            return Err(StreamError::Limit(self.limit.most));
         }
         let (send, recv) = budget.run(self.connection.open_bi()).await??;
         Ok((permit, send, recv))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -13,13 +14,15 @@ use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::follow;
+use super::gatekeeper::{Counts, Gatekeeper};
+use super::grants::Grants;
 use super::handover::{Drain, Handover};
 use super::lifecycle::{Parts, RunningProxy};
 use super::member::Membership;
-use super::mesh::{self, Links, PeerAcceptor, PeerConnection};
+use super::mesh::{self, Links, PeerAcceptor, PeerBounds, PeerConnection};
 use super::metrics::Metrics;
 use super::policy::TablePolicy;
-use super::public::{Admission, Agents, Clients, Enrollments, PublicAcceptor, cluster_view, with_pulse};
+use super::public::{Admission, Agents, Clients, Enrollments, PublicAcceptor, Shares, cluster_view, with_pulse};
 use super::registrar::Registrar;
 use super::removal::Removal;
 use super::renewal::keep_renewed;
@@ -31,6 +34,7 @@ use super::strategy::{Settled, Settling};
 use super::threads::Threads;
 use super::tunnels::Tunnels;
 use super::watch::watch;
+use crate::http;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
 use crate::net::quic::{Door, Port};
@@ -85,6 +89,7 @@ pub(super) struct Wiring {
     registry: Registry,
     metrics: Metrics,
     tunnels: Arc<Tunnels>,
+    grants: Arc<Grants>,
     tasks: TaskTracker,
     drain: Drain,
     leaving: CancellationToken,
@@ -105,6 +110,7 @@ impl Wiring {
             registry,
             metrics,
             tunnels: Arc::default(),
+            grants: Arc::default(),
             tasks: TaskTracker::new(),
             drain: Drain::new(leaving.clone()),
             leaving,
@@ -131,6 +137,7 @@ impl Wiring {
         }
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
+        self.tasks.spawn(self.grants.clone().follow(self.store.clone(), self.metrics.clone(), self.stopped.clone()));
         self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
         self.tasks.spawn(self.ground.env.readers.clone().watch(self.stopped.clone()));
         let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
@@ -181,7 +188,9 @@ impl Wiring {
             settled: self.settled(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
-        Ok(Admin::bind(parts, &self.ground.proxy.admin_socket, self.ground.proxy.http_listen).await?)
+        let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
+        let bounds = http::Bounds::new(&proxy.limits, reached);
+        Ok(Admin::bind(parts, bounds, (&proxy.admin_socket, proxy.http_listen)).await?)
     }
 
     fn settled(&self) -> watch::Receiver<Settled> {
@@ -199,6 +208,7 @@ impl Wiring {
             metrics: self.metrics.clone(),
             readers: self.ground.env.readers.clone(),
             audit: self.ground.env.audit.clone(),
+            grants: self.grants.clone(),
         };
         let service = Service {
             store: self.store.clone(),
@@ -208,10 +218,12 @@ impl Wiring {
             drain: self.drain.clone(),
         };
         let threads = &self.ground.threads;
-        self.tasks.spawn(mesh::serve(connections, Arc::new(service), (self.tasks.clone(), threads.clone()), self.stopped.clone()));
+        let bounds = PeerBounds::new(&self.ground.proxy.limits, self.metrics.reached());
+        self.tasks.spawn(mesh::serve(connections, Arc::new(service), (self.tasks.clone(), threads.clone()), bounds, self.stopped.clone()));
         let Ground { sockets, links, made, env, .. } = &self.ground;
         let (links, made, env) = (links.clone(), made.clone(), env.clone());
-        let acceptor = PeerAcceptor { endpoint: sockets.peer.clone(), door, env, links, made, threads: threads.clone() };
+        let keeper = self.gatekeeper(Counter::default());
+        let acceptor = PeerAcceptor { endpoint: sockets.peer.clone(), door, env, links, made, threads: threads.clone(), keeper };
         self.tasks.spawn_on(acceptor.run(self.tasks.clone(), self.stopped.clone()), &threads.control);
     }
 
@@ -219,15 +231,19 @@ impl Wiring {
         let index = *self.store.applied().borrow();
         let (tell, cluster) = watch::channel(with_pulse(cluster_view(&self.store.table(), index), self.me(), 0));
         self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
-        let enrollments = Enrollments::new(self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
+        let enrollments = {
+            let parts = (self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
+            Enrollments::new(parts, &self.ground.proxy.limits, self.metrics.reached().clone())
+        };
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),
             door,
             env: self.ground.env.clone(),
             agents: Arc::new(self.agents(cluster)),
             clients: Arc::new(self.clients()),
-            metrics: self.metrics.clone(),
             enrollments: Arc::new(enrollments),
+            grants: self.grants.clone(),
+            keeper: self.gatekeeper(self.metrics.tunnels().handshakes_refused.clone()),
         };
         self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
     }
@@ -242,8 +258,10 @@ impl Wiring {
             store,
             tunnels: self.tunnels.clone(),
             streams_per_agent: self.ground.proxy.streams_per_agent,
+            limits: self.ground.proxy.limits,
+            reached: self.metrics.reached().clone(),
             cluster,
-            admission: Admission::new(self.drain.clone(), self.metrics.clone()),
+            admission: Admission::new(self.drain.clone(), self.metrics.clone(), &self.ground.proxy.limits),
             stopped: self.stopped.clone(),
         }
     }
@@ -270,9 +288,17 @@ impl Wiring {
             store: store.clone(),
             dialer: Dialer::new(self.me(), env, store, (links, tunnels)),
             dial_timeout: self.ground.proxy.dial_timeout,
+            shares: Shares::new(&self.ground.proxy.limits),
             metrics: self.metrics.clone(),
+            grants: self.grants.clone(),
             tasks: self.tasks.clone(),
         }
+    }
+
+    /// Who may come in at one of the ports.
+    fn gatekeeper(&self, refused: Counter) -> Gatekeeper {
+        let counts = Counts { refused, retried: self.metrics.tunnels().handshakes_retried.clone() };
+        Gatekeeper::new(&self.ground.proxy.limits, self.metrics.reached().clone(), counts)
     }
 
     /// How the two ports accept.

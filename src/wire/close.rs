@@ -36,6 +36,9 @@ impl Close {
     /// Of a byte stream: nobody read it for long, and a machine on its way had no more memory for such streams.
     pub const STALLED: Self = Self(12, "not read for too long");
 
+    /// Of a byte stream or a client's connection: it was allowed when it began, and is not any more.
+    pub const DENIED: Self = Self(13, "not allowed any more");
+
     /// The code on the wire.
     pub fn code(self) -> VarInt {
         VarInt::from_u32(self.0)

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Semaphore;
 
 use super::Heard;
 
@@ -47,11 +48,37 @@ pub async fn hear<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin), li
     Ok(Heard::decode(&read_bytes(stream, limit).await?)?)
 }
 
+/// The same where many arrive at the same time: one that announces more than [`MAX_MESSAGE`] takes that much of `room`, in bytes, and waits for it before it is read. The
+/// room is given back once the message is whole.
+///
+/// # Errors
+/// [`FrameError`]; the stream is then of no further use.
+pub async fn hear_in<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+    room: &Semaphore,
+) -> Result<Heard<T>, FrameError> {
+    let length = read_length(stream, limit).await?;
+    let taken = u32::try_from(length).map_err(|_| FrameError::TooLong { length, limit })?;
+    let _room = match length > MAX_MESSAGE {
+        // It is never closed.
+        true => Some(room.acquire_many(taken).await.map_err(|_| FrameError::TooLong { length, limit })?),
+        false => None,
+    };
+    Ok(Heard::decode(&read_exactly(stream, length).await?)?)
+}
+
 async fn read_bytes(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Vec<u8>, FrameError> {
+    let length = read_length(stream, limit).await?;
+    read_exactly(stream, length).await
+}
+
+async fn read_length(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<usize, FrameError> {
     let length = stream.read_u32().await? as usize;
-    if length > limit {
-        return Err(FrameError::TooLong { length, limit });
-    }
+    if length > limit { Err(FrameError::TooLong { length, limit }) } else { Ok(length) }
+}
+
+async fn read_exactly(stream: &mut (impl AsyncRead + Unpin), length: usize) -> Result<Vec<u8>, FrameError> {
     let mut bytes = Vec::with_capacity(length.min(FIRST_ALLOCATION));
     let read = stream.take(length as u64).read_to_end(&mut bytes).await?;
     if read < length {

@@ -90,7 +90,7 @@ impl Client {
             let line = process.as_mut().map(|process| process.wait_for_line(&format!(" -> {target}"))).expect("it is taken at the end");
             let (address, shown) = line.split_once(" -> ").expect("an address and a target");
             assert_eq!(shown, target);
-            Forward { process: None, address: address.parse().expect("an address") }
+            Forward { process: None, address: address.parse().expect("an address"), target: target.clone() }
         };
         let mut forwards: Vec<_> = targets.iter().map(&mut forward).collect();
         forwards[0].process = process;
@@ -164,12 +164,18 @@ pub(crate) struct Forward {
     /// None where another one of the same process has it.
     process: Option<Process>,
     address: SocketAddr,
+    target: String,
 }
 
 impl Forward {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it leads.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
     }
 
     /// A connection through it, on which nothing waits for ever.

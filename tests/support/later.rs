@@ -110,16 +110,32 @@ impl Later {
         endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects")
     }
 
+    /// The same from this address of this machine; `None` if it is not let in.
+    pub(crate) async fn try_stranger(token: &Value, (from, to): (Ipv4Addr, SocketAddr)) -> Option<Connection> {
+        let (env, (tls, _)) = (Env::real(), ClientTls::enroll(token_of(token).fingerprint(), &Env::real()));
+        let endpoint = quic::Endpoint::build(&env, SocketAddr::from((from, 0)), &[8; 32], None).expect("a socket");
+        let config = quic::client_config(tls, &env, Profile::Enroll.dialling(to, &env.quic));
+        endpoint.connect_with(config, to, SERVER_NAME).expect("it dials").await.ok()
+    }
+
     /// The secret of a token.
     pub(crate) fn secret(token: &Value) -> [u8; 32] {
         *token_of(token).secret().as_bytes()
     }
 
-    /// Connects to a proxy.
-    pub(crate) async fn dial(&self, alpn: Alpn, profile: Profile, address: SocketAddr) -> Connection {
+    /// Connects to a proxy from this socket, unless that is refused.
+    ///
+    /// # Errors
+    /// What became of it.
+    pub(crate) async fn try_dial(&self, alpn: Alpn, profile: Profile, address: SocketAddr) -> Result<Connection, quinn::ConnectionError> {
         let tls = ClientTls::proxy(&self.credentials, alpn, Expected::AnyProxy, &self.env);
         let config = quic::client_config(tls, &self.env, profile.dialling(address, &self.env.quic));
-        self.endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await.expect("it connects")
+        self.endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await
+    }
+
+    /// Connects to a proxy.
+    pub(crate) async fn dial(&self, alpn: Alpn, profile: Profile, address: SocketAddr) -> Connection {
+        self.try_dial(alpn, profile, address).await.expect("it connects")
     }
 
     /// Listens as a proxy does on its public port.

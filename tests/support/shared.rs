@@ -9,6 +9,7 @@ use super::Cluster;
 #[derive(Debug)]
 pub(crate) struct SharedCluster {
     size: usize,
+    further: &'static str,
     cluster: Mutex<Weak<Cluster>>,
 }
 
@@ -19,13 +20,18 @@ pub(crate) struct Shared(Arc<Cluster>);
 impl SharedCluster {
     /// A cluster of so many proxies, once it is needed.
     pub(crate) const fn of(size: usize) -> Self {
-        Self { size, cluster: Mutex::new(Weak::new()) }
+        Self::configured(size, "")
+    }
+
+    /// The same of proxies with further tables in their configuration.
+    pub(crate) const fn configured(size: usize, further: &'static str) -> Self {
+        Self { size, further, cluster: Mutex::new(Weak::new()) }
     }
 
     /// The cluster, started if no other test has it.
     pub(crate) fn get(&self) -> Shared {
         let mut known = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
-        let cluster = known.upgrade().unwrap_or_else(|| Arc::new(Cluster::start(self.size)));
+        let cluster = known.upgrade().unwrap_or_else(|| Arc::new(Cluster::start_with(self.size, |proxy| proxy.configured(self.further))));
         *known = Arc::downgrade(&cluster);
         Shared(cluster)
     }

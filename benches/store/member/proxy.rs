@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use warren::limits::Limits;
 use warren::net::Env;
 use warren::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
 use warren_raft::Strategy;
@@ -36,6 +37,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<RunningProxy> {
         },
         streams_per_agent: 1024,
         dial_timeout: Duration::from_secs(10),
+        limits: Limits::default(),
         admin_socket: settings.directory.join("admin.sock"),
         http_listen: None,
     };

@@ -141,6 +141,16 @@ impl Pattern {
     pub fn allows(&self, agent: &AgentName, service: &ServiceName) -> bool {
         self.agent.matches(agent.as_str()) && self.service.matches(service.as_str())
     }
+
+    /// Whether the pattern covers every service of `agent`.
+    pub fn allows_all_of(&self, agent: &AgentName) -> bool {
+        self.agent.matches(agent.as_str()) && self.service.matches_all()
+    }
+
+    /// Whether the pattern covers `service` of every agent.
+    pub fn allows_everywhere(&self, service: &ServiceName) -> bool {
+        self.agent.matches_all() && self.service.matches(service.as_str())
+    }
 }
 
 impl FromStr for Pattern {
@@ -184,6 +194,11 @@ impl fmt::Debug for Pattern {
 pub struct Glob(Arc<str>);
 
 impl Glob {
+    /// Whether every name fits.
+    pub fn matches_all(&self) -> bool {
+        self.0.bytes().all(|byte| byte == b'*')
+    }
+
     /// Whether the whole of `name` fits.
     pub fn matches(&self, name: &str) -> bool {
         let mut parts = self.0.split('*');
@@ -275,6 +290,13 @@ mod tests {
             let pattern: Pattern = pattern.parse().expect("a pattern");
             let allowed = pattern.allows(&agent.parse().expect("a name"), &service.parse().expect("a name"));
             assert_eq!(allowed, expected, "{pattern} on {agent}/{service}");
+        }
+        for (pattern, all_of, everywhere) in
+            [("*/*", true, true), ("lab-*/**", true, false), ("*/s*h", false, true), ("lab-pi/ssh", false, false), ("x/*", false, false)]
+        {
+            let (agent, ssh) = ("lab-pi".parse().expect("a name"), "ssh".parse().expect("a name"));
+            let pattern: Pattern = pattern.parse().expect("a pattern");
+            assert_eq!((pattern.allows_all_of(&agent), pattern.allows_everywhere(&ssh)), (all_of, everywhere), "{pattern}");
         }
         for bad in ["", "lab-pi", "lab-pi/", "/ssh", "a/b/c", "A/b"] {
             assert!(bad.parse::<Pattern>().is_err(), "{bad}");

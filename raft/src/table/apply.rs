@@ -63,6 +63,10 @@ impl Table {
             Command::ForgetProxy { proxy } => self.forget_proxy(*proxy),
             Command::DrainProxy { proxy, drain } => self.drain_proxy(*proxy, *drain),
             Command::ResumeProxy { proxy } => self.resume_proxy(*proxy),
+            Command::AllowClient { client, allow } => self.allow_client(client, allow),
+            Command::RemoveAgent { agent } => self.remove_agent(agent, at),
+            Command::RemoveClient { client } => self.remove_client(client, at),
+            Command::CreateAgentToken(token) => self.create_agent_token(token, at),
         }
     }
 }

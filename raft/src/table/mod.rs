@@ -4,6 +4,7 @@
 //! (imbl's by key, `NameMap` by a fixed hash) and shares structure between versions, so that a reader holds a version for as long as it likes while the next ones
 //! are made, and a snapshot costs nothing.
 
+mod allowances;
 mod apply;
 mod census;
 mod drains;
@@ -13,6 +14,7 @@ mod presence;
 mod proxies;
 mod records;
 mod remains;
+mod removed;
 mod routes;
 mod sections;
 mod strategy;
@@ -22,19 +24,21 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+pub use allowances::{Publishing, Rights};
 pub use census::Counts;
 pub use drains::Drain;
 pub use presence::Seen;
 pub use records::{Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Token, TokenRole};
 pub(crate) use remains::Remains;
+pub use removed::RemovedKey;
 pub use sections::SectionError;
 pub(crate) use sections::SectionRecord;
 pub use strategy::{Strategy, StrategyKind, UnknownStrategy};
 
 use std::sync::Arc;
 
-use crate::ids::{Epoch, ProxyId, TokenId};
-use crate::names::{AgentName, ClientName, ServiceName};
+use crate::ids::{Epoch, KeyHash, ProxyId, TokenId};
+use crate::names::{AgentName, ClientName};
 use census::Census;
 use drains::Drains;
 use imbl::OrdMap;
@@ -48,6 +52,8 @@ pub const MAX_TOKENS: usize = 10_000;
 
 /// Most patterns of one token or client.
 pub const MAX_PATTERNS: usize = 256;
+/// Most keys of removed machines that are known at once; beyond it those that were removed first are forgotten.
+pub const MAX_REMOVED_KEYS: usize = 100_000;
 
 /// One version of everything that is replicated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +68,12 @@ pub struct Table {
     pub(crate) proposers: OrdMap<ProxyId, LastProposal>,
     /// Proxies that drain.
     pub(crate) drains: OrdMap<ProxyId, Drains>,
+    /// Tokens that say what their agents may publish.
+    pub(crate) publishing_tokens: OrdMap<TokenId, Arc<Publishing>>,
+    /// What agents may publish; one that is not here may publish anything.
+    pub(crate) publishing: NameMap<Arc<Publishing>>,
+    /// Keys of machines that were removed.
+    pub(crate) removed_keys: OrdMap<KeyHash, RemovedKey>,
     pub(crate) next_proxy: u64,
     pub(crate) next_epoch: u64,
     /// Follows from `presences`.
@@ -141,11 +153,6 @@ impl Table {
     /// Every token that was created and not forgotten, by id.
     pub fn tokens(&self) -> impl Iterator<Item = (TokenId, &Token)> {
         self.tokens.iter().map(|(id, token)| (*id, token))
-    }
-
-    /// Whether `client` may reach `service` of `agent`.
-    pub fn allows(&self, client: &ClientName, agent: &AgentName, service: &ServiceName) -> bool {
-        self.clients.get(client).is_some_and(|client| client.allow.iter().any(|pattern| pattern.allows(agent, service)))
     }
 
     /// A proxy's current epoch; `None` while it is down or unknown.

@@ -95,6 +95,8 @@ impl Table {
         }
         if !proxy.removed {
             (proxy.removed, proxy.epoch, proxy.changed_at) = (true, None, at);
+            let key = proxy.key;
+            self.keep_removed(key, at);
         }
         self.drains.remove(&id);
         Ok(Accepted::Done)

@@ -55,7 +55,9 @@ impl Table {
     }
 
     pub(super) fn publish_services(&mut self, agent: &AgentName, services: &[Service], version: &str) -> Answer {
-        let record = self.agents.get_mut(agent).ok_or_else(|| Rejection::AgentUnknown(agent.clone()))?;
+        if !self.agents.contains_key(agent) {
+            return Err(Rejection::AgentUnknown(agent.clone()));
+        }
         if services.len() > MAX_SERVICES {
             return Err(Rejection::TooMany { what: "services".to_owned(), limit: MAX_SERVICES as u64 });
         }
@@ -63,6 +65,8 @@ impl Table {
         if let Some(twice) = services.iter().find(|service| !names.insert(&service.name)) {
             return Err(Rejection::NameInvalid(format!("the service `{}` is listed twice", twice.name)));
         }
+        self.check_publishing(agent, services)?;
+        let record = self.agents.get_mut(agent).ok_or_else(|| Rejection::AgentUnknown(agent.clone()))?;
         let record = Arc::make_mut(record);
         record.services = services.to_vec();
         record.services.sort_by(|a, b| a.name.cmp(&b.name));
@@ -82,6 +86,13 @@ impl Table {
         self.census.moved(before, presence.routes.as_slice());
         if replaced.is_none() {
             self.presences.insert(agent.clone(), presence);
+        }
+    }
+
+    /// Forgets where an agent is and was.
+    pub(super) fn forget_presence(&mut self, agent: &AgentName) {
+        if let Some(presence) = self.presences.remove(agent) {
+            self.census.moved(presence.routes.as_slice(), &[]);
         }
     }
 

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::drains::Drains;
 use super::presence::Presence;
-use super::{Agent, Client, Cluster, LastProposal, Proxy, Table, Token};
-use crate::ids::{ProxyId, TokenId};
+use super::{Agent, Client, Cluster, LastProposal, Proxy, Publishing, RemovedKey, Table, Token};
+use crate::ids::{KeyHash, ProxyId, TokenId};
 use crate::names::{AgentName, ClientName};
 
 /// One record of a section.
@@ -36,6 +36,12 @@ pub(crate) enum SectionRecord<'a> {
     Proposer(&'a ProxyId, &'a LastProposal),
     /// 10: a proxy that drains.
     Drain(&'a ProxyId, &'a Drains),
+    /// 11: a token that says what its agents may publish.
+    PublishingToken(&'a TokenId, &'a Publishing),
+    /// 12: what an agent may publish.
+    Publishing(&'a AgentName, &'a Publishing),
+    /// 13: the key of a machine that was removed.
+    RemovedKey(&'a KeyHash, &'a RemovedKey),
 }
 
 impl SectionRecord<'_> {
@@ -51,6 +57,9 @@ impl SectionRecord<'_> {
             Self::Token(..) => 8,
             Self::Proposer(..) => 9,
             Self::Drain(..) => 10,
+            Self::PublishingToken(..) => 11,
+            Self::Publishing(..) => 12,
+            Self::RemovedKey(..) => 13,
         }
     }
 
@@ -66,6 +75,9 @@ impl SectionRecord<'_> {
             Self::Token(key, record) => append(&(key, record), out),
             Self::Proposer(key, record) => append(&(key, record), out),
             Self::Drain(key, record) => append(&(key, record), out),
+            Self::PublishingToken(key, record) => append(&(key, record), out),
+            Self::Publishing(key, record) => append(&(key, record), out),
+            Self::RemovedKey(key, record) => append(&(key, record), out),
         }
     }
 }
@@ -93,7 +105,22 @@ impl Table {
     /// Every record, section by section; the same table gives the same records in the same order.
     pub(crate) fn section_records(&self) -> impl Iterator<Item = SectionRecord<'_>> + Send {
         // Without `..`: what is added to the table is added here.
-        let Self { cluster, proxies, presences, agents, clients, tokens, proposers, drains, next_proxy, next_epoch, census: _ } = self;
+        let Self {
+            cluster,
+            proxies,
+            presences,
+            agents,
+            clients,
+            tokens,
+            proposers,
+            drains,
+            publishing_tokens,
+            publishing,
+            removed_keys,
+            next_proxy,
+            next_epoch,
+            census: _,
+        } = self;
         let single = cluster.iter().map(SectionRecord::Cluster).chain([SectionRecord::Counters(*next_proxy, *next_epoch)]);
         single
             .chain(proxies.iter().map(|(key, record)| SectionRecord::Proxy(key, record)))
@@ -103,6 +130,9 @@ impl Table {
             .chain(tokens.iter().map(|(key, record)| SectionRecord::Token(key, record)))
             .chain(proposers.iter().map(|(key, record)| SectionRecord::Proposer(key, record)))
             .chain(drains.iter().map(|(key, record)| SectionRecord::Drain(key, record)))
+            .chain(publishing_tokens.iter().map(|(key, record)| SectionRecord::PublishingToken(key, record)))
+            .chain(publishing.iter().map(|(key, record)| SectionRecord::Publishing(key, record)))
+            .chain(removed_keys.iter().map(|(key, record)| SectionRecord::RemovedKey(key, record)))
     }
 
     /// The bytes of all records as they are stored, without what frames them.
@@ -135,6 +165,9 @@ impl Table {
             8 => put(read(section, bytes)?, |key, record| self.tokens.insert(key, record)),
             9 => put(read(section, bytes)?, |key, record| self.proposers.insert(key, record)),
             10 => put(read(section, bytes)?, |key, record| self.drains.insert(key, record)),
+            11 => put(read(section, bytes)?, |key, record| self.publishing_tokens.insert(key, Arc::new(record)).map(Arc::unwrap_or_clone)),
+            12 => put(read(section, bytes)?, |key, record| self.publishing.insert(key, Arc::new(record)).map(Arc::unwrap_or_clone)),
+            13 => put(read(section, bytes)?, |key, record| self.removed_keys.insert(key, record)),
             unknown => return Err(SectionError::Unknown(unknown)),
         };
         if replaced { Err(SectionError::Twice(section)) } else { Ok(()) }

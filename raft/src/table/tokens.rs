@@ -1,7 +1,8 @@
 //! Tokens, and what they are exchanged for.
 
+use super::allowances::bounded;
 use super::apply::Answer;
-use super::{Agent, Client, MAX_PATTERNS, MAX_TOKENS, Table, Token, TokenRole};
+use super::{Agent, Client, MAX_TOKENS, Table, Token, TokenRole};
 use crate::command::{Accepted, Enrollment, NewToken, Rejection};
 use crate::ids::{KeyHash, ProxyId, Timestamp, TokenId};
 use crate::mutant;
@@ -19,9 +20,7 @@ impl Table {
         if self.tokens.len() >= MAX_TOKENS {
             return Err(Rejection::TooMany { what: "tokens".to_owned(), limit: MAX_TOKENS as u64 });
         }
-        if token.allow.len() > MAX_PATTERNS {
-            return Err(Rejection::TooMany { what: "patterns".to_owned(), limit: MAX_PATTERNS as u64 });
-        }
+        bounded(&token.allow)?;
         self.tokens.insert(
             token.id,
             Token {
@@ -44,6 +43,7 @@ impl Table {
         let forgotten: Vec<TokenId> = self.tokens.iter().filter(|(_, token)| old(token)).map(|(id, _)| *id).collect();
         for id in forgotten {
             self.tokens.remove(&id);
+            self.publishing_tokens.remove(&id);
         }
     }
 
@@ -55,6 +55,9 @@ impl Table {
     pub(super) fn enroll(&mut self, enrollment: &Enrollment, at: Timestamp) -> Answer {
         let token = self.tokens.get(&enrollment.token).ok_or(Rejection::TokenUnknown)?;
         admits(token, enrollment, at)?;
+        if self.has_removed_key(enrollment.key) {
+            return Err(Rejection::KeyRemoved);
+        }
         let holder = self.name_holder(enrollment)?;
         let known = holder.as_ref().is_some_and(|holder| holder.key == enrollment.key);
         if known && token.used_by.contains(&enrollment.key) {
@@ -100,8 +103,9 @@ impl Table {
                 let fresh = Agent { key, services: Vec::new(), version: String::new(), enrolled_at: at };
                 let name = name.parse().map_err(invalid)?;
                 if !self.agents.contains_key(&name) {
-                    self.agents.insert(name, fresh.into());
+                    self.agents.insert(name.clone(), fresh.into());
                 }
+                self.set_publishing(&name, enrollment.token);
             }
             TokenRole::Client => {
                 self.clients.insert(name.parse().map_err(invalid)?, Client { key, allow, enrolled_at: at });

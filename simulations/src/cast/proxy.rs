@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
+use warren::limits::Limits;
 use warren::net::Env;
 use warren::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
 use warren_raft::{Strategy, StrategyKind};
@@ -121,6 +122,7 @@ fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topolo
         },
         streams_per_agent: settings.streams_per_agent,
         dial_timeout: Duration::from_secs(10),
+        limits: Limits::default(),
         http_listen: None,
         data_dir: dir,
     })

@@ -179,6 +179,10 @@ fn tells(command: &Command) -> bool {
         | Command::RevokeToken { .. }
         | Command::Enroll(_)
         | Command::RaiseLevel { .. }
-        | Command::ForgetProxy { .. } => false,
+        | Command::ForgetProxy { .. }
+        | Command::AllowClient { .. }
+        | Command::RemoveAgent { .. }
+        | Command::RemoveClient { .. }
+        | Command::CreateAgentToken(_) => false,
     }
 }

@@ -20,6 +20,9 @@ pub(super) const MIN_UDP_PAYLOAD: u16 = 1200;
 /// Nobody accepts unidirectional streams yet: what came on one would fill memory that nobody empties.
 const UNI_STREAMS: u32 = 0;
 
+/// What a peer may have on its way on a control connection, in bytes: some of its largest messages.
+const CONTROL_WINDOW: u32 = 64 << 20;
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Profile {
@@ -60,7 +63,8 @@ impl Profile {
         VarInt::from_u32(match (self, side) {
             (Self::PeerControl, _) => 64,
             (Self::PeerBulk, _) | (Self::Tunnel, Side::Dialler) | (Self::Client, Side::Acceptor) => 100,
-            (Self::Tunnel, Side::Acceptor) => 4,
+            // The one on which it says its hello; nobody would read another.
+            (Self::Tunnel, Side::Acceptor) => 1,
             (Self::Client, Side::Dialler) => 1,
             (Self::Enroll, Side::Acceptor) => 1,
             (Self::Enroll, Side::Dialler) => 0,
@@ -76,6 +80,7 @@ impl Profile {
     pub fn dialling_with(self, window: StreamWindow, remote: SocketAddr, settings: &Settings) -> Arc<TransportConfig> {
         let mut config = base(self.stream_window(window), self.idle_timeout());
         config
+            .receive_window(self.receive_window())
             .max_concurrent_bidi_streams(self.streams(Side::Dialler))
             .keep_alive_interval(self.keep_alive())
             .congestion_controller_factory(self.congestion_control(settings).factory())
@@ -93,7 +98,9 @@ impl Profile {
     /// readers that stall stop all the others.
     fn receive_window(self) -> VarInt {
         match self {
-            Self::PeerControl | Self::PeerBulk | Self::Tunnel | Self::Client => VarInt::MAX,
+            Self::PeerBulk | Self::Tunnel | Self::Client => VarInt::MAX,
+            // Nothing stalls here: every message is read within a deadline, whatever becomes of it.
+            Self::PeerControl => VarInt::from_u32(CONTROL_WINDOW),
             Self::Enroll => VarInt::from_u32(StreamWindow::MESSAGE.bytes()),
         }
     }
@@ -160,7 +167,8 @@ impl Port {
 
     /// The settings of a connection that the socket accepts, until [`Profile::settle`], with the window that suits the path.
     pub fn accepting_with(self, window: StreamWindow, settings: &Settings) -> Arc<TransportConfig> {
-        // Strangers get through the handshake of the public port too: until it is settled who this is, it may send as much as they.
+        // Strangers get through the handshake of the public port too: until it is settled who this is, it may send as much as they. A peer's hello says what its
+        // connection is for.
         let (first, timeout, of_all) = match self {
             Self::Peer => (Profile::PeerControl, Profile::PeerControl.idle_timeout(), Profile::PeerControl.receive_window()),
             Self::Public => (Profile::Tunnel, Profile::Tunnel.idle_timeout(), Profile::Enroll.receive_window()),

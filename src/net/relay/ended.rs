@@ -28,11 +28,13 @@ pub enum End {
     Cut,
     /// The same, by a machine on the way that had no more memory for streams that nobody reads.
     Stalled,
+    /// The same, by a proxy on the way, because it is not allowed any more.
+    Denied,
 }
 
 impl End {
     fn by(code: VarInt) -> Self {
-        [Self::Cut, Self::Stalled].into_iter().find(|end| end.code().code() == code).unwrap_or(Self::Reset)
+        [Self::Cut, Self::Stalled, Self::Denied].into_iter().find(|end| end.code().code() == code).unwrap_or(Self::Reset)
     }
 
     /// What the next hop is told.
@@ -41,6 +43,7 @@ impl End {
             Self::Whole | Self::Reset => Close::RESET,
             Self::Cut => Close::LEAVING,
             Self::Stalled => Close::STALLED,
+            Self::Denied => Close::DENIED,
         }
     }
 
@@ -51,6 +54,7 @@ impl End {
             Self::Reset => "reset",
             Self::Cut => "cut",
             Self::Stalled => "stalled",
+            Self::Denied => "denied",
         }
     }
 }

@@ -16,7 +16,8 @@ use crate::net::stalled::Carried;
 /// Relays between a local byte stream and a QUIC stream. Dropped before its end, it aborts both.
 pub async fn local(stream: Box<dyn Stream>, remote: (SendStream, RecvStream), carried: Carried) -> Relayed {
     let mut pump = Pump::new(Local::new(stream), Remote::new(remote, End::Reset), &carried);
-    let end = pump.run(&carried).await;
+    // What may run is decided at the proxies.
+    let end = pump.run(&carried, std::future::pending()).await;
     if end == End::Whole {
         pump.first.close();
     }
@@ -24,10 +25,16 @@ pub async fn local(stream: Box<dyn Stream>, remote: (SendStream, RecvStream), ca
     pump.relayed(end)
 }
 
-/// Relays between two QUIC streams, without a copy. Dropped before its end, as a proxy does that goes out of service, it aborts both and says that.
-pub async fn quic(first: (SendStream, RecvStream), second: (SendStream, RecvStream), carried: Carried) -> Relayed {
+/// Relays between two QUIC streams, without a copy. Dropped before its end, as a proxy does that goes out of service, it aborts both and says that;
+/// so it does, and says why, once `revoked` resolves because it is not allowed any more.
+pub async fn quic(
+    first: (SendStream, RecvStream),
+    second: (SendStream, RecvStream),
+    carried: Carried,
+    revoked: impl Future<Output = ()>,
+) -> Relayed {
     let mut pump = Pump::new(Remote::new(first, End::Cut), Remote::new(second, End::Cut), &carried);
-    let end = pump.run(&carried).await;
+    let end = pump.run(&carried, revoked).await;
     pump.first.give_up(end);
     pump.second.give_up(end);
     pump.relayed(end)
@@ -46,10 +53,12 @@ impl<A: Side, B: Side> Pump<A, B> {
         Self { first, second, there, back }
     }
 
-    /// Runs until both directions have ended, or one has broken, or others need the memory.
-    async fn run(&mut self, carried: &Carried) -> End {
+    /// Runs until both directions have ended, or one has broken, or others need the memory, or it may not run any more.
+    async fn run(&mut self, carried: &Carried, revoked: impl Future<Output = ()>) -> End {
         tokio::select! {
             biased;
+            // First: the connection that it runs over may be closed in the same moment.
+            () = revoked => End::Denied,
             ended = poll_fn(|cx| self.poll(cx)) => ended.err().map_or(End::Whole, |Broken(end)| end),
             () = carried.cut() => End::Stalled,
         }

@@ -112,10 +112,17 @@ impl Drop for Act {
 fn is_act(method: &Method, path: Path) -> bool {
     match path {
         Path::Snapshot(_) => method == Method::GET,
-        Path::Tokens | Path::Strategy | Path::Revoke(_) | Path::Transfer | Path::Removal | Path::Drain | Path::Resume => {
-            method == Method::POST
-        }
-        Path::Status | Path::Agents | Path::Routes | Path::Raft | Path::RemovalCheck | Path::StrategyPlan => false,
+        Path::Tokens
+        | Path::Strategy
+        | Path::Revoke(_)
+        | Path::Transfer
+        | Path::Removal
+        | Path::Drain
+        | Path::Resume
+        | Path::AgentRemoval
+        | Path::ClientRemoval
+        | Path::Allow => method == Method::POST,
+        Path::Clients | Path::Status | Path::Agents | Path::Routes | Path::Raft | Path::RemovalCheck | Path::StrategyPlan => false,
     }
 }
 

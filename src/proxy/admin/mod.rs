@@ -7,6 +7,7 @@ mod disks;
 mod drain;
 mod guard;
 mod health;
+mod machines;
 mod outlook;
 mod parts;
 mod problems;

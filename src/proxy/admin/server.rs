@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{drain, guard, health, removal, snapshot, strategy, tokens, transfer, views};
+use super::{drain, guard, health, machines, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
-use crate::http::{Accept, AdminSocket, Caller, Handler, HttpServer, Method, Request, Response, StatusCode};
+use crate::http::{Accept, AdminSocket, Bounds, Caller, Handler, HttpServer, Method, Request, Response, StatusCode};
 use crate::net::{Listener, LocalError, Stream};
 use crate::proxy::metrics::Sample;
 
@@ -22,6 +22,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Both listeners, bound.
 pub(in crate::proxy) struct Admin {
     parts: AdminParts,
+    bounds: Bounds,
     socket: AdminSocket,
     http: HttpListener,
     address: Option<SocketAddr>,
@@ -45,7 +46,11 @@ pub enum AdminError {
 
 impl Admin {
     /// Binds both.
-    pub(in crate::proxy) async fn bind(parts: AdminParts, socket: &FilePath, http: Option<SocketAddr>) -> Result<Self, AdminError> {
+    pub(in crate::proxy) async fn bind(
+        parts: AdminParts,
+        bounds: Bounds,
+        (socket, http): (&FilePath, Option<SocketAddr>),
+    ) -> Result<Self, AdminError> {
         let socket = AdminSocket::bind(&*parts.env.net, socket).await?;
         let http = match http {
             Some(address) => {
@@ -55,7 +60,7 @@ impl Admin {
             None => None,
         };
         let address = http.as_ref().and_then(|listener| listener.local_addr().ok());
-        Ok(Self { parts, socket, http: HttpListener(http), address })
+        Ok(Self { parts, bounds, socket, http: HttpListener(http), address })
     }
 
     /// Where probes and scrapers find it, unless that is switched off.
@@ -67,7 +72,11 @@ impl Admin {
     pub(in crate::proxy) async fn run(self, stopped: CancellationToken) {
         let private = Arc::new(Answers { parts: self.parts.clone(), audience: Audience::Operator, listens: None });
         let public = Arc::new(Answers { parts: self.parts, audience: Audience::Anybody, listens: self.address });
-        tokio::join!(HttpServer::new(private, stopped.clone()).serve(self.socket), HttpServer::new(public, stopped).serve(self.http),);
+        let bounds = self.bounds;
+        tokio::join!(
+            HttpServer::bounded(private, bounds.clone(), stopped.clone()).serve(self.socket),
+            HttpServer::bounded(public, bounds, stopped).serve(self.http),
+        );
     }
 }
 
@@ -145,6 +154,10 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
             (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, request).await,
             (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id, request).await,
+            (&Method::POST, Path::AgentRemoval, Audience::Operator) => machines::remove_agent(parts, &request.body).await,
+            (&Method::GET | &Method::HEAD, Path::Clients, Audience::Operator) => Response::json(&machines::clients(&parts.store.table())),
+            (&Method::POST, Path::Allow, Audience::Operator) => machines::allow(parts, &request.body).await,
+            (&Method::POST, Path::ClientRemoval, Audience::Operator) => machines::remove_client(parts, &request.body).await,
             (&Method::POST, Path::Transfer, Audience::Operator) => transfer::transfer(parts, &request.body).await,
             (&Method::POST, Path::Removal, Audience::Operator) => removal::remove(parts, &request.body).await,
             (&Method::POST, Path::RemovalCheck, Audience::Operator) => removal::check(parts, &request.body).await,
@@ -154,6 +167,10 @@ impl Answers {
                 _,
                 Path::Tokens
                 | Path::Revoke(_)
+                | Path::AgentRemoval
+                | Path::Clients
+                | Path::Allow
+                | Path::ClientRemoval
                 | Path::Snapshot(_)
                 | Path::Transfer
                 | Path::Removal

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use warren_raft::command::NewToken;
-use warren_raft::{Command, ProposeError, Rejection, Table, Timestamp, TokenId};
+use warren_raft::{Command, ProposeError, Rejection, Table, Timestamp, TokenId, TokenRole};
 
 use super::guard::asker;
 use super::parts::AdminParts;
@@ -30,6 +30,7 @@ pub(super) async fn create(parts: &AdminParts, asked: &Request) -> Response {
     let Some(cluster) = table.cluster() else { return Response::failure(no_cluster()) };
     let token = Token::generate(&fingerprint(&cluster.ca_certificate), &parts.env.entropy);
     let expires_at = Timestamp(parts.env.wall.now().0.saturating_add(request.ttl_ms));
+    let limits_agents = request.role == TokenRole::Agent && !request.allow.is_empty();
     let new = NewToken {
         id: token.id(),
         secret: token.secret_hash(),
@@ -40,7 +41,8 @@ pub(super) async fn create(parts: &AdminParts, asked: &Request) -> Response {
         uses: request.uses,
     };
     let told = created(&new, asked);
-    let (response, event) = match parts.store.propose(Command::CreateToken(new), COMMIT).await {
+    let command = if limits_agents { Command::CreateAgentToken(new) } else { Command::CreateToken(new) };
+    let (response, event) = match parts.store.propose(command, COMMIT).await {
         Ok(_) => {
             let created = Response::json(&TokenCreated {
                 schema: Schema,
@@ -96,7 +98,7 @@ pub(super) fn list(parts: &AdminParts) -> TokensView {
             id: TokenText(id),
             role: token.role,
             name: token.name.clone(),
-            allow: token.allow.clone(),
+            allow: table.token_publishing(id).map_or(&token.allow, |publishing| &publishing.allow).clone(),
             created_at: token.created_at.into(),
             expires_at: token.expires_at.into(),
             uses: token.uses,

@@ -161,6 +161,7 @@ pub(super) fn agents(table: &Table) -> AgentsView {
             proxies,
             last_seen: table.last_seen(name).map(|seen| seen.at.into()),
             version: agent.version.clone(),
+            allow: table.publishing(name).map(|publishing| publishing.allow.clone()),
         }
     });
     let mut agents: Vec<_> = agents.collect();

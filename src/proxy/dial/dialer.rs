@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, Table, mutant, reached};
+use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, ServiceName, Table, mutant, reached};
 
 use super::again::Failed;
 use super::attempt::{self, Miss, Open};
@@ -50,6 +50,8 @@ pub(crate) struct Connection {
     pub open: Open,
     /// Whose service it is.
     pub agent: AgentName,
+    /// Which of them.
+    pub service: ServiceName,
     /// The proxies on the way, this one first.
     pub path: Vec<ProxyId>,
 }
@@ -173,7 +175,12 @@ impl Dialer {
             match ended.tried {
                 Ok(open) => {
                     self.connected(&race, (way, ended.since), choices);
-                    return Ok(Connection { open, agent: choice.agent.clone(), path: self.path(way.place.proxy) });
+                    return Ok(Connection {
+                        open,
+                        agent: choice.agent.clone(),
+                        service: choice.service.clone(),
+                        path: self.path(way.place.proxy),
+                    });
                 }
                 Err(miss) => {
                     reached!("proxy.dial_missed");

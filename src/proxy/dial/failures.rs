@@ -25,7 +25,8 @@ pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
             })
             .with_hint(AGENTS),
         Unresolved::Denied => Failure::new(Code::Denied, Stage::Ingress, format!("`{target}` is not allowed"))
-            .with_hint("check the spelling, or ask for a token made by `warren token create --role client --allow AGENT/SERVICE`"),
+            .with_cause("nothing that this client may reach is meant by it")
+            .with_hint("check the spelling, or ask for it: `warren clients allow NAME PATTERN..` on a proxy's machine"),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::audit::{Audit, Denial, Port};
 use crate::net::quic::StreamWindow;
 use crate::net::stalled::Readers;
 use crate::net::{Budget, relay};
+use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::tunnels::Tunnels;
 use crate::wire::close::Close;
@@ -38,6 +39,8 @@ pub(crate) struct Owner {
     pub readers: Readers,
     /// Who is told of a dial that a peer should not have sent on.
     pub audit: Audit,
+    /// What runs by the cluster's leave.
+    pub grants: Arc<Grants>,
 }
 
 impl Owner {
@@ -54,7 +57,7 @@ impl Owner {
             }
         };
         match dialled {
-            Ok(open) => self.relay(open, received, (send, recv)).await,
+            Ok(open) => self.relay((open, header), received, (send, recv)).await,
             Err(answer) => {
                 if answer == DialAnswer::Superseded {
                     tracing::debug!(%answer, "dial not carried");
@@ -107,7 +110,7 @@ impl Owner {
         self.store.with_table(|table| table.routes_of(&header.agent).map(|route| route.proxy).find(|proxy| *proxy != self.me))
     }
 
-    async fn relay(&self, open: Open, received: StreamWindow, (mut send, recv): (SendStream, RecvStream)) {
+    async fn relay(&self, (open, header): (Open, DialHeader), received: StreamWindow, (mut send, recv): (SendStream, RecvStream)) {
         if frame::write(&mut send, &DialAnswer::Connected, frame::MAX_MESSAGE).await.is_err() {
             let (mut send, mut recv) = (open.send, open.recv);
             Close::CANCELLED.abort(&mut send, &mut recv);
@@ -115,7 +118,11 @@ impl Owner {
         }
         reached!("proxy.dial_carried");
         let carried = self.readers.begin([Some(received), Some(open.received)]);
-        let relay = relay::quic((send, recv), (open.send, open.recv), carried);
+        let DialHeader { client, agent, service, .. } = header;
+        // The ingress proxy knows the client's key, and this one only its word for it.
+        let granted =
+            self.grants.stream(Grant { client, key: None, agent, service }, |grant| self.store.with_table(|table| grant.stands(table)));
+        let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let Some(relayed) = self.metrics.streams().begin(open.permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };

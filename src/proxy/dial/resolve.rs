@@ -1,6 +1,9 @@
 //! From a target to the services that it may mean. Pure.
+//!
+//! What a client may not reach makes no difference to what it is told: where it does not matter whether something is there, the answer is the same with it and
+//! without it. So "unknown" is an answer only for who may reach everything that could have been meant.
 
-use warren_raft::{AgentName, ClientName, ServiceName, Table};
+use warren_raft::{AgentName, ClientName, Service, ServiceName, Table};
 
 use crate::target::{Target, port_of};
 
@@ -38,20 +41,21 @@ pub(super) fn resolve(table: &Table, client: &ClientName, target: &Target) -> Re
             Ok(vec![Choice { agent: agent.clone(), service: service.clone() }])
         }
         Target::Port(agent, port) => {
-            let record = table.agent(agent).ok_or_else(|| Unresolved::AgentUnknown(agent.clone()))?;
-            let known = record.services.iter().find(|known| port_of(&known.target) == Some(*port)).ok_or(Unresolved::ServiceUnknown)?;
-            allow(table, client, agent, &known.name)?;
-            Ok(vec![Choice { agent: agent.clone(), service: known.name.clone() }])
+            let services = table.agent(agent).map(|record| record.services.as_slice()).unwrap_or_default();
+            let has_port = |known: &&Service| port_of(&known.target) == Some(*port) && table.allows(client, agent, &known.name);
+            match services.iter().find(has_port) {
+                Some(known) => Ok(vec![Choice { agent: agent.clone(), service: known.name.clone() }]),
+                None if !table.allows_all_of(client, agent) => Err(Unresolved::Denied),
+                None if table.agent(agent).is_none() => Err(Unresolved::AgentUnknown(agent.clone())),
+                None => Err(Unresolved::ServiceUnknown),
+            }
         }
         Target::Any(service) => any(table, client, service),
     }
 }
 
 fn any(table: &Table, client: &ClientName, service: &ServiceName) -> Result<Vec<Choice>, Unresolved> {
-    let mut publishing = table.agents().filter(|(_, agent)| agent.services.iter().any(|known| known.name == *service)).peekable();
-    if publishing.peek().is_none() {
-        return Err(Unresolved::ServiceUnknown);
-    }
+    let publishing = table.agents().filter(|(_, agent)| agent.services.iter().any(|known| known.name == *service));
     let (mut online, mut offline) = (Vec::new(), Vec::new());
     for (name, _) in publishing.filter(|(name, _)| table.allows(client, name, service)) {
         let choices = if table.routes_of(name).next().is_some() { &mut online } else { &mut offline };
@@ -65,7 +69,11 @@ fn any(table: &Table, client: &ClientName, service: &ServiceName) -> Result<Vec<
     }
     online.extend(offline);
     online.truncate(MAX_CHOICES);
-    if online.is_empty() { Err(Unresolved::Denied) } else { Ok(online) }
+    match online.is_empty() {
+        false => Ok(online),
+        true if table.allows_everywhere(client, service) => Err(Unresolved::ServiceUnknown),
+        true => Err(Unresolved::Denied),
+    }
 }
 
 fn allow(table: &Table, client: &ClientName, agent: &AgentName, service: &ServiceName) -> Result<(), Unresolved> {
@@ -149,18 +157,29 @@ mod tests {
 
     #[test]
     fn what_is_not_allowed_is_not_told() {
-        let table: [(_, Result<&[&str], _>); 7] = [
-            ("b/web", Ok(&["b/web"])),
-            ("any/web", Ok(&["b/web"])),
-            ("a/web", Err(Unresolved::Denied)),
-            ("a/nope", Err(Unresolved::Denied)),
-            ("x/ssh", Err(Unresolved::Denied)),
-            ("a:22", Err(Unresolved::Denied)),
-            ("any/ssh", Err(Unresolved::Denied)),
+        let denied = Err(Unresolved::Denied);
+        let unknown = Err(Unresolved::ServiceUnknown);
+        let x = Err(Unresolved::AgentUnknown("x".parse().expect("a name")));
+        // By what the client may: each target beside one that means nothing.
+        type Case<'a> = (&'a [&'a str], &'a [(&'a str, Result<&'a [&'a str], Unresolved>)]);
+        let table: &[Case] = &[
+            (&[], &[("a/ssh", denied.clone()), ("a:22", denied.clone()), ("any/ssh", denied.clone()), ("any/nope", denied.clone())]),
+            (&["b/*"], &[("b/web", Ok(&["b/web"])), ("b/nope", unknown.clone()), ("b:80", Ok(&["b/web"])), ("b:81", unknown.clone())]),
+            (&["b/*"], &[("a/web", denied.clone()), ("a/nope", denied.clone()), ("x/ssh", denied.clone())]),
+            (&["b/*"], &[("a:22", denied.clone()), ("a:23", denied.clone()), ("x:22", denied.clone())]),
+            (&["b/*"], &[("any/web", Ok(&["b/web"])), ("any/ssh", denied.clone()), ("any/nope", denied.clone())]),
+            (&["a/ssh"], &[("a:22", Ok(&["a/ssh"])), ("a:80", denied.clone()), ("a:23", denied.clone())]),
+            (
+                &["*/ssh"],
+                &[("any/ssh", Ok(&["a/ssh"])), ("any/web", denied.clone()), ("any/nope", denied.clone()), ("x:22", denied.clone())],
+            ),
+            (&["*/db"], &[("any/db", unknown.clone()), ("a:22", denied.clone()), ("a/db", unknown.clone())]),
+            (&["x/*"], &[("x/ssh", x.clone()), ("x:22", x.clone()), ("any/ssh", denied.clone())]),
         ];
-        for (target, expected) in table {
-            check(&["b/*"], target, expected);
+        for (allow, targets) in table {
+            for (target, expected) in *targets {
+                check(allow, target, expected.clone());
+            }
         }
-        check(&[], "a/ssh", Err(Unresolved::Denied));
     }
 }

@@ -24,6 +24,7 @@ use super::race::Way;
 use super::resolve::Choice;
 use crate::failure::{Code, Failure};
 use crate::proxy::mesh::Found;
+use crate::wire::Held;
 
 /// How long peers may take to say what they hold: a round trip, also across an ocean.
 const ASK: Duration = Duration::from_millis(700);
@@ -97,12 +98,14 @@ impl Dialer {
 
     /// Asks the peers, and this proxy's own tunnels, who has what is wanted, and dials it there.
     async fn ask(&self, table: &Table, wanted: &Wanted) -> Asked {
-        let here = self.tunnels.held(&wanted.target).into_iter().map(|held| (self.me, held));
+        let may = |held: &Held| table.allows(&wanted.client, &held.agent, &held.service);
+        // What the client may not reach must not even show itself by who is asked.
+        let here = self.tunnels.held(&wanted.target).into_iter().filter(|held| may(held)).map(|held| (self.me, held));
         let mut found = Found { answered: 0, held: here.collect() };
         if found.held.is_empty() {
             found = self.links.who_has(&wanted.target, wanted.budget.at_most(ASK)).await;
         }
-        let allowed = found.held.into_iter().filter(|(_, held)| table.allows(&wanted.client, &held.agent, &held.service));
+        let allowed = found.held.into_iter().filter(|(_, held)| may(held));
         let (mut choices, mut ways) = (Vec::new(), Vec::new());
         for (proxy, held) in allowed {
             let choice = Choice { agent: held.agent, service: held.service };

@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use quinn::Incoming;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::ProxyId;
@@ -15,17 +14,14 @@ use super::load::Load;
 use super::{Lane, Links, PeerConnection};
 use crate::audit::{Denial, Port};
 use crate::identity::tls::denied;
-use crate::identity::{self, Role};
-use crate::net::quic::{self, Door, SendRoom};
-use crate::net::{Budget, Env};
+use crate::identity::{self, Identity, Role};
+use crate::limits::Place;
+use crate::net::Env;
+use crate::net::quic::{self, Door, Profile, SendRoom};
+use crate::proxy::gatekeeper::Gatekeeper;
 use crate::proxy::threads::Threads;
 use crate::wire::close::Close;
 use crate::wire::{Heard, Hello, LinkKind, Party, PeerHello, TooOld, frame};
-
-/// Handshakes of peers at the same time. A hundred peers that all come back at once need a few each, and who is refused comes again in a moment.
-const MAX_HANDSHAKES: usize = 256;
-/// How long a handshake and hello may take.
-const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// The accept loop of the peer port.
 #[derive(Debug)]
@@ -42,12 +38,13 @@ pub(crate) struct PeerAcceptor {
     pub made: mpsc::Sender<PeerConnection>,
     /// Where they are driven.
     pub threads: Threads,
+    /// Who may come in. A hundred peers that all come back at once need a few handshakes each, and who is refused comes again in a moment.
+    pub keeper: Gatekeeper,
 }
 
 impl PeerAcceptor {
     /// Accepts until `cancel`. Each handshake has a task and a deadline of its own; beyond a bound of them a newcomer is refused at once.
     pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         let shared = Arc::new(self);
         loop {
             let incoming = tokio::select! {
@@ -55,17 +52,18 @@ impl PeerAcceptor {
                 () = cancel.cancelled() => return,
             };
             let Some(incoming) = incoming else { return };
-            let Ok(permit) = permits.clone().try_acquire_owned() else {
-                incoming.refuse();
-                continue;
-            };
+            let Some((incoming, pass)) = shared.keeper.admit(incoming) else { continue };
             let shared = shared.clone();
             // A connection is driven where it is accepted, which is before its hello.
             let drive = if quic::is_marked_as_control(&incoming.orig_dst_cid()) { Drive::Apart } else { Drive::WithOthers };
             let thread = shared.thread(drive).clone();
+            let cancel = cancel.clone();
             let admission = async move {
-                shared.admit(incoming, drive).await;
-                drop(permit);
+                let admitted = shared.admit(incoming, drive).await;
+                drop(pass);
+                if let Some((connection, _place)) = admitted {
+                    cancel.run_until_cancelled(connection.closed()).await;
+                }
             };
             tasks.spawn_on(admission, &thread);
         }
@@ -78,25 +76,29 @@ impl PeerAcceptor {
         }
     }
 
-    async fn admit(&self, incoming: Incoming, drive: Drive) {
+    /// Lets a peer in, and gives its connection with the place that it takes.
+    async fn admit(&self, incoming: Incoming, drive: Drive) -> Option<(quinn::Connection, Place<Identity>)> {
         let from = incoming.remote_address();
-        match Budget::new(HANDSHAKE).run(self.handshake(incoming, drive)).await {
-            Ok(Ok(made)) => {
+        match self.keeper.in_time(self.handshake(incoming, drive)).await {
+            Some(Ok((made, place))) => {
                 if made.lane == Lane::Control {
                     tracing::info!(peer = %made.peer, lane = %made.lane, "peer connected");
                 } else {
                     tracing::debug!(peer = %made.peer, lane = %made.lane, "peer connected");
                 }
                 self.links.accepted(&made);
+                let connection = made.connection.clone();
                 // Only a proxy that is stopping has nobody left to serve it.
                 let _ = self.made.send(made).await;
+                return Some((connection, place));
             }
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 tracing::debug!(%from, %error, "peer not admitted");
                 self.tell(from, &error);
             }
-            Err(error) => tracing::debug!(%from, %error, "peer not admitted"),
+            None => tracing::debug!(%from, "peer not admitted: its handshake or hello took too long"),
         }
+        None
     }
 
     /// Tells who was turned away for who it is.
@@ -104,20 +106,24 @@ impl PeerAcceptor {
         let denial = match error {
             NotAdmitted::Handshake(error) => denied(error).map(|denied| Denial::from_handshake(Port::Peer, from, &denied)),
             NotAdmitted::NoProxy => Some(Denial::at(Port::Peer, from, error.to_string())),
-            NotAdmitted::Hello(_) | NotAdmitted::TooOld(_) | NotAdmitted::Kind(_) | NotAdmitted::Lane { .. } | NotAdmitted::Marked(_) => {
-                None
-            }
+            NotAdmitted::Hello(_)
+            | NotAdmitted::TooOld(_)
+            | NotAdmitted::Kind(_)
+            | NotAdmitted::Lane { .. }
+            | NotAdmitted::Marked(_)
+            | NotAdmitted::TooMany(_) => None,
         };
         denial.into_iter().for_each(|denial| self.env.audit.denied(denial));
     }
 
-    async fn handshake(&self, incoming: Incoming, drive: Drive) -> Result<PeerConnection, NotAdmitted> {
+    async fn handshake(&self, incoming: Incoming, drive: Drive) -> Result<(PeerConnection, Place<Identity>), NotAdmitted> {
         let connection = self.door.accept(incoming, &self.env)?.await?;
         self.env.paths.met(&connection);
-        let peer = proxy_of(&connection).ok_or_else(|| {
+        let (peer, identity) = proxy_of(&connection).ok_or_else(|| {
             Close::REFUSED.close(&connection);
             NotAdmitted::NoProxy
         })?;
+        let place = self.keeper.place(&identity, &connection).ok_or(NotAdmitted::TooMany(peer))?;
         let (mut send, mut recv) = connection.accept_bi().await?;
         let hello: PeerHello = frame::read(&mut recv, frame::MAX_MESSAGE).await.inspect_err(|_| Close::PROTOCOL.close(&connection))?;
         let not_spoken = |error: NotAdmitted| {
@@ -138,8 +144,11 @@ impl PeerAcceptor {
         let ours = PeerHello { hello: Hello::ours(), kind: Heard::Known(kind), lane: lane.number() };
         frame::write(&mut send, &ours, frame::MAX_MESSAGE).await?;
         tracing::debug!(%peer, version = agreed.version, features = agreed.features, software = hello.hello.software(), "hello");
+        if let Lane::Data(_) = lane {
+            Profile::PeerBulk.settle(&connection);
+        }
         let load = Load::over(SendRoom::new(&connection, &self.env.paths));
-        Ok(PeerConnection { peer, lane, connection, load })
+        Ok((PeerConnection { peer, lane, connection, load }, place))
     }
 }
 
@@ -150,6 +159,8 @@ enum NotAdmitted {
     Handshake(#[from] quinn::ConnectionError),
     #[error("the certificate names no proxy")]
     NoProxy,
+    #[error("proxy {0} has too many connections already")]
+    TooMany(ProxyId),
     #[error("the hello failed: {0}")]
     Hello(#[from] frame::FrameError),
     #[error(transparent)]
@@ -171,10 +182,10 @@ enum Drive {
     WithOthers,
 }
 
-fn proxy_of(connection: &quinn::Connection) -> Option<ProxyId> {
+fn proxy_of(connection: &quinn::Connection) -> Option<(ProxyId, Identity)> {
     let (identity, _) = identity::peer_identity(connection)?;
     if identity.role != Role::Proxy {
         return None;
     }
-    identity.name.parse().ok().map(ProxyId)
+    identity.name.parse().ok().map(|id| (ProxyId(id), identity))
 }

@@ -35,7 +35,7 @@ pub(super) use links::{Found, Links, PeerPort};
 pub(super) use load::InUse;
 #[cfg(any(test, simulation))]
 pub(crate) use pulse::quiet;
-pub(super) use serve::{PeerService, run as serve};
+pub(super) use serve::{PeerBounds, PeerService, run as serve};
 
 use warren_raft::ProxyId;
 

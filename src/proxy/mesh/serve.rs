@@ -1,17 +1,19 @@
 //! Serves what peers ask on their connections, whoever dialled them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::ProxyId;
 
 use super::{Lane, PeerConnection};
+use crate::limits::{Limit, Limits, Reached};
 use crate::net::Budget;
 use crate::proxy::threads::Threads;
 use crate::target::Target;
@@ -19,14 +21,12 @@ use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
 use crate::wire::{AgentProgress, ControlReply, ControlRequest, DialHeader, Heard, Held, LinkKind, frame, not_understood};
 
-/// How long a request may take to arrive once its stream is open.
-const HEADER: Duration = Duration::from_secs(5);
 /// How long an answer may take to be written.
 const REPLY: Duration = Duration::from_secs(10);
-/// Dials of one peer at the same time on one connection.
-const MAX_DIALS: u32 = 8192;
-/// Control requests of one peer at the same time.
+/// Control requests of one peer at the same time: an honest one has a few dozen.
 const MAX_REQUESTS: u32 = 256;
+/// What the requests on one control connection may take together while they arrive, in bytes. An honest peer has a few entries or pieces of a snapshot under way.
+const MAX_ARRIVING: usize = 4 * frame::MAX_CONTROL;
 
 /// What a proxy does for its peers.
 #[async_trait]
@@ -43,11 +43,39 @@ pub(crate) trait PeerService: Send + Sync + 'static {
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream));
 }
 
+/// What a peer may use.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerBounds {
+    /// Dials over one connection at the same time.
+    pub streams: u32,
+    /// How long a request may take to arrive once its stream is open.
+    pub header: Duration,
+    /// What is counted.
+    pub reached: Reached,
+}
+
+impl PeerBounds {
+    /// As `[limits]` says.
+    pub(crate) fn new(limits: &Limits, reached: &Reached) -> Self {
+        Self { streams: limits.streams_per_peer, header: limits.header_timeout, reached: reached.clone() }
+    }
+}
+
+/// A connection that is served.
+struct Served {
+    made: PeerConnection,
+    bounds: PeerBounds,
+    /// The room for control requests that arrive.
+    room: Semaphore,
+    running: AtomicU32,
+}
+
 /// Serves connections as they are made, until `cancel`.
 pub(crate) async fn run(
     mut made: mpsc::Receiver<PeerConnection>,
     service: Arc<dyn PeerService>,
     (tasks, threads): (TaskTracker, Threads),
+    bounds: PeerBounds,
     cancel: CancellationToken,
 ) {
     loop {
@@ -57,21 +85,19 @@ pub(crate) async fn run(
         };
         let Some(connection) = connection else { return };
         let thread = threads.of(connection.lane).clone();
-        tasks.spawn_on(serve(connection, service.clone(), tasks.clone(), cancel.clone()), &thread);
+        let served = Served { made: connection, bounds: bounds.clone(), room: Semaphore::new(MAX_ARRIVING), running: AtomicU32::new(0) };
+        tasks.spawn_on(serve(Arc::new(served), service.clone(), tasks.clone(), cancel.clone()), &thread);
     }
 }
 
-async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskTracker, cancel: CancellationToken) {
-    let limit = match made.lane.kind() {
-        LinkKind::Control => MAX_REQUESTS,
-        LinkKind::Bulk => MAX_DIALS,
-    };
-    made.connection.set_max_concurrent_bi_streams(limit.into());
+async fn serve(served: Arc<Served>, service: Arc<dyn PeerService>, tasks: TaskTracker, cancel: CancellationToken) {
+    let made = &served.made;
+    made.connection.set_max_concurrent_bi_streams(served.most().into());
     let reason = loop {
         match cancel.run_until_cancelled(made.connection.accept_bi()).await {
             Some(Ok(stream)) => {
-                let (service, made, cancel) = (service.clone(), made.clone(), cancel.clone());
-                tasks.spawn(async move { cancel.run_until_cancelled(answer(&made, stream, &*service)).await });
+                let (service, served, cancel) = (service.clone(), served.clone(), cancel.clone());
+                tasks.spawn(async move { cancel.run_until_cancelled(served.answer(stream, &*service)).await });
             }
             Some(Err(reason)) => break reason,
             // The connection itself closes with its endpoint: this proxy may still have something to say on it.
@@ -85,20 +111,53 @@ async fn serve(made: PeerConnection, service: Arc<dyn PeerService>, tasks: TaskT
     }
 }
 
-async fn answer(made: &PeerConnection, (mut send, mut recv): (SendStream, RecvStream), service: &dyn PeerService) {
-    let (budget, peer, _in_use) = (Budget::new(HEADER), made.peer, made.load.begin());
-    match made.lane.kind() {
-        LinkKind::Control => match budget.run(frame::hear(&mut recv, frame::MAX_CONTROL)).await {
-            Ok(Ok(request)) => reply(peer, request, send, service).await,
-            Ok(Err(error)) => refuse(peer, &error, &mut send, &mut recv),
-            Err(error) => refuse(peer, &error, &mut send, &mut recv),
-        },
-        LinkKind::Bulk => match budget.run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
-            Ok(Ok(header)) => service.dial(peer, header, (send, recv)).await,
-            Ok(Err(error)) => refuse(peer, &error, &mut send, &mut recv),
-            Err(error) => refuse(peer, &error, &mut send, &mut recv),
-        },
+/// Counts a stream that is served until it is dropped.
+struct Running<'a>(&'a AtomicU32);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+impl Served {
+    /// Streams at the same time. QUIC holds back a peer that wants more.
+    fn most(&self) -> u32 {
+        match self.made.lane.kind() {
+            LinkKind::Control => MAX_REQUESTS,
+            LinkKind::Bulk => self.bounds.streams,
+        }
+    }
+
+    fn begin(&self) -> Running<'_> {
+        if self.running.fetch_add(1, Ordering::Relaxed) + 1 == self.most() {
+            self.bounds.reached.note(Limit::StreamsPerPeer);
+        }
+        Running(&self.running)
+    }
+
+    async fn answer(&self, (mut send, mut recv): (SendStream, RecvStream), service: &dyn PeerService) {
+        let (budget, peer) = (Budget::new(self.bounds.header), self.made.peer);
+        let (_running, _in_use) = (self.begin(), self.made.load.begin());
+        let reached = &self.bounds.reached;
+        match self.made.lane.kind() {
+            LinkKind::Control => match budget.run(frame::hear_in(&mut recv, frame::MAX_CONTROL, &self.room)).await {
+                Ok(Ok(request)) => reply(peer, request, send, service).await,
+                Ok(Err(error)) => refuse(peer, &error, &mut send, &mut recv),
+                Err(error) => late(reached, || refuse(peer, &error, &mut send, &mut recv)),
+            },
+            LinkKind::Bulk => match budget.run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
+                Ok(Ok(header)) => service.dial(peer, header, (send, recv)).await,
+                Ok(Err(error)) => refuse(peer, &error, &mut send, &mut recv),
+                Err(error) => late(reached, || refuse(peer, &error, &mut send, &mut recv)),
+            },
+        }
+    }
+}
+
+fn late(reached: &Reached, refuse: impl FnOnce()) {
+    reached.note(Limit::HeaderTimeout);
+    refuse();
 }
 
 async fn reply(peer: ProxyId, request: Heard<ControlRequest>, mut send: SendStream, service: &dyn PeerService) {

@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::{ClusterId, ProxyId};
 
-use super::{Lane, Links, PeerAcceptor, PeerPort, PeerService, serve};
+use super::{Lane, Links, PeerAcceptor, PeerBounds, PeerPort, PeerService, serve};
 use crate::identity::policy::AdmitAll;
 use crate::identity::{Authority, Credentials, CredentialsHandle, Identity, MachineKey, ServerTls};
+use crate::limits::{Limits, Reached};
 use crate::net::quic::{Door, Endpoint, Port};
 use crate::net::{Budget, Env};
+use crate::proxy::gatekeeper::{Counts, Gatekeeper};
 use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::close::Close;
@@ -88,9 +90,12 @@ impl Side {
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let port = PeerPort { endpoint: endpoint.clone(), credentials, made: made.clone(), data_connections, threads: threads.clone() };
         let links = Links::new(id, env.clone(), port);
-        tasks.spawn(serve(connections, Arc::new(Echo), (tasks.clone(), threads.clone()), cancel.clone()));
+        let (limits, reached) = (Limits::default(), Reached::default());
+        let (bounds, keeper) = (PeerBounds::new(&limits, &reached), Gatekeeper::new(&limits, reached, Counts::default()));
+        tasks.spawn(serve(connections, Arc::new(Echo), (tasks.clone(), threads.clone()), bounds, cancel.clone()));
         tasks.spawn(
-            PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made, threads }.run(tasks.clone(), cancel.clone()),
+            PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made, threads, keeper }
+                .run(tasks.clone(), cancel.clone()),
         );
         Self { links, address, tasks, cancel }
     }

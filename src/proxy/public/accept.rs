@@ -1,10 +1,8 @@
 //! Lets agents, clients and enrolling machines in on port 3024.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use quinn::Incoming;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::KeyHash;
@@ -13,17 +11,11 @@ use super::{Agents, Clients, Enrollments};
 use crate::audit::{Denial, Port};
 use crate::identity::tls::{denied, negotiated};
 use crate::identity::{self, Alpn, Identity};
+use crate::net::Env;
 use crate::net::quic::{Door, Profile};
-use crate::net::{Budget, Env};
-use crate::proxy::metrics::Metrics;
+use crate::proxy::gatekeeper::Gatekeeper;
+use crate::proxy::grants::{Grants, Present};
 use crate::wire::close::Close;
-
-/// Handshakes at the same time. One costs about a millisecond of one core, so these are the work of a quarter of a second.
-pub(super) const MAX_HANDSHAKES: usize = 256;
-/// From how many handshakes in progress on a newcomer must first prove its address (QUIC Retry, RFC 9000 section 8.1.2).
-const RETRY_FROM: usize = MAX_HANDSHAKES / 2;
-/// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// The accept loop of the public port.
 #[derive(Debug)]
@@ -38,16 +30,17 @@ pub(crate) struct PublicAcceptor {
     pub agents: Arc<Agents>,
     /// What becomes of clients.
     pub clients: Arc<Clients>,
-    /// What is counted.
-    pub metrics: Metrics,
     /// What becomes of machines that enrol.
     pub enrollments: Arc<Enrollments>,
+    /// Who is connected by the cluster's leave.
+    pub grants: Arc<Grants>,
+    /// Who may come in.
+    pub keeper: Gatekeeper,
 }
 
 impl PublicAcceptor {
     /// Accepts until `cancel`. Each handshake has a task and a deadline of its own; beyond a bound of them a newcomer is refused at once.
     pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         let shared = Arc::new(self);
         loop {
             let incoming = tokio::select! {
@@ -55,24 +48,14 @@ impl PublicAcceptor {
                 () = cancel.cancelled() => return,
             };
             let Some(incoming) = incoming else { return };
-            let under_load = permits.available_permits() < MAX_HANDSHAKES - RETRY_FROM;
-            if under_load && !incoming.remote_address_validated() {
-                // It fails only for an address that is validated already.
-                let _ = incoming.retry();
-                continue;
-            }
-            let Ok(permit) = permits.clone().try_acquire_owned() else {
-                shared.metrics.tunnels().handshakes_refused.inc();
-                incoming.refuse();
-                continue;
-            };
+            let Some((incoming, pass)) = shared.keeper.admit(incoming) else { continue };
             let shared = shared.clone();
             // What a handshake needs is given back when it is over, and a tunnel's task takes no more room than a tunnel.
             let door = shared.clone();
             let handshake = Box::pin(async move { door.handshake(incoming).await });
             tasks.spawn(async move {
                 let connection = handshake.await;
-                drop(permit);
+                drop(pass);
                 if let Some(connection) = connection {
                     shared.serve(connection).await;
                 }
@@ -88,6 +71,8 @@ impl PublicAcceptor {
             }
             (Some(Alpn::Agent), Some((identity, key))) => match identity.name.parse() {
                 Ok(agent) => {
+                    let Some(_place) = self.keeper.place(&identity, &connection) else { return };
+                    let Some(_present) = self.present(key, &connection, Close::REFUSED) else { return };
                     Profile::Tunnel.settle(&connection);
                     Box::pin(self.agents.serve(agent, key, connection)).await;
                 }
@@ -95,6 +80,8 @@ impl PublicAcceptor {
             },
             (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
                 Ok(client) => {
+                    let Some(_place) = self.keeper.place(&identity, &connection) else { return };
+                    let Some(_present) = self.present(key, &connection, Close::DENIED) else { return };
                     Profile::Client.settle(&connection);
                     Box::pin(self.clients.serve(client, key, connection)).await;
                 }
@@ -112,22 +99,32 @@ impl PublicAcceptor {
         Close::REFUSED.close(connection);
     }
 
+    /// Has the connection closed as soon as the machine is removed, also if that was between the handshake and now.
+    fn present(&self, key: KeyHash, connection: &quinn::Connection, close: Close) -> Option<Present> {
+        let present = self.grants.machine(key, connection, close);
+        if self.agents.store.with_table(|table| table.has_removed_key(key)) {
+            close.close(connection);
+            return None;
+        }
+        Some(present)
+    }
+
     async fn handshake(&self, incoming: Incoming) -> Option<quinn::Connection> {
         let from = incoming.remote_address();
-        match Budget::new(HANDSHAKE).run(async { self.door.accept(incoming, &self.env)?.await }).await {
-            Ok(Ok(connection)) => {
+        match self.keeper.in_time(async { self.door.accept(incoming, &self.env)?.await }).await {
+            Some(Ok(connection)) => {
                 self.env.paths.met(&connection);
                 Some(connection)
             }
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 tracing::debug!(%from, %error, "not admitted");
                 if let Some(denied) = denied(&error) {
                     self.env.audit.denied(Denial::from_handshake(Port::Public, from, &denied));
                 }
                 None
             }
-            Err(error) => {
-                tracing::debug!(%from, %error, "not admitted");
+            None => {
+                tracing::debug!(%from, "not admitted: its handshake took too long");
                 None
             }
         }

@@ -16,12 +16,11 @@ use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId, Table};
 
 use crate::failure::{Code, Failure, Stage};
+use crate::limits::{Limit, Limits};
 use crate::proxy::handover::{Drain, is_open};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::tunnel_metrics::Refused;
 
-/// Tunnels that are being registered at the same time: a few entries' worth, some tenths of a second.
-pub(super) const MAX_REGISTERING: usize = 1_024;
 /// How many tunnels a proxy takes in per second and core, as far as those it has refused need to know.
 const PER_SECOND: f64 = 500.0;
 /// How long those who are refused while nobody else is stay away at most.
@@ -49,11 +48,11 @@ pub(super) struct Place(#[expect(dead_code, reason = "held for its drop")] Owned
 
 impl Admission {
     /// For a proxy whose drain is this one.
-    pub(in crate::proxy) fn new(drain: Drain, metrics: Metrics) -> Self {
+    pub(in crate::proxy) fn new(drain: Drain, metrics: Metrics, limits: &Limits) -> Self {
         Self {
             drain,
             metrics,
-            registering: Arc::new(Semaphore::new(MAX_REGISTERING)),
+            registering: Arc::new(Semaphore::new(limits.registrations)),
             turned_away: Mutex::default(),
             backlog: Mutex::new(Backlog::new(Instant::now())),
         }
@@ -73,6 +72,7 @@ impl Admission {
         }
         self.registering.clone().try_acquire_owned().map(Place).map_err(|_| {
             self.metrics.tunnels().refused(Refused::Busy);
+            self.metrics.reached().note(Limit::Registrations);
             refused("too many tunnels are being registered here", "it is tried again")
         })
     }

@@ -15,25 +15,26 @@ use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use warren_raft::table::MAX_SERVICES;
-use warren_raft::{AgentName, KeyHash, ProxyId, RoutingStore, TokenRole};
+use warren_raft::table::{MAX_SERVICES, Publishing};
+use warren_raft::{AgentName, KeyHash, ProxyId, RoutingStore, Service, ServiceName, TokenRole};
 
 use super::admission::{Admission, Place};
 use super::enroll::is_enrolled;
 use super::hold::{Held, push};
 use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
+use crate::limits::{Limit, Limits, Reached};
 use crate::net::quic::{Priority, SendRoom};
 use crate::net::{Budget, Env};
 use crate::proxy::registrar::Registrar;
-use crate::proxy::tunnels::{Offer, Standing, Tunnel, Tunnels};
+use crate::proxy::tunnels::{Offer, Standing, StreamLimit, Tunnel, Tunnels};
 use crate::wire::close::Close;
 use crate::wire::{AgentHello, ClusterView, Party, ProxyMessage, frame};
 
 /// Longest target of a service: a host name (RFC 1035: 253) with a port.
 const MAX_TARGET: usize = 260;
-/// How long the hello may take to arrive, and a refusal to be read.
-const HELLO: Duration = Duration::from_secs(5);
+/// How long a refusal may take to be read.
+const REFUSAL: Duration = Duration::from_secs(5);
 /// How long a route may take to be registered or to be found to wait.
 const REGISTERING: Duration = Duration::from_secs(5);
 /// How long the leader may take to confirm that an agent is enrolled.
@@ -56,6 +57,10 @@ pub(crate) struct Agents {
     pub registrar: Registrar,
     /// Streams of one tunnel at the same time.
     pub streams_per_agent: u64,
+    /// What one agent may use.
+    pub limits: Limits,
+    /// What is counted when it uses that up.
+    pub reached: Reached,
     /// What agents are told of the cluster.
     pub cluster: watch::Receiver<ClusterView>,
     /// Which tunnels are taken now.
@@ -78,11 +83,12 @@ impl Agents {
     }
 
     async fn greet(&self, agent: &AgentName, key: KeyHash, connection: &quinn::Connection) -> Result<(), NotWelcome> {
-        let (mut send, recv, hello) =
-            Budget::new(HELLO).run(Box::pin(greeting(connection))).await.map_err(|_| NotWelcome::Slow).flatten().inspect_err(|_| {
-                Close::PROTOCOL.close(connection);
-            })?;
-        match Box::pin(self.admit(agent, key, hello, connection)).await {
+        let (mut send, recv, hello) = Box::pin(self.greeting(connection)).await.inspect_err(|_| Close::PROTOCOL.close(connection))?;
+        let admitted = match hello {
+            Ok(hello) => Box::pin(self.admit(agent, key, hello, connection)).await,
+            Err(failure) => Err(failure),
+        };
+        match admitted {
             Ok((tunnel, place)) => {
                 tokio::join!(self.hold(tunnel.clone(), key, send, recv), Box::pin(keep_place(&tunnel, place)));
                 Ok(())
@@ -121,7 +127,7 @@ impl Agents {
         let _ = push(send, &refused).await;
         let _ = send.finish();
         // The agent closes when it has read why; one that does not is not waited for.
-        let _ = Budget::new(HELLO).run(connection.closed()).await;
+        let _ = Budget::new(REFUSAL).run(connection.closed()).await;
         Close::REFUSED.close(connection);
     }
 
@@ -137,10 +143,63 @@ impl Agents {
         let place = self.admission.place(agent, (&self.store.table(), self.me))?;
         self.check(agent, key).await?;
         let (sequence, room) = (hello.sequence, SendRoom::new(connection, &self.env.paths));
-        let tunnel = Arc::new(Tunnel::new(agent.clone(), sequence, room, offer(hello)?, self.streams_per_agent));
+        let offer = self.offer(hello)?;
+        self.check_publishing(agent, &offer.services).await?;
+        let tunnel = Arc::new(Tunnel::new(agent.clone(), sequence, room, offer, self.stream_limit()));
         // Here before the table says so: a peer that reads the route at once finds the tunnel.
         self.tunnels.insert(tunnel.clone()).map_err(|error| Failure::new(Code::Denied, Stage::Tunnel, error.to_string()))?;
         Ok((tunnel, place))
+    }
+
+    /// Refuses an agent that publishes more than it may, all of it: an operator is to see that, and not wonder where one service is.
+    async fn check_publishing(&self, agent: &AgentName, services: &[Service]) -> Result<(), Failure> {
+        if self.store.with_table(|table| table.may_not_publish(agent, services).is_none()) {
+            return Ok(());
+        }
+        // It may have enrolled with another token at another proxy a moment ago.
+        let table = self.store.confirm(CONFIRM).await.unwrap_or_else(|_| self.store.table());
+        match table.may_not_publish(agent, services) {
+            Some(service) => Err(may_not_publish(agent, &service.name, table.publishing(agent))),
+            None => Ok(()),
+        }
+    }
+
+    /// What the agent says of itself, if it is not more than it may.
+    fn offer(&self, hello: AgentHello) -> Result<Offer, Failure> {
+        let (mut services, most) = (hello.services, self.limits.services_per_agent.min(MAX_SERVICES));
+        if services.len() > most {
+            let message = format!("an agent publishes at most {most} services, and this one {}", services.len());
+            return Err(self.reached.refuse(Limit::ServicesPerAgent, Stage::Tunnel, message));
+        }
+        if let Some(long) = services.iter().find(|service| service.target.len() > MAX_TARGET) {
+            let message = format!("the target of `{}` has more than {MAX_TARGET} bytes", long.name);
+            return Err(Failure::new(Code::LimitReached, Stage::Tunnel, message));
+        }
+        services.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Offer { services, version: hello.hello.software() })
+    }
+
+    /// The stream that the agent has opened, and its hello, or why that is not read.
+    async fn greeting(&self, connection: &quinn::Connection) -> Result<(SendStream, RecvStream, Result<AgentHello, Failure>), NotWelcome> {
+        let greeting = async {
+            let (send, mut recv) = connection.accept_bi().await?;
+            Priority::Control.set(&send);
+            match frame::read(&mut recv, self.limits.message_size).await {
+                Ok(hello) => Ok((send, recv, Ok(hello))),
+                Err(error @ frame::FrameError::TooLong { .. }) => {
+                    Ok((send, recv, Err(self.reached.refuse(Limit::MessageSize, Stage::Tunnel, error.to_string()))))
+                }
+                Err(error) => Err(error.into()),
+            }
+        };
+        Budget::new(self.limits.header_timeout).run(greeting).await.unwrap_or_else(|_| {
+            self.reached.note(Limit::HeaderTimeout);
+            Err(NotWelcome::Slow)
+        })
+    }
+
+    fn stream_limit(&self) -> StreamLimit {
+        StreamLimit { most: self.streams_per_agent, reached: self.reached.clone() }
     }
 
     async fn check(&self, agent: &AgentName, key: KeyHash) -> Result<(), Failure> {
@@ -159,24 +218,19 @@ impl Agents {
     }
 }
 
+/// What an agent is told that publishes more than it may.
+fn may_not_publish(agent: &AgentName, service: &ServiceName, publishing: Option<&Publishing>) -> Failure {
+    let allow = publishing.map(|publishing| publishing.allow.iter().map(|pattern| format!("`{pattern}`")).collect::<Vec<_>>());
+    let only = allow.map_or_else(|| "nothing".to_owned(), |allow| allow.join(", "));
+    Failure::new(Code::Denied, Stage::Ingress, format!("agent `{agent}` may not publish the service `{service}`"))
+        .with_cause(format!("the token that it enrolled with lets it publish {only}"))
+        .with_hint("publish less, or enrol it again with another token: `warren token create --role agent --allow AGENT/SERVICE`")
+}
+
 /// Keeps the place until it is known how the route stands: one that waits for a quorum keeps nobody out.
 async fn keep_place(tunnel: &Tunnel, place: Place) {
     let _ = Budget::new(REGISTERING).run(tunnel.standing().wait_for(|standing| *standing != Standing::Pending)).await;
     drop(place);
-}
-
-/// What the agent says of itself, if it is not more than the table takes.
-fn offer(hello: AgentHello) -> Result<Offer, Failure> {
-    let mut services = hello.services;
-    if services.len() > MAX_SERVICES {
-        return Err(Failure::new(Code::LimitReached, Stage::Tunnel, format!("an agent publishes at most {MAX_SERVICES} services")));
-    }
-    if let Some(long) = services.iter().find(|service| service.target.len() > MAX_TARGET) {
-        let message = format!("the target of `{}` has more than {MAX_TARGET} bytes", long.name);
-        return Err(Failure::new(Code::LimitReached, Stage::Tunnel, message));
-    }
-    services.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Offer { services, version: hello.hello.software() })
 }
 
 /// Why a tunnel was not taken.
@@ -190,11 +244,4 @@ enum NotWelcome {
     Hello(#[from] frame::FrameError),
     #[error("{}", .0.message())]
     Refused(Failure),
-}
-
-async fn greeting(connection: &quinn::Connection) -> Result<(SendStream, RecvStream, AgentHello), NotWelcome> {
-    let (send, mut recv) = connection.accept_bi().await?;
-    Priority::Control.set(&send);
-    let hello = frame::read(&mut recv, frame::MAX_MESSAGE).await?;
-    Ok((send, recv, hello))
 }

@@ -16,10 +16,12 @@ use super::told::ToldDial;
 use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
+use crate::limits::{Bounds, Limit, Limits, Places, Reached};
 use crate::net::quic::{SendRoom, Sending};
 use crate::net::relay::{self, End};
 use crate::net::{Budget, Env};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
+use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::metrics::Metrics;
 use crate::target::Target;
 use crate::wire::close::Close;
@@ -27,9 +29,9 @@ use crate::wire::{
     ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Heard, Hello, Party, TooOld, TraceId, frame, not_understood,
 };
 
-/// How long a request may take to arrive once its stream is open, and its answer to be taken.
-const HEADER: Duration = Duration::from_secs(5);
-/// Streams of one client connection at the same time. quinn tells of free places when an eighth of all has become free: 1,120 can be had at any time.
+/// How long an answer may take to be taken.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Streams of one client connection at the same time, where QUIC holds back; beyond `streams_per_client` one is answered by a failure. quinn tells of free places when an eighth of all has become free: 1,120 can be had at any time.
 const MAX_STREAMS: u32 = 1280;
 /// How long the leader may take to confirm that a client is enrolled.
 const CONFIRM: Duration = Duration::from_secs(3);
@@ -47,10 +49,36 @@ pub(crate) struct Clients {
     pub dialer: Dialer,
     /// Longest budget of a dial.
     pub dial_timeout: Duration,
+    /// What one client may use.
+    pub shares: Shares,
     /// What is counted.
     pub metrics: Metrics,
+    /// What runs by the cluster's leave.
+    pub grants: Arc<Grants>,
     /// Whose tasks the streams are.
     pub tasks: TaskTracker,
+}
+
+/// What the clients of this proxy use, each over all its connections.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    header_timeout: Duration,
+    message_size: usize,
+    streams: Places<ClientName>,
+    dials: Places<ClientName>,
+}
+
+impl Shares {
+    /// Nobody uses anything yet.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let each = |most, limit| Bounds { each: Some((most, limit)), all: None };
+        Self {
+            header_timeout: limits.header_timeout,
+            message_size: limits.message_size,
+            streams: Places::new(each(limits.streams_per_client, Limit::StreamsPerClient)),
+            dials: Places::new(each(limits.dials_per_client, Limit::DialsPerClient)),
+        }
+    }
 }
 
 impl Clients {
@@ -107,16 +135,29 @@ impl Clients {
         (mut send, mut recv): (SendStream, RecvStream),
         sending: &Sending,
     ) {
-        let request = match Budget::new(HEADER).run(frame::hear(&mut recv, frame::MAX_MESSAGE)).await {
+        let reached = self.metrics.reached();
+        let _place = match self.shares.streams.take(&client) {
+            Ok(place) => place,
+            Err(limit) => return self.fail(too_many(reached, limit, "streams"), (send, recv)).await,
+        };
+        let hearing = frame::hear(&mut recv, self.shares.message_size);
+        let request = match Budget::new(self.shares.header_timeout).run(hearing).await {
             Ok(Ok(request)) => request,
+            Ok(Err(error @ frame::FrameError::TooLong { .. })) => {
+                let failure = reached.refuse(Limit::MessageSize, Stage::Ingress, error.to_string());
+                return self.fail(failure, (send, recv)).await;
+            }
             Ok(Err(error)) => {
                 tracing::debug!(%error, "request not understood");
                 return Close::PROTOCOL.abort(&mut send, &mut recv);
             }
-            Err(_) => return Close::DEADLINE.abort(&mut send, &mut recv),
+            Err(_) => {
+                reached.note(Limit::HeaderTimeout);
+                return Close::DEADLINE.abort(&mut send, &mut recv);
+            }
         };
         match understood(request) {
-            Ok(Understood::Dial(request, target)) => self.dial((client, connection), (request, target), (send, recv), sending).await,
+            Ok(Understood::Dial(request, target)) => self.dial((client, key, connection), (request, target), (send, recv), sending).await,
             Ok(Understood::Renew(request)) => {
                 let reply = self.renewed(client, key, &request);
                 if said(&mut send, &reply).await {
@@ -139,7 +180,7 @@ impl Clients {
 
     async fn dial(
         &self,
-        (client, connection): (ClientName, &quinn::Connection),
+        (client, key, connection): (ClientName, KeyHash, &quinn::Connection),
         (request, target): (DialRequest, Target),
         (mut send, mut recv): (SendStream, RecvStream),
         sending: &Sending,
@@ -148,16 +189,27 @@ impl Clients {
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
         let client_address = connection.remote_address().to_string();
         let span = tracing::info_span!("dial", %target, %trace);
+        let who = (client.clone(), key);
         let wanted = Wanted { client, client_address, target, budget, trace };
         let mut told = ToldDial::begin(&self.env.audit, &wanted, &self.name);
+        let place = match self.shares.dials.take(&who.0) {
+            Ok(place) => place,
+            Err(limit) => {
+                let failure = too_many(self.metrics.reached(), limit, "dials without an answer").with_trace(trace.to_string());
+                self.metrics.dialled(Some(failure.code()));
+                told.failed(&failure);
+                return self.fail(failure, (send, recv)).await;
+            }
+        };
         let dialled = tokio::select! {
             dialled = self.dialer.dial(&wanted).instrument(span.clone()) => dialled,
             // The client does not want it any more.
             _ = send.stopped() => return Close::CANCELLED.abort(&mut send, &mut recv),
         };
+        drop(place);
         self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
-            Ok(connection) => self.relay(connection, (trace, told), (send, recv), sending).instrument(span).await,
+            Ok(connection) => self.relay(connection, (who, trace, told), (send, recv), sending).instrument(span).await,
             Err(failure) => {
                 told.failed(&failure);
                 drop(told);
@@ -171,12 +223,14 @@ impl Clients {
     async fn relay(
         &self,
         connection: Connection,
-        (trace, mut told): (TraceId, ToldDial),
+        (who, trace, mut told): ((ClientName, KeyHash), TraceId, ToldDial),
         (mut send, recv): (SendStream, RecvStream),
         sending: &Sending,
     ) {
-        let Connection { open, agent, path } = connection;
+        let Connection { open, agent, service, path } = connection;
         self.store.with_table(|table| told.connected(&agent, &path, table));
+        let grant = Grant { client: who.0, key: Some(who.1), agent: agent.clone(), service };
+        let granted = self.grants.stream(grant, |grant| self.store.with_table(|table| grant.stands(table)));
         tracing::debug!(%agent, hops = path.len(), "dial connected");
         if !said(&mut send, &DialReply::Connected { agent, path, trace, hello: Hello::ours() }).await {
             let (mut send, mut recv) = (open.send, open.recv);
@@ -185,7 +239,7 @@ impl Clients {
         let carried = self.env.readers.begin([Some(sending.received()), Some(open.received)]);
         let moved = carried.tellers();
         let (permit, _in_use) = (open.permit, open.in_use);
-        let relay = relay::quic((send, recv), (open.send, open.recv), carried);
+        let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
             told.cut(&moved);
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
@@ -223,6 +277,10 @@ impl Clients {
     }
 }
 
+fn too_many(reached: &Reached, limit: Limit, what: &str) -> Failure {
+    reached.refuse(limit, Stage::Ingress, format!("this client has too many {what}"))
+}
+
 /// A request that can be served.
 enum Understood {
     Dial(DialRequest, Target),
@@ -250,5 +308,5 @@ fn understood(request: Heard<ClientRequest>) -> Result<Understood, Failure> {
 
 /// Whether the client took the message in time: one that gives no room for it is not waited for.
 async fn said(send: &mut SendStream, message: &impl Serialize) -> bool {
-    matches!(Budget::new(HEADER).run(frame::write(send, message, frame::MAX_MESSAGE)).await, Ok(Ok(())))
+    matches!(Budget::new(ANSWER).run(frame::write(send, message, frame::MAX_MESSAGE)).await, Ok(Ok(())))
 }

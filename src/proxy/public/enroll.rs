@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use quinn::SendStream;
-use tokio::sync::Semaphore;
 use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Table, TokenRole, reached};
 
 use super::members::{Audience, members};
@@ -11,16 +10,17 @@ use crate::audit::{Enrolment, Event, TokenAction, TokenEvent};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::authority::AuthorityError;
 use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, TokenSecret, key_hash_of_csr};
+use crate::limits::{Bounds, Limit, Limits, Places, Reached, Source};
 use crate::net::{Budget, Env};
 use crate::wire::close::Close;
 use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Heard, Hello, Party, frame, not_understood};
 
-/// Machines that enrol at the same time. Anybody can be one, so this bounds what strangers hold.
-const MAX_AT_ONCE: usize = 128;
+/// Largest message of a machine that enrols, in bytes: a request for a certificate has 4 KiB at most, and there is nothing else of any length.
+const MAX_REQUEST: usize = 8 * 1024;
 /// Longest name of anything.
 const MAX_NAME: usize = 63;
-/// How long the message may take to arrive.
-const REQUEST: Duration = Duration::from_secs(5);
+/// How long the answer may take to be read.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How long the leader may take to confirm that a token is unknown.
 const CONFIRM: Duration = Duration::from_secs(3);
 /// How long the cluster may take to record the identity.
@@ -35,18 +35,24 @@ pub(crate) struct Enrollments {
     pub store: RoutingStore,
     /// This proxy's name, for failures.
     pub name: String,
-    permits: Semaphore,
+    header_timeout: Duration,
+    places: Places<Source>,
+    reached: Reached,
 }
 
 impl Enrollments {
-    /// At most [`MAX_AT_ONCE`] at the same time.
-    pub(crate) fn new(env: Env, store: RoutingStore, name: String) -> Self {
-        Self { env, store, name, permits: Semaphore::new(MAX_AT_ONCE) }
+    /// Nobody enrols yet.
+    pub(crate) fn new((env, store, name): (Env, RoutingStore, String), limits: &Limits, reached: Reached) -> Self {
+        // Anybody can enrol, so this bounds what strangers hold.
+        let all = Some((limits.enrollments, Limit::Enrollments));
+        let each = Some((limits.enrollments_per_source, Limit::EnrollmentsPerSource));
+        Self { env, store, name, header_timeout: limits.header_timeout, places: Places::new(Bounds { each, all }), reached }
     }
 
     /// Answers the one request of a connection, then waits until it is closed.
     pub(crate) async fn serve(&self, connection: quinn::Connection) {
-        let Ok(_permit) = self.permits.try_acquire() else { return Close::LIMIT.close(&connection) };
+        let place = self.places.take(&connection.remote_address().ip().into());
+        let Ok(_place) = place.inspect_err(|limit| self.reached.note(*limit)) else { return Close::LIMIT.close(&connection) };
         let from = connection.remote_address();
         // A machine that has gone, or that this proxy has turned away since it ends, is answered by nobody.
         let answer = async {
@@ -55,10 +61,10 @@ impl Enrollments {
                 gone = connection.closed() => Err(std::io::Error::from(gone).into()),
             }
         };
-        match Budget::new(REQUEST + COMMIT).run(answer).await {
+        match Budget::new(self.header_timeout + CONFIRM + COMMIT).run(answer).await {
             Ok(Ok(())) => {
                 // The machine closes when it has read the answer; one that does not is not waited for.
-                let _ = Budget::new(REQUEST).run(connection.closed()).await;
+                let _ = Budget::new(ANSWER).run(connection.closed()).await;
                 Close::DONE.close(&connection);
             }
             // Its place is another machine's at once.
@@ -74,7 +80,11 @@ impl Enrollments {
     }
 
     async fn answer(&self, connection: &quinn::Connection) -> Result<(), frame::FrameError> {
-        let (mut send, request) = Budget::new(REQUEST).run(asked(connection)).await.map_err(|_| late())??;
+        let asked = Budget::new(self.header_timeout).run(asked(connection)).await;
+        let (mut send, request) = asked.map_err(|_| {
+            self.reached.note(Limit::HeaderTimeout);
+            late()
+        })??;
         let result = self.enroll(&request).await;
         self.tell(&request, connection, result.as_ref().err());
         let reply = match result {
@@ -131,6 +141,10 @@ impl Enrollments {
         let secret = TokenSecret::from_bytes(request.secret);
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
         self.precheck(role, &secret).await?;
+        // The table says so too; this one needs no entry of the log.
+        if self.store.with_table(|table| table.has_removed_key(key)) {
+            return Err(refused(role, &ProposeError::Rejected(Rejection::KeyRemoved)));
+        }
         let command = Command::Enroll(warren_raft::command::Enrollment {
             token: secret.id(),
             secret: secret.hash(),
@@ -185,7 +199,7 @@ impl Enrollments {
 
 async fn asked(connection: &quinn::Connection) -> Result<(SendStream, EnrollRequest), frame::FrameError> {
     let (send, mut recv) = connection.accept_bi().await.map_err(std::io::Error::from)?;
-    Ok((send, frame::read(&mut recv, frame::MAX_MESSAGE).await?))
+    Ok((send, frame::read(&mut recv, MAX_REQUEST).await?))
 }
 
 fn late() -> frame::FrameError {
@@ -217,6 +231,14 @@ fn refused(role: TokenRole, error: &ProposeError) -> Failure {
                 TokenRole::Agent | TokenRole::Client => String::new(),
             };
             Failure::new(Code::Denied, Stage::Ingress, taken.to_string()).with_hint(format!("{replaces}choose another name"))
+        }
+        ProposeError::Rejected(removed @ Rejection::KeyRemoved) => {
+            let hint = match role {
+                TokenRole::Proxy => "join with an empty `data_dir`: a machine that comes back needs a new key",
+                TokenRole::Agent => "enrol it in an empty `[agent] data_dir`: a machine that comes back needs a new key",
+                TokenRole::Client => "enrol with an empty `--identity DIR`: a machine that comes back needs a new key",
+            };
+            Failure::new(Code::Denied, Stage::Ingress, removed.to_string()).with_hint(hint)
         }
         ProposeError::Rejected(rejection) => {
             let failure = Failure::new(Code::Denied, Stage::Ingress, "the token was not accepted").with_cause(rejection.to_string());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use warren_raft::{KeyHash, LeaseState, ProposeError, observe, reached};
+use warren_raft::{KeyHash, LeaseState, ProposeError, Rejection, observe, reached};
 
 use super::agents::Agents;
 use super::renew::renew;
@@ -79,7 +79,7 @@ impl Held<'_> {
         told.cluster.mark_unchanged();
         loop {
             // A message is read to its end by a future that lives across the pushes.
-            let message = frame::hear::<AgentMessage>(&mut recv, frame::MAX_MESSAGE);
+            let message = frame::hear::<AgentMessage>(&mut recv, self.agents.limits.message_size);
             tokio::pin!(message);
             let message = loop {
                 tokio::select! {
@@ -199,6 +199,11 @@ pub(super) async fn push(send: &mut SendStream, message: &ProxyMessage) -> Ended
 }
 
 fn not_committed(error: &ProposeError) -> Failure {
+    if let ProposeError::Rejected(rejection @ Rejection::MayNotPublish { .. }) = error {
+        return Failure::new(Code::Denied, Stage::Store, rejection.to_string())
+            .with_cause("the token that it enrolled with says so")
+            .with_hint("publish less, or enrol it again with another token: `warren token create --role agent --allow AGENT/SERVICE`");
+    }
     let code = match error {
         ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } => Code::Denied,
         ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => Code::NoQuorum,
@@ -209,8 +214,6 @@ fn not_committed(error: &ProposeError) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use warren_raft::Rejection;
-
     use super::*;
 
     #[test]

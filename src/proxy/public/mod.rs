@@ -19,7 +19,7 @@ mod told;
 pub(super) use accept::PublicAcceptor;
 pub(super) use admission::Admission;
 pub(super) use agents::Agents;
-pub(super) use clients::Clients;
+pub(super) use clients::{Clients, Shares};
 pub(super) use enroll::Enrollments;
 pub(super) use members::cluster_view;
 #[cfg(any(test, simulation))]

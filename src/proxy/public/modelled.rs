@@ -7,10 +7,10 @@ use rand::rngs::StdRng;
 use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId, Table};
 
-use super::accept::MAX_HANDSHAKES;
-use super::admission::{Backlog, MAX_REGISTERING, TurnedAway};
+use super::admission::{Backlog, TurnedAway};
 use super::members::cluster_view;
 use super::pulse::pulse_ms;
+use crate::limits::Limits;
 use crate::wire::ClusterView;
 
 /// Who is let in.
@@ -42,7 +42,7 @@ impl ModelledDoor {
 
     /// Whether a handshake may begin: give its place back by [`shaken`](Self::shaken).
     pub(crate) fn knocks(&mut self) -> bool {
-        let is_admitted = self.handshakes < MAX_HANDSHAKES;
+        let is_admitted = self.handshakes < Limits::default().handshakes;
         self.handshakes += usize::from(is_admitted);
         is_admitted
     }
@@ -55,7 +55,7 @@ impl ModelledDoor {
     /// What an agent hears that offers a tunnel to `me`, which drains or not.
     pub(crate) fn hello(&mut self, agent: &AgentName, (table, me): (&Table, ProxyId), now: Instant) -> Answer {
         let is_welcome = !table.is_draining(me) || self.turned_away.must_take(agent, (table, me), now);
-        if is_welcome && self.registering < MAX_REGISTERING {
+        if is_welcome && self.registering < Limits::default().registrations {
             self.registering += 1;
             return Answer::Taken;
         }

@@ -13,6 +13,8 @@ pub(super) enum RenewError {
     NoCluster,
     #[error("the signing request is for another key")]
     OtherKey,
+    #[error("the machine was removed from the cluster")]
+    Removed,
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]
@@ -28,6 +30,10 @@ pub(super) fn renew(store: &RoutingStore, env: &Env, identity: &Identity, key: K
     }
     let table = store.table();
     let cluster = table.cluster().ok_or(RenewError::NoCluster)?;
+    // Its connection is about to be closed.
+    if table.has_removed_key(key) {
+        return Err(RenewError::Removed);
+    }
     let authority = Authority::from_der(&cluster.ca_certificate, &cluster.ca_key)?;
     Ok(authority.issue(request, identity, LIFETIME, env)?.certificate.to_vec())
 }

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId, Table};
 
 use crate::audit::{Audit, Dial, Event};
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::net::relay::Relayed;
 use crate::net::stalled::Teller;
 use crate::proxy::dial::Wanted;
@@ -73,6 +73,11 @@ impl Drop for ToldDial {
     fn drop(&mut self) {
         let Some(mut dial) = self.dial.take() else { return };
         dial.duration_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.audit.record(Event::Dial(*dial));
+        // A client that is over its bound can be so as often as it likes.
+        if dial.outcome == Code::LimitReached.as_str() {
+            self.audit.record_at_pace(Event::Dial(*dial));
+        } else {
+            self.audit.record(Event::Dial(*dial));
+        }
     }
 }

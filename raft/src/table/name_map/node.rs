@@ -137,6 +137,42 @@ impl<V: Clone> Node<V> {
         }
     }
 
+    pub(super) fn remove(&mut self, hash: u64, name: &AgentName, depth: u32) -> Option<V> {
+        let removed = match self {
+            Self::Branch(ways) => Arc::make_mut(ways)[way(hash, depth)].remove(hash, name, depth + 1)?,
+            Self::Leaf(entries) => {
+                let at = find(entries, depth, hash, name)?;
+                let removed = entries[at].value.clone();
+                let (before, behind) = entries.split_at(at);
+                *entries = before.iter().chain(&behind[1..]).cloned().collect();
+                return Some(removed);
+            }
+        };
+        self.join();
+        Some(removed)
+    }
+
+    /// Makes a branch a leaf again once its entries fit into one.
+    fn join(&mut self) {
+        let Self::Branch(ways) = self else { return };
+        let (mut entries, mut branches) = (0, 0);
+        for way in ways.iter() {
+            match way {
+                Self::Leaf(leaf) => entries += leaf.len(),
+                Self::Branch(_) => branches += 1,
+            }
+        }
+        // What is still a branch has more entries than a leaf.
+        if branches > 0 || entries > LEAF {
+            return;
+        }
+        let leaves = ways.iter().flat_map(|way| match way {
+            Self::Leaf(leaf) => &leaf[..],
+            Self::Branch(_) => &[],
+        });
+        *self = Self::Leaf(leaves.cloned().collect());
+    }
+
     /// The subtree of these entries.
     fn of(entries: Arc<[Entry<V>]>, depth: u32) -> Self {
         if entries.len() <= LEAF || depth * BITS >= u64::BITS {

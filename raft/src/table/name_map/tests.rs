@@ -11,6 +11,7 @@ use super::*;
 enum Event {
     Insert(u16, u32),
     Change(u16, u32),
+    Remove(u16),
     /// Keeps the version of now, as a reader does.
     Keep,
 }
@@ -20,7 +21,8 @@ fn event() -> impl Strategy<Value = Event> {
     let name = 0..400_u16;
     prop_oneof![
         4 => (name.clone(), any::<u32>()).prop_map(|(name, value)| Event::Insert(name, value)),
-        2 => (name, any::<u32>()).prop_map(|(name, value)| Event::Change(name, value)),
+        2 => (name.clone(), any::<u32>()).prop_map(|(name, value)| Event::Change(name, value)),
+        2 => name.prop_map(Event::Remove),
         1 => Just(Event::Keep),
     ]
 }
@@ -46,6 +48,10 @@ fn run(events: &[Event], mask: u64) -> Result<(), TestCaseError> {
                 let name = name(number);
                 let found = root.get_mut(hashed(&name), &name).map(|known| *known = value);
                 prop_assert_eq!(found, model.get_mut(&(hashed(&name), name)).map(|known| *known = value));
+            }
+            Event::Remove(number) => {
+                let name = name(number);
+                prop_assert_eq!(root.remove(hashed(&name), &name, 0), model.remove(&(hashed(&name), name)));
             }
             Event::Keep => kept.push((root.clone(), model.clone())),
         }
@@ -74,6 +80,21 @@ proptest! {
     fn so_it_is_when_names_collide(events in proptest::collection::vec(event(), 0..800), bits in 0..6_u32) {
         run(&events, (1 << bits) - 1)?;
     }
+}
+
+#[test]
+fn a_map_that_was_emptied_is_as_a_new_one() {
+    let mut map = NameMap::default();
+    for number in 0..1_000 {
+        map.insert(name(number), number);
+    }
+    let full = map.clone();
+    for number in 0..1_000 {
+        assert_eq!((map.remove(&name(number)), map.remove(&name(number))), (Some(number), None));
+        let _ = map.root.checked(0);
+    }
+    assert_eq!((map.len(), full.len(), full.iter().count()), (0, 1_000, 1_000));
+    assert_eq!(map, NameMap::default());
 }
 
 #[test]

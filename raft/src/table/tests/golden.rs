@@ -21,6 +21,10 @@ fn commands() -> Vec<Command> {
         Command::ForgetProxy { proxy: ProxyId(2) },
         Command::DrainProxy { proxy: ProxyId(2), drain: Drain::Leaving(Epoch(300)) },
         Command::ResumeProxy { proxy: ProxyId(2) },
+        Command::AllowClient { client: client("c"), allow: vec!["*/ssh".parse().expect("a pattern")] },
+        Command::RemoveAgent { agent: agent("a") },
+        Command::RemoveClient { client: client("c") },
+        Command::CreateAgentToken(token(5, TokenRole::Agent)),
     ]
 }
 
@@ -43,6 +47,10 @@ fn the_bytes_of_commands() {
         12 => Command::ForgetProxy { .. },
         13 => Command::DrainProxy { .. },
         14 => Command::ResumeProxy { .. },
+        15 => Command::AllowClient { .. },
+        16 => Command::RemoveAgent { .. },
+        17 => Command::RemoveClient { .. },
+        18 => Command::CreateAgentToken(_),
     });
     check_variants(&all, &commands());
 }
@@ -109,6 +117,9 @@ fn the_bytes_of_rejections() {
         Rejection::ProxyRemoved(ProxyId(2)),
         Rejection::LastProxy,
         Rejection::NotRemoved(ProxyId(2)),
+        Rejection::ClientUnknown(client("c")),
+        Rejection::KeyRemoved,
+        Rejection::MayNotPublish { agent: agent("a"), service: service("ssh").name },
     ];
     check(&rejections, REJECTIONS);
     check_variants(&rejection_numbers(), &rejections);
@@ -138,6 +149,9 @@ fn rejection_numbers() -> Variants<Rejection> {
         19 => Rejection::ProxyRemoved(_),
         20 => Rejection::LastProxy,
         21 => Rejection::NotRemoved(_),
+        22 => Rejection::ClientUnknown(_),
+        23 => Rejection::KeyRemoved,
+        24 => Rejection::MayNotPublish { .. },
     })
 }
 
@@ -151,16 +165,35 @@ fn the_bytes_of_records() {
     world.accept(register(1, 4));
     world.accept(Command::DrainProxy { proxy: ProxyId(1), drain: Drain::Leaving(Epoch(1)) });
     world.accept(Command::DrainProxy { proxy: ProxyId(1), drain: Drain::Ordered });
+    check_records(&world.table, RECORDS);
+}
+
+/// What came with level 4, in sections of its own.
+#[test]
+fn the_bytes_of_later_records() {
+    let mut world = World::new();
+    world.accept(Command::StartProxy(ProxyStart { level: Level(4), ..start(1) }));
+    world.accept(Command::RaiseLevel { level: Level(4) });
+    world.accept(Command::CreateAgentToken(token(3, TokenRole::Agent)));
+    world.accept(Command::Enroll(enrollment(3, TokenRole::Agent, "lab-2", 30)));
+    world.accept(Command::RemoveAgent { agent: agent("lab-pi") });
+    check_records(&world.table, LATER_RECORDS);
+}
+
+/// Whether the table has these records, those of the sections that `expected` begins with and later ones, and is made of all of its records.
+#[track_caller]
+fn check_records(table: &Table, expected: &[(u16, &str)]) {
     let mut back = Table::default();
-    let records = world.table.section_records().map(|record| {
+    let records = table.section_records().map(|record| {
         let mut bytes = Vec::new();
         record.write(&mut bytes);
         back.put_section_record(record.section(), &bytes).expect("a record");
         (record.section(), bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
     });
-    let records: Vec<_> = records.collect();
-    assert_eq!(records, RECORDS.iter().map(|(section, digits)| (*section, (*digits).to_owned())).collect::<Vec<_>>());
-    assert_eq!(back, world.table);
+    let first = expected.first().map_or(0, |(section, _)| *section);
+    let records: Vec<_> = records.filter(|(section, _)| *section >= first).collect();
+    assert_eq!(records, expected.iter().map(|(section, digits)| (*section, (*digits).to_owned())).collect::<Vec<_>>());
+    assert_eq!(&back, table);
 }
 
 const COMMANDS: &[&str] = &[
@@ -182,6 +215,11 @@ const COMMANDS: &[&str] = &[
     "0c02",
     "0d0201ac02",
     "0e02",
+    "0f016301052a2f737368",
+    "100161",
+    "110163",
+    "120505050505050505636363636363636363636363636363636363636363636363636363636363636301056c61622d2a01096c6162\
+     2d2a2f737368a88c3d01",
 ];
 const PROPOSAL: &[&str] = &["020304c0843d0104066c61622d7069010304"];
 const ACCEPTED: &[&str] = &["00", "0105", "0200", "020103"];
@@ -208,6 +246,9 @@ const REJECTIONS: &[&str] = &[
     "1302",
     "14",
     "1502",
+    "160163",
+    "17",
+    "18016103737368",
 ];
 const RECORDS: &[(u16, &str)] = &[
     (2, "070707070707070707070707070707070677617272656e020102020304010101"),
@@ -240,4 +281,9 @@ const RECORDS: &[(u16, &str)] = &[
     ),
     (9, "01010a010000"),
     (10, "01010101"),
+];
+const LATER_RECORDS: &[(u16, &str)] = &[
+    (11, "030303030303030301096c61622d2a2f737368"),
+    (12, "056c61622d3201096c61622d2a2f737368"),
+    (13, "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac0843d"),
 ];

@@ -1,5 +1,6 @@
 //! What each command does, as tables; all of them against a naive model; and the bytes of all of it.
 
+mod allowances;
 mod commands;
 mod draining;
 mod enrolling;
@@ -97,6 +98,10 @@ fn withdraw(epoch: u64, sequence: u64) -> Command {
 }
 
 fn agent(name: &str) -> AgentName {
+    name.parse().expect("a name")
+}
+
+fn client(name: &str) -> ClientName {
     name.parse().expect("a name")
 }
 

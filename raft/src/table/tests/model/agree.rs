@@ -84,6 +84,13 @@ fn machines(table: &Table, naive: &Naive) -> Result<(), TestCaseError> {
     prop_assert_eq!(table.agent_count(), naive.agents.len());
     let clients: BTreeMap<_, _> = table.clients().map(|(name, client)| (name.to_string(), (client.key, client.allow.clone()))).collect();
     prop_assert_eq!(&clients, &naive.clients);
+    for name in ["lab-0", "lab-1", "x", "nobody"] {
+        let publishing = table.publishing(&agent(name)).map(|publishing| &publishing.allow);
+        prop_assert_eq!(publishing, naive.publishing.get(name));
+    }
+    for key in (0..12).map(hash) {
+        prop_assert_eq!(table.has_removed_key(key), naive.removed.contains(&key));
+    }
     let (lab, ssh) = (agent("lab-0"), service("ssh").name);
     for (name, client) in table.clients() {
         let expected = naive.clients.get(name.as_str()).is_some_and(|(_, allow)| allow.iter().any(|pattern| pattern.allows(&lab, &ssh)));
@@ -93,5 +100,9 @@ fn machines(table: &Table, naive: &Naive) -> Result<(), TestCaseError> {
     let expected: Vec<_> =
         naive.tokens.iter().map(|(id, (token, used_by, revoked))| (*id, token.role, token.uses, used_by.clone(), *revoked)).collect();
     prop_assert_eq!(tokens, expected);
+    for (id, _) in table.tokens() {
+        let publishing = table.token_publishing(id).map(|publishing| &publishing.allow);
+        prop_assert_eq!(publishing, naive.limiting.get(&id));
+    }
     Ok(())
 }

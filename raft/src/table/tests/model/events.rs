@@ -24,18 +24,19 @@ fn role() -> impl Drawn<Value = TokenRole> {
 /// Tokens 1 to 3 are of one role each, mostly.
 fn new_token() -> impl Drawn<Value = Command> {
     let role = prop_oneof![4 => Just(None), 1 => role().prop_map(Some)];
-    (1_u8..4, role, 0_u64..3, 0_u32..3, any::<bool>()).prop_map(|(id, other, soon, uses, any_name)| {
+    (1_u8..4, role, 0_u64..3, 0_u32..3, any::<bool>(), 0_u8..4).prop_map(|(id, other, soon, uses, any_name, limits)| {
         let of_id = [TokenRole::Proxy, TokenRole::Agent, TokenRole::Client][usize::from(id) - 1];
         let name = if any_name { "*" } else { "lab-*" }.parse().expect("a glob");
         let expires_at = Timestamp(NOW.0 + soon * 20);
-        Command::CreateToken(NewToken { name, expires_at, uses, ..token(id, other.unwrap_or(of_id)) })
+        let token = NewToken { name, expires_at, uses, ..token(id, other.unwrap_or(of_id)) };
+        if limits == 0 { Command::CreateAgentToken(token) } else { Command::CreateToken(token) }
     })
 }
 
 fn enrolled() -> impl Drawn<Value = Command> {
     let names = prop_oneof![6 => Just("lab-0"), 4 => Just("lab-1"), 2 => Just("x"), 1 => Just("Not a name"), 1 => Just("proxy-1")];
     let role = prop_oneof![6 => Just(None), 1 => role().prop_map(Some)];
-    (1_u8..5, role, names, 1_u8..4, 0_u8..8).prop_map(|(id, other, name, key, wrong)| {
+    (1_u8..5, role, names, 1_u8..5, 0_u8..8).prop_map(|(id, other, name, key, wrong)| {
         let of_id = [TokenRole::Proxy, TokenRole::Agent, TokenRole::Client][usize::from(id - 1) % 3];
         let enrollment = enrollment(id, other.unwrap_or(of_id), name, key);
         Command::Enroll(if wrong == 0 { Enrollment { secret: hash(98), ..enrollment } } else { enrollment })
@@ -51,7 +52,7 @@ fn published() -> impl Drawn<Value = Command> {
 }
 
 fn started() -> impl Drawn<Value = Command> {
-    (proxy(), prop_oneof![3 => Just(3_u64), 1 => 1_u64..3], "[a-c]")
+    (proxy(), prop_oneof![3 => Just(4_u64), 1 => 1_u64..4], "[a-c]")
         .prop_map(|(proxy, level, zone)| Command::StartProxy(ProxyStart { level: Level(level), zone, ..start(proxy.0) }))
 }
 
@@ -67,6 +68,14 @@ fn strategy() -> impl Drawn<Value = Command> {
     })
 }
 
+fn allowed() -> impl Drawn<Value = Command> {
+    let allow = proptest::collection::vec(prop_oneof![Just("*/*"), Just("lab-0/ssh"), Just("x/web")], 0..3);
+    (0..AGENTS.len(), allow).prop_map(|(name, allow)| {
+        let allow = allow.into_iter().map(|pattern| pattern.parse().expect("a pattern")).collect();
+        Command::AllowClient { client: client(AGENTS[name]), allow }
+    })
+}
+
 fn command() -> impl Drawn<Value = Command> {
     prop_oneof![
         12 => tunnel().prop_map(|(agent, proxy, epoch, sequence)| Command::RegisterRoute { agent, proxy, epoch, sequence }),
@@ -78,11 +87,14 @@ fn command() -> impl Drawn<Value = Command> {
         1 => (1_u8..5).prop_map(|id| Command::RevokeToken { id: TokenId([id; 8]) }),
         3 => published(),
         1 => strategy(),
-        3 => (0_u64..4).prop_map(|level| Command::RaiseLevel { level: Level(level) }),
+        3 => (0_u64..5).prop_map(|level| Command::RaiseLevel { level: Level(level) }),
         1 => proxy().prop_map(|proxy| Command::RemoveProxy { proxy }),
         1 => proxy().prop_map(|proxy| Command::ForgetProxy { proxy }),
         3 => drained(),
         1 => proxy().prop_map(|proxy| Command::ResumeProxy { proxy }),
+        2 => allowed(),
+        1 => (0..AGENTS.len()).prop_map(|name| Command::RemoveAgent { agent: agent(AGENTS[name]) }),
+        1 => (0..AGENTS.len()).prop_map(|name| Command::RemoveClient { client: client(AGENTS[name]) }),
         1 => Just(Command::Bootstrap(Box::new(bootstrap()))),
     ]
 }

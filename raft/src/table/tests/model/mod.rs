@@ -23,8 +23,8 @@ fn begin() -> (Table, Naive) {
         Command::Enroll(enrollment(11, TokenRole::Proxy, "lab-p3", 3)),
         Command::Enroll(enrollment(12, TokenRole::Agent, "lab-0", 1)),
         Command::Enroll(enrollment(12, TokenRole::Agent, "lab-1", 2)),
-        Command::StartProxy(start(1)),
-        Command::StartProxy(start(2)),
+        Command::StartProxy(ProxyStart { level: Level(4), ..start(1) }),
+        Command::StartProxy(ProxyStart { level: Level(4), ..start(2) }),
     ];
     let first = Proposal { proposer: ProxyId(1), incarnation: Incarnation(0), number: 1, at: NOW, commands };
     let (mut table, mut naive) = (Table::default(), Naive::default());
@@ -91,7 +91,7 @@ proptest! {
 fn histories_come_to_everything() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut answers, mut routes) = (std::collections::BTreeSet::new(), 0);
-    for _ in 0..600 {
+    for _ in 0..900 {
         let proposals = history().new_tree(&mut runner).expect("a history").current();
         let (mut table, _) = begin();
         for proposal in &proposals {
@@ -108,11 +108,14 @@ fn histories_come_to_everything() {
 const EXPECTED: &[&str] = &[
     "Accepted",
     "AgentUnknown",
+    "ClientUnknown",
     "ClusterExists",
     "EpochOver",
+    "KeyRemoved",
     "LastProxy",
     "LevelHeldBack",
     "LevelTooLow",
+    "MayNotPublish",
     "NameInvalid",
     "NameTaken",
     "NotRemoved",

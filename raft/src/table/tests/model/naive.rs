@@ -26,6 +26,10 @@ pub(super) struct Naive {
     pub(super) proxies: BTreeMap<ProxyId, Member>,
     pub(super) agents: BTreeMap<String, (KeyHash, BTreeSet<String>, String)>,
     pub(super) clients: BTreeMap<String, (KeyHash, Vec<crate::Pattern>)>,
+    /// By agent, and by token: what may be published.
+    pub(super) publishing: BTreeMap<String, Vec<crate::Pattern>>,
+    pub(super) limiting: BTreeMap<TokenId, Vec<crate::Pattern>>,
+    pub(super) removed: BTreeSet<KeyHash>,
     pub(super) tokens: BTreeMap<TokenId, (NewToken, Vec<KeyHash>, bool)>,
     /// By agent and proxy: epoch, sequence, since.
     pub(super) routes: BTreeMap<(String, ProxyId), (Epoch, Sequence, Timestamp)>,
@@ -69,11 +73,7 @@ impl Naive {
     fn change(&mut self, command: &Command, at: Timestamp) -> Answer {
         match command {
             Command::Bootstrap(_) if self.strategy.is_some() => refused("ClusterExists"),
-            Command::Bootstrap(bootstrap) => {
-                (self.strategy, self.level) = (Some(bootstrap.strategy), Level(1));
-                self.newcomer(bootstrap.proxy.to_string(), bootstrap.key);
-                Ok(Accepted::Done)
-            }
+            Command::Bootstrap(bootstrap) => self.bootstrap(bootstrap),
             Command::StartProxy(start) => self.start(start),
             Command::ExpireProxy { proxy, epoch } => {
                 let current = self.proxies.get(proxy).ok_or("ProxyUnknown")?.epoch;
@@ -99,14 +99,7 @@ impl Naive {
                 self.strategy = Some(Strategy { agent_connection_count: strategy.agent_connection_count.max(1), ..*strategy });
                 Ok(Accepted::Done)
             }
-            Command::RaiseLevel { level } => {
-                let knows = |member: &Member| member.level == Level(0) || member.level >= *level;
-                if !self.proxies.values().all(knows) {
-                    return refused("LevelHeldBack");
-                }
-                self.level = self.level.max(*level);
-                Ok(Accepted::Done)
-            }
+            Command::RaiseLevel { level } => self.raise(*level),
             Command::RemoveProxy { proxy } => self.remove(*proxy),
             Command::ForgetProxy { proxy } => {
                 if self.proxies.get(proxy).is_some_and(|member| !member.removed) {
@@ -122,7 +115,54 @@ impl Naive {
                 self.ordered.remove(proxy);
                 Ok(Accepted::Done)
             }
+            Command::AllowClient { client, allow } => {
+                self.clients.get_mut(client.as_str()).ok_or("ClientUnknown")?.1 = allow.clone();
+                Ok(Accepted::Done)
+            }
+            Command::RemoveAgent { agent } => self.remove_agent(agent.as_str()),
+            Command::RemoveClient { client } => {
+                let removed = self.clients.remove(client.as_str()).ok_or("ClientUnknown")?.0;
+                self.keep(removed)
+            }
+            Command::CreateAgentToken(token) => self.create_limiting(token, at),
         }
+    }
+
+    fn raise(&mut self, level: Level) -> Answer {
+        let knows = |member: &Member| member.level == Level(0) || member.level >= level;
+        if !self.proxies.values().all(knows) {
+            return refused("LevelHeldBack");
+        }
+        self.level = self.level.max(level);
+        Ok(Accepted::Done)
+    }
+
+    fn bootstrap(&mut self, bootstrap: &Bootstrap) -> Answer {
+        (self.strategy, self.level) = (Some(bootstrap.strategy), Level(1));
+        self.newcomer(bootstrap.proxy.to_string(), bootstrap.key);
+        Ok(Accepted::Done)
+    }
+
+    fn create_limiting(&mut self, token: &NewToken, at: Timestamp) -> Answer {
+        let created = self.change(&Command::CreateToken(NewToken { allow: Vec::new(), ..token.clone() }), at)?;
+        self.limiting.insert(token.id, token.allow.clone());
+        Ok(created)
+    }
+
+    fn remove_agent(&mut self, name: &str) -> Answer {
+        let removed = self.agents.remove(name).ok_or("AgentUnknown")?.0;
+        self.routes.retain(|(of, _), _| of != name);
+        self.seen.remove(name);
+        self.publishing.remove(name);
+        self.keep(removed)
+    }
+
+    /// What is left of a machine that was removed.
+    fn keep(&mut self, key: KeyHash) -> Answer {
+        if self.level >= Level(4) {
+            self.removed.insert(key);
+        }
+        Ok(Accepted::Done)
     }
 
     fn newcomer(&mut self, name: String, key: KeyHash) -> ProxyId {
@@ -185,6 +225,13 @@ impl Naive {
         if names.len() < services.len() {
             return refused("NameInvalid");
         }
+        let may = |service: &Service| match self.publishing.get(agent.as_str()) {
+            Some(allow) => allow.iter().any(|pattern| pattern.allows(agent, &service.name)),
+            None => true,
+        };
+        if !services.iter().all(may) {
+            return refused("MayNotPublish");
+        }
         (record.1, record.2) = (names, version.to_owned());
         Ok(Accepted::Done)
     }
@@ -197,6 +244,7 @@ impl Naive {
             (token.expires_at <= at, "TokenExpired"),
             (token.role != enrollment.role, "TokenRole"),
             (!token.name.matches(&enrollment.name), "TokenName"),
+            (self.removed.contains(&enrollment.key), "KeyRemoved"),
             (enrollment.name.parse::<AgentName>().is_err(), "NameInvalid"),
         ];
         if let Some((_, kind)) = wrong.iter().find(|(is_so, _)| *is_so) {
@@ -223,12 +271,22 @@ impl Naive {
         if !is_again {
             match enrollment.role {
                 TokenRole::Proxy => {}
-                TokenRole::Agent => drop(self.agents.entry(name).or_insert((key, BTreeSet::new(), String::new()))),
+                TokenRole::Agent => self.admit(name, key, enrollment.token),
                 TokenRole::Client => drop(self.clients.insert(name, (key, allow))),
             }
             self.tokens.get_mut(&enrollment.token).ok_or("TokenUnknown")?.1.push(key);
         }
         Ok(Accepted::Enrolled { proxy: id })
+    }
+
+    fn admit(&mut self, name: String, key: KeyHash, token: TokenId) {
+        let record = self.agents.entry(name.clone()).or_insert((key, BTreeSet::new(), String::new()));
+        self.publishing.remove(&name);
+        if let (Some(allow), Ok(agent)) = (self.limiting.get(&token), name.parse()) {
+            let may = |service: &String| allow.iter().any(|pattern| service.parse().is_ok_and(|service| pattern.allows(&agent, &service)));
+            record.1.retain(may);
+            self.publishing.insert(name, allow.clone());
+        }
     }
 
     fn remove(&mut self, proxy: ProxyId) -> Answer {
@@ -240,8 +298,10 @@ impl Naive {
         }
         self.end_epoch(proxy);
         self.ordered.remove(&proxy);
-        self.proxies.get_mut(&proxy).ok_or("ProxyUnknown")?.removed = true;
-        Ok(Accepted::Done)
+        let member = self.proxies.get_mut(&proxy).ok_or("ProxyUnknown")?;
+        let (first, key) = (!member.removed, member.key);
+        member.removed = true;
+        if first { self.keep(key) } else { Ok(Accepted::Done) }
     }
 
     fn drain(&mut self, proxy: ProxyId, drain: Drain) -> Answer {

@@ -1,0 +1,296 @@
+//! Who may what: a change of it, or a removal, reaches everything that runs, on every proxy; and nobody gets in twice, or with a key that was removed.
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use serde_json::Value;
+use support::{Agent, Client, Cluster, Ended, Open, Proxy, SharedCluster, Target, run, wait_for, warren};
+use tokio::time::Instant;
+
+static CLUSTER: SharedCluster = SharedCluster::of(3);
+
+/// Runs a verb of an operator on the machine of `proxy`.
+fn operator(proxy: &Proxy, words: &[&str]) -> Ended {
+    let config = proxy.config();
+    warren(&[&["--config", config.to_str().expect("text")], words].concat(), b"")
+}
+
+/// A `connect` through each of the proxies, over which a byte has gone there and back.
+fn through_each(cluster: &Cluster, client: &Client, target: &str) -> Vec<Open> {
+    let open = |proxy| {
+        let mut open = client.open(target, proxy);
+        echo(&mut open);
+        open
+    };
+    cluster.proxies().iter().map(open).collect()
+}
+
+fn echo(open: &mut Open) {
+    open.input.as_mut().expect("a pipe").write_all(b"!").expect("it reads");
+    assert_eq!(open.read_byte(), b'!');
+}
+
+/// All of them end, with the code `denied`.
+fn are_denied(opens: Vec<Open>, since: Instant) {
+    for mut open in opens {
+        assert_eq!(open.wait(), Some(5), "{}", open.errors());
+        let errors = open.errors();
+        assert!(errors.contains("any more") || errors.contains("was removed from the cluster"), "{errors}");
+    }
+    tell(&format!("every stream was cut after {:?}", since.elapsed()));
+}
+
+#[expect(clippy::print_stderr, reason = "how long it took is not judged, and worth knowing")]
+fn tell(what: &str) {
+    eprintln!("{what}");
+}
+
+fn metric(proxy: &Proxy, name: &str) -> u64 {
+    let (_, text) = support::get(proxy.http_address(), "/metrics").expect("metrics");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}"));
+    value.trim().parse().expect("a number")
+}
+
+fn agent_row(proxy: &Proxy, name: &str) -> Option<Value> {
+    let agents = proxy.get("/v1/agents")?;
+    agents["agents"].as_array()?.iter().find(|row| row["name"] == name).cloned()
+}
+
+#[test]
+fn what_a_client_may_reach_changes_under_its_streams_on_every_proxy() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let services = [("ssh", echoing.address().to_string()), ("web", echoing.address().to_string())];
+    let _agent = cluster.agent("one", &[1], &services);
+    let client = cluster.client("changing", "one/*");
+    let ssh = through_each(&cluster, &client, "one/ssh");
+    let mut web = through_each(&cluster, &client, "one/web");
+    let cut = || cluster.proxies().iter().map(|proxy| metric(proxy, "warren_streams_cut_total{reason=\"denied\"} ")).sum::<u64>();
+    let before = cut();
+    let begun = Instant::now();
+    let shown = operator(cluster.proxy(2), &["clients", "allow", "changing", "*/web", "-o", "json"]).json();
+    assert_eq!(shown["client"]["allow"], serde_json::json!(["*/web"]));
+    are_denied(ssh, begun);
+    // Three streams, each cut where it enters, at the owner, or at both.
+    assert!((3..=6).contains(&(cut() - before)), "{before} {}", cut());
+    web.iter_mut().for_each(echo);
+    for proxy in cluster.proxies() {
+        client.connect("one/ssh", proxy, b"x").must_fail(5, "is not allowed");
+        assert_eq!(client.connect("one/web", proxy, b"x").must_succeed(), b"x");
+    }
+    let begun = Instant::now();
+    operator(cluster.proxy(0), &["clients", "allow", "changing", "--none"]).must_succeed();
+    are_denied(web, begun);
+    operator(cluster.proxy(1), &["clients", "allow", "changing", "one/ssh", "x/*"]).must_succeed();
+    for proxy in cluster.proxies() {
+        // One that lags behind asks the leader before it says no.
+        assert_eq!(client.connect("one/ssh", proxy, b"x").must_succeed(), b"x");
+        let shown = operator(proxy, &["clients", "show", "changing"]).must_succeed();
+        assert!(String::from_utf8_lossy(&shown).contains("one/ssh,x/*"), "{}", String::from_utf8_lossy(&shown));
+    }
+    operator(cluster.proxy(0), &["clients", "allow", "nobody", "*/*"]).must_fail(4, "there is no client `nobody`");
+    operator(cluster.proxy(0), &["clients", "show", "nobody"]).must_fail(4, "there is no client `nobody`");
+}
+
+/// What a client may not reach looks the same to it whether it is there or not, by every form of target.
+#[test]
+fn what_may_not_be_reached_cannot_be_told_from_what_is_not_there() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let port = echoing.address().port();
+    let _agent = cluster.agent("hidden", &[0], &[("secret", echoing.address().to_string())]);
+    let client = cluster.client("curious", "other/*");
+    let said = |target: &str, proxy| {
+        let ended = client.connect(target, proxy, b"");
+        ended.must_fail(5, "is not allowed");
+        let trace = ended.stderr.find("trace `").map_or(ended.stderr.len(), |at| at);
+        ended.stderr[..trace].replace(target, "TARGET")
+    };
+    for proxy in cluster.proxies() {
+        let pairs = [
+            ("hidden/secret".to_owned(), "hidden/nothing".to_owned()),
+            ("hidden/secret".to_owned(), "nobody/secret".to_owned()),
+            (format!("hidden:{port}"), "hidden:1".to_owned()),
+            (format!("hidden:{port}"), format!("nobody:{port}")),
+            ("any/secret".to_owned(), "any/nothing".to_owned()),
+        ];
+        for (there, not_there) in pairs {
+            assert_eq!(said(&there, proxy), said(&not_there, proxy), "{there} {not_there}");
+        }
+    }
+    assert_eq!(echoing.accepted(), 0, "nothing has reached it");
+}
+
+/// A directory with nothing but the key of another one: what is left to a thief, or to a machine that wants to come back.
+fn with_the_key_of(identity: &Path, home: &Path, name: &str) -> PathBuf {
+    let dir = home.join(name);
+    fs::create_dir(&dir).expect("a directory");
+    fs::copy(identity.join("key.pem"), dir.join("key.pem")).expect("its key");
+    dir
+}
+
+#[test]
+fn a_client_that_is_removed_is_out_on_every_proxy_and_its_key_with_it() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let _agent = cluster.agent("two", &[2], &[("x", echoing.address().to_string())]);
+    let client = cluster.client("leaver", "two/*");
+    let opens = through_each(&cluster, &client, "two/x");
+    operator(cluster.proxy(0), &["clients", "rm", "leaver"]).must_fail(2, "nothing was changed: this would remove client `leaver`");
+    let begun = Instant::now();
+    let removed = operator(cluster.proxy(0), &["clients", "rm", "leaver", "--yes", "-o", "json"]).json();
+    assert_eq!(removed, serde_json::json!({"schema": 1, "name": "leaver", "removed": true}));
+    are_denied(opens, begun);
+    for proxy in cluster.proxies() {
+        client.connect("two/x", proxy, b"x").must_fail(5, "the identity is revoked");
+    }
+    operator(cluster.proxy(1), &["clients", "rm", "leaver", "--yes"]).must_fail(4, "there is no client `leaver`");
+    // Its key, with a token that admits the name, and under another name.
+    for (number, name) in ["leaver", "other-leaver"].into_iter().enumerate() {
+        let token = cluster.token("client", &["--allow", "*/*"]);
+        let dir = with_the_key_of(client.identity(), cluster.home(), &format!("thief-{number}"));
+        let address = cluster.proxy(number).public_address().to_string();
+        let words = ["enroll", &address, "--token-file", token.to_str().expect("text"), "--name", name];
+        let ended = warren(&[&words[..], &["--identity", dir.to_str().expect("text")]].concat(), b"");
+        ended.must_fail(5, "a machine with this key was removed from the cluster");
+    }
+    // Another machine may have the name.
+    let home = cluster.home().join("again");
+    fs::create_dir(&home).expect("a directory");
+    let again = Client::unenrolled(&home, "leaver");
+    let token = cluster.token("client", &["--allow", "two/*"]);
+    again.enroll_at("leaver", &[cluster.proxy(2).public_address()], &token).must_succeed();
+    for proxy in cluster.proxies() {
+        assert_eq!(again.connect("two/x", proxy, b"x").must_succeed(), b"x");
+        client.connect("two/x", proxy, b"x").must_fail(5, "the proxy refused this machine");
+    }
+}
+
+#[test]
+fn an_agent_that_is_removed_is_out_on_every_proxy_and_its_key_with_it() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let services = [("x", echoing.address().to_string())];
+    let mut agent = cluster.agent("stolen", &[1], &services);
+    let client = cluster.client("user-of-stolen", "stolen/*");
+    let opens = through_each(&cluster, &client, "stolen/x");
+    operator(cluster.proxy(0), &["agents", "rm", "stolen"]).must_fail(2, "nothing was changed: this would remove agent `stolen`");
+    let begun = Instant::now();
+    operator(cluster.proxy(0), &["agents", "rm", "stolen", "--yes"]).must_succeed();
+    are_denied(opens, begun);
+    for proxy in cluster.proxies() {
+        wait_for("the agent is gone", || agent_row(proxy, "stolen").is_none().then_some(()));
+        client.connect("stolen/x", proxy, b"x").must_fail(4, "no agent `stolen` has enrolled");
+    }
+    wait_for("the agent says why", || agent.log().contains("the identity is revoked").then_some(()));
+    agent.process().must_run();
+    agent.process().kill();
+    // Its key, with a token that admits the name.
+    let dir = with_the_key_of(&cluster.home().join("agent-stolen"), cluster.home(), "agent-stolen-key");
+    let token = cluster.token("agent", &[]);
+    let address = cluster.proxy(2).public_address().to_string();
+    let words = ["agent", "--name", "stolen", "--token-file", token.to_str().expect("text"), "--proxy", &address, "--publish"];
+    let ended = warren(&[&words[..], &["x=127.0.0.1:1", "--data-dir", dir.to_str().expect("text")]].concat(), b"");
+    ended.must_fail(5, "a machine with this key was removed from the cluster");
+    // Another machine may have the name.
+    let home = cluster.home().join("another");
+    fs::create_dir(&home).expect("a directory");
+    let entry = cluster.proxy(0).public_address();
+    let _another = Agent::start(&home, "stolen", &[entry], &token, &services);
+    cluster.wait_online("stolen");
+    for proxy in cluster.proxies() {
+        assert_eq!(client.connect("stolen/x", proxy, b"x").must_succeed(), b"x");
+        let routes = operator(proxy, &["routes", "show", "stolen", "-o", "json"]).json();
+        assert_eq!(routes["routes"].as_array().map(Vec::len), Some(1), "{routes}");
+    }
+    operator(cluster.proxy(0), &["routes", "show", "nobody"]).must_fail(4, "there is no agent `nobody`");
+}
+
+#[test]
+fn an_agent_publishes_no_more_than_its_token_says() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let (web, ssh) = (("web", echoing.address().to_string()), ("ssh", echoing.address().to_string()));
+    let token = cluster.token("agent", &["--allow", "*/web"]);
+    let entry = cluster.proxy(0).public_address();
+    let mut agent = Agent::start(cluster.home(), "modest", &[entry], &token, &[web.clone(), ssh]);
+    wait_for("the agent says why it is refused", || {
+        let log = agent.log();
+        (log.contains("agent `modest` may not publish the service `ssh`") && log.contains("publish less, or enrol it again")).then_some(())
+    });
+    for proxy in cluster.proxies() {
+        let row = wait_for("the agent is known", || agent_row(proxy, "modest"));
+        assert_eq!(
+            (&row["services"], &row["online"], &row["allow"]),
+            (&Value::Array(vec![]), &Value::Bool(false), &serde_json::json!(["*/web"]))
+        );
+    }
+    agent.process().kill();
+    let _agent = Agent::start(cluster.home(), "modest", &[entry], &token, &[web]);
+    cluster.wait_online("modest");
+    let client = cluster.client("user-of-modest", "modest/*");
+    assert_eq!(client.connect("modest/web", cluster.proxy(2), b"x").must_succeed(), b"x");
+    client.connect("modest/ssh", cluster.proxy(2), b"x").must_fail(4, "does not publish `ssh`");
+    let shown = operator(cluster.proxy(1), &["agents", "show", "modest"]).must_succeed();
+    assert!(String::from_utf8_lossy(&shown).contains("*/web"), "{}", String::from_utf8_lossy(&shown));
+    // For proxies there is nothing to allow.
+    operator(cluster.proxy(0), &["token", "create", "--role", "proxy", "--allow", "*/*"]).must_fail(2, "not one of the role `proxy`");
+}
+
+/// Two machines, two proxies, one use.
+#[test]
+fn of_two_machines_with_one_token_exactly_one_gets_in() {
+    let cluster = CLUSTER.get();
+    for round in 0..5 {
+        let token = cluster.token("client", &["--allow", "*/*"]);
+        let enroll = |number: usize| {
+            let name = format!("racer-{round}-{number}");
+            let client = Client::unenrolled(cluster.home(), &name);
+            client.enroll_at(&name, &[cluster.proxy(number).public_address()], &token)
+        };
+        let ended: Vec<_> = thread::scope(|scope| {
+            let racers: Vec<_> = (0..3).map(|number| scope.spawn(move || enroll(number))).collect();
+            racers.into_iter().map(|racer| racer.join().expect("it ran")).collect()
+        });
+        let (won, lost): (Vec<_>, Vec<_>) = ended.iter().partition(|ended| ended.status == Some(0));
+        assert_eq!(won.len(), 1, "{ended:?}");
+        lost.iter().for_each(|ended| ended.must_fail(5, "the token was used already"));
+        let clients = operator(cluster.proxy(0), &["clients", "ls", "-o", "json"]).json();
+        let in_table = clients["clients"].as_array().expect("clients").iter();
+        let racers = in_table.filter(|row| row["name"].as_str().is_some_and(|name| name.starts_with(&format!("racer-{round}-"))));
+        assert_eq!(racers.count(), 1, "{clients}");
+    }
+}
+
+/// Whatever the machine's habits, nobody else reads a key.
+#[test]
+fn keys_are_their_owners_alone() {
+    let cluster = CLUSTER.get();
+    let token = cluster.token("client", &["--allow", "*/*"]);
+    let dir = cluster.home().join("open-minded");
+    let mut command = Command::new("sh");
+    let line = "umask 0; exec \"$0\" enroll \"$1\" --token-file \"$2\" --name open-minded --identity \"$3\"";
+    command
+        .args(["-c", line, env!("CARGO_BIN_EXE_warren"), &cluster.proxy(0).public_address().to_string()])
+        .args([&token, &dir])
+        .env_clear();
+    run(command, b"").must_succeed();
+    let mode = |path: PathBuf| fs::metadata(&path).unwrap_or_else(|error| panic!("{path:?}: {error}")).permissions().mode() & 0o777;
+    assert_eq!((mode(dir.join("key.pem")), mode(dir)), (0o600, 0o700));
+    for proxy in cluster.proxies() {
+        let keys = files_below(&proxy.data_dir());
+        let keys: Vec<_> = keys.into_iter().filter(|path| path.ends_with("key.pem")).collect();
+        assert!(!keys.is_empty() && keys.into_iter().all(|key| mode(key) == 0o600), "the keys of {}", proxy.name());
+    }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
