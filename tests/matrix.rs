@@ -296,16 +296,13 @@ fn tls_over(mut stream: impl Read + Write, presented: Option<&Presented>) -> Ver
 /// Takes one of each role out of the cluster, and waits until the proxy says so.
 fn revoke(scene: &Scene) {
     let proxy = scene.cluster.proxy(0);
-    scene.cluster.run_at(proxy, &["proxies", "rm", "proxy-3", "--yes", "-o", "json"]);
+    for (verb, name) in [("agents", "gone"), ("clients", "gone"), ("proxies", "proxy-3")] {
+        scene.cluster.run_at(proxy, &[verb, "rm", name, "--yes", "-o", "json"]);
+    }
     wait_for("they are gone", || {
         let status = proxy.status()?;
         (!status["proxies"].as_array()?.iter().any(|row| row["name"] == "proxy-3")).then_some(())
     });
-}
-
-/// Whether there is a way to revoke this role yet.
-fn is_revocable(role: &str) -> bool {
-    role == "proxy"
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -336,8 +333,7 @@ async fn each_identity_is_accepted_exactly_where_it_belongs() {
             };
             let verdict = scene.knock((port, offer), &config).await;
             shown += &format!("{verdict:>10}");
-            let is_to_be = matches!(who, Who::Revoked | Who::RevokedResumed) && offer.role(port).is_some() && !is_revocable(role);
-            if !is_to_be && verdict != expected(who, port, offer) {
+            if verdict != expected(who, port, offer) {
                 wrong.push(format!("{who:?} at {port:?} as {offer:?}: {verdict:?}, and not {:?}", expected(who, port, offer)));
             }
         }
