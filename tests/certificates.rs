@@ -322,6 +322,7 @@ fn who_slept_past_the_end_of_its_certificate_says_how_to_go_on() {
     assert!(ended.stderr.contains("hint: `warren token create --role agent`"), "{}", ended.stderr);
 
     // With a new token both are back as who they were.
+    wait_for("the first agent's tunnel is gone", || cluster.proxy(0).places_of("lab-pi").is_empty().then_some(()));
     let echo = Target::echo();
     let mut agent = cluster.agent("lab-pi", &[0], &[("echo", echo.address().to_string())]);
     a_machine_that_slept_comes_back(&cluster, &mut agent, &data_dir);

@@ -25,7 +25,7 @@ use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::policy::Policy;
-use crate::identity::uri::Role;
+use crate::identity::uri::{Identity, Role};
 
 /// What all connections of a port have in common.
 pub(super) struct Rules {
@@ -38,11 +38,18 @@ pub(super) struct Rules {
 pub(super) struct Gate {
     rules: Arc<Rules>,
     offered: OnceLock<Alpn>,
+    /// Whom the leaf names that chains, whether it is admitted or not.
+    proved: OnceLock<Identity>,
 }
 
 impl Gate {
     pub(super) fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, offered: OnceLock::new() }
+        Self { rules, offered: OnceLock::new(), proved: OnceLock::new() }
+    }
+
+    /// Whom the client has shown to be a certificate of; that it owns the certificate's key is proved when the handshake ends well.
+    pub(super) fn claimed(&self) -> Option<&Identity> {
+        self.proved.get()
     }
 
     /// Records the one protocol that is offered, and says whether the handshake may go on. Several at once are refused: a client of warren knows
@@ -56,6 +63,11 @@ impl Gate {
         }
     }
 
+    /// The protocols of the port.
+    pub(super) fn served_names(&self) -> &'static [Alpn] {
+        self.rules.served
+    }
+
     fn served(&self, name: &[u8]) -> Option<Alpn> {
         Alpn::from_bytes(name).filter(|alpn| self.rules.served.contains(alpn))
     }
@@ -64,6 +76,8 @@ impl Gate {
         let rules = &self.rules;
         let role = self.offered.get().ok_or(Mismatch::NoProtocol)?.client_role().ok_or(Mismatch::Unasked)?;
         let proved = rules.credentials.with_trusted(|trusted| Leaf::prove(leaf, trusted, now, KeyUsage::client_auth()))?;
+        // A second leaf of the same handshake there is none.
+        let _ = self.proved.set(proved.identity.clone());
         proved.must_be(rules.credentials.identity().cluster, role)?;
         rules.policy.admit(&proved.identity, proved.key).map_err(Mismatch::Refused)?;
         let refused = |refusal| if role == Role::Proxy { Mismatch::PeerCertificate } else { Mismatch::Refused(refusal) };

@@ -7,6 +7,7 @@ mod authority;
 mod certificates;
 mod disks;
 mod drain;
+mod guard;
 mod health;
 mod machines;
 mod outlook;

@@ -244,19 +244,17 @@ impl Links {
     /// Asks every peer how it and its machines stand to the authorities. Those that do not answer within the budget are missing.
     pub(crate) async fn certificates(&self, budget: Budget) -> BTreeMap<ProxyId, CertificateReport> {
         let answers = self.ask_all(ControlRequest::Certificates, budget).await;
-        let reports = answers.into_iter().filter_map(|(peer, answer)| match answer {
-            ControlReply::Certificates(report) => Some((peer, report)),
-            _ => None,
-        });
+        let reports = answers
+            .into_iter()
+            .filter_map(|(peer, answer)| if let ControlReply::Certificates(report) = answer { Some((peer, report)) } else { None });
         reports.collect()
     }
 
     /// Asks every peer which certificates are in use at it.
     pub(crate) async fn live_certificates(&self, budget: Budget) -> Vec<LiveCertificates> {
         let answers = self.ask_all(ControlRequest::LiveCertificates, budget).await;
-        let live = answers.into_iter().filter_map(|(peer, answer)| match answer {
-            ControlReply::LiveCertificates(live) => Some(LiveCertificates { proxy: peer, ..live }),
-            _ => None,
+        let live = answers.into_iter().filter_map(|(peer, answer)| {
+            if let ControlReply::LiveCertificates(live) = answer { Some(LiveCertificates { proxy: peer, ..live }) } else { None }
         });
         live.collect()
     }

@@ -8,7 +8,8 @@ use tokio_util::task::TaskTracker;
 use warren_raft::{KeyHash, TokenRole};
 
 use super::{Agents, Clients, Enrollments};
-use crate::identity::tls::negotiated;
+use crate::audit::{Denial, Port};
+use crate::identity::tls::{denied, negotiated};
 use crate::identity::{self, Alpn, Identity};
 use crate::net::Env;
 use crate::net::quic::{Door, Profile};
@@ -79,7 +80,7 @@ impl PublicAcceptor {
                     Profile::Tunnel.settle(&connection);
                     Box::pin(self.agents.serve(agent, (key, presence), connection)).await;
                 }
-                Err(_) => refuse(&connection, &identity, key),
+                Err(_) => self.refuse(&connection, &identity, key),
             },
             (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
                 Ok(client) => {
@@ -89,11 +90,18 @@ impl PublicAcceptor {
                     Profile::Client.settle(&connection);
                     Box::pin(self.clients.serve(client, (key, presence), connection)).await;
                 }
-                Err(_) => refuse(&connection, &identity, key),
+                Err(_) => self.refuse(&connection, &identity, key),
             },
             // The handshake admits nothing else.
             (_, _) => Close::REFUSED.close(&connection),
         }
+    }
+
+    fn refuse(&self, connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
+        tracing::warn!(%identity, %key, "a certificate of our own with a name that is none");
+        let denial = Denial::at(Port::Public, connection.remote_address(), "the certificate's name is none");
+        self.env.audit.denied(denial.of(&identity.role.to_string(), &identity.name));
+        Close::REFUSED.close(connection);
     }
 
     /// Has the connection closed as soon as the machine is removed, also if that was between the handshake and now.
@@ -127,6 +135,9 @@ impl PublicAcceptor {
             }
             Some(Err(error)) => {
                 tracing::debug!(%from, %error, "not admitted");
+                if let Some(denied) = denied(&error) {
+                    self.env.audit.denied(Denial::from_handshake(Port::Public, from, &denied));
+                }
                 None
             }
             None => {
@@ -135,9 +146,4 @@ impl PublicAcceptor {
             }
         }
     }
-}
-
-fn refuse(connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
-    tracing::warn!(%identity, %key, "a certificate of our own with a name that is none");
-    Close::REFUSED.close(connection);
 }

@@ -29,7 +29,8 @@ fn standing(table: &Table) -> (Vec<&[u8]>, &[u8], &[u8]) {
 #[test]
 fn each_phase_has_who_is_trusted_who_issues_and_who_is_presented() {
     // The steps that lead there, the phase, and what holds then.
-    let table: [(&[Command], Option<RotationPhase>, &[&[u8]], &[u8], &[u8]); 10] = [
+    type Row<'a> = (&'a [Command], Option<RotationPhase>, &'a [&'a [u8]], &'a [u8], &'a [u8]);
+    let table: [Row<'_>; 10] = [
         (&[], None, &[OLD], OLD, OLD),
         (&[begin()], Some(Trusting), &[OLD, NEW], OLD, OLD),
         (&[begin(), advance(Trusting)], Some(Issuing), &[NEW, OLD], NEW, OLD),
@@ -65,7 +66,9 @@ fn what_is_late_changes_nothing() {
     ];
     for (steps, late, answer) in table {
         let mut world = World::new();
-        steps.into_iter().for_each(|step| drop(world.accept(step)));
+        for step in steps {
+            world.accept(step);
+        }
         let (rotation, cluster) = (world.table.rotation.clone(), world.table.cluster.clone());
         assert_eq!(world.apply(late.clone()), answer, "{late:?}");
         assert_eq!((&world.table.rotation, &world.table.cluster), (&rotation, &cluster), "{late:?}");

@@ -121,6 +121,25 @@ impl Naive {
                 self.ordered.remove(proxy);
                 Ok(Accepted::Done)
             }
+            Command::BeginRotation(_)
+            | Command::AdvanceRotation { .. }
+            | Command::RollBackRotation { .. }
+            | Command::RevokeSerial { .. } => self.certify(command, at),
+            Command::AllowClient { client, allow } => {
+                self.clients.get_mut(client.as_str()).ok_or("ClientUnknown")?.1 = allow.clone();
+                Ok(Accepted::Done)
+            }
+            Command::RemoveAgent { agent } => self.remove_agent(agent.as_str()),
+            Command::RemoveClient { client } => {
+                let removed = self.clients.remove(client.as_str()).ok_or("ClientUnknown")?.0;
+                self.keep(removed)
+            }
+            Command::CreateAgentToken(token) => self.create_limiting(token, at),
+        }
+    }
+
+    fn certify(&mut self, command: &Command, at: Timestamp) -> Answer {
+        match command {
             Command::BeginRotation(_) if self.rotation.is_some() => refused("Rotating"),
             Command::BeginRotation(new) => {
                 self.rotation = Some((new.certificate.clone(), RotationPhase::Trusting, at));
@@ -141,16 +160,7 @@ impl Naive {
                 *known = (*known).max(*until);
                 Ok(Accepted::Done)
             }
-            Command::AllowClient { client, allow } => {
-                self.clients.get_mut(client.as_str()).ok_or("ClientUnknown")?.1 = allow.clone();
-                Ok(Accepted::Done)
-            }
-            Command::RemoveAgent { agent } => self.remove_agent(agent.as_str()),
-            Command::RemoveClient { client } => {
-                let removed = self.clients.remove(client.as_str()).ok_or("ClientUnknown")?.0;
-                self.keep(removed)
-            }
-            Command::CreateAgentToken(token) => self.create_limiting(token, at),
+            _ => panic!("it is about authorities"),
         }
     }
 
