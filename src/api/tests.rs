@@ -67,6 +67,11 @@ fn leadership_and_removals() {
     check(&declined, r#"{"schema":1,"declined":{"message":"it leads already","hint":"`warren status`"}}"#);
 }
 
+fn proxy_certificate() -> ProxyCertificate {
+    let (serial, expires_at) = (SerialText(Serial([0x4a; 16])), Timestamp(86_400_000).into());
+    ProxyCertificate { serial, expires_at, remaining_seconds: 3_600, renewal_failed: None }
+}
+
 pub(crate) fn status() -> StatusView {
     let first = ProxyRow {
         id: ProxyId(1),
@@ -85,12 +90,7 @@ pub(crate) fn status() -> StatusView {
         feature_level: Some(2),
         tunnels: Some(3),
         drain: None,
-        certificate: Some(ProxyCertificate {
-            serial: SerialText(Serial([0x4a; 16])),
-            expires_at: Timestamp(86_400_000).into(),
-            remaining_seconds: 3_600,
-            renewal_failed: None,
-        }),
+        certificate: Some(proxy_certificate()),
     };
     let second = ProxyRow {
         id: ProxyId(2),

@@ -165,6 +165,13 @@ fn command_lines() {
         ("raft recover --yes -o json", true),
         ("raft recover proxy-1", false),
         ("config show --config x", true),
+    ];
+    check_lines(&table);
+}
+
+#[test]
+fn command_lines_about_the_authority() {
+    check_lines(&[
         ("ca", false),
         ("ca status -o json", true),
         ("ca ls", true),
@@ -175,8 +182,7 @@ fn command_lines() {
         ("ca revoke", false),
         ("ca revoke 4a", false),
         ("ca revoke 4A4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a", true),
-    ];
-    check_lines(&table);
+    ]);
 }
 
 #[test]

@@ -283,6 +283,10 @@ fn tunnels() {
         ProxyMessage::NotRenewed { .. },
     });
     check_messages(all, table);
+}
+
+#[test]
+fn agents() {
     let table = [
         (AgentMessage::Renew { request: vec![1, 2] }, "00020102"),
         (AgentMessage::Retire, &*format!("{:02x}", AgentMessage::RETIRE)),
@@ -329,6 +333,31 @@ fn peers() {
         ControlRequest::LiveCertificates,
     });
     check_messages(all, requests);
+}
+
+/// What proxies tell each other of certificates, with its bytes.
+fn about_certificates() -> ((CertificateReport, String), (LiveCertificates, String)) {
+    let machine = Machine { role: TokenRole::Agent, name: "a".to_owned(), serial: Serial([0xab; 16]), holds: Some(holdings()) };
+    let machine_hex = record(&format!("010161{TRACE_HEX}01{}", holdings_hex()));
+    let certificates = CertificateReport {
+        index: 300,
+        own: holdings(),
+        lifetime_ms: 300,
+        failed: Some("r".to_owned()),
+        ready: 300,
+        clients_ready: vec!["c".to_owned()],
+        lagging: 300,
+        laggards: vec![machine.clone()],
+        rotation: Some((Timestamp(300), RotationPhase::Presenting)),
+    };
+    let certificates_hex = format!("ac02{}ac02010172ac02010163ac0201{}01ac0202", record(&holdings_hex()), long_record(&machine_hex[2..]));
+    let live = LiveCertificates { proxy: ProxyId(2), machines: vec![machine] };
+    let live_hex = format!("0201{}", long_record(&machine_hex[2..]));
+    ((certificates, certificates_hex), (live, live_hex))
+}
+
+#[test]
+fn answers_of_peers() {
     let report = PeerReport {
         applied_index: 300,
         streams: 7,
@@ -351,22 +380,7 @@ fn peers() {
     let held = Held { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name") };
     let unsettled = AgentProgress { agent: "a".parse().expect("a name"), progress: progress(), seconds: 300 };
     let unsettled_hex = record(&format!("0161{}ac02", record(PROGRESS_HEX)));
-    let machine = Machine { role: TokenRole::Agent, name: "a".to_owned(), serial: Serial([0xab; 16]), holds: Some(holdings()) };
-    let machine_hex = record(&format!("010161{TRACE_HEX}01{}", holdings_hex()));
-    let certificates = CertificateReport {
-        index: 300,
-        own: holdings(),
-        lifetime_ms: 300,
-        failed: Some("r".to_owned()),
-        ready: 300,
-        clients_ready: vec!["c".to_owned()],
-        lagging: 300,
-        laggards: vec![machine.clone()],
-        rotation: Some((Timestamp(300), RotationPhase::Presenting)),
-    };
-    let certificates_hex = format!("ac02{}ac02010172ac02010163ac0201{}01ac0202", record(&holdings_hex()), long_record(&machine_hex[2..]));
-    let live = LiveCertificates { proxy: ProxyId(2), machines: vec![machine] };
-    let live_hex = format!("0201{}", long_record(&machine_hex[2..]));
+    let ((certificates, certificates_hex), (live, live_hex)) = about_certificates();
     let replies = [
         (ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102"),
         (ControlReply::Pong(report), "01ac0207010000050601030101"),

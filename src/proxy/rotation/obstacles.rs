@@ -205,7 +205,7 @@ mod tests {
         ];
         for (seen, obstacle, overruled) in table {
             let found = seen.obstacles();
-            assert_eq!(found, [obstacle.clone()]);
+            assert_eq!(found, std::slice::from_ref(&obstacle));
             assert!(!may_advance(&found, Absent::Await));
             assert_eq!(may_advance(&found, Absent::Skip), overruled, "{obstacle}");
         }

@@ -74,7 +74,8 @@ async fn leaves_of_every_trusted_authority_are_believed_and_of_no_other() {
     let all = Authorities::make();
     let unknown = Some(Refused::OtherAuthority);
     // What the agent has and whom it trusts, the same of the proxy, and what becomes of it.
-    let table: [((Who, &[Who]), (Who, &[Who]), Option<Refused>); 9] = [
+    type Has<'a> = (Who, &'a [Who]);
+    let table: [(Has<'_>, Has<'_>, Option<Refused>); 9] = [
         ((Old, &[Old]), (Old, &[Old]), None),
         ((Old, &[Old]), (Old, &[Old, New]), None),
         ((Old, &[Old, New]), (Old, &[Old, New]), None),
