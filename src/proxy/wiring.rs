@@ -102,6 +102,7 @@ impl Wiring {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, &ground.env.readers.count());
         ground.links.calls().register(&mut registry);
+        ground.env.audit.register(&mut registry);
         let leaving = CancellationToken::new();
         Self {
             ground,
@@ -206,6 +207,7 @@ impl Wiring {
             tunnels: self.tunnels.clone(),
             metrics: self.metrics.clone(),
             readers: self.ground.env.readers.clone(),
+            audit: self.ground.env.audit.clone(),
             grants: self.grants.clone(),
         };
         let service = Service {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use quinn::{Connection, RecvStream, SendStream};
+use rand::Rng;
 use tokio::task::JoinSet;
 use warren::failure::{Code, Failure};
 use warren::identity::Alpn;
 use warren::net::quic::Profile;
-use warren::wire::close::Close;
 use warren::wire::{ClientRequest, DialReply, DialRequest, Heard, Hello, TraceId, frame};
 
 use crate::scene::{Bound, MIB, Scene, at_once};
@@ -26,7 +26,7 @@ const SILENT: usize = 2_700;
 
 fn request(target: &str, budget_ms: u32) -> Vec<u8> {
     let target = Heard::Known(target.parse().expect("a target"));
-    let dial = DialRequest { hello: Hello::ours(), target, budget_ms, trace: TraceId(rand::random::<u128>().to_be_bytes()) };
+    let dial = DialRequest { hello: Hello::ours(), target, budget_ms, trace: TraceId(rand::rng().random()) };
     frame::encode(&ClientRequest::Dial(dial), frame::MAX_MESSAGE).expect("short")
 }
 
