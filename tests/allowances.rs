@@ -294,3 +294,34 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
+
+/// Nobody can try tokens without end, nor unseen; and who has a good one gets in after a while.
+#[test]
+fn tokens_cannot_be_tried_without_end() {
+    let cluster = Cluster::start_with(1, |proxy| proxy.configured("[limits]\nfailed_enrollments_per_source = 20\n"));
+    let proxy = cluster.proxy(0);
+    let good = cluster.token("client", &["--allow", "*/*"]);
+    let text = fs::read_to_string(&good).expect("a token");
+    let (known, secret) = text.rsplit_once('_').expect("a fingerprint and a secret");
+    let bad = cluster.home().join("guess.token");
+    fs::write(&bad, format!("{known}_{}", "5".repeat(secret.len()))).expect("a file");
+    let client = Client::unenrolled(cluster.home(), "guesser");
+    let tried = |token: &Path| client.enroll_at("guesser", &[proxy.public_address()], token);
+    let limited = wait_for("guessing has an end", || {
+        let ended = tried(&bad);
+        if ended.status == Some(5) {
+            ended.must_fail(5, "the token is not known to the cluster");
+        }
+        (ended.status != Some(5)).then_some(ended)
+    });
+    limited.must_fail(1, "too many tries to enrol from this address have failed");
+    let count = |outcome: &str| metric(proxy, &format!("warren_enrollments_total{{outcome=\"{outcome}\"}} "));
+    assert!(count("refused") >= 20 && count("limited") >= 1, "{} {}", count("refused"), count("limited"));
+    assert!(metric(proxy, "warren_limit_reached_total{limit=\"failed_enrollments_per_source\"} ") >= 1);
+    // A good token is looked at when its turn comes.
+    wait_for("the good token gets in", || (tried(&good).status == Some(0)).then_some(()));
+    assert_eq!(count("enrolled"), 1);
+    let said = proxy.log().lines().filter(|line| line.contains("\"WARN\"") && line.contains("enrolment refused")).count();
+    assert!(said < count("refused") as usize, "{said} lines");
+    assert!(!proxy.log().contains(secret) && !proxy.log().contains(&"5".repeat(secret.len())), "no secret in the log");
+}
