@@ -96,7 +96,12 @@ fn refused(error: &ProposeError) -> Response {
     match error {
         ProposeError::Rejected(Rejection::ClientUnknown(name)) => no_client(name),
         ProposeError::Rejected(Rejection::AgentUnknown(name)) => no_agent(name),
-        error => Response::failure(not_recorded(error)),
+        ProposeError::Rejected(_)
+        | ProposeError::NoQuorum(_)
+        | ProposeError::AboveLevel { .. }
+        | ProposeError::QueueFull(_)
+        | ProposeError::Disk(_)
+        | ProposeError::Stopped(_) => Response::failure(not_recorded(error)),
     }
 }
 
