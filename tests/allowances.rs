@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 
 use serde_json::Value;
-use support::{Agent, Client, Cluster, Ended, Open, Proxy, SharedCluster, Target, run, wait_for, warren};
+use support::{Agent, Client, Cluster, Ended, Open, Proxy, SharedCluster, Target, adapted, readme_commands, run, shell, wait_for, warren};
 use tokio::time::Instant;
 
 static CLUSTER: SharedCluster = SharedCluster::of(3);
@@ -77,8 +77,8 @@ fn what_a_client_may_reach_changes_under_its_streams_on_every_proxy() {
     let shown = operator(cluster.proxy(2), &["clients", "allow", "changing", "*/web", "-o", "json"]).json();
     assert_eq!(shown["client"]["allow"], serde_json::json!(["*/web"]));
     are_denied(ssh, begun);
-    // Three streams, each cut where it enters, at the owner, or at both.
-    assert!((3..=6).contains(&(cut() - before)), "{before} {}", cut());
+    // Three streams, each cut where it enters, at the owner, or at both; others may be cut meanwhile.
+    assert!(cut() >= before + 3, "{before} {}", cut());
     web.iter_mut().for_each(echo);
     for proxy in cluster.proxies() {
         client.connect("one/ssh", proxy, b"x").must_fail(5, "is not allowed");
@@ -268,6 +268,28 @@ fn of_two_machines_with_one_token_exactly_one_gets_in() {
     }
 }
 
+/// What is left of a proxy that was removed is its key, and that opens no door either.
+#[test]
+fn a_proxy_that_is_removed_does_not_come_back_with_its_key() {
+    let mut cluster = Cluster::start(2);
+    let key = files_below(&cluster.proxy(1).data_dir()).into_iter().find(|path| path.ends_with("key.pem")).expect("its key");
+    let within = key.strip_prefix(cluster.proxy(1).data_dir()).expect("it is below").to_owned();
+    let stolen = fs::read(&key).expect("a key");
+    operator(cluster.proxy(0), &["proxies", "rm", "proxy-2", "--yes"]).must_succeed();
+    let (status, log) = cluster.proxy_mut(1).wait_ended();
+    assert_eq!(status, Some(5), "{log}");
+    // Below another name, with a token for proxies.
+    let mut thief = Proxy::new(cluster.home(), 7);
+    let path = thief.data_dir().join(within);
+    fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+    fs::write(&path, stolen).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+    thief.join(cluster.proxy(0).public_address(), &cluster.token("proxy", &[]));
+    let (status, log) = thief.wait_ended();
+    assert_eq!(status, Some(5), "{log}");
+    assert!(log.contains("a machine with this key was removed from the cluster"), "{log}");
+}
+
 /// Whatever the machine's habits, nobody else reads a key.
 #[test]
 fn keys_are_their_owners_alone() {
@@ -324,4 +346,26 @@ fn tokens_cannot_be_tried_without_end() {
     let said = proxy.log().lines().filter(|line| line.contains("\"WARN\"") && line.contains("enrolment refused")).count();
     assert!(said < count("refused") as usize, "{said} lines");
     assert!(!proxy.log().contains(secret) && !proxy.log().contains(&"5".repeat(secret.len())), "no secret in the log");
+}
+
+/// The README's own commands, on the machine of one of the proxies.
+#[test]
+fn what_the_readme_tells_to_type_does_what_it_says() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let _agent = cluster.agent("told-pi", &[0], &[("web", echoing.address().to_string())]);
+    let client = cluster.client("told-laptop", "x/y");
+    let (config, proxy) = (cluster.proxy(2).config(), cluster.proxy(1));
+    let own = [("laptop", "told-laptop"), ("lab-pi", "told-pi"), ("config.toml", config.to_str().expect("text"))];
+    let commands: Vec<_> = readme_commands("## Who may what").iter().map(|line| adapted(line, &own)).collect();
+    let [allow, list, remove_client, remove_agent] = &commands[..] else { panic!("other commands than expected: {commands:#?}") };
+    client.connect("told-pi/web", proxy, b"x").must_fail(5, "is not allowed");
+    shell(cluster.home(), allow).must_succeed();
+    assert_eq!(client.connect("told-pi/web", proxy, b"x").must_succeed(), b"x");
+    let listed = String::from_utf8(shell(cluster.home(), list).must_succeed()).expect("text");
+    assert!(listed.lines().any(|line| line.starts_with("told-laptop ") && line.contains("told-pi/*,*/web")), "{listed}");
+    shell(cluster.home(), remove_client).must_succeed();
+    shell(cluster.home(), remove_agent).must_succeed();
+    wait_for("the agent is gone", || agent_row(proxy, "told-pi").is_none().then_some(()));
+    client.connect("told-pi/web", proxy, b"x").must_fail(5, "the identity is revoked");
 }
