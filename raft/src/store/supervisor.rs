@@ -29,7 +29,7 @@ use crate::{mutant, reached};
 /// The shortest wait before a full disk is tried again.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest: so long may a proxy stay away at most after there is room again.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Owns the instances of openraft, one after the other.
 pub(crate) struct Supervisor {

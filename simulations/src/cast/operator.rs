@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use warren::api::{DrainRequest, Path, RemovalRequest, ResumeRequest, StrategyRequest, TokenCreated, TokenRequest, TransferRequest};
+use warren::api::{
+    DrainRequest, Path, RemovalRequest, ResumeRequest, StatusView, StrategyRequest, TokenCreated, TokenRequest, TransferRequest,
+};
 use warren::client::enroll;
 use warren::http::{AdminClient, ClientError};
 use warren::identity::{CredentialStore, Token};
@@ -28,10 +30,10 @@ const USES: u32 = 1_000;
 /// Does it, and notes how it ended.
 pub(super) async fn operate(stage: Stage, env: Env, (socket, host): (PathBuf, HostId), operation: Operation) {
     let client = AdminClient::new(env.net.clone(), socket).with_deadline(PATIENCE);
-    let done = if let Operation::Token { uses, tries } = &operation {
-        guests((&stage, &env, host), &client, (*uses, *tries)).await
-    } else {
-        attempt(&client, &operation).await
+    let done = match &operation {
+        Operation::Token { uses, tries } => guests((&stage, &env, host), &client, (*uses, *tries)).await,
+        Operation::Remove(proxy) if is_back(&stage, &client, *proxy).await => Ok(Value::Null),
+        _ => attempt(&client, &operation).await,
     };
     let how = match &done {
         Ok(_) => "done".to_owned(),
@@ -46,6 +48,13 @@ pub(super) async fn operate(stage: Stage, env: Env, (socket, host): (PathBuf, Ho
         done.as_ref().err().map_or(how.clone(), ToString::to_string)
     ));
     stage.operated(format!("{}: {how}", name(&operation)));
+}
+
+/// Whether the machine that lost its disk has joined again: then its name is that of the proxy that it is now, and nobody would remove it.
+async fn is_back(stage: &Stage, client: &AdminClient, host: HostId) -> bool {
+    let Some(lost) = stage.lost_id(host) else { return false };
+    let status: Result<StatusView, _> = client.get_json(Path::Status).await;
+    status.is_ok_and(|status| status.proxies.iter().any(|proxy| proxy.name == named(host) && proxy.id != lost))
 }
 
 /// Makes the tokens with which the cast enrols, as far as the proxy gives them.

@@ -63,6 +63,8 @@ struct State {
     secrets: Secrets,
     members: BTreeMap<HostId, Member>,
     ids: BTreeMap<HostId, ProxyId>,
+    /// The ids of those whose disks are gone.
+    lost: BTreeMap<HostId, ProxyId>,
     agents: BTreeMap<u16, watch::Receiver<AgentStatus>>,
     /// Agents that have ended in good order and were not started again.
     ended: BTreeSet<u16>,
@@ -155,7 +157,15 @@ impl Stage {
 
     /// The proxy of a machine is no more: its disk is gone.
     pub fn forget_id(&self, host: HostId) {
-        self.lock().ids.remove(&host);
+        let mut state = self.lock();
+        if let Some(id) = state.ids.remove(&host) {
+            state.lost.insert(host, id);
+        }
+    }
+
+    /// The id that the proxy of a machine had before its disk was lost the last time.
+    pub fn lost_id(&self, host: HostId) -> Option<ProxyId> {
+        self.lock().lost.get(&host).copied()
     }
 
     /// An agent runs.

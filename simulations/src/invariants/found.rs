@@ -1,6 +1,6 @@
 //! T1: what is committed is known to every proxy that is connected, 2 s after the first one knows it (simulation.md).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use warren_raft::{AgentName, Epoch, ProxyId, Sequence};
 
@@ -20,7 +20,13 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn compare(&mut self, now_us: u64, glimpses: &BTreeMap<HostId, Glimpse>, conditions: &Conditions) -> Result<(), Violation> {
+    /// `members` are the machines of the proxies that run, and of the voters: without its leader nobody is told anything.
+    fn compare(
+        &mut self,
+        now_us: u64,
+        (glimpses, members): (&BTreeMap<HostId, Glimpse>, &BTreeSet<HostId>),
+        conditions: &Conditions,
+    ) -> Result<(), Violation> {
         let Some(known) = newest(glimpses.values()) else { return Ok(()) };
         let routes = || known.shown.routes.iter().map(|(key, value)| (key.clone(), *value));
         let before = std::mem::take(&mut self.since);
@@ -29,7 +35,7 @@ impl Found {
             let late = self.since.iter().find(|((key, value), since)| {
                 now_us > **since + BOUND_US
                     && glimpse.shown.routes.get(key) != Some(value)
-                    && conditions.all_well_since(since.saturating_sub(SETTLED_US), glimpses.keys().copied(), None)
+                    && conditions.all_well_since(since.saturating_sub(SETTLED_US), members.iter().copied(), None)
             });
             if let Some((((agent, proxy), (_, sequence)), since)) = late {
                 let known_ms = (now_us - since) / 1_000;
@@ -44,7 +50,10 @@ impl Found {
 
 impl Invariant for Found {
     fn look(&mut self, scene: &Scene<'_>) -> Result<(), Violation> {
-        self.compare(scene.now_us, scene.glimpses, scene.conditions)
+        let voters: BTreeSet<_> = newest(scene.glimpses.values()).into_iter().flat_map(|known| known.voters.iter().copied()).collect();
+        let hosts = scene.plan.topology.proxy_hosts().filter(|host| scene.stage.id(*host).is_some_and(|id| voters.contains(&id)));
+        let members = scene.glimpses.keys().copied().chain(hosts).collect();
+        self.compare(scene.now_us, (scene.glimpses, &members), scene.conditions)
     }
 }
 
@@ -68,9 +77,10 @@ mod tests {
         for (conditions, knows, violated) in [(fair.clone(), false, true), (fair, true, false), (Conditions::default(), false, false)] {
             let glimpses = [(HostId(0), glimpse(1, true)), (HostId(1), glimpse(2, knows))].into();
             let mut found = Found::default();
-            assert_eq!(found.compare(10_000_000, &glimpses, &conditions), Ok(()));
-            assert_eq!(found.compare(12_000_000, &glimpses, &conditions), Ok(()), "there is time left");
-            assert_eq!(found.compare(12_000_001, &glimpses, &conditions).is_err(), violated);
+            let members = [HostId(0), HostId(1)].into();
+            assert_eq!(found.compare(10_000_000, (&glimpses, &members), &conditions), Ok(()));
+            assert_eq!(found.compare(12_000_000, (&glimpses, &members), &conditions), Ok(()), "there is time left");
+            assert_eq!(found.compare(12_000_001, (&glimpses, &members), &conditions).is_err(), violated);
         }
     }
 }
