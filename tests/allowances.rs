@@ -9,9 +9,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use quinn::{ConnectionError, ReadError, ReadToEndError};
 use serde_json::Value;
-use support::{Agent, Client, Cluster, Ended, Open, Proxy, SharedCluster, Target, adapted, readme_commands, run, shell, wait_for, warren};
+use support::later::{Later, ask};
+use support::{
+    Agent, Client, Cluster, Dialling, Ended, LONG, Open, Proxy, SharedCluster, Target, adapted, readme_commands, run, shell, wait_for,
+    warren,
+};
 use tokio::time::Instant;
+use warren::identity::Alpn;
+use warren::identity::tls::{Refused, refused};
+use warren::net::quic::Profile;
+use warren::wire::close::Close;
+use warren::wire::{DialAnswer, DialHeader, Heard, Hello, LinkKind, PeerHello, TraceId};
+use warren_raft::TokenRole;
 
 static CLUSTER: SharedCluster = SharedCluster::of(3);
 
@@ -266,6 +277,80 @@ fn of_two_machines_with_one_token_exactly_one_gets_in() {
         let racers = in_table.filter(|row| row["name"].as_str().is_some_and(|name| name.starts_with(&format!("racer-{round}-"))));
         assert_eq!(racers.count(), 1, "{clients}");
     }
+}
+
+fn header(client: &str, service: &str) -> DialHeader {
+    DialHeader {
+        trace: TraceId([5; 16]),
+        client: client.parse().expect("a name"),
+        client_address: "192.0.2.1:1".to_owned(),
+        agent: "coveted".parse().expect("a name"),
+        service: service.parse().expect("a name"),
+        budget_ms: 10_000,
+    }
+}
+
+/// A proxy of the cluster that vouches for anybody gets no further than the allowances, and once it is removed nowhere at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_does_not_take_the_ingress_proxys_word() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let services = [("x", echoing.address().to_string()), ("y", echoing.address().to_string())];
+    let _agent = cluster.agent("coveted", &[0], &services);
+    let _client = cluster.client("vouched-for", "coveted/x");
+    let bad = Later::enroll(&cluster, TokenRole::Proxy, "bad").await;
+    let owner = cluster.proxy(0).peer_address();
+    let bulk = bad.dial(Alpn::Peer, Profile::PeerBulk, owner).await;
+    let hello = PeerHello { hello: Hello::ours(), kind: Heard::Known(LinkKind::Bulk), lane: 1 };
+    let _: (PeerHello, _, _) = ask(&bulk, &hello).await;
+    for (client, service) in [("vouched-for", "y"), ("nobody", "x"), ("coveted", "x")] {
+        let (answer, ..) = ask::<DialAnswer>(&bulk, &header(client, service)).await;
+        assert_eq!(answer, DialAnswer::Denied, "{client} {service}");
+    }
+    let (answer, mut send, mut recv) = ask::<DialAnswer>(&bulk, &header("vouched-for", "x")).await;
+    assert_eq!(answer, DialAnswer::Connected);
+    send.write_all(b"!").await.expect("it runs");
+    recv.read_exact(&mut [0]).await.expect("an echo");
+    operator(cluster.proxy(1), &["clients", "rm", "vouched-for", "--yes"]).must_succeed();
+    let cut = tokio::time::timeout(LONG, recv.read_to_end(10)).await.expect("it ends").expect_err("no end of a whole stream");
+    assert!(matches!(&cut, ReadToEndError::Read(ReadError::Reset(code)) if *code == Close::DENIED.code()), "{cut:?}");
+    let (answer, ..) = ask::<DialAnswer>(&bulk, &header("vouched-for", "x")).await;
+    assert_eq!(answer, DialAnswer::Denied);
+    // The proxy itself.
+    operator(cluster.proxy(1), &["proxies", "rm", "bad", "--yes"]).must_succeed();
+    let closed = tokio::time::timeout(LONG, bulk.closed()).await.expect("it is closed");
+    assert!(matches!(&closed, ConnectionError::ApplicationClosed(close) if close.error_code == Close::REFUSED.code()), "{closed:?}");
+    for proxy in cluster.proxies() {
+        wait_for("it has left", || proxy.status()?["proxies"].as_array()?.iter().all(|row| row["name"] != "bad").then_some(()));
+        // As a client's handshake it is complete before the other side has seen the certificate.
+        if let Ok(connection) = bad.try_dial(Alpn::Peer, Profile::PeerBulk, proxy.peer_address()).await {
+            let end = tokio::time::timeout(LONG, connection.closed()).await.expect("it ends");
+            assert_eq!(refused(&end), Some(Refused::Revoked), "{end:?}");
+        }
+    }
+}
+
+/// While clients and agents come and go, and are allowed this and that, nobody else's dial fails.
+#[test]
+fn what_happens_to_others_is_no_matter_to_a_dial() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let _agent = cluster.agent("steady", &[1], &[("x", echoing.address().to_string())]);
+    let client = cluster.client("steady", "steady/*");
+    let forward = |proxy: &Proxy| client.forward(&format!("steady-{}", proxy.name()), "steady/x", &[proxy.public_address()]);
+    let dialling = Dialling::rotating(cluster.proxies().iter().map(forward).collect());
+    for round in 0..3 {
+        let (leaver, stolen) = (format!("leaving-{round}"), format!("going-{round}"));
+        let _agent = cluster.agent(&stolen, &[2], &[("x", echoing.address().to_string())]);
+        let other = cluster.client(&leaver, &format!("{stolen}/*"));
+        assert_eq!(other.connect(&format!("{stolen}/x"), cluster.proxy(0), b"x").must_succeed(), b"x");
+        operator(cluster.proxy(round), &["clients", "allow", "steady", "steady/x", &format!("x-{round}/*")]).must_succeed();
+        operator(cluster.proxy(round), &["clients", "allow", &leaver, "*/*"]).must_succeed();
+        operator(cluster.proxy(round), &["agents", "rm", &stolen, "--yes"]).must_succeed();
+        operator(cluster.proxy(round), &["clients", "rm", &leaver, "--yes"]).must_succeed();
+        dialling.wait_for_more(6);
+    }
+    assert_eq!(dialling.failures(), Vec::<String>::new());
 }
 
 /// What is left of a proxy that was removed is its key, and that opens no door either.
