@@ -2,11 +2,12 @@
 //!
 //! Read in this order: [`failure`] (what can go wrong, one code everywhere), [`target`] (what can be dialled), [`wire`] (what travels between
 //! processes), [`limits`] (what one party may use), [`net`] (sockets, clock and randomness, the seam to the simulation), [`identity`] (who is who), [`proxy`],
-//! [`agent`] and [`client`] (the three roles), [`config`] (what is set), [`api`] (what is shown to programs), [`http`] (how that is
+//! [`agent`] and [`client`] (the three roles), [`config`] (what is set), [`api`] (what is shown to programs), [`audit`] (who did what), [`http`] (how that is
 //! carried), [`telemetry`] (logs), [`doctor`] (whether a machine has what it needs) and [`cli`] (the command line). The replicated routing table is the crate `warren_raft`.
 
 pub mod agent;
 pub mod api;
+pub mod audit;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use warren::cli::Cli;
+use warren::cli::{Cli, core_dumps};
 
 fn main() -> ExitCode {
     abort_on_panic();
+    core_dumps::forbid();
     match Cli::try_parse() {
         Ok(cli) => cli.run(),
         Err(error) => {

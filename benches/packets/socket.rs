@@ -81,6 +81,10 @@ impl Net for Wrapped {
         self.inner.listen_local(path).await
     }
 
+    fn user(&self) -> u32 {
+        self.inner.user()
+    }
+
     async fn resolve(&self, host_port: &str) -> io::Result<Vec<SocketAddr>> {
         self.inner.resolve(host_port).await
     }

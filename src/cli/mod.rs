@@ -12,6 +12,7 @@ mod clients;
 mod config;
 mod connect;
 mod context;
+pub mod core_dumps;
 mod dev;
 mod doctor;
 mod drain;

@@ -10,6 +10,7 @@ use warren_raft::{Service, ServiceKind};
 use super::signals::Signals;
 use super::{CliError, Exit, UsageError};
 use crate::agent::{self, Agent, TokenFrom};
+use crate::audit::AuditWriter;
 use crate::client::{self, EnrollError, Forwarding, Session};
 use crate::config::{
     AfterEnroll, AgentSettings, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings, TokenSource,
@@ -17,11 +18,13 @@ use crate::config::{
 use crate::dev::Dev;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
-use crate::net::{Env, dialling_endpoint};
+use crate::net::{Budget, Env, dialling_endpoint};
 use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
 
 /// How long the last packets of a client may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long the last lines of the audit log may take.
+const AUDITED: Duration = Duration::from_secs(5);
 /// The exit status of a stream that a signal has cut.
 const CUT: u8 = 1;
 
@@ -39,8 +42,18 @@ pub(super) async fn dev(settings: DevSettings) -> Result<(), CliError> {
 
 pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
+    let env = Env::real_with(config.transport.settings()).with_stalled(config.limits.stalled());
+    let Some(output) = config.audit.output() else { return proxy_in(env, &config, &mut signals).await };
+    let (audit, writer) = AuditWriter::start(output, config.proxy.name.as_str(), env.wall.clone()).map_err(anyhow::Error::from)?;
+    let ended = proxy_in(env.with_audit(audit), &config, &mut signals).await;
+    // Whatever came of it, what happened is written.
+    writer.close(Budget::new(AUDITED)).await;
+    ended
+}
+
+async fn proxy_in(env: Env, config: &Config, signals: &mut Signals) -> Result<(), CliError> {
     let running = tokio::select! {
-        started = proxy_of(&config)?.start(Env::real_with(config.transport.settings()).with_stalled(config.limits.stalled())) => started?,
+        started = proxy_of(config)?.start(env) => started?,
         () = signals.stop() => return Err(interrupted()),
     };
     tracing::info!(
@@ -48,7 +61,7 @@ pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
         peer = running.peer_addr().ok().map(display), http = running.http_addr().map(display),
         admin = %config.admin.socket.display(), "proxy runs"
     );
-    serve(running, &mut signals).await
+    serve(running, signals).await
 }
 
 /// A supervisor must not take a start that was broken off for a success.

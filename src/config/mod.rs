@@ -10,6 +10,7 @@
 mod address;
 mod admin;
 mod agent;
+mod audit;
 mod client;
 mod cluster;
 mod document;
@@ -36,6 +37,7 @@ mod verbs;
 pub use address::{AddressError, HostPort};
 pub use admin::AdminTable;
 pub use agent::{AgentSettings, AgentTable, ServiceSettings};
+pub use audit::{AuditOutput, AuditTable};
 pub use client::{ConnectSettings, EnrollSettings, Forward, ForwardError, ForwardSettings};
 pub use cluster::ClusterTable;
 pub use error::{ConfigError, ConfigErrors, Place};

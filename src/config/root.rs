@@ -8,7 +8,7 @@ use super::document::Document;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::{Reader, Shown};
 use super::{
-    AdminTable, AgentTable, ClusterTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable, PublicTable, RaftTable,
+    AdminTable, AgentTable, AuditTable, ClusterTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable, PublicTable, RaftTable,
     TelemetryTable, TransportTable, TunnelStrategyTable,
 };
 
@@ -38,6 +38,8 @@ pub struct Config {
     pub limits: LimitsTable,
     /// `[admin]`.
     pub admin: AdminTable,
+    /// `[audit]`.
+    pub audit: AuditTable,
     /// `[telemetry]`.
     pub telemetry: TelemetryTable,
     /// `[agent]`.
@@ -82,6 +84,7 @@ impl Config {
             transport: TransportTable::read(&mut reader),
             limits: LimitsTable::read(&mut reader),
             admin: AdminTable::read(&mut reader, &proxy.data_dir),
+            audit: AuditTable::read(&mut reader),
             telemetry: TelemetryTable::read(&mut reader),
             agent: AgentTable::read(&mut reader),
             proxy,

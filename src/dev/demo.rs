@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::http::{Accept, Handler, HttpServer, Request, Response, StatusCode};
+use crate::http::{Accept, Caller, Handler, HttpServer, Request, Response, StatusCode};
 use crate::net::{Env, Listener, Stream};
 
 const PAGE: &str = "<!doctype html>
@@ -64,7 +64,7 @@ struct Local(Box<dyn Listener>);
 impl Accept for Local {
     type Stream = Box<dyn Stream>;
 
-    async fn accept(&mut self) -> io::Result<Self::Stream> {
-        self.0.accept().await.map(|(stream, _)| stream)
+    async fn accept(&mut self) -> io::Result<(Self::Stream, Caller)> {
+        self.0.accept().await.map(|(stream, from)| (stream, Caller::Remote(from)))
     }
 }

@@ -1,12 +1,24 @@
 //! What a handler gets and gives.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use super::body::{Body, Poured};
 use crate::api::{Declined, DeclinedView, ErrorView, Schema};
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
+use crate::net::LocalPeer;
+
+/// Whose connection a request came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A process of this machine, by a local socket.
+    Local(LocalPeer),
+    /// Whoever can reach the address, by TCP.
+    Remote(SocketAddr),
+}
 
 /// A whole request.
 #[derive(Clone, Debug)]
@@ -19,6 +31,10 @@ pub struct Request {
     pub query: String,
     /// At most 64 KiB.
     pub body: Bytes,
+    /// The name by which the server was asked for, with its port if it came with one.
+    pub host: Option<String>,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 /// A response.
@@ -30,14 +46,11 @@ pub struct Response {
     pub content_type: &'static str,
     /// The body.
     pub body: Body,
+    /// What failed, where something did.
+    pub code: Option<Code>,
 }
 
 impl Request {
-    /// A GET without a query or a body.
-    pub fn get(path: &str) -> Self {
-        Self { method: Method::GET, path: path.to_owned(), query: String::new(), body: Bytes::new() }
-    }
-
     /// Whether the query has the parameter `name`, with or without a value.
     pub fn has_parameter(&self, name: &str) -> bool {
         self.query.split('&').any(|pair| pair.split('=').next() == Some(name))
@@ -47,12 +60,12 @@ impl Request {
 impl Response {
     /// A body of any media type.
     pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type, body: Body::Whole(body.into()) }
+        Self { status, content_type, body: Body::Whole(body.into()), code: None }
     }
 
     /// A 200 with bytes that are made while they are sent.
     pub fn poured(poured: Poured) -> Self {
-        Self { status: StatusCode::OK, content_type: "application/octet-stream", body: Body::Poured(poured) }
+        Self { status: StatusCode::OK, content_type: "application/octet-stream", body: Body::Poured(poured), code: None }
     }
 
     /// A line for people; a line break is added.
@@ -68,7 +81,20 @@ impl Response {
     /// A failure as JSON, with the status of its code.
     pub fn failure(failure: Failure) -> Self {
         let status = StatusCode::from_u16(failure.code().http_status()).expect("the table of failures has valid statuses");
-        Self::json_with(status, &ErrorView::from(failure))
+        let code = Some(failure.code());
+        Self { code, ..Self::json_with(status, &ErrorView::from(failure)) }
+    }
+
+    /// How the request went, in one word: `ok`, the code of what failed, or why nothing was done.
+    pub fn outcome(&self) -> &'static str {
+        match (self.code, self.status) {
+            (Some(code), _) => code.as_str(),
+            (None, status) if status.is_success() => "ok",
+            (None, StatusCode::NOT_FOUND) => "unknown",
+            (None, StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE) => "declined",
+            (None, StatusCode::BAD_REQUEST) => "invalid",
+            (None, _) => "failed",
+        }
     }
 
     /// A request that is declined, and what to do next.

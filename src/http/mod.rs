@@ -16,7 +16,7 @@ mod tests;
 pub use body::{Body, Poured};
 pub use client::{AdminClient, ClientError};
 pub use download::Download;
-pub use message::{Request, Response};
+pub use message::{Caller, Request, Response};
 pub use server::{Accept, Bounds, Handler, HttpServer};
 pub use socket::AdminSocket;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 
 use super::body::{Outgoing, Progress};
 use super::idle::{Busy, Idle, Visit};
-use super::{Request, Response};
+use super::{Caller, Request, Response};
 use crate::limits::{Limit, Limits, Reached};
 
 /// Largest body of a request, in bytes.
@@ -42,6 +42,13 @@ const CONNECTION_DEADLINE: Duration = Duration::from_secs(120);
 const GRACE: Duration = Duration::from_secs(5);
 /// How long to wait when a connection cannot be accepted, for example for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What a browser must not do with any answer: keep it, guess what it is, or show it to, or within, the pages of others.
+const FOR_BROWSERS: [(HeaderName, HeaderValue); 4] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
 
 /// Answers requests.
 #[async_trait]
@@ -55,11 +62,11 @@ pub trait Accept: Send + 'static {
     /// One connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// Waits for the next connection. Must be safe to cancel.
+    /// Waits for the next connection and tells whose it is. Must be safe to cancel.
     ///
     /// # Errors
     /// Whatever the listener says; the server goes on after a pause.
-    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Caller)>> + Send;
 }
 
 /// What the other sides of a listener may use.
@@ -104,9 +111,10 @@ impl HttpServer {
 
     /// Accepts until shutdown, then lets the requests in flight end, at most for five seconds.
     pub async fn serve(self, mut listener: impl Accept) {
-        while let Some((stream, permit)) = self.next(&mut listener).await {
+        while let Some((stream, caller, permit)) = self.next(&mut listener).await {
             let connection = Connection {
                 handler: Arc::clone(&self.handler),
+                caller,
                 visit: self.idle.visit(),
                 progress: Arc::new(watch::Sender::new(Instant::now())),
                 bounds: self.bounds.clone(),
@@ -122,19 +130,19 @@ impl HttpServer {
         self.connections.wait().await;
     }
 
-    /// The next connection and its place, once there is one; `None` at shutdown.
-    async fn next<A: Accept>(&self, listener: &mut A) -> Option<(A::Stream, OwnedSemaphorePermit)> {
+    /// The next connection, whose it is, and its place, once there is one; `None` at shutdown.
+    async fn next<A: Accept>(&self, listener: &mut A) -> Option<(A::Stream, Caller, OwnedSemaphorePermit)> {
         let next = async {
-            let stream = self.accept(listener).await;
-            (stream, self.place().await)
+            let (stream, caller) = self.accept(listener).await;
+            (stream, caller, self.place().await)
         };
         self.shutdown.run_until_cancelled(next).await
     }
 
-    async fn accept<A: Accept>(&self, listener: &mut A) -> A::Stream {
+    async fn accept<A: Accept>(&self, listener: &mut A) -> (A::Stream, Caller) {
         loop {
             match listener.accept().await {
-                Ok(stream) => return stream,
+                Ok(accepted) => return accepted,
                 Err(error) => {
                     warn!(%error, "a connection cannot be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -163,6 +171,7 @@ impl HttpServer {
 /// One connection that is served.
 struct Connection {
     handler: Arc<dyn Handler>,
+    caller: Caller,
     visit: Arc<Visit>,
     progress: Progress,
     bounds: Bounds,
@@ -205,7 +214,7 @@ impl Connection {
 
     /// Reads the whole request and lets the handler answer it.
     async fn answer(&self, request: hyper::Request<Incoming>) -> hyper::Response<Outgoing> {
-        let request = match read(request).await {
+        let request = match read(request, self.caller).await {
             Ok(request) => request,
             Err(response) => return encode(response, &self.progress, None),
         };
@@ -233,7 +242,7 @@ async fn while_it_gets_on<F: Future + Unpin>(mut connection: F, progress: &Progr
 ///
 /// # Errors
 /// What to answer instead.
-async fn read(request: hyper::Request<Incoming>) -> Result<Request, Response> {
+async fn read(request: hyper::Request<Incoming>, caller: Caller) -> Result<Request, Response> {
     let (head, body) = request.into_parts();
     if ![Method::GET, Method::HEAD, Method::POST].contains(&head.method) {
         return Err(Response::text(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and POST are served"));
@@ -249,7 +258,8 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Response> {
     let query = head.uri.query().unwrap_or_default().to_owned();
     // hyper leaves the body of an answer to HEAD out.
     let method = if head.method == Method::HEAD { Method::GET } else { head.method };
-    Ok(Request { method, path: head.uri.path().to_owned(), query, body })
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    Ok(Request { method, path: head.uri.path().to_owned(), query, body, host, caller })
 }
 
 fn encode(response: Response, progress: &Progress, busy: Option<Busy>) -> hyper::Response<Outgoing> {
@@ -258,6 +268,9 @@ fn encode(response: Response, progress: &Progress, busy: Option<Busy>) -> hyper:
     *encoded.status_mut() = response.status;
     let headers = encoded.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(response.content_type));
+    for (name, value) in FOR_BROWSERS {
+        headers.insert(name, value);
+    }
     if is_method_wrong {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::Accept;
+use super::{Accept, Caller};
 use crate::net::{LocalError, LocalListener, Net, Stream};
 
 /// A listening socket for whoever administers the machine.
@@ -25,7 +25,7 @@ impl AdminSocket {
 impl Accept for AdminSocket {
     type Stream = Box<dyn Stream>;
 
-    async fn accept(&mut self) -> io::Result<Self::Stream> {
-        self.listener.accept().await
+    async fn accept(&mut self) -> io::Result<(Self::Stream, Caller)> {
+        self.listener.accept().await.map(|(stream, peer)| (stream, Caller::Local(peer)))
     }
 }

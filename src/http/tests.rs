@@ -137,6 +137,13 @@ async fn the_socket_is_private_unique_and_goes() {
     std::fs::write(&path, "precious").expect("a file");
     assert!(matches!(AdminSocket::bind(&*net(), &path).await, Err(LocalError::NotASocket(_))));
     assert_eq!(std::fs::read_to_string(&path).expect("the file"), "precious");
+    let anybodys = dir.path().join("anybodys");
+    std::fs::create_dir(&anybodys).expect("a directory");
+    for (mode, is_guarded) in [(0o777, false), (0o1777, true), (0o775, true)] {
+        std::fs::set_permissions(&anybodys, std::fs::Permissions::from_mode(mode)).expect("its mode");
+        let bound = AdminSocket::bind(&*net(), &anybodys.join("admin.sock")).await;
+        assert_eq!(!matches!(&bound, Err(LocalError::Unguarded { .. })), is_guarded, "{mode:o}: {bound:?}");
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use super::sockets::Net;
 use super::stalled::{Readers, StalledBudget};
 use super::stores::{SledStores, Stores};
 use super::wall::Wall;
+use crate::audit::Audit;
 
 /// The outside world: production's, or a simulation's.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Env {
     pub threading: Threading,
     /// The streams of this process, and what those that are not read may hold.
     pub readers: Readers,
+    /// Who is told what happened; nobody unless an operator wants that.
+    pub audit: Audit,
 }
 
 /// On how many threads work may be done.
@@ -70,6 +73,7 @@ impl Env {
             paths: quic::Paths::new(&quic),
             threading: Threading::Apart,
             readers,
+            audit: Audit::default(),
         }
     }
 
@@ -77,5 +81,11 @@ impl Env {
     #[must_use]
     pub fn with_stalled(self, budget: StalledBudget) -> Self {
         Self { readers: Readers::new(budget), ..self }
+    }
+
+    /// The same, where what happens is told to `audit`.
+    #[must_use]
+    pub fn with_audit(self, audit: Audit) -> Self {
+        Self { audit, ..self }
     }
 }

@@ -9,13 +9,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
-use super::sockets::{LocalListener, Stream};
+use super::sockets::{LocalListener, LocalPeer, Stream};
 
 /// How long to try whether somebody listens at a path already.
 const PROBE_DEADLINE: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted, as many as tokio has.
+const BACKLOG: i32 = 1024;
 
 /// Why there is no listening unix socket.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +29,14 @@ pub enum LocalError {
     /// Something that is not a socket is in the way.
     #[error("`{}` exists and is not a socket", .0.display())]
     NotASocket(PathBuf),
+    /// Anybody could put another socket there.
+    #[error("anybody may write to the directory `{}` (mode {mode:o}) of the admin socket: `chmod o-w` it, or choose another one", dir.display())]
+    Unguarded {
+        /// The directory.
+        dir: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// The system refused.
     #[error("cannot listen at `{}`", path.display())]
     Io {
@@ -46,6 +57,7 @@ pub(super) struct UnixListener {
 
 /// Listens at `path`. A socket file at which nobody listens is what a killed process left behind, and is replaced.
 pub(super) async fn listen(path: &Path) -> Result<UnixListener, LocalError> {
+    require_guarded(path)?;
     require_free(path).await?;
     bind_private(path).map_err(|source| LocalError::Io { path: path.to_owned(), source })
 }
@@ -58,9 +70,11 @@ pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
 
 #[async_trait]
 impl LocalListener for UnixListener {
-    async fn accept(&mut self) -> io::Result<Box<dyn Stream>> {
+    async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, LocalPeer)> {
         let (stream, _) = self.listener.accept().await?;
-        Ok(Box::new(UnixStream(stream)))
+        let found = stream.peer_cred()?;
+        let peer = LocalPeer { uid: found.uid(), gid: found.gid(), pid: found.pid() };
+        Ok((Box::new(UnixStream(stream)), peer))
     }
 }
 
@@ -91,17 +105,31 @@ async fn require_free(path: &Path) -> Result<(), LocalError> {
     }
 }
 
+/// Refuses a directory in which everybody may put another socket in this one's place.
+fn require_guarded(path: &Path) -> Result<(), LocalError> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = fs::metadata(dir).map_err(|source| LocalError::Io { path: path.to_owned(), source })?.permissions().mode() & 0o7777;
+    let (is_open, is_sticky) = (mode & 0o002 != 0, mode & 0o1000 != 0);
+    if is_open && !is_sticky { Err(LocalError::Unguarded { dir: dir.to_owned(), mode }) } else { Ok(()) }
+}
+
 /// Binds beside `path`, restricts the file, and only then moves it there: at no moment can anybody else open it.
-#[expect(clippy::disallowed_methods, reason = "this is the seam")]
 fn bind_private(path: &Path) -> io::Result<UnixListener> {
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
-    let listener = tokio::net::UnixListener::bind(&beside)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(&beside)?)?;
+    // Nobody gets in by a socket that is not listened on, whatever the umask has made of its mode.
     let moved = fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))
+        .and_then(|()| socket.listen(BACKLOG))
         .and_then(|()| fs::symlink_metadata(&beside))
         .and_then(|metadata| fs::rename(&beside, path).map(|()| metadata.ino()));
-    match moved {
-        Ok(inode) => Ok(UnixListener { listener, path: path.to_owned(), inode }),
+    let listening = moved.and_then(|inode| {
+        socket.set_nonblocking(true)?;
+        Ok((tokio::net::UnixListener::from_std(std::os::unix::net::UnixListener::from(socket))?, inode))
+    });
+    match listening {
+        Ok((listener, inode)) => Ok(UnixListener { listener, path: path.to_owned(), inode }),
         Err(error) => {
             let _ = fs::remove_file(&beside);
             Err(error)

@@ -31,6 +31,6 @@ pub use env::{Env, Threading};
 pub use files::{Access, DirLock, FileError, LockError, StateFiles};
 pub use local::LocalError;
 pub use quic::dialling_endpoint;
-pub use sockets::{Listener, LocalListener, Net, Stream};
+pub use sockets::{Listener, LocalListener, LocalPeer, Net, Stream};
 pub use stores::{SetAside, Stores};
 pub use wall::{Wall, time_provider, time_source};

@@ -78,6 +78,10 @@ impl Net for RealNet {
         Ok(Box::new(local::listen(path).await?))
     }
 
+    fn user(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is the seam")]
     async fn resolve(&self, host_port: &str) -> io::Result<Vec<SocketAddr>> {
         let addrs: Vec<_> = tokio::net::lookup_host(host_port).await?.collect();

@@ -45,6 +45,9 @@ pub trait Net: Debug + Send + Sync + 'static {
     /// [`LocalError`] says what is in the way.
     async fn listen_local(&self, path: &Path) -> Result<Box<dyn LocalListener>, LocalError>;
 
+    /// The user that this process acts as.
+    fn user(&self) -> u32;
+
     /// Resolves `NAME:PORT` or `IP:PORT` to its addresses, at least one.
     ///
     /// # Errors
@@ -99,9 +102,20 @@ pub trait Listener: Send + 'static {
 /// Accepts byte streams of processes on the same machine.
 #[async_trait]
 pub trait LocalListener: Debug + Send + 'static {
-    /// Waits for the next stream. Safe to cancel.
+    /// Waits for the next stream and tells whose it is. Safe to cancel.
     ///
     /// # Errors
     /// Whatever the system says; another try is worth it.
-    async fn accept(&mut self) -> io::Result<Box<dyn Stream>>;
+    async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, LocalPeer)>;
+}
+
+/// The process at the other end of a local stream, as the kernel says it was when it connected (`SO_PEERCRED`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalPeer {
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Itself, where the system tells.
+    pub pid: Option<i32>,
 }

@@ -105,6 +105,7 @@ impl Wiring {
         let metrics = Metrics::register(&mut registry, &ground.env.readers.count());
         ground.links.calls().register(&mut registry);
         let guard = EnrollmentGuard::new(&ground.proxy.limits, metrics.reached().clone(), &mut registry);
+        ground.env.audit.register(&mut registry);
         let leaving = CancellationToken::new();
         Self {
             ground,
@@ -211,6 +212,7 @@ impl Wiring {
             tunnels: self.tunnels.clone(),
             metrics: self.metrics.clone(),
             readers: self.ground.env.readers.clone(),
+            audit: self.ground.env.audit.clone(),
             grants: self.grants.clone(),
         };
         let service = Service {

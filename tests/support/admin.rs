@@ -28,7 +28,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> 
 }
 
 fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<(u16, String)> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: warren\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let garbled = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP answer");

@@ -16,6 +16,7 @@ mod cluster;
 mod dialling;
 mod door;
 mod echoing;
+pub(crate) mod forge;
 mod http;
 pub(crate) mod later;
 pub(crate) mod link;

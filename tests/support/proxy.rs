@@ -114,6 +114,13 @@ impl Proxy {
         self.run(&["join", &address.to_string(), "--token-file", text(token)]);
     }
 
+    /// Enrols it as a further proxy, and does not run it.
+    pub(crate) fn enroll_only(&mut self, address: SocketAddr, token: &Path) {
+        self.run(&["join", &address.to_string(), "--token-file", text(token), "--enroll-only"]);
+        let (status, log) = self.wait_ended();
+        assert_eq!(status, Some(0), "{log}");
+    }
+
     /// Starts it again, as a process that is given only its configuration.
     pub(crate) fn restart(&mut self, ports: Ports) {
         assert!(self.process.is_none(), "`{}` runs", self.name);

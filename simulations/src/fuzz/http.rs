@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_util::sync::CancellationToken;
 use warren::api::Path;
-use warren::http::{Accept, Handler, HttpServer, Request, Response, StatusCode};
+use warren::http::{Accept, Caller, Handler, HttpServer, Request, Response, StatusCode};
+use warren::net::LocalPeer;
 
 use super::{Outcome, Target};
 
@@ -76,9 +77,9 @@ struct Once(Option<DuplexStream>);
 impl Accept for Once {
     type Stream = DuplexStream;
 
-    async fn accept(&mut self) -> std::io::Result<DuplexStream> {
+    async fn accept(&mut self) -> std::io::Result<(DuplexStream, Caller)> {
         match self.0.take() {
-            Some(stream) => Ok(stream),
+            Some(stream) => Ok((stream, Caller::Local(LocalPeer { uid: 0, gid: 0, pid: None }))),
             None => std::future::pending().await,
         }
     }

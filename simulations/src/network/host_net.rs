@@ -58,6 +58,10 @@ impl Net for HostNet {
         Ok(Box::new(SimLocalListener::bind(self.network.clone(), self.host, path)?))
     }
 
+    fn user(&self) -> u32 {
+        0
+    }
+
     async fn resolve(&self, host_port: &str) -> io::Result<Vec<SocketAddr>> {
         let address: SocketAddr = host_port.parse().map_err(|_| io::ErrorKind::NotFound)?;
         Ok(vec![if address.ip().is_loopback() { SocketAddr::new(self.host.ip(), address.port()) } else { address }])

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use std::net::SocketAddr;
 use tokio::sync::mpsc;
-use warren::net::{LocalError, LocalListener, Stream};
+use warren::net::{LocalError, LocalListener, LocalPeer, Stream};
 
 use super::pipe::End;
 use super::wire::{HostId, Network, Place};
@@ -40,8 +40,8 @@ impl Drop for SimLocalListener {
 
 #[async_trait]
 impl LocalListener for SimLocalListener {
-    async fn accept(&mut self) -> io::Result<Box<dyn Stream>> {
+    async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, LocalPeer)> {
         let (end, _) = self.waiting.recv().await.ok_or(io::ErrorKind::ConnectionAborted)?;
-        Ok(Box::new(end))
+        Ok((Box::new(end), LocalPeer { uid: 0, gid: 0, pid: None }))
     }
 }

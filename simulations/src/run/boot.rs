@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use warren::audit::Audit;
 use warren::net::quic::{Paths, Settings as Quic};
 use warren::net::stalled::{Readers, StalledCount};
 use warren::net::{Entropy, Env, Threading};
@@ -126,6 +127,7 @@ impl Run {
                 paths: Paths::new(&quic),
                 threading: Threading::One,
                 readers,
+                audit: Audit::default(),
             }
         })
     }

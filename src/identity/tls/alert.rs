@@ -2,6 +2,8 @@
 
 use quinn::ConnectionError;
 
+use crate::identity::uri::Identity;
+
 /// Why this side or the other refused the other's identity. As a client's handshake is complete before the server has seen its certificate
 /// (RFC 8446, section 2), a refusal may come as the failure of the first read or write instead of the connection's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +29,22 @@ pub enum Refused {
     /// Any other failure of TLS, by its alert (RFC 8446, section 6).
     #[error("tls alert {0}")]
     Other(u8),
+}
+
+/// Somebody whose handshake this side has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// Whom its certificate names, if that is of this cluster's authority: it has shown the certificate, and proved nothing.
+    pub identity: Option<Identity>,
+    /// Why it was refused.
+    pub refused: Refused,
+}
+
+/// Whom this side has refused, if that is how the connection ended.
+pub fn denied(error: &ConnectionError) -> Option<Denied> {
+    let ConnectionError::TransportError(ended) = error else { return None };
+    let identity = ended.reason.split_once(": ").and_then(|(identity, _)| identity.parse().ok());
+    refused(error).map(|refused| Denied { identity, refused })
 }
 
 /// The refusal behind a connection's end, if it is one.

@@ -24,6 +24,7 @@ use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::policy::Policy;
+use crate::identity::uri::Identity;
 
 /// What all connections of a port have in common.
 pub(super) struct Rules {
@@ -36,11 +37,18 @@ pub(super) struct Rules {
 pub(super) struct Gate {
     rules: Arc<Rules>,
     offered: OnceLock<Alpn>,
+    /// Whom the leaf names that chains, whether it is admitted or not.
+    proved: OnceLock<Identity>,
 }
 
 impl Gate {
     pub(super) fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, offered: OnceLock::new() }
+        Self { rules, offered: OnceLock::new(), proved: OnceLock::new() }
+    }
+
+    /// Whom the client has shown to be a certificate of; that it owns the certificate's key is proved when the handshake ends well.
+    pub(super) fn claimed(&self) -> Option<&Identity> {
+        self.proved.get()
     }
 
     /// Records the one protocol that is offered, and says whether the handshake may go on. Several at once are refused: a client of warren knows
@@ -54,6 +62,11 @@ impl Gate {
         }
     }
 
+    /// The protocols of the port.
+    pub(super) fn served_names(&self) -> &'static [Alpn] {
+        self.rules.served
+    }
+
     fn served(&self, name: &[u8]) -> Option<Alpn> {
         Alpn::from_bytes(name).filter(|alpn| self.rules.served.contains(alpn))
     }
@@ -62,6 +75,8 @@ impl Gate {
         let rules = &self.rules;
         let role = self.offered.get().ok_or(Mismatch::NoProtocol)?.client_role().ok_or(Mismatch::Unasked)?;
         let proved = Leaf::prove(leaf, &rules.credentials.ca(), now, KeyUsage::client_auth())?;
+        // A second leaf of the same handshake there is none.
+        let _ = self.proved.set(proved.identity.clone());
         proved.must_be(rules.credentials.identity().cluster, role)?;
         rules.policy.admit(&proved.identity, proved.key).map_err(|refusal| Mismatch::Refused(refusal).into())
     }

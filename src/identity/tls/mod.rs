@@ -22,7 +22,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use alert::{Refused, refused};
+pub use alert::{Denied, Refused, denied, refused};
 pub use alpn::{Alpn, negotiated};
 pub use client::{ClientTls, Expected, SERVER_NAME, VerifiedServer};
 pub use leaf::peer_identity;

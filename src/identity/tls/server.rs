@@ -45,7 +45,8 @@ impl ServerTls {
     fn build(credentials: &CredentialsHandle, served: &'static [Alpn], policy: Arc<dyn Policy>, env: &Env) -> Self {
         let rules = Arc::new(Rules { credentials: credentials.clone(), served, policy });
         let time = time_provider(&env.wall);
-        let keys = QuicServerConfig::try_from(tls_config(&rules, &time)).expect("the provider has QUIC's initial suite");
+        let keys = QuicServerConfig::try_from(tls_config(&Arc::new(Gate::new(Arc::clone(&rules))), &time))
+            .expect("the provider has QUIC's initial suite");
         Self(Arc::new(PerConnection { rules, time, keys: Arc::new(keys) }))
     }
 }
@@ -81,20 +82,20 @@ impl QuicCrypto for PerConnection {
 
     fn start_session(self: Arc<Self>, version: u32, params: &TransportParameters) -> Box<dyn QuicSession> {
         debug_assert_eq!(version, VERSION, "no keys are given for another one");
-        let tls = ServerConnection::new(tls_config(&self.rules, &self.time), Version::V1, to_vec(params));
-        Box::new(Session::new(tls.expect("the configuration is one of TLS 1.3").into()))
+        let gate = Arc::new(Gate::new(Arc::clone(&self.rules)));
+        let tls = ServerConnection::new(tls_config(&gate, &self.time), Version::V1, to_vec(params));
+        Box::new(Session::new(tls.expect("the configuration is one of TLS 1.3").into()).judged_by(gate))
     }
 }
 
-fn tls_config(rules: &Arc<Rules>, time: &Arc<dyn TimeProvider>) -> Arc<ServerConfig> {
-    let gate = Arc::new(Gate::new(Arc::clone(rules)));
-    let verifier = Arc::clone(&gate);
+fn tls_config(gate: &Arc<Gate>, time: &Arc<dyn TimeProvider>) -> Arc<ServerConfig> {
+    let (verifier, resolver) = (Arc::clone(gate), Arc::clone(gate));
     let mut config = ServerConfig::builder_with_details(provider(), Arc::clone(time))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("the provider has suites of TLS 1.3")
         .with_client_cert_verifier(verifier)
-        .with_cert_resolver(gate);
-    config.alpn_protocols = rules.served.iter().map(|alpn| alpn.as_bytes().to_vec()).collect();
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = gate.served_names().iter().map(|alpn| alpn.as_bytes().to_vec()).collect();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Arc::new(config)

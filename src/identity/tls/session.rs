@@ -10,6 +10,7 @@
 
 use std::any::Any;
 use std::io::Cursor;
+use std::sync::Arc;
 
 use quinn::crypto::rustls::HandshakeData;
 use quinn::crypto::{ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, Session as QuicSession};
@@ -20,6 +21,7 @@ use ring::aead;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::quic::{Connection, KeyChange, Suite, Version};
 
+use super::gate::Gate;
 use super::later_keys::LaterKeys;
 use super::leaf::Leaf;
 
@@ -35,6 +37,8 @@ pub(super) struct Session {
     later: Option<LaterKeys>,
     /// The protocol was told to quinn.
     is_announced: bool,
+    /// Who judges the other side, where this one is a server.
+    gate: Option<Arc<Gate>>,
 }
 
 enum State {
@@ -57,7 +61,12 @@ impl Session {
             Connection::Client(_) => Side::Client,
             Connection::Server(_) => Side::Server,
         };
-        Self { side, state: State::Shaking(Box::new(tls)), later: None, is_announced: false }
+        Self { side, state: State::Shaking(Box::new(tls)), later: None, is_announced: false, gate: None }
+    }
+
+    /// The same, where `gate` judges the other side.
+    pub(super) fn judged_by(self, gate: Arc<Gate>) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     fn protocol(&self) -> Option<&[u8]> {
@@ -74,6 +83,7 @@ impl Session {
             Side::Client => tls.quic_transport_parameters().map(Box::from),
             Side::Server => None,
         };
+        self.gate = None;
         let settled = Settled { protocol: tls.alpn_protocol().map(<[u8]>::to_vec), leaf: leaf(tls), parameters };
         self.state = State::Settled(Box::new(settled));
     }
@@ -128,7 +138,14 @@ impl QuicSession for Session {
             },
         };
         tls.read_hs(bytes).map_err(|error| match tls.alert() {
-            Some(alert) => TransportError { code: TransportErrorCode::crypto(alert.into()), frame: None, reason: error.to_string() },
+            Some(alert) => {
+                // Who was refused, for the audit log: `alert::denied` reads it from here.
+                let reason = match self.gate.as_ref().and_then(|gate| gate.claimed()) {
+                    Some(identity) => format!("{identity}: {error}"),
+                    None => error.to_string(),
+                };
+                TransportError { code: TransportErrorCode::crypto(alert.into()), frame: None, reason }
+            }
             None => violation(format!("TLS error: {error}")),
         })?;
         let is_new = !self.is_announced && (tls.alpn_protocol().is_some() || !tls.is_handshaking());

@@ -75,6 +75,11 @@ impl Teller {
         gauge.in_hand.store(0, Ordering::Relaxed);
     }
 
+    /// How many bytes have moved.
+    pub fn moved_bytes(&self) -> u64 {
+        self.entry.gauges[self.way].moved.load(Ordering::Relaxed)
+    }
+
     /// The next hop does not take these bytes now.
     pub fn waits(&self, bytes: usize) {
         self.entry.gauges[self.way].in_hand.store(bytes as u64, Ordering::Relaxed);

@@ -5,6 +5,7 @@
 
 mod disks;
 mod drain;
+mod guard;
 mod health;
 mod machines;
 mod outlook;

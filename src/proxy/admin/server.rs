@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{drain, health, machines, removal, snapshot, strategy, tokens, transfer, views};
+use super::{drain, guard, health, machines, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
-use crate::http::{Accept, AdminSocket, Bounds, Handler, HttpServer, Method, Request, Response, StatusCode};
+use crate::http::{Accept, AdminSocket, Bounds, Caller, Handler, HttpServer, Method, Request, Response, StatusCode};
 use crate::net::{Listener, LocalError, Stream};
 use crate::proxy::metrics::Sample;
 
@@ -70,8 +70,8 @@ impl Admin {
 
     /// Answers until `stopped`.
     pub(in crate::proxy) async fn run(self, stopped: CancellationToken) {
-        let private = Arc::new(Answers { parts: self.parts.clone(), audience: Audience::Operator });
-        let public = Arc::new(Answers { parts: self.parts, audience: Audience::Anybody });
+        let private = Arc::new(Answers { parts: self.parts.clone(), audience: Audience::Operator, listens: None });
+        let public = Arc::new(Answers { parts: self.parts, audience: Audience::Anybody, listens: self.address });
         let bounds = self.bounds;
         tokio::join!(
             HttpServer::bounded(private, bounds.clone(), stopped.clone()).serve(self.socket),
@@ -86,9 +86,9 @@ struct HttpListener(Option<Box<dyn Listener>>);
 impl Accept for HttpListener {
     type Stream = Box<dyn Stream>;
 
-    async fn accept(&mut self) -> io::Result<Self::Stream> {
+    async fn accept(&mut self) -> io::Result<(Self::Stream, Caller)> {
         match &mut self.0 {
-            Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+            Some(listener) => listener.accept().await.map(|(stream, from)| (stream, Caller::Remote(from))),
             None => std::future::pending().await,
         }
     }
@@ -106,18 +106,33 @@ enum Audience {
 struct Answers {
     parts: AdminParts,
     audience: Audience,
+    /// The HTTP address.
+    listens: Option<SocketAddr>,
 }
 
 #[async_trait]
 impl Handler for Answers {
     async fn handle(&self, request: Request) -> Response {
         let parts = &self.parts;
+        let admitted = match self.audience {
+            Audience::Operator => guard::operator(parts, request.caller).map(Some),
+            Audience::Anybody => guard::visitor(self.listens, request.host.as_deref()).map(|()| None),
+        };
+        let by = match admitted {
+            Ok(by) => by,
+            Err(refused) => return *refused,
+        };
         match (&request.method, request.path.as_str()) {
             (&Method::GET | &Method::HEAD, "/livez") => Response::text(StatusCode::OK, "live"),
             (&Method::GET | &Method::HEAD, "/readyz") => health::readyz(parts, request.has_parameter("verbose")),
             (&Method::GET | &Method::HEAD, "/metrics") => metrics(parts),
             (method, path) => match Path::parse(path) {
-                Some(path) => self.answer(method, path, &request).await,
+                Some(path) => {
+                    let act = by.map(|by| guard::Act::begin(&parts.env.audit, by, (method, path), &request));
+                    let response = self.answer(method, path, &request).await;
+                    act.into_iter().for_each(|act| act.ended(&response));
+                    response
+                }
                 None => not_found(),
             },
         }
@@ -137,8 +152,8 @@ impl Answers {
             (&Method::POST, Path::StrategyPlan, Audience::Operator) => strategy::plan(parts, &request.body).await,
             (&Method::GET, Path::Snapshot(freshness), Audience::Operator) => snapshot::save(parts, freshness).await,
             (&Method::GET | &Method::HEAD, Path::Tokens, Audience::Operator) => Response::json(&tokens::list(parts)),
-            (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, &request.body).await,
-            (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id).await,
+            (&Method::POST, Path::Tokens, Audience::Operator) => tokens::create(parts, request).await,
+            (&Method::POST, Path::Revoke(id), Audience::Operator) => tokens::revoke(parts, id, request).await,
             (&Method::POST, Path::AgentRemoval, Audience::Operator) => machines::remove_agent(parts, &request.body).await,
             (&Method::GET | &Method::HEAD, Path::Clients, Audience::Operator) => Response::json(&machines::clients(&parts.store.table())),
             (&Method::POST, Path::Allow, Audience::Operator) => machines::allow(parts, &request.body).await,

@@ -5,10 +5,12 @@ use std::time::Duration;
 use warren_raft::command::NewToken;
 use warren_raft::{Command, ProposeError, Rejection, Table, Timestamp, TokenId, TokenRole};
 
+use super::guard::asker;
 use super::parts::AdminParts;
 use crate::api::{RevokeView, Schema, TokenCreated, TokenRequest, TokenRow, TokenState, TokenText, TokensView, command_for};
+use crate::audit::{Event, TokenAction, TokenEvent};
 use crate::failure::{Code, Failure, Stage};
-use crate::http::{Response, StatusCode};
+use crate::http::{Request, Response, StatusCode};
 use crate::identity::Token;
 use crate::identity::fingerprint::fingerprint;
 
@@ -16,8 +18,8 @@ use crate::identity::fingerprint::fingerprint;
 const COMMIT: Duration = Duration::from_secs(10);
 
 /// Creates a token and says how to use it.
-pub(super) async fn create(parts: &AdminParts, body: &[u8]) -> Response {
-    let request: TokenRequest = match serde_json::from_slice(body) {
+pub(super) async fn create(parts: &AdminParts, asked: &Request) -> Response {
+    let request: TokenRequest = match serde_json::from_slice(&asked.body) {
         Ok(request) => request,
         Err(error) => return Response::text(StatusCode::BAD_REQUEST, &format!("not a request for a token: {error}")),
     };
@@ -38,19 +40,44 @@ pub(super) async fn create(parts: &AdminParts, body: &[u8]) -> Response {
         expires_at,
         uses: request.uses,
     };
+    let told = created(&new, asked);
     let command = if limits_agents { Command::CreateAgentToken(new) } else { Command::CreateToken(new) };
-    match parts.store.propose(command, COMMIT).await {
-        Ok(_) => Response::json(&TokenCreated {
-            schema: Schema,
-            token: token.reveal().to_string(),
-            id: TokenText(token.id()),
-            role: request.role,
-            expires_at: expires_at.into(),
-            uses: request.uses,
-            command: command_for(request.role, &request.name, &address(&table, parts)),
-        }),
-        Err(error) => Response::failure(not_recorded(&error)),
+    let (response, event) = match parts.store.propose(command, COMMIT).await {
+        Ok(_) => {
+            let created = Response::json(&TokenCreated {
+                schema: Schema,
+                token: token.reveal().to_string(),
+                id: TokenText(token.id()),
+                role: request.role,
+                expires_at: expires_at.into(),
+                uses: request.uses,
+                command: command_for(request.role, &request.name, &address(&table, parts)),
+            });
+            (created, told)
+        }
+        Err(error) => not_done(&error, told),
+    };
+    parts.env.audit.record(Event::Token(event));
+    response
+}
+
+/// What the audit log has of a new token.
+fn created(new: &NewToken, asked: &Request) -> TokenEvent {
+    TokenEvent {
+        role: Some(new.role.as_str().to_owned()),
+        name: Some(new.name.to_string()),
+        allow: new.allow.iter().map(ToString::to_string).collect(),
+        uses: Some(new.uses),
+        expires_at: Some(new.expires_at.into()),
+        by: asker(asked),
+        ..TokenEvent::of(TokenAction::Created, new.id)
     }
+}
+
+fn not_done(error: &ProposeError, told: TokenEvent) -> (Response, TokenEvent) {
+    let failure = not_recorded(error);
+    let told = TokenEvent { outcome: failure.code().as_str(), reason: Some(error.to_string()), ..told };
+    (Response::failure(failure), told)
 }
 
 /// Every token, without its secret.
@@ -83,12 +110,18 @@ pub(super) fn list(parts: &AdminParts) -> TokensView {
 }
 
 /// Makes a token worth nothing.
-pub(super) async fn revoke(parts: &AdminParts, id: TokenId) -> Response {
-    match parts.store.propose(Command::RevokeToken { id }, COMMIT).await {
-        Ok(_) => Response::json(&RevokeView { schema: Schema, id: TokenText(id), revoked: true }),
-        Err(ProposeError::Rejected(Rejection::TokenUnknown)) => Response::text(StatusCode::NOT_FOUND, &format!("there is no token `{id}`")),
-        Err(error) => Response::failure(not_recorded(&error)),
-    }
+pub(super) async fn revoke(parts: &AdminParts, id: TokenId, asked: &Request) -> Response {
+    let told = TokenEvent { by: asker(asked), ..TokenEvent::of(TokenAction::Revoked, id) };
+    let (response, event) = match parts.store.propose(Command::RevokeToken { id }, COMMIT).await {
+        Ok(_) => (Response::json(&RevokeView { schema: Schema, id: TokenText(id), revoked: true }), told),
+        Err(ProposeError::Rejected(Rejection::TokenUnknown)) => {
+            let unknown = Response::text(StatusCode::NOT_FOUND, &format!("there is no token `{id}`"));
+            (unknown, TokenEvent { outcome: "unknown", ..told })
+        }
+        Err(error) => not_done(&error, told),
+    };
+    parts.env.audit.record(Event::Token(event));
+    response
 }
 
 /// Where a new machine reaches this proxy.

@@ -7,6 +7,7 @@ use quinn::{RecvStream, SendStream};
 use warren_raft::{ProxyId, RoutingStore, Table, reached};
 
 use super::attempt::{self, Miss, Open};
+use crate::audit::{Audit, Denial, Port};
 use crate::net::quic::StreamWindow;
 use crate::net::stalled::Readers;
 use crate::net::{Budget, relay};
@@ -18,6 +19,8 @@ use crate::wire::{DialAnswer, DialHeader, frame};
 
 /// Longest budget that is taken from a peer.
 const MAX_BUDGET: Duration = Duration::from_secs(60);
+/// Longest address of a client that is told: one of IPv6 with its zone and port.
+const MAX_ADDRESS: usize = 80;
 /// How long the leader may take to confirm that a client is known.
 const CONFIRM: Duration = Duration::from_secs(2);
 
@@ -34,6 +37,8 @@ pub(crate) struct Owner {
     pub metrics: Metrics,
     /// What streams that are not read hold.
     pub readers: Readers,
+    /// Who is told of a dial that a peer should not have sent on.
+    pub audit: Audit,
     /// What runs by the cluster's leave.
     pub grants: Arc<Grants>,
 }
@@ -87,7 +92,16 @@ impl Owner {
         }
         match self.store.confirm(budget.at_most(CONFIRM).left()).await {
             Ok(table) if allowed(&table) => Ok(()),
-            Ok(_) => Err(DialAnswer::Denied),
+            Ok(_) => {
+                // The proxy that sent it on has checked it too: it is behind, or not to be trusted.
+                let (agent, service, trace) = (&header.agent, &header.service, header.trace);
+                let reason = format!("a proxy sent on a dial to {agent}/{service} that is not allowed, trace {trace}");
+                self.audit.denied(
+                    Denial::at(Port::Peer, header.client_address.chars().take(MAX_ADDRESS).collect::<String>(), reason)
+                        .of("client", &header.client),
+                );
+                Err(DialAnswer::Denied)
+            }
             Err(error) => Err(DialAnswer::Unconfirmed { reason: error.to_string() }),
         }
     }

@@ -1,5 +1,6 @@
 //! Lets peers in on port 3021.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use quinn::Incoming;
@@ -11,6 +12,8 @@ use warren_raft::ProxyId;
 
 use super::load::Load;
 use super::{Lane, Links, PeerConnection};
+use crate::audit::{Denial, Port};
+use crate::identity::tls::denied;
 use crate::identity::{self, Identity, Role};
 use crate::limits::Place;
 use crate::net::Env;
@@ -89,10 +92,28 @@ impl PeerAcceptor {
                 let _ = self.made.send(made).await;
                 return Some((connection, place));
             }
-            Some(Err(error)) => tracing::debug!(%from, %error, "peer not admitted"),
+            Some(Err(error)) => {
+                tracing::debug!(%from, %error, "peer not admitted");
+                self.tell(from, &error);
+            }
             None => tracing::debug!(%from, "peer not admitted: its handshake or hello took too long"),
         }
         None
+    }
+
+    /// Tells who was turned away for who it is.
+    fn tell(&self, from: SocketAddr, error: &NotAdmitted) {
+        let denial = match error {
+            NotAdmitted::Handshake(error) => denied(error).map(|denied| Denial::from_handshake(Port::Peer, from, &denied)),
+            NotAdmitted::NoProxy => Some(Denial::at(Port::Peer, from, error.to_string())),
+            NotAdmitted::Hello(_)
+            | NotAdmitted::TooOld(_)
+            | NotAdmitted::Kind(_)
+            | NotAdmitted::Lane { .. }
+            | NotAdmitted::Marked(_)
+            | NotAdmitted::TooMany(_) => None,
+        };
+        denial.into_iter().for_each(|denial| self.env.audit.denied(denial));
     }
 
     async fn handshake(&self, incoming: Incoming, drive: Drive) -> Result<(PeerConnection, Place<Identity>), NotAdmitted> {

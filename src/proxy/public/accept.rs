@@ -8,7 +8,8 @@ use tokio_util::task::TaskTracker;
 use warren_raft::KeyHash;
 
 use super::{Agents, Clients, Enrollments};
-use crate::identity::tls::negotiated;
+use crate::audit::{Denial, Port};
+use crate::identity::tls::{denied, negotiated};
 use crate::identity::{self, Alpn, Identity};
 use crate::net::Env;
 use crate::net::quic::{Door, Profile};
@@ -75,7 +76,7 @@ impl PublicAcceptor {
                     Profile::Tunnel.settle(&connection);
                     Box::pin(self.agents.serve(agent, key, connection)).await;
                 }
-                Err(_) => refuse(&connection, &identity, key),
+                Err(_) => self.refuse(&connection, &identity, key),
             },
             (Some(Alpn::Client), Some((identity, key))) => match identity.name.parse() {
                 Ok(client) => {
@@ -84,11 +85,18 @@ impl PublicAcceptor {
                     Profile::Client.settle(&connection);
                     Box::pin(self.clients.serve(client, key, connection)).await;
                 }
-                Err(_) => refuse(&connection, &identity, key),
+                Err(_) => self.refuse(&connection, &identity, key),
             },
             // The handshake admits nothing else.
             (_, _) => Close::REFUSED.close(&connection),
         }
+    }
+
+    fn refuse(&self, connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
+        tracing::warn!(%identity, %key, "a certificate of our own with a name that is none");
+        let denial = Denial::at(Port::Public, connection.remote_address(), "the certificate's name is none");
+        self.env.audit.denied(denial.of(&identity.role.to_string(), &identity.name));
+        Close::REFUSED.close(connection);
     }
 
     /// Has the connection closed as soon as the machine is removed, also if that was between the handshake and now.
@@ -110,6 +118,9 @@ impl PublicAcceptor {
             }
             Some(Err(error)) => {
                 tracing::debug!(%from, %error, "not admitted");
+                if let Some(denied) = denied(&error) {
+                    self.env.audit.denied(Denial::from_handshake(Port::Public, from, &denied));
+                }
                 None
             }
             None => {
@@ -118,9 +129,4 @@ impl PublicAcceptor {
             }
         }
     }
-}
-
-fn refuse(connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
-    tracing::warn!(%identity, %key, "a certificate of our own with a name that is none");
-    Close::REFUSED.close(connection);
 }

@@ -21,6 +21,7 @@ use warren_raft::{AgentName, KeyHash, ProxyId, RoutingStore, Service, ServiceNam
 use super::admission::{Admission, Place};
 use super::enroll::is_enrolled;
 use super::hold::{Held, push};
+use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
 use crate::limits::{Limit, Limits, Reached};
 use crate::net::quic::{Priority, SendRoom};
@@ -93,6 +94,10 @@ impl Agents {
                 Ok(())
             }
             Err(failure) => {
+                if failure.code() == Code::Denied {
+                    let denial = Denial::at(Port::Public, connection.remote_address(), failure.message());
+                    self.env.audit.denied(denial.of("agent", agent));
+                }
                 Box::pin(self.refuse(connection, &mut send, failure.clone())).await;
                 Err(NotWelcome::Refused(failure))
             }

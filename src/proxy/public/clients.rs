@@ -12,6 +12,8 @@ use warren_raft::{ClientName, KeyHash, ReadError, RoutingStore, TokenRole};
 use super::enroll::is_enrolled;
 use super::members::{Audience, members};
 use super::renew::renew;
+use super::told::ToldDial;
+use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
 use crate::limits::{Bounds, Limit, Limits, Places, Reached};
@@ -86,6 +88,8 @@ impl Clients {
             Ok(true) => {}
             Ok(false) => {
                 tracing::info!(%client, "client refused: it is not enrolled with this key");
+                let denial = Denial::at(Port::Public, connection.remote_address(), "it is not enrolled with this key");
+                self.env.audit.denied(denial.of("client", &client));
                 return Close::REFUSED.close(&connection);
             }
             Err(error) => {
@@ -185,16 +189,18 @@ impl Clients {
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
         let client_address = connection.remote_address().to_string();
         let span = tracing::info_span!("dial", %target, %trace);
-        let place = match self.shares.dials.take(&client) {
+        let who = (client.clone(), key);
+        let wanted = Wanted { client, client_address, target, budget, trace };
+        let mut told = ToldDial::begin(&self.env.audit, &wanted, &self.name);
+        let place = match self.shares.dials.take(&who.0) {
             Ok(place) => place,
             Err(limit) => {
                 let failure = too_many(self.metrics.reached(), limit, "dials without an answer").with_trace(trace.to_string());
                 self.metrics.dialled(Some(failure.code()));
+                told.failed(&failure);
                 return self.fail(failure, (send, recv)).await;
             }
         };
-        let who = (client.clone(), key);
-        let wanted = Wanted { client, client_address, target, budget, trace };
         let dialled = tokio::select! {
             dialled = self.dialer.dial(&wanted).instrument(span.clone()) => dialled,
             // The client does not want it any more.
@@ -203,8 +209,10 @@ impl Clients {
         drop(place);
         self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
-            Ok(connection) => self.relay(connection, (who, trace), (send, recv), sending).instrument(span).await,
+            Ok(connection) => self.relay(connection, (who, trace, told), (send, recv), sending).instrument(span).await,
             Err(failure) => {
+                told.failed(&failure);
+                drop(told);
                 let failure = failure.with_trace(trace.to_string());
                 span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
                 self.fail(failure, (send, recv)).await;
@@ -215,11 +223,12 @@ impl Clients {
     async fn relay(
         &self,
         connection: Connection,
-        (who, trace): ((ClientName, KeyHash), TraceId),
+        (who, trace, mut told): ((ClientName, KeyHash), TraceId, ToldDial),
         (mut send, recv): (SendStream, RecvStream),
         sending: &Sending,
     ) {
         let Connection { open, agent, service, path } = connection;
+        self.store.with_table(|table| told.connected(&agent, &path, table));
         let grant = Grant { client: who.0, key: Some(who.1), agent: agent.clone(), service };
         let granted = self.grants.stream(grant, |grant| self.store.with_table(|table| grant.stands(table)));
         tracing::debug!(%agent, hops = path.len(), "dial connected");
@@ -228,11 +237,14 @@ impl Clients {
             return Close::CANCELLED.abort(&mut send, &mut recv);
         }
         let carried = self.env.readers.begin([Some(sending.received()), Some(open.received)]);
+        let moved = carried.tellers();
         let (permit, _in_use) = (open.permit, open.in_use);
         let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
+            told.cut(&moved);
             return tracing::info!("stream cut: the time that this proxy had to drain is over");
         };
+        told.relayed(&relayed);
         self.metrics.relayed(&relayed);
         let (sent_bytes, received_bytes, end) = (relayed.sent_bytes, relayed.received_bytes, relayed.end.as_str());
         // One for each dial would be the most of the log.

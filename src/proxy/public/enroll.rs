@@ -8,6 +8,7 @@ use warren_raft::command::Enrollment;
 use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Table, TokenRole, reached};
 
 use super::members::{Audience, members};
+use crate::audit::{Enrolment, Event, TokenAction, TokenEvent};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::authority::AuthorityError;
 use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, TokenSecret, key_hash_of_csr};
@@ -92,7 +93,9 @@ impl Enrollments {
             self.reached.note(Limit::HeaderTimeout);
             late()
         })??;
-        let reply = match self.guarded(&request, connection.remote_address().ip()).await {
+        let result = self.guarded(&request, connection.remote_address().ip()).await;
+        self.tell(&request, connection, result.as_ref().err());
+        let reply = match result {
             Ok(enrolled) => {
                 tracing::info!(role = %request.role, name = request.name, "enrolled");
                 EnrollReply::Enrolled(enrolled)
@@ -129,6 +132,33 @@ impl Enrollments {
         match self.guard.may_say() {
             Some(others) => tracing::warn!(role = %request.role, name, failure = failure.message(), others, "enrolment refused"),
             None => tracing::debug!(role = %request.role, name, failure = failure.message(), "enrolment refused"),
+        }
+    }
+
+    /// Tells who tried to enrol, by which token, and what came of it.
+    fn tell(&self, request: &EnrollRequest, connection: &quinn::Connection, refused: Option<&Failure>) {
+        let (audit, id) = (&self.env.audit, TokenSecret::from_bytes(request.secret).id());
+        if !audit.is_on() {
+            return;
+        }
+        let from = connection.remote_address().to_string();
+        // Strangers choose what they call themselves.
+        let (role, name) = (request.role.to_string(), request.name.chars().take(MAX_NAME).collect::<String>());
+        let key = key_hash_of_csr(&request.request).ok().map(|key| key.to_string());
+        let reason = refused.map(|failure| failure.causes().first().map_or(failure.message(), String::as_str).to_owned());
+        let token = TokenEvent {
+            from: Some(from.clone()),
+            role: Some(role.clone()),
+            name: Some(name.clone()),
+            outcome: refused.map_or("ok", |failure| failure.code().as_str()),
+            reason: reason.clone(),
+            ..TokenEvent::of(if refused.is_none() { TokenAction::Used } else { TokenAction::Refused }, id)
+        };
+        let outcome = refused.map_or("enrolled", |failure| failure.code().as_str());
+        let enrolment = Enrolment { role, name, from, token: id.to_string(), key, outcome, reason };
+        for event in [Event::Token(token), Event::Enrolment(enrolment)] {
+            // Whoever has no token can try as often as it likes.
+            if refused.is_none() { audit.record(event) } else { audit.record_at_pace(event) }
         }
     }
 

@@ -14,6 +14,7 @@ mod members;
 mod modelled;
 mod pulse;
 mod renew;
+mod told;
 
 pub(super) use accept::PublicAcceptor;
 pub(super) use admission::Admission;

@@ -1,0 +1,83 @@
+//! What the audit log is told of a dial: once, at its end, however that comes.
+
+use tokio::time::Instant;
+use warren_raft::{AgentName, ProxyId, Table};
+
+use crate::audit::{Audit, Dial, Event};
+use crate::failure::{Code, Failure};
+use crate::net::relay::Relayed;
+use crate::net::stalled::Teller;
+use crate::proxy::dial::Wanted;
+
+/// A dial that has not ended. Dropped, it has.
+#[derive(Debug)]
+pub(super) struct ToldDial {
+    audit: Audit,
+    begun: Instant,
+    /// `None` where nobody is told.
+    dial: Option<Box<Dial>>,
+}
+
+impl ToldDial {
+    /// A client has asked.
+    pub(super) fn begin(audit: &Audit, wanted: &Wanted, me: &str) -> Self {
+        let dial = audit.is_on().then(|| {
+            Box::new(Dial {
+                client: wanted.client.to_string(),
+                from: wanted.client_address.clone(),
+                target: wanted.target.to_string(),
+                agent: None,
+                path: vec![me.to_owned()],
+                outcome: "cancelled",
+                reason: None,
+                end: None,
+                sent_bytes: 0,
+                received_bytes: 0,
+                duration_ms: 0,
+                trace: wanted.trace.to_string(),
+            })
+        });
+        Self { audit: audit.clone(), begun: Instant::now(), dial }
+    }
+
+    /// A way was found.
+    pub(super) fn connected(&mut self, agent: &AgentName, path: &[ProxyId], table: &Table) {
+        let Some(dial) = &mut self.dial else { return };
+        (dial.outcome, dial.agent) = ("connected", Some(agent.to_string()));
+        // Whoever was removed a moment ago has a number still.
+        let name = |id: &ProxyId| table.proxy(*id).map_or_else(|| id.to_string(), |proxy| proxy.name.to_string());
+        dial.path = path.iter().map(name).collect();
+    }
+
+    /// None was.
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        let Some(dial) = &mut self.dial else { return };
+        (dial.outcome, dial.reason) = (failure.code().as_str(), Some(failure.message().to_owned()));
+    }
+
+    /// The stream has come to its end.
+    pub(super) fn relayed(&mut self, relayed: &Relayed) {
+        let Some(dial) = &mut self.dial else { return };
+        (dial.end, dial.sent_bytes, dial.received_bytes) = (Some(relayed.end.as_str()), relayed.sent_bytes, relayed.received_bytes);
+    }
+
+    /// The stream was cut by this proxy, when so much had moved.
+    pub(super) fn cut(&mut self, moved: &[Teller; 2]) {
+        let Some(dial) = &mut self.dial else { return };
+        let [sent, received] = moved;
+        (dial.end, dial.sent_bytes, dial.received_bytes) = (Some("cut"), sent.moved_bytes(), received.moved_bytes());
+    }
+}
+
+impl Drop for ToldDial {
+    fn drop(&mut self) {
+        let Some(mut dial) = self.dial.take() else { return };
+        dial.duration_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // A client that is over its bound can be so as often as it likes.
+        if dial.outcome == Code::LimitReached.as_str() {
+            self.audit.record_at_pace(Event::Dial(*dial));
+        } else {
+            self.audit.record(Event::Dial(*dial));
+        }
+    }
+}
