@@ -151,12 +151,15 @@ fn a_client_that_is_removed_is_out_on_every_proxy_and_its_key_with_it() {
     let cluster = CLUSTER.get();
     let echoing = Target::echo();
     let _agent = cluster.agent("two", &[2], &[("x", echoing.address().to_string())]);
-    let client = cluster.client("leaver", "two/*");
+    let token = cluster.create_token("client", &["--allow", "two/*", "--uses", "2"]);
+    let file = cluster.home().join("leaver.token");
+    fs::write(&file, token["token"].as_str().expect("a token")).expect("a file");
+    let client = Client::enroll(cluster.home(), "leaver", cluster.proxy(0).public_address(), &file);
     let opens = through_each(&cluster, &client, "two/x");
     operator(cluster.proxy(0), &["clients", "rm", "leaver"]).must_fail(2, "nothing was changed: this would remove client `leaver`");
     let begun = Instant::now();
     let removed = operator(cluster.proxy(0), &["clients", "rm", "leaver", "--yes", "-o", "json"]).json();
-    assert_eq!(removed, serde_json::json!({"schema": 1, "name": "leaver", "removed": true}));
+    assert_eq!(removed, serde_json::json!({"schema": 1, "name": "leaver", "removed": true, "tokens_left": [token["id"]]}));
     are_denied(opens, begun);
     for proxy in cluster.proxies() {
         client.connect("two/x", proxy, b"x").must_fail(5, "the identity is revoked");
