@@ -16,6 +16,7 @@ mod attempts;
 mod data_dir;
 mod dial;
 mod disk_report;
+mod enrollment_guard;
 mod follow;
 mod gatekeeper;
 mod grants;
