@@ -44,7 +44,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(5),
             message_size: 64 << 10,
             connections_per_identity: 128,
-            streams_per_client: 4096,
+            streams_per_client: 2048,
             streams_per_peer: 8192,
             dials_per_client: 1024,
             services_per_agent: 256,

@@ -1,0 +1,161 @@
+//! A client that has enrolled and does what no client does.
+
+use std::time::Duration;
+
+use quinn::{Connection, RecvStream, SendStream};
+use tokio::task::JoinSet;
+use warren::failure::{Code, Failure};
+use warren::identity::Alpn;
+use warren::net::quic::Profile;
+use warren::wire::close::Close;
+use warren::wire::{ClientRequest, DialReply, DialRequest, Heard, Hello, TraceId, frame};
+
+use crate::scene::{Bound, MIB, Scene, at_once};
+use crate::support::later::Later;
+use crate::support::{LONG, Silent, Target};
+
+/// The default of `connections_per_identity`.
+const CONNECTIONS: usize = 128;
+/// The default of `dials_per_client`.
+const DIALS: usize = 1024;
+
+fn request(target: &str, budget_ms: u32) -> Vec<u8> {
+    let target = Heard::Known(target.parse().expect("a target"));
+    let dial = DialRequest { hello: Hello::ours(), target, budget_ms, trace: TraceId(rand::random::<u128>().to_be_bytes()) };
+    frame::encode(&ClientRequest::Dial(dial), frame::MAX_MESSAGE).expect("short")
+}
+
+async fn connect(client: &Later, scene: &Scene) -> Option<Connection> {
+    client.try_dial(Alpn::Client, Profile::Client, scene.ports()[0]).await.ok()
+}
+
+/// A stream on which this was said.
+async fn say(connection: &Connection, bytes: &[u8]) -> Option<(SendStream, RecvStream)> {
+    let (mut send, recv) = connection.open_bi().await.ok()?;
+    send.write_all(bytes).await.ok()?;
+    Some((send, recv))
+}
+
+/// The failure with which a request was answered; `None` if its stream was cut.
+async fn failure(recv: &mut RecvStream) -> Option<Failure> {
+    match tokio::time::timeout(LONG, frame::hear(recv, frame::MAX_MESSAGE)).await.expect("an answer in time") {
+        Ok(Heard::Known(DialReply::Failed(failure))) => Some(failure),
+        Ok(other) => panic!("{other:?}"),
+        Err(_) => None,
+    }
+}
+
+#[test]
+fn streams_that_say_nothing_or_too_much() {
+    let scene = Scene::new("headers");
+    let client = scene.cluster.client("mute", "none/none");
+    let (late, long) = (scene.reached("header_timeout"), scene.reached("message_size"));
+    scene.endures(Bound { memory: 96 * MIB, descriptors: 20 }, || {
+        at_once(async {
+            let client = Later::of(&client);
+            let connection = connect(&client, &scene).await.expect("it is let in");
+            let mut silent = Vec::new();
+            // One byte of a header each: without any, nobody learns of the stream.
+            for _ in 0..1_000 {
+                silent.push(say(&connection, &[0]).await.expect("a stream"));
+            }
+            for (_, recv) in &mut silent {
+                let cut = tokio::time::timeout(LONG, recv.read(&mut [0; 8])).await.expect("it is cut in time");
+                assert_eq!(cut, Err(quinn::ReadError::Reset(Close::DEADLINE.code())));
+            }
+            drop(silent);
+            // Headers as large as can be, of nothing; and larger.
+            let largest = [&u32::try_from(frame::MAX_MESSAGE).expect("small").to_be_bytes()[..], &vec![0xff; frame::MAX_MESSAGE]].concat();
+            for _ in 0..500 {
+                let (_send, mut recv) = say(&connection, &largest).await.expect("a stream");
+                assert_eq!(failure(&mut recv).await.map(|failure| failure.code()).filter(|code| *code != Code::Other), None);
+            }
+            let (_send, mut recv) = say(&connection, &[0xff, 0xff, 0xff, 0xff, 1]).await.expect("a stream");
+            assert_eq!(failure(&mut recv).await.map(|failure| failure.code()), Some(Code::LimitReached));
+            assert_eq!(connection.close_reason(), None);
+        });
+    });
+    assert!(scene.reached("header_timeout") >= late + 1_000);
+    assert!(scene.reached("message_size") > long);
+}
+
+#[test]
+fn floods_of_connections_and_of_dials() {
+    let scene = Scene::new("dials");
+    let (silent, _client) = (Silent::new(), ());
+    let _agent = scene.cluster.agent("mute-target", &[1], &[("x", silent.address().to_string())]);
+    let client = scene.cluster.client("flood", "mute-target/*");
+    let (connections, dials) = (scene.reached("connections_per_identity"), scene.reached("dials_per_client"));
+    scene.endures(Bound { memory: 128 * MIB, descriptors: 20 }, || {
+        at_once(async {
+            let client = Later::of(&client);
+            let mut open = Vec::new();
+            for _ in 0..300 {
+                open.extend(connect(&client, &scene).await);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            open.retain(|connection| connection.close_reason().is_none());
+            assert!(open.len() <= CONNECTIONS, "{} connections live", open.len());
+            refused_dials(&open).await;
+            dials_without_an_answer(&open).await;
+        });
+    });
+    assert!(scene.reached("connections_per_identity") > connections);
+    assert!(scene.reached("dials_per_client") > dials);
+}
+
+/// Dials of what is not allowed, and of what is not there.
+async fn refused_dials(open: &[Connection]) {
+    let mut dials = JoinSet::new();
+    for (number, connection) in (0..3_000).zip(open.iter().cycle()) {
+        let (connection, target) = (connection.clone(), ["good-dials/echo", "nobody/x", "any/y"][number % 3]);
+        dials.spawn(async move {
+            let (_send, mut recv) = say(&connection, &request(target, 10_000)).await?;
+            failure(&mut recv).await.map(|failure| failure.code())
+        });
+        if dials.len() >= 200 {
+            let code = dials.join_next().await.expect("a dial").expect("no panic");
+            assert!(code.is_some_and(|code| [Code::Denied, Code::ServiceUnknown].contains(&code)), "{code:?}");
+        }
+    }
+}
+
+/// More dials than one client may have, of a target that does not answer.
+async fn dials_without_an_answer(open: &[Connection]) {
+    let mut dials = JoinSet::new();
+    for (_, connection) in (0..DIALS + 400).zip(open.iter().cycle()) {
+        let connection = connection.clone();
+        dials.spawn(async move {
+            let (_send, mut recv) = say(&connection, &request("mute-target/x", 5_000)).await?;
+            failure(&mut recv).await.map(|failure| failure.code())
+        });
+    }
+    let codes = dials.join_all().await;
+    let limited = codes.iter().filter(|code| **code == Some(Code::LimitReached)).count();
+    assert!(limited >= 400, "only {limited} of {} were over the limit", codes.len());
+}
+
+/// Downloads that nobody reads, over connections that would take everything.
+#[test]
+fn streams_that_are_not_read() {
+    let scene = Scene::apart("unread");
+    let source = Target::flooding();
+    let _agent = scene.cluster.agent("source", &[1], &[("x", source.address().to_string())]);
+    let client = scene.cluster.client("deaf", "source/*");
+    // A connection holds 64 MiB for a reader that would take all of it, a stream no more than its window, and allocation twice that.
+    scene.endures(Bound { memory: 400 * MIB, descriptors: 20 }, || {
+        at_once(async {
+            let client = Later::of(&client);
+            let mut unread = Vec::new();
+            for _ in 0..2 {
+                let connection = connect(&client, &scene).await.expect("it is let in");
+                for _ in 0..32 {
+                    unread.push(say(&connection, &request("source/x", 20_000)).await.expect("a stream"));
+                }
+                unread.push(say(&connection, &[]).await.expect("a stream"));
+            }
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            drop(unread);
+        });
+    });
+}
