@@ -14,6 +14,7 @@ use super::admin::{self, Admin, AdminParts};
 use super::custody::Custody;
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
+use super::enrollment_guard::EnrollmentGuard;
 use super::follow;
 use super::gatekeeper::{Counts, Gatekeeper};
 use super::grants::Grants;
@@ -92,6 +93,7 @@ pub(super) struct Wiring {
     metrics: Metrics,
     tunnels: Arc<Tunnels>,
     grants: Arc<Grants>,
+    guard: EnrollmentGuard,
     tasks: TaskTracker,
     drain: Drain,
     leaving: CancellationToken,
@@ -107,6 +109,7 @@ impl Wiring {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, &ground.env.readers.count());
         ground.links.calls().register(&mut registry);
+        let guard = EnrollmentGuard::new(&ground.proxy.limits, metrics.reached().clone(), &mut registry);
         ground.env.audit.register(&mut registry);
         let leaving = CancellationToken::new();
         Self {
@@ -116,6 +119,7 @@ impl Wiring {
             metrics,
             tunnels: Arc::default(),
             grants: Arc::default(),
+            guard,
             tasks: TaskTracker::new(),
             drain: Drain::new(leaving.clone()),
             leaving,
@@ -223,6 +227,7 @@ impl Wiring {
             drain: self.drain.clone(),
             rotations: self.rotations(),
             settled: self.settled(),
+            guard: self.guard.clone(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
         let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
@@ -272,7 +277,7 @@ impl Wiring {
         self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), (tell, announce), self.stopped.clone()));
         let enrollments = {
             let parts = (self.issuing(), self.ground.proxy.name.to_string());
-            Enrollments::new(parts, &self.ground.proxy.limits, self.metrics.reached().clone())
+            Enrollments::new(parts, &self.ground.proxy.limits, (self.metrics.reached().clone(), self.guard.clone()))
         };
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),
