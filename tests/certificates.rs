@@ -227,6 +227,40 @@ fn presenting_is_rolled_back(cluster: &mut Cluster, away: Agent, start: &dyn Fn(
 }
 
 #[test]
+fn a_rotation_goes_on_after_a_restore() {
+    let mut cluster = living(1, "3m");
+    let token = cluster.token("agent", &[]);
+    let start = |cluster: &Cluster| {
+        Agent::start(cluster.home(), "away", &[cluster.proxy(0).public_address()], &token, &[("x", "127.0.0.1:1".to_owned())])
+    };
+    let away = start(&cluster);
+    cluster.wait_online("away");
+    drop(away);
+    wait_for("it is gone", || cluster.proxy(0).places_of("away").is_empty().then_some(()));
+    ca(&cluster, 0, &["revoke", &"4f".repeat(16)]);
+    ca(&cluster, 0, &["rotate"]);
+    wait_for("the rotation waits for the agent", || (phase(&cluster)? == "issuing").then_some(()));
+    let before = trusted(&cluster, 0);
+
+    let (config, file) = (cluster.proxy(0).config(), cluster.home().join("saved"));
+    let on = |verb: &str| {
+        let words = ["--config", config.to_str().expect("text"), "raft", "snapshot", verb, file.to_str().expect("text")];
+        warren(&words, b"").must_succeed();
+    };
+    on("save");
+    cluster.kill_all();
+    fs::remove_dir_all(cluster.proxy(0).data_dir()).expect("removed");
+    on("restore");
+    cluster.proxy_mut(0).restart(support::Ports::Same);
+    cluster.proxy_mut(0).wait_ready();
+    assert_eq!((trusted(&cluster, 0), phase(&cluster).as_deref()), (before.clone(), Some("issuing")));
+    assert_eq!(ca(&cluster, 0, &["status"])["revoked"][0]["serial"], "4f".repeat(16));
+    let _away = start(&cluster);
+    wait_for("the rotation is over", || phase(&cluster).is_none().then_some(()));
+    assert_eq!(trusted(&cluster, 0), before[..1]);
+}
+
+#[test]
 fn who_was_away_for_a_forced_rotation_is_told_and_enrols_again() {
     let cluster = living(1, "3m");
     let away = cluster.agent("lab-pi", &[0], &[("x", "127.0.0.1:1".to_owned())]);
