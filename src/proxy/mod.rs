@@ -14,6 +14,7 @@
 mod admin;
 mod attempts;
 mod data_dir;
+pub mod decoding;
 mod dial;
 mod disk_report;
 mod enrollment_guard;
