@@ -14,7 +14,9 @@ use std::process::Command;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
+use support::forge::{Presented, dial};
 use support::{Agent, Client, Cluster, Proxy, Target, all_installed, is_root, not_run, run, wait_for, warren};
+use warren::net::{Env, dialling_endpoint};
 use warren_raft::saved::Reader;
 
 /// A proxy with an audit log in its home.
@@ -109,6 +111,57 @@ fn each_thing_that_happens_is_a_line() {
     // Whatever only looks is none.
     assert!(!lines(first).iter().any(|line| line["action"] == "GET /v1/tokens"));
     assert_eq!(fs::metadata(log_of(first)).expect("the log").permissions().mode() & 0o777, 0o600);
+}
+
+/// Shakes hands, and waits until the proxy has ended that.
+async fn knock(address: SocketAddr, presented: Option<Presented>, alpn: &[u8]) {
+    let endpoint = dialling_endpoint(&Env::real()).expect("a socket");
+    let config = Presented::client(presented.as_ref(), &[alpn]);
+    if let Ok(connection) = dial(&endpoint, address, &config).await {
+        tokio::time::timeout(support::LONG, connection.closed()).await.expect("it is refused");
+    }
+}
+
+#[test]
+fn whoever_is_turned_away_is_told() {
+    let cluster = Cluster::start_with(1, audited);
+    let proxy = cluster.proxy(0);
+    let alice = cluster.client("alice", "*/*");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let identity = || Presented::of(alice.identity());
+    runtime.block_on(async {
+        knock(proxy.public_address(), Some(identity()), b"warren-agent/1").await;
+        knock(proxy.public_address(), None, b"warren-client/1").await;
+        knock(proxy.peer_address(), Some(identity()), b"warren-peer/1").await;
+    });
+    let denial = &told(proxy, &[("event", "denial"), ("port", "public"), ("who", "client/alice")])[0];
+    assert_eq!(denial["reason"], "the certificate's identity is not the one that is needed");
+    assert!(denial["from"].as_str().is_some_and(|from| from.starts_with("127.0.0.1:")), "{denial}");
+    let nobody = &told(proxy, &[("event", "denial"), ("reason", "a certificate is needed")])[0];
+    assert!(nobody["who"].is_null(), "{nobody}");
+    told(proxy, &[("event", "denial"), ("port", "peer"), ("who", "client/alice")]);
+
+    cluster.run_at(proxy, &["clients", "rm", "alice", "--yes", "-o", "json"]);
+    let acts = told(proxy, &[("event", "administration"), ("action", "POST /v1/clients/remove"), ("outcome", "ok")]);
+    assert_eq!(acts[0]["request"]["name"], "alice");
+    runtime.block_on(knock(proxy.public_address(), Some(identity()), b"warren-client/1"));
+    told(proxy, &[("event", "denial"), ("who", "client/alice"), ("reason", "the identity is revoked")]);
+}
+
+/// A stream that an operator ends is told with what had moved.
+#[test]
+fn a_stream_that_is_cut_is_told_with_what_had_moved() {
+    let cluster = Cluster::start_with(1, audited);
+    let (proxy, echo) = (cluster.proxy(0), Target::echo());
+    let _agent = cluster.agent("lab", &[0], &[("echo", echo.address().to_string())]);
+    let alice = cluster.client("alice", "*/*");
+    let mut open = alice.open("lab/echo", proxy);
+    open.input.as_mut().expect("a pipe").write_all(b"x").expect("written");
+    assert_eq!(open.read_byte(), b'x');
+    assert!(!lines(proxy).iter().any(|line| line["event"] == "dial"), "it has not ended");
+    cluster.run_at(proxy, &["clients", "allow", "alice", "--none", "-o", "json"]);
+    let dial = &told(proxy, &[("event", "dial"), ("client", "alice"), ("outcome", "connected"), ("end", "denied")])[0];
+    assert_eq!((&dial["sent_bytes"], &dial["received_bytes"]), (&1.into(), &1.into()), "{dial}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use openraft::CommittedLeaderId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::disk::noted;
+use crate::disk::{noted, pieces as pieces_of_values};
 use crate::ids::{Level, ProxyId};
 use crate::store::message::{Request, Response};
 use crate::store::state::Image;
@@ -85,6 +85,18 @@ pub fn number(bytes: &[u8]) -> Reading {
 /// Why it says nothing.
 pub fn header(bytes: &[u8]) -> Reading {
     read::<Header>(bytes)
+}
+
+/// A value as the disk keeps it: its first record, and the further ones.
+pub fn cut(value: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let (first, further) = pieces_of_values::cut(value);
+    (first, further.map(<[u8]>::to_vec).collect())
+}
+
+/// The value of these records; `None` where one is missing or the first one says nothing.
+pub fn joined(first: &[u8], further: &[&[u8]]) -> Option<Vec<u8>> {
+    let piece = |place: u32| Ok(usize::try_from(place - 1).ok().and_then(|place| further.get(place)));
+    pieces_of_values::join(first, piece).ok()
 }
 
 /// The file beside a database: how many flushes it notes, if any; `None` where there is nothing or damage.

@@ -124,13 +124,17 @@ async fn enroll(store: &CredentialStore, agent: &Agent, env: &Env, endpoint: &qu
     Ok(credentials)
 }
 
+/// What the file `lives` says: how often the agent has started.
+pub fn lives_in(bytes: &[u8]) -> Option<u32> {
+    std::str::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok())
+}
+
 /// Counts this life of the process on disk: its tunnels' numbers begin above those of every life before.
 fn next_life(files: &dyn StateFiles, dir: &Path) -> Result<Sequence, StoreError> {
     let path = dir.join("lives");
     let lives = match files.read(&path, Access::Public) {
         Ok(bytes) => {
-            let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse::<u32>().ok());
-            number.ok_or_else(|| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?
+            lives_in(&bytes).ok_or_else(|| StoreError::Damaged { path: path.clone(), expected: "how often the agent has started" })?
         }
         Err(error) if error.is_absent() => 0,
         Err(error) => return Err(error.into()),

@@ -29,7 +29,7 @@ mod tunnel;
 mod tunnel_error;
 mod ways;
 
-pub use enrollment::{AgentError, StartError};
+pub use enrollment::{AgentError, StartError, lives_in};
 #[cfg(any(test, simulation))]
 pub(crate) use modelled::{Deed, ModelledAgent};
 pub use settings::{Agent, TokenFrom};

@@ -46,7 +46,7 @@ pub struct Dial {
     /// What was wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How the stream ended: `whole`, `reset`, `cut`, `stalled` or `revoked`.
+    /// How the stream ended: `whole`, `reset`, `cut`, `stalled`, or `denied` where what the client may reach was taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<&'static str>,
     /// Payload bytes from the client to the agent.

@@ -194,10 +194,7 @@ impl DataDir {
     pub(super) fn opened(&self) -> Result<Incarnation, StoreError> {
         let path = self.opened_path();
         match self.files.read(&path, Access::Public) {
-            Ok(bytes) => {
-                let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-                number.map(Incarnation).ok_or(StoreError::Damaged { path, expected: "how often the store was opened" })
-            }
+            Ok(bytes) => opened_in(&bytes).ok_or(StoreError::Damaged { path, expected: "how often the store was opened" }),
             Err(error) if error.is_absent() => Ok(Incarnation(0)),
             Err(error) => Err(error.into()),
         }
@@ -239,6 +236,11 @@ impl DataDir {
     fn member_path(&self) -> PathBuf {
         self.path.join("member.json")
     }
+}
+
+/// What the file `opened` says.
+pub(super) fn opened_in(bytes: &[u8]) -> Option<Incarnation> {
+    std::str::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok()).map(Incarnation)
 }
 
 /// Where it is noted how often the store was opened.

@@ -14,8 +14,10 @@
 mod admin;
 mod attempts;
 mod data_dir;
+pub mod decoding;
 mod dial;
 mod disk_report;
+mod enrollment_guard;
 mod follow;
 mod gatekeeper;
 mod grants;

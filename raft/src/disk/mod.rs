@@ -10,7 +10,7 @@ mod fence;
 mod files;
 mod guard;
 mod memory;
-mod pieces;
+pub(crate) mod pieces;
 mod room;
 mod sled;
 #[cfg(test)]

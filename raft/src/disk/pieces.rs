@@ -23,16 +23,14 @@ const NUMBER: usize = 4;
 
 /// Adds a value to a batch, in place of the one that the key has.
 pub(super) fn put(db: &sled::Db, batch: &mut sled::Batch, (space, key): (Space, &[u8]), value: &[u8]) -> sled::Result<()> {
-    let first = value.get(..PIECE).unwrap_or(value);
-    let further = value[first.len()..].chunks(PIECE);
-    let count = number(further.len());
+    let (first, further) = cut(value);
     if let Some(earlier) = db.get(first_key(space, key))? {
         // Those that the new value has too are overwritten.
         for place in number(further.len())..further_pieces(&earlier)? {
             batch.remove(further_key(space, key, place + 1));
         }
     }
-    batch.insert(first_key(space, key), [&count.to_be_bytes(), first].concat());
+    batch.insert(first_key(space, key), first);
     for (place, piece) in (1..).zip(further) {
         batch.insert(further_key(space, key, place), piece);
     }
@@ -74,11 +72,23 @@ fn joined(db: &sled::Db, space: Space, (key, first): (sled::IVec, sled::IVec)) -
 }
 
 fn whole(db: &sled::Db, (space, key): (Space, &[u8]), first: &[u8]) -> sled::Result<Vec<u8>> {
+    join(first, |place| db.get(further_key(space, key, place)))
+}
+
+/// The value whose first piece this is; the further ones are asked for by their place, from 1.
+pub(crate) fn join<P: AsRef<[u8]>>(first: &[u8], mut piece: impl FnMut(u32) -> sled::Result<Option<P>>) -> sled::Result<Vec<u8>> {
     let mut value = first.get(NUMBER..).unwrap_or_default().to_vec();
     for place in 0..further_pieces(first)? {
-        value.extend_from_slice(&db.get(further_key(space, key, place + 1))?.ok_or_else(damaged)?);
+        value.extend_from_slice(piece(place + 1)?.ok_or_else(damaged)?.as_ref());
     }
     Ok(value)
+}
+
+/// A value as its first piece and the further ones.
+pub(crate) fn cut(value: &[u8]) -> (Vec<u8>, impl ExactSizeIterator<Item = &[u8]>) {
+    let first = value.get(..PIECE).unwrap_or(value);
+    let further = value[first.len()..].chunks(PIECE);
+    ([&number(further.len()).to_be_bytes(), first].concat(), further)
 }
 
 /// How many further pieces a first one says there are.

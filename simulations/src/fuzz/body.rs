@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
 use warren::api::{
-    AgentsView, DeclinedView, DrainRequest, ErrorView, Path, RaftView, RemovalRequest, ResumeRequest, RoutesView, StatusView,
-    StrategyRequest, TokenRequest, TransferRequest,
+    AgentRemovalRequest, AgentsView, AllowRequest, ClientRemovalRequest, ClientsView, DeclinedView, DrainRequest, DrainView, ErrorView,
+    Path, RaftView, RemovalRequest, ResumeRequest, RoutesView, StatusView, StrategyPlan, StrategyRequest, StrategyShown, TokenCreated,
+    TokenRequest, TokensView, TransferRequest,
 };
 use warren::wire::Member;
 
@@ -35,6 +36,15 @@ const KINDS: &[Kind] = &[
     ("agents", json::<AgentsView>),
     ("routes", json::<RoutesView>),
     ("raft", json::<RaftView>),
+    ("agent removal", json::<AgentRemovalRequest>),
+    ("allow", json::<AllowRequest>),
+    ("client removal", json::<ClientRemovalRequest>),
+    ("clients", json::<ClientsView>),
+    ("tokens", json::<TokensView>),
+    ("token created", json::<TokenCreated>),
+    ("strategy shown", json::<StrategyShown>),
+    ("strategy plan", json::<StrategyPlan>),
+    ("drain shown", json::<DrainView>),
 ];
 
 fn target(data: &[u8]) -> Outcome {
@@ -80,6 +90,12 @@ fn seeds() -> Vec<Vec<u8>> {
         (11, include_str!("../../../src/cli/snapshots/agents-ls.json.txt")),
         (12, include_str!("../../../src/cli/snapshots/routes-ls.json.txt")),
         (13, include_str!("../../../src/cli/snapshots/raft-status.json.txt")),
+        (17, include_str!("../../../src/cli/snapshots/clients-ls.json.txt")),
+        (18, include_str!("../../../src/cli/snapshots/token-ls.json.txt")),
+        (19, include_str!("../../../src/cli/snapshots/token-create.json.txt")),
+        (20, include_str!("../../../src/cli/snapshots/strategy-show.json.txt")),
+        (21, include_str!("../../../src/cli/snapshots/strategy-plan.json.txt")),
+        (22, include_str!("../../../src/cli/snapshots/proxies-drain.json.txt")),
     ];
     seeds.extend(shown.iter().map(|(kind, body)| with(*kind, body)));
     seeds.extend(BODIES.iter().map(|(kind, body)| with(*kind, body)));
@@ -102,6 +118,10 @@ const PATHS: &[&str] = &[
     "/v1/strategy",
     "/v1/strategy/plan",
     "/v1/tokens/0606060606060606/revoke",
+    "/v1/clients",
+    "/v1/clients/allow",
+    "/v1/clients/remove",
+    "/v1/agents/remove",
     "/v1/tokens//revoke",
     "/",
 ];
@@ -119,4 +139,8 @@ const BODIES: &[(u8, &str)] = &[
     (7, r#"[{"id":1,"name":"proxy-1","peer_address":"","public_addresses":["a:1"],"zone":"","state":"up","tunnels":3}]"#),
     (8, r#"{"schema":1,"error":{"code":"denied","message":"no"}}"#),
     (9, r#"{"schema":1,"declined":{"message":"no","hint":"h"}}"#),
+    (14, r#"{"name":"lab-pi"}"#),
+    (15, r#"{"name":"alice","allow":["lab-*/ssh","*/*"]}"#),
+    (15, r#"{"name":"alice","allow":[]}"#),
+    (16, r#"{"name":"alice"}"#),
 ];

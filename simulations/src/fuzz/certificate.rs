@@ -38,8 +38,13 @@ impl Wall for Then {
     }
 }
 
+/// Where the certificates of the corpora are made.
+pub(super) fn world() -> Env {
+    Env { entropy: Entropy::seeded(1), wall: Arc::new(Then), ..Env::real() }
+}
+
 fn seeds() -> Vec<Vec<u8>> {
-    let env = Env { entropy: Entropy::seeded(1), wall: Arc::new(Then), ..Env::real() };
+    let env = world();
     let cluster = ClusterId([7; 16]);
     let authority = Authority::create(cluster, "warren", &env).expect("an authority");
     let key = MachineKey::generate(&Entropy::seeded(1));

@@ -6,6 +6,7 @@
 
 mod body;
 mod certificate;
+mod chain;
 mod client;
 mod commands;
 mod config;
@@ -14,6 +15,7 @@ mod dial;
 mod dialled;
 mod enrolment;
 mod fence;
+mod files;
 mod frame;
 mod hello;
 mod http;
@@ -24,6 +26,7 @@ mod mutation;
 mod names;
 mod outcome;
 mod peer;
+mod pieces;
 mod record;
 mod request;
 mod section;
@@ -68,6 +71,9 @@ pub const TARGETS: &[Target] = &[
     setting::TARGET,
     http::TARGET,
     body::TARGET,
+    pieces::TARGET,
+    chain::TARGET,
+    files::TARGET,
 ];
 
 /// The target of that name.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, OtherError};
-use warren_raft::{ClusterId, KeyHash, ProxyId};
+use warren_raft::{ClusterId, KeyHash, ProxyId, Timestamp};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::provider::provider;
@@ -45,6 +46,15 @@ impl Leaf {
         // No intermediates: the authority signs leaves itself, and whatever else was presented must play no part.
         parsed.verify_for_usage(algorithms.all, &[anchor], &[], now, usage, None, None).map_err(chain_error)?;
         Self::of(&parsed).map_err(|error| Mismatch::Leaf(error).into())
+    }
+
+    /// As a server does with the certificate of whoever shakes hands, by itself; for fuzzers.
+    ///
+    /// # Errors
+    /// Why it is refused, in words.
+    pub fn judged(certificate: &CertificateDer<'_>, authority: &CertificateDer<'_>, at: Timestamp) -> Result<Self, String> {
+        let at = UnixTime::since_unix_epoch(Duration::from_millis(at.0));
+        Self::prove(certificate, authority, at, KeyUsage::client_auth()).map_err(|error| error.to_string())
     }
 
     fn of(certificate: &EndEntityCert<'_>) -> Result<Self, LeafError> {

@@ -48,8 +48,8 @@ fn may_administer(peer: &LocalPeer, user: u32) -> bool {
 }
 
 /// Whether a `Host` (RFC 9110, section 7.2) is an address or this machine's own name, which nobody else's DNS can give.
-fn is_own_name(host: &str) -> bool {
-    let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok();
+pub(in crate::proxy) fn is_own_name(host: &str) -> bool {
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
     let name = match host.strip_prefix('[') {
         Some(bracketed) => {
             let Some((inner, rest)) = bracketed.split_once(']') else { return false };
@@ -165,6 +165,7 @@ mod tests {
             (loopback, Some("[::1"), false),
             (loopback, Some("[127.0.0.1]"), false),
             (loopback, Some("127.0.0.1:x"), false),
+            (loopback, Some("127.0.0.1:+80"), false),
             (loopback, Some("evil@localhost"), false),
             (loopback, Some(""), false),
             (open, Some("proxy-1.example.net:3081"), true),

@@ -20,6 +20,7 @@ mod tokens;
 mod transfer;
 mod views;
 
+pub(super) use guard::is_own_name;
 pub(super) use parts::AdminParts;
 pub(super) use server::{Admin, AdminError};
 pub(super) use snapshot::MAX_AT_ONCE;
