@@ -68,6 +68,10 @@ fn wrong_values_are_refused() {
         ("[liveness]\nlease = \"999ms\"", &["at least 1s"]),
         ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["`-1` is not", "found an integer"]),
         (
+            "[limits]\nhandshakes = 5000\nheader_timeout = \"1ms\"\nmessage_size = \"1KiB\"\nservices_per_agent = 257\nenrollments = 0",
+            &["`limits.handshakes` is at most 4096", "at least 500ms", "from 8KiB to 64KiB", "is at most 256", "not a number from 1"],
+        ),
+        (
             "[transport]\npeer_congestion_control = \"vegas\"\nudp_buffer = \"1KiB\"\nmax_udp_payload = \"9\"",
             &["no congestion control: `cubic`", "must be from 64KiB to 256MiB", "is not a size"],
         ),
