@@ -426,7 +426,8 @@ fn no_secret_and_no_payload_is_written_anywhere() {
 fn ask(proxy: &Proxy, method: &str, (path, host): (&str, &str)) -> (u16, String) {
     let mut stream = TcpStream::connect_timeout(&proxy.http_address(), support::LONG).expect("its port is open");
     let body = r#"{"name":"proxy-1","role":"client","allow":[],"ttl_ms":1000,"uses":1,"type":"agent_mesh","to":null,"yes":true}"#;
-    let body = if method == "GET" || method == "HEAD" { "" } else { body };
+    // Other methods are refused by their first line, and a body that is still under way would make that a reset.
+    let body = if method == "POST" { body } else { "" };
     let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://evil.example\r\nContent-Type: text/plain\r\n");
     write!(stream, "{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len()).expect("a request");
     let mut answer = String::new();
