@@ -9,9 +9,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use quinn::{ConnectionError, ReadError, ReadToEndError};
 use serde_json::Value;
-use support::{Agent, Client, Cluster, Ended, Open, Proxy, SharedCluster, Target, run, wait_for, warren};
+use support::later::{Later, ask};
+use support::{
+    Agent, Client, Cluster, Dialling, Ended, LONG, Open, Proxy, SharedCluster, Target, adapted, readme_commands, run, shell, wait_for,
+    warren,
+};
 use tokio::time::Instant;
+use warren::identity::Alpn;
+use warren::identity::tls::{Refused, refused};
+use warren::net::quic::Profile;
+use warren::wire::close::Close;
+use warren::wire::{DialAnswer, DialHeader, Heard, Hello, LinkKind, PeerHello, TraceId};
+use warren_raft::TokenRole;
 
 static CLUSTER: SharedCluster = SharedCluster::of(3);
 
@@ -77,8 +88,8 @@ fn what_a_client_may_reach_changes_under_its_streams_on_every_proxy() {
     let shown = operator(cluster.proxy(2), &["clients", "allow", "changing", "*/web", "-o", "json"]).json();
     assert_eq!(shown["client"]["allow"], serde_json::json!(["*/web"]));
     are_denied(ssh, begun);
-    // Three streams, each cut where it enters, at the owner, or at both.
-    assert!((3..=6).contains(&(cut() - before)), "{before} {}", cut());
+    // Three streams, each cut where it enters, at the owner, or at both; others may be cut meanwhile.
+    assert!(cut() >= before + 3, "{before} {}", cut());
     web.iter_mut().for_each(echo);
     for proxy in cluster.proxies() {
         client.connect("one/ssh", proxy, b"x").must_fail(5, "is not allowed");
@@ -140,12 +151,15 @@ fn a_client_that_is_removed_is_out_on_every_proxy_and_its_key_with_it() {
     let cluster = CLUSTER.get();
     let echoing = Target::echo();
     let _agent = cluster.agent("two", &[2], &[("x", echoing.address().to_string())]);
-    let client = cluster.client("leaver", "two/*");
+    let token = cluster.create_token("client", &["--allow", "two/*", "--uses", "2"]);
+    let file = cluster.home().join("leaver.token");
+    fs::write(&file, token["token"].as_str().expect("a token")).expect("a file");
+    let client = Client::enroll(cluster.home(), "leaver", cluster.proxy(0).public_address(), &file);
     let opens = through_each(&cluster, &client, "two/x");
     operator(cluster.proxy(0), &["clients", "rm", "leaver"]).must_fail(2, "nothing was changed: this would remove client `leaver`");
     let begun = Instant::now();
     let removed = operator(cluster.proxy(0), &["clients", "rm", "leaver", "--yes", "-o", "json"]).json();
-    assert_eq!(removed, serde_json::json!({"schema": 1, "name": "leaver", "removed": true}));
+    assert_eq!(removed, serde_json::json!({"schema": 1, "name": "leaver", "removed": true, "tokens_left": [token["id"]]}));
     are_denied(opens, begun);
     for proxy in cluster.proxies() {
         client.connect("two/x", proxy, b"x").must_fail(5, "the identity is revoked");
@@ -268,6 +282,102 @@ fn of_two_machines_with_one_token_exactly_one_gets_in() {
     }
 }
 
+fn header(client: &str, service: &str) -> DialHeader {
+    DialHeader {
+        trace: TraceId([5; 16]),
+        client: client.parse().expect("a name"),
+        client_address: "192.0.2.1:1".to_owned(),
+        agent: "coveted".parse().expect("a name"),
+        service: service.parse().expect("a name"),
+        budget_ms: 10_000,
+    }
+}
+
+/// A proxy of the cluster that vouches for anybody gets no further than the allowances, and once it is removed nowhere at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_does_not_take_the_ingress_proxys_word() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let services = [("x", echoing.address().to_string()), ("y", echoing.address().to_string())];
+    let _agent = cluster.agent("coveted", &[0], &services);
+    let _client = cluster.client("vouched-for", "coveted/x");
+    let bad = Later::enroll(&cluster, TokenRole::Proxy, "bad").await;
+    let owner = cluster.proxy(0).peer_address();
+    let bulk = bad.dial(Alpn::Peer, Profile::PeerBulk, owner).await;
+    let hello = PeerHello { hello: Hello::ours(), kind: Heard::Known(LinkKind::Bulk), lane: 1 };
+    let _: (PeerHello, _, _) = ask(&bulk, &hello).await;
+    for (client, service) in [("vouched-for", "y"), ("nobody", "x"), ("coveted", "x")] {
+        let (answer, ..) = ask::<DialAnswer>(&bulk, &header(client, service)).await;
+        assert_eq!(answer, DialAnswer::Denied, "{client} {service}");
+    }
+    let (answer, mut send, mut recv) = ask::<DialAnswer>(&bulk, &header("vouched-for", "x")).await;
+    assert_eq!(answer, DialAnswer::Connected);
+    send.write_all(b"!").await.expect("it runs");
+    recv.read_exact(&mut [0]).await.expect("an echo");
+    operator(cluster.proxy(1), &["clients", "rm", "vouched-for", "--yes"]).must_succeed();
+    let cut = tokio::time::timeout(LONG, recv.read_to_end(10)).await.expect("it ends").expect_err("no end of a whole stream");
+    assert!(matches!(&cut, ReadToEndError::Read(ReadError::Reset(code)) if *code == Close::DENIED.code()), "{cut:?}");
+    let (answer, ..) = ask::<DialAnswer>(&bulk, &header("vouched-for", "x")).await;
+    assert_eq!(answer, DialAnswer::Denied);
+    // The proxy itself.
+    operator(cluster.proxy(1), &["proxies", "rm", "bad", "--yes"]).must_succeed();
+    let closed = tokio::time::timeout(LONG, bulk.closed()).await.expect("it is closed");
+    assert!(matches!(&closed, ConnectionError::ApplicationClosed(close) if close.error_code == Close::REFUSED.code()), "{closed:?}");
+    for proxy in cluster.proxies() {
+        wait_for("it has left", || proxy.status()?["proxies"].as_array()?.iter().all(|row| row["name"] != "bad").then_some(()));
+        // As a client's handshake it is complete before the other side has seen the certificate.
+        if let Ok(connection) = bad.try_dial(Alpn::Peer, Profile::PeerBulk, proxy.peer_address()).await {
+            let end = tokio::time::timeout(LONG, connection.closed()).await.expect("it ends");
+            assert_eq!(refused(&end), Some(Refused::Revoked), "{end:?}");
+        }
+    }
+}
+
+/// While clients and agents come and go, and are allowed this and that, nobody else's dial fails.
+#[test]
+fn what_happens_to_others_is_no_matter_to_a_dial() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let _agent = cluster.agent("steady", &[1], &[("x", echoing.address().to_string())]);
+    let client = cluster.client("steady", "steady/*");
+    let forward = |proxy: &Proxy| client.forward(&format!("steady-{}", proxy.name()), "steady/x", &[proxy.public_address()]);
+    let dialling = Dialling::rotating(cluster.proxies().iter().map(forward).collect());
+    for round in 0..3 {
+        let (leaver, stolen) = (format!("leaving-{round}"), format!("going-{round}"));
+        let _agent = cluster.agent(&stolen, &[2], &[("x", echoing.address().to_string())]);
+        let other = cluster.client(&leaver, &format!("{stolen}/*"));
+        assert_eq!(other.connect(&format!("{stolen}/x"), cluster.proxy(0), b"x").must_succeed(), b"x");
+        operator(cluster.proxy(round), &["clients", "allow", "steady", "steady/x", &format!("x-{round}/*")]).must_succeed();
+        operator(cluster.proxy(round), &["clients", "allow", &leaver, "*/*"]).must_succeed();
+        operator(cluster.proxy(round), &["agents", "rm", &stolen, "--yes"]).must_succeed();
+        operator(cluster.proxy(round), &["clients", "rm", &leaver, "--yes"]).must_succeed();
+        dialling.wait_for_more(6);
+    }
+    assert_eq!(dialling.failures(), Vec::<String>::new());
+}
+
+/// What is left of a proxy that was removed is its key, and that opens no door either.
+#[test]
+fn a_proxy_that_is_removed_does_not_come_back_with_its_key() {
+    let mut cluster = Cluster::start(2);
+    let key = files_below(&cluster.proxy(1).data_dir()).into_iter().find(|path| path.ends_with("key.pem")).expect("its key");
+    let within = key.strip_prefix(cluster.proxy(1).data_dir()).expect("it is below").to_owned();
+    let stolen = fs::read(&key).expect("a key");
+    operator(cluster.proxy(0), &["proxies", "rm", "proxy-2", "--yes"]).must_succeed();
+    let (status, log) = cluster.proxy_mut(1).wait_ended();
+    assert_eq!(status, Some(5), "{log}");
+    // Below another name, with a token for proxies.
+    let mut thief = Proxy::new(cluster.home(), 7);
+    let path = thief.data_dir().join(within);
+    fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+    fs::write(&path, stolen).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+    thief.join(cluster.proxy(0).public_address(), &cluster.token("proxy", &[]));
+    let (status, log) = thief.wait_ended();
+    assert_eq!(status, Some(5), "{log}");
+    assert!(log.contains("a machine with this key was removed from the cluster"), "{log}");
+}
+
 /// Whatever the machine's habits, nobody else reads a key.
 #[test]
 fn keys_are_their_owners_alone() {
@@ -293,4 +403,57 @@ fn keys_are_their_owners_alone() {
 fn files_below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// Nobody can try tokens without end, nor unseen; and who has a good one gets in after a while.
+#[test]
+fn tokens_cannot_be_tried_without_end() {
+    let cluster = Cluster::start_with(1, |proxy| proxy.configured("[limits]\nfailed_enrollments_per_source = 20\n"));
+    let proxy = cluster.proxy(0);
+    let good = cluster.token("client", &["--allow", "*/*"]);
+    let text = fs::read_to_string(&good).expect("a token");
+    let (known, secret) = text.rsplit_once('_').expect("a fingerprint and a secret");
+    let bad = cluster.home().join("guess.token");
+    fs::write(&bad, format!("{known}_{}", "5".repeat(secret.len()))).expect("a file");
+    let client = Client::unenrolled(cluster.home(), "guesser");
+    let tried = |token: &Path| client.enroll_at("guesser", &[proxy.public_address()], token);
+    let limited = wait_for("guessing has an end", || {
+        let ended = tried(&bad);
+        if ended.status == Some(5) {
+            ended.must_fail(5, "the token is not known to the cluster");
+        }
+        (ended.status != Some(5)).then_some(ended)
+    });
+    limited.must_fail(1, "too many tries to enrol from this address have failed");
+    let count = |outcome: &str| metric(proxy, &format!("warren_enrollments_total{{outcome=\"{outcome}\"}} "));
+    assert!(count("refused") >= 20 && count("limited") >= 1, "{} {}", count("refused"), count("limited"));
+    assert!(metric(proxy, "warren_limit_reached_total{limit=\"failed_enrollments_per_source\"} ") >= 1);
+    // A good token is looked at when its turn comes.
+    wait_for("the good token gets in", || (tried(&good).status == Some(0)).then_some(()));
+    assert_eq!(count("enrolled"), 1);
+    let said = proxy.log().lines().filter(|line| line.contains("\"WARN\"") && line.contains("enrolment refused")).count();
+    assert!(said < count("refused") as usize, "{said} lines");
+    assert!(!proxy.log().contains(secret) && !proxy.log().contains(&"5".repeat(secret.len())), "no secret in the log");
+}
+
+/// The README's own commands, on the machine of one of the proxies.
+#[test]
+fn what_the_readme_tells_to_type_does_what_it_says() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let _agent = cluster.agent("told-pi", &[0], &[("web", echoing.address().to_string())]);
+    let client = cluster.client("told-laptop", "x/y");
+    let (config, proxy) = (cluster.proxy(2).config(), cluster.proxy(1));
+    let own = [("laptop", "told-laptop"), ("lab-pi", "told-pi"), ("config.toml", config.to_str().expect("text"))];
+    let commands: Vec<_> = readme_commands("## Who may what").iter().map(|line| adapted(line, &own)).collect();
+    let [allow, list, remove_client, remove_agent] = &commands[..] else { panic!("other commands than expected: {commands:#?}") };
+    client.connect("told-pi/web", proxy, b"x").must_fail(5, "is not allowed");
+    shell(cluster.home(), allow).must_succeed();
+    assert_eq!(client.connect("told-pi/web", proxy, b"x").must_succeed(), b"x");
+    let listed = String::from_utf8(shell(cluster.home(), list).must_succeed()).expect("text");
+    assert!(listed.lines().any(|line| line.starts_with("told-laptop ") && line.contains("told-pi/*,*/web")), "{listed}");
+    shell(cluster.home(), remove_client).must_succeed();
+    shell(cluster.home(), remove_agent).must_succeed();
+    wait_for("the agent is gone", || agent_row(proxy, "told-pi").is_none().then_some(()));
+    client.connect("told-pi/web", proxy, b"x").must_fail(5, "the identity is revoked");
 }

@@ -143,5 +143,12 @@ fn told(failure: &Failure) -> String {
 
 /// What the proxy has to say of this machine comes as the connection's close.
 fn reason_of(error: &quinn::ConnectionError) -> String {
-    tls::refused(error).map_or_else(|| error.to_string(), |refused| format!("the proxy refused this machine: {refused}"))
+    match tls::refused(error) {
+        // Its key is nobody's any more: the same directory never works again.
+        Some(refused @ tls::Refused::Revoked) => {
+            format!("the proxy refused this machine: {refused}; to come back it needs an empty `data_dir` and a new token")
+        }
+        Some(refused) => format!("the proxy refused this machine: {refused}"),
+        None => error.to_string(),
+    }
 }

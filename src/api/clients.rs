@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, ClientName, Pattern};
 
-use super::{Schema, Time};
+use super::{Schema, Time, TokenText};
 
 /// Every client that enrolled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct ClientRemovalView {
     pub name: ClientName,
     /// Always `true`.
     pub removed: bool,
+    /// Tokens that it enrolled with and that admit further machines: whoever has it may have them too.
+    #[serde(default)]
+    pub tokens_left: Vec<TokenText>,
 }
 
 /// Which agent is to be removed.
@@ -82,4 +85,7 @@ pub struct AgentRemovalView {
     pub name: AgentName,
     /// Always `true`.
     pub removed: bool,
+    /// Tokens that it enrolled with and that admit further machines: whoever has it may have them too.
+    #[serde(default)]
+    pub tokens_left: Vec<TokenText>,
 }

@@ -153,7 +153,7 @@ pub(crate) fn agent() -> AgentView {
 }
 
 pub(crate) fn agent_removal() -> AgentRemovalView {
-    AgentRemovalView { schema: Schema, name: name("lab-pi"), removed: true }
+    AgentRemovalView { schema: Schema, name: name("lab-pi"), removed: true, tokens_left: Vec::new() }
 }
 
 pub(crate) fn clients() -> ClientsView {
@@ -167,7 +167,7 @@ pub(crate) fn client() -> ClientView {
 }
 
 pub(crate) fn client_removal() -> ClientRemovalView {
-    ClientRemovalView { schema: Schema, name: name("ada"), removed: true }
+    ClientRemovalView { schema: Schema, name: name("ada"), removed: true, tokens_left: vec![TokenText(TokenId([1; 8]))] }
 }
 
 #[test]
@@ -181,9 +181,9 @@ fn clients_and_machines_that_are_removed() {
     );
     check(&AllowRequest { name: name("ada"), allow: vec![name("*/web")] }, r#"{"name":"ada","allow":["*/web"]}"#);
     check(&ClientRemovalRequest { name: name("ada") }, r#"{"name":"ada"}"#);
-    check(&client_removal(), r#"{"schema":1,"name":"ada","removed":true}"#);
+    check(&client_removal(), r#"{"schema":1,"name":"ada","removed":true,"tokens_left":["0101010101010101"]}"#);
     check(&AgentRemovalRequest { name: name("lab-pi") }, r#"{"name":"lab-pi"}"#);
-    check(&agent_removal(), r#"{"schema":1,"name":"lab-pi","removed":true}"#);
+    check(&agent_removal(), r#"{"schema":1,"name":"lab-pi","removed":true,"tokens_left":[]}"#);
 }
 
 pub(crate) fn routes() -> RoutesView {

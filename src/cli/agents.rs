@@ -4,6 +4,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use warren_raft::AgentName;
 
+use super::clients::left;
 use super::context::Context;
 use super::output::{Show, Width, lines};
 use super::table::{Cell, Table, Tone, count};
@@ -130,7 +131,7 @@ impl Show for AgentView {
 
 impl Show for AgentRemovalView {
     fn to_text(&self, _width: Width, _colour: Colour) -> String {
-        format!("agent {} is removed; its key is refused from now on\n", self.name)
+        format!("agent {} is removed; its key is refused from now on\n{}", self.name, left(&self.tokens_left))
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::output::{Show, Width, lines};
 use super::table::{Cell, Table};
 use super::{CliError, Exit, UsageError};
-use crate::api::{AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView, Path, Schema};
+use crate::api::{AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView, Path, Schema, TokenText};
 use crate::http::{ClientError, StatusCode};
 use crate::telemetry::Colour;
 
@@ -161,12 +161,18 @@ impl Show for ClientView {
 
 impl Show for ClientRemovalView {
     fn to_text(&self, _width: Width, _colour: Colour) -> String {
-        format!("client {} is removed; its key is refused from now on\n", self.name)
+        format!("client {} is removed; its key is refused from now on\n{}", self.name, left(&self.tokens_left))
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
         vec![serde_json::to_string(self)]
     }
+}
+
+/// What a machine that was removed may still have.
+pub(super) fn left(tokens: &[TokenText]) -> String {
+    let line = |id: &TokenText| format!("a token that it enrolled with admits further machines: `warren token revoke {id}` ends that\n");
+    tokens.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -216,10 +216,11 @@ async fn silence(connection: &quinn::Connection) {
 fn lost(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Unanswered {
     let at = connection.remote_address().to_string();
     let reason = connection.close_reason();
+    let anew = "to come back, enrol with an empty `--identity DIR` and a new token";
     let enrol = "enrol again with a token made by `warren token create --role client`";
     Unanswered::Final(match &reason {
         Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::DENIED.code() => {
-            Failure::new(Code::Denied, Stage::Ingress, "this machine was removed from the cluster").with_hint(enrol).at(at)
+            Failure::new(Code::Denied, Stage::Ingress, "this machine was removed from the cluster").with_hint(anew).at(at)
         }
         Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::REFUSED.code() => {
             Failure::new(Code::Denied, Stage::Ingress, "the proxy does not know this machine").with_hint(enrol).at(at)
@@ -237,7 +238,7 @@ fn lost(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Unansw
         Some(reason) if let Some(refused) = tls::refused(reason) => {
             Failure::new(Code::Denied, Stage::Ingress, "the proxy refused this machine")
                 .with_cause(refused.to_string())
-                .with_hint(enrol)
+                .with_hint(if refused == tls::Refused::Revoked { anew } else { enrol })
                 .at(at)
         }
         _ => {

@@ -80,6 +80,7 @@ fn of_a_proxy(section: &mut Section<'_, '_>) -> Limits {
         registrations: count(section, "registrations", default.registrations, 8_192),
         enrollments: count(section, "enrollments", default.enrollments, 4_096),
         enrollments_per_source: count(section, "enrollments_per_source", default.enrollments_per_source, 4_096),
+        failed_enrollments_per_source: count(section, "failed_enrollments_per_source", default.failed_enrollments_per_source, 60_000),
         http_connections: count(section, "http_connections", default.http_connections, 4_096),
     }
 }

@@ -33,13 +33,15 @@ pub enum Limit {
     Enrollments,
     /// Those of one source.
     EnrollmentsPerSource,
+    /// Enrolments of one source that fail, in a minute.
+    FailedEnrollmentsPerSource,
     /// Connections to the HTTP address, and as many to the admin socket.
     HttpConnections,
 }
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Handshakes,
         Self::HandshakesPerSource,
         Self::HandshakeTimeout,
@@ -54,6 +56,7 @@ impl Limit {
         Self::Registrations,
         Self::Enrollments,
         Self::EnrollmentsPerSource,
+        Self::FailedEnrollmentsPerSource,
         Self::HttpConnections,
     ];
 
@@ -74,6 +77,7 @@ impl Limit {
             Self::Registrations => "registrations",
             Self::Enrollments => "enrollments",
             Self::EnrollmentsPerSource => "enrollments_per_source",
+            Self::FailedEnrollmentsPerSource => "failed_enrollments_per_source",
             Self::HttpConnections => "http_connections",
         }
     }

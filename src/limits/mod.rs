@@ -1,12 +1,13 @@
 //! What one party may use, and who has reached it. Everything that a stranger, an agent, a client or a peer can grow has its bound here or in the wire's messages.
 //!
 //! Read in this order: [`settings`] (the bounds), [`limit`] (their names), [`source`] (whose handshakes count together), [`crowd`] (who has how many of something),
-//! [`gate`] (which handshakes are taken, which must prove their address first, which are refused), [`places`] (the same for what lives longer) and [`reached`] (what is
-//! counted and said when a bound is reached). Only [`reached`] knows of time. This module must *never* let what is not proven, such as the address of a first
+//! [`gate`] (which handshakes are taken, which must prove their address first, which are refused), [`places`] (the same for what lives longer), [`guesses`] (enrolments that failed) and [`reached`] (what is
+//! counted and said when a bound is reached). Only [`reached`] reads a clock. This module must *never* let what is not proven, such as the address of a first
 //! packet, take away what somebody else has a right to.
 
 pub mod crowd;
 pub mod gate;
+pub mod guesses;
 pub mod limit;
 pub mod places;
 pub mod reached;

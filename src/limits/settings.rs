@@ -31,6 +31,8 @@ pub struct Limits {
     pub enrollments: usize,
     /// Those of one source.
     pub enrollments_per_source: usize,
+    /// Enrolments of one source that may fail in a minute; beyond that no token of it is looked at for a while.
+    pub failed_enrollments_per_source: usize,
     /// Connections to the HTTP address, and as many to the admin socket.
     pub http_connections: usize,
 }
@@ -51,6 +53,7 @@ impl Default for Limits {
             registrations: 1024,
             enrollments: 128,
             enrollments_per_source: 32,
+            failed_enrollments_per_source: 30,
             http_connections: 128,
         }
     }

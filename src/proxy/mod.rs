@@ -17,6 +17,7 @@ mod data_dir;
 pub mod decoding;
 mod dial;
 mod disk_report;
+mod enrollment_guard;
 mod follow;
 mod gatekeeper;
 mod grants;

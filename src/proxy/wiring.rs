@@ -13,6 +13,7 @@ use warren_raft::{ProxyId, RoutingStore, StoreConfig, reached};
 use super::admin::{self, Admin, AdminParts};
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
+use super::enrollment_guard::EnrollmentGuard;
 use super::follow;
 use super::gatekeeper::{Counts, Gatekeeper};
 use super::grants::Grants;
@@ -90,6 +91,7 @@ pub(super) struct Wiring {
     metrics: Metrics,
     tunnels: Arc<Tunnels>,
     grants: Arc<Grants>,
+    guard: EnrollmentGuard,
     tasks: TaskTracker,
     drain: Drain,
     leaving: CancellationToken,
@@ -102,6 +104,7 @@ impl Wiring {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, &ground.env.readers.count());
         ground.links.calls().register(&mut registry);
+        let guard = EnrollmentGuard::new(&ground.proxy.limits, metrics.reached().clone(), &mut registry);
         ground.env.audit.register(&mut registry);
         let leaving = CancellationToken::new();
         Self {
@@ -111,6 +114,7 @@ impl Wiring {
             metrics,
             tunnels: Arc::default(),
             grants: Arc::default(),
+            guard,
             tasks: TaskTracker::new(),
             drain: Drain::new(leaving.clone()),
             leaving,
@@ -186,6 +190,7 @@ impl Wiring {
             credentials: self.ground.credentials.clone(),
             drain: self.drain.clone(),
             settled: self.settled(),
+            guard: self.guard.clone(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
         let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
@@ -233,7 +238,7 @@ impl Wiring {
         self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
         let enrollments = {
             let parts = (self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
-            Enrollments::new(parts, &self.ground.proxy.limits, self.metrics.reached().clone())
+            Enrollments::new(parts, &self.ground.proxy.limits, (self.metrics.reached().clone(), self.guard.clone()))
         };
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use quinn::{Connection, RecvStream, SendStream};
+use rand::Rng;
 use tokio::task::JoinSet;
 use warren::failure::{Code, Failure};
 use warren::identity::Alpn;
 use warren::net::quic::Profile;
-use warren::wire::close::Close;
 use warren::wire::{ClientRequest, DialReply, DialRequest, Heard, Hello, TraceId, frame};
 
 use crate::scene::{Bound, MIB, Scene, at_once};
@@ -19,9 +19,14 @@ const CONNECTIONS: usize = 128;
 /// The default of `dials_per_client`.
 const DIALS: usize = 1024;
 
+/// The default of `streams_per_client`.
+const STREAMS: usize = 2048;
+/// Streams that say nothing: more than one client may have, and fewer than its connections have room for.
+const SILENT: usize = 2_700;
+
 fn request(target: &str, budget_ms: u32) -> Vec<u8> {
     let target = Heard::Known(target.parse().expect("a target"));
-    let dial = DialRequest { hello: Hello::ours(), target, budget_ms, trace: TraceId(rand::random::<u128>().to_be_bytes()) };
+    let dial = DialRequest { hello: Hello::ours(), target, budget_ms, trace: TraceId(rand::rng().random()) };
     frame::encode(&ClientRequest::Dial(dial), frame::MAX_MESSAGE).expect("short")
 }
 
@@ -54,15 +59,21 @@ fn streams_that_say_nothing_or_too_much() {
         at_once(async {
             let client = Later::of(&client);
             let connection = connect(&client, &scene).await.expect("it is let in");
+            let others = [connect(&client, &scene).await.expect("it is let in"), connect(&client, &scene).await.expect("it is let in")];
             let mut silent = Vec::new();
             // One byte of a header each: without any, nobody learns of the stream.
-            for _ in 0..1_000 {
-                silent.push(say(&connection, &[0]).await.expect("a stream"));
+            for (_, connection) in (0..SILENT).zip([&connection, &others[0], &others[1]].into_iter().cycle()) {
+                silent.push(say(connection, &[0]).await.expect("a stream"));
             }
+            let (mut cut, mut refused) = (0, 0);
             for (_, recv) in &mut silent {
-                let cut = tokio::time::timeout(LONG, recv.read(&mut [0; 8])).await.expect("it is cut in time");
-                assert_eq!(cut, Err(quinn::ReadError::Reset(Close::DEADLINE.code())));
+                match tokio::time::timeout(LONG, frame::hear(recv, frame::MAX_MESSAGE)).await.expect("it is cut in time") {
+                    Ok(Heard::Known(DialReply::Failed(failure))) if failure.code() == Code::LimitReached => refused += 1,
+                    Ok(other) => panic!("{other:?}"),
+                    Err(_) => cut += 1,
+                }
             }
+            assert!(cut >= STREAMS && refused > 0, "{cut} were cut and {refused} refused");
             drop(silent);
             // Headers as large as can be, of nothing; and larger.
             let largest = [&u32::try_from(frame::MAX_MESSAGE).expect("small").to_be_bytes()[..], &vec![0xff; frame::MAX_MESSAGE]].concat();
@@ -75,19 +86,20 @@ fn streams_that_say_nothing_or_too_much() {
             assert_eq!(connection.close_reason(), None);
         });
     });
-    assert!(scene.reached("header_timeout") >= late + 1_000);
+    assert!(scene.reached("header_timeout") >= late + 2_048);
     assert!(scene.reached("message_size") > long);
 }
 
 #[test]
 fn floods_of_connections_and_of_dials() {
     let scene = Scene::new("dials");
-    let (silent, _client) = (Silent::new(), ());
+    let silent = Silent::new();
     let _agent = scene.cluster.agent("mute-target", &[1], &[("x", silent.address().to_string())]);
     let client = scene.cluster.client("flood", "mute-target/*");
     let (connections, dials) = (scene.reached("connections_per_identity"), scene.reached("dials_per_client"));
     scene.endures(Bound { memory: 128 * MIB, descriptors: 20 }, || {
         at_once(async {
+            let client_program = client.clone();
             let client = Later::of(&client);
             let mut open = Vec::new();
             for _ in 0..300 {
@@ -96,6 +108,9 @@ fn floods_of_connections_and_of_dials() {
             tokio::time::sleep(Duration::from_millis(200)).await;
             open.retain(|connection| connection.close_reason().is_none());
             assert!(open.len() <= CONNECTIONS, "{} connections live", open.len());
+            let is_told = || client_program.connect_at("mute-target/x", scene.ports()[0], b"").stderr.contains("too many connections");
+            // That a connection is closed, and why, is lost now and then (quinn#2785).
+            assert!((0..5).any(|_| is_told()), "the client is not told why");
             refused_dials(&open).await;
             dials_without_an_answer(&open).await;
         });

@@ -8,6 +8,8 @@ use quinn_proto::{ConnectionId, EndpointConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 use rustls::RootCertStore;
+use socket2::{Domain, Socket, Type};
+use tokio::time::Instant;
 
 /// How the first connection id of a handshake begins that asks to be driven where Raft is.
 const CONTROL: &[u8; 4] = b"ctrl";
@@ -42,7 +44,7 @@ impl FirstPackets {
 
     /// The first packet of another handshake.
     pub(crate) fn next(&mut self) -> Vec<u8> {
-        let now = std::time::Instant::now();
+        let now = Instant::now().into_std();
         let (_, mut connection) = self.endpoint.connect(now, self.config.clone(), self.to, "warren").expect("it dials");
         let mut packet = Vec::new();
         let sent = connection.poll_transmit(now, 1, &mut packet).expect("a packet");
@@ -55,7 +57,14 @@ impl FirstPackets {
 pub(crate) fn socket(number: u32) -> UdpSocket {
     // Not 127.0.0.x, where everybody else is.
     let [_, a, b, c] = (0x0001_0001 + number).to_be_bytes();
-    UdpSocket::bind(SocketAddr::from((Ipv4Addr::new(127, a, b, c), 0))).expect("a port")
+    socket_at(Ipv4Addr::new(127, a, b, c))
+}
+
+/// A socket at this address of this machine.
+pub(crate) fn socket_at(address: Ipv4Addr) -> UdpSocket {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from((address, 0)).into()).expect("a port");
+    socket.into()
 }
 
 /// Whether it is a Retry (RFC 9000, section 17.2.5).

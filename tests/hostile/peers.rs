@@ -13,8 +13,8 @@ use warren_raft::TokenRole;
 use warren_raft::decoding::REQUESTS;
 
 use crate::scene::{Bound, MIB, Scene, at_once};
-use crate::support::LONG;
 use crate::support::later::Later;
+use crate::support::{LONG, random_bytes};
 
 /// The default of `connections_per_identity`.
 const CONNECTIONS: usize = 128;
@@ -81,7 +81,7 @@ async fn garbage(control: &Connection) {
     for kind in 0..REQUESTS + 2 {
         for length in [0, 1, 20, 3_000] {
             let mut bytes = postcard::to_stdvec(&kind).expect("short");
-            bytes.extend((0..length).map(|_| rand::random::<u8>()));
+            bytes.extend(random_bytes(kind.into(), length));
             if let Some(Heard::Known(reply)) = ask(control, &question(&ControlRequest::Store(bytes.into()))).await {
                 assert!(matches!(reply, ControlReply::Refused(_) | ControlReply::Store(_)), "{reply:?}");
             }

@@ -1,7 +1,7 @@
 //! Who has no identity at all.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use warren::net::Env;
 use warren::wire::{EnrollReply, EnrollRequest, Heard, Hello, frame};
 use warren_raft::TokenRole;
 
-use crate::datagrams::{FirstPackets, garbage, is_retry, socket};
+use crate::datagrams::{FirstPackets, garbage, is_retry, socket, socket_at};
 use crate::scene::{Bound, MIB, Scene, at_once, descriptors};
 use crate::support::later::Later;
 use crate::support::{LONG, get, get_json};
@@ -70,7 +70,7 @@ fn handshakes_that_are_never_gone_on_with() {
 
 /// While half of the places are taken, a stranger's first packet is answered by a Retry: sent often enough, one is.
 fn must_be_asked_to_prove_its_address(port: SocketAddr, alpn: &[u8]) {
-    let (own, mut packets) = (UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"), FirstPackets::new(port, alpn, false));
+    let (own, mut packets) = (socket_at(Ipv4Addr::LOCALHOST), FirstPackets::new(port, alpn, false));
     own.set_read_timeout(Some(Duration::from_millis(20))).expect("a time");
     let begun = Instant::now();
     let mut answer = [0; 2048];
@@ -102,7 +102,7 @@ fn connections_that_are_no_requests() {
         let mut open = Vec::new();
         let mut local = Vec::new();
         for said in sayings.iter().cycle().take(600) {
-            let mut stream = TcpStream::connect(http).expect("its port is open");
+            let mut stream = TcpStream::connect_timeout(&http, LONG).expect("its port is open");
             stream.set_nonblocking(true).expect("it does not wait");
             // It may be cut at any moment.
             let _ = stream.write(said);

@@ -147,6 +147,11 @@ impl Pattern {
         self.agent.matches(agent.as_str()) && self.service.matches_all()
     }
 
+    /// Whether the pattern covers `service` of some agent that there may be.
+    pub fn allows_somewhere(&self, service: &ServiceName) -> bool {
+        self.service.matches(service.as_str())
+    }
+
     /// Whether the pattern covers `service` of every agent.
     pub fn allows_everywhere(&self, service: &ServiceName) -> bool {
         self.agent.matches_all() && self.service.matches(service.as_str())

@@ -51,6 +51,11 @@ impl Table {
         self.clients.get(client).is_some_and(|client| client.allow.iter().any(|pattern| pattern.allows_all_of(agent)))
     }
 
+    /// Whether `client` may reach `service` of any agent that there is or may be.
+    pub fn allows_somewhere(&self, client: &ClientName, service: &ServiceName) -> bool {
+        self.clients.get(client).is_some_and(|client| client.allow.iter().any(|pattern| pattern.allows_somewhere(service)))
+    }
+
     /// Whether `client` may reach `service` of every agent that there is or may be.
     pub fn allows_everywhere(&self, client: &ClientName, service: &ServiceName) -> bool {
         self.clients.get(client).is_some_and(|client| client.allow.iter().any(|pattern| pattern.allows_everywhere(service)))

@@ -52,7 +52,27 @@ impl Table {
         Ok(Accepted::Done)
     }
 
+    /// Whether a machine would be admitted now.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn check_enrollment(&self, enrollment: &Enrollment, at: Timestamp) -> Result<(), Rejection> {
+        self.admission(enrollment, at).map(drop)
+    }
+
     pub(super) fn enroll(&mut self, enrollment: &Enrollment, at: Timestamp) -> Answer {
+        let allow = match self.admission(enrollment, at)? {
+            Admission::Again { proxy } => return Ok(Accepted::Enrolled { proxy }),
+            Admission::New(token) => token.allow.clone(),
+        };
+        let proxy = self.record_identity(enrollment, allow, at)?;
+        if let Some(token) = self.tokens.get_mut(&enrollment.token) {
+            token.used_by.push(enrollment.key);
+        }
+        Ok(Accepted::Enrolled { proxy })
+    }
+
+    fn admission(&self, enrollment: &Enrollment, at: Timestamp) -> Result<Admission<'_>, Rejection> {
         let token = self.tokens.get(&enrollment.token).ok_or(Rejection::TokenUnknown)?;
         admits(token, enrollment, at)?;
         if self.has_removed_key(enrollment.key) {
@@ -61,7 +81,7 @@ impl Table {
         let holder = self.name_holder(enrollment)?;
         let known = holder.as_ref().is_some_and(|holder| holder.key == enrollment.key);
         if known && token.used_by.contains(&enrollment.key) {
-            return Ok(Accepted::Enrolled { proxy: holder.and_then(|holder| holder.proxy) });
+            return Ok(Admission::Again { proxy: holder.and_then(|holder| holder.proxy) });
         }
         if token.used_by.len() as u64 >= u64::from(token.uses) && !mutant!("token_used_again") {
             return Err(Rejection::TokenUsed);
@@ -69,12 +89,7 @@ impl Table {
         if holder.is_some() && !known {
             return Err(Rejection::NameTaken(enrollment.name.clone()));
         }
-        let allow = token.allow.clone();
-        let proxy = self.record_identity(enrollment, allow, at)?;
-        if let Some(token) = self.tokens.get_mut(&enrollment.token) {
-            token.used_by.push(enrollment.key);
-        }
-        Ok(Accepted::Enrolled { proxy })
+        Ok(Admission::New(token))
     }
 
     /// Who has the name that is asked for, among those of the same role.
@@ -113,6 +128,14 @@ impl Table {
         }
         Ok(None)
     }
+}
+
+/// That a machine is admitted.
+enum Admission<'a> {
+    /// It was so already, with this token and this key.
+    Again { proxy: Option<ProxyId> },
+    /// It uses this token once.
+    New(&'a Token),
 }
 
 /// Who has a name.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use warren_raft::{AgentName, ClientName, Command, ProposeError, Rejection, Table};
+use warren_raft::{AgentName, ClientName, Command, KeyHash, ProposeError, Rejection, Table, Timestamp, Token};
 
 use super::parts::AdminParts;
 use crate::api::{
     AgentRemovalRequest, AgentRemovalView, AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView,
-    Declined, Schema,
+    Declined, Schema, TokenText,
 };
 use crate::failure::{Code, Failure, Stage};
 use crate::http::{Response, StatusCode};
@@ -46,10 +46,12 @@ pub(super) async fn remove_client(parts: &AdminParts, body: &[u8]) -> Response {
         Ok(request) => request,
         Err(error) => return Response::text(StatusCode::BAD_REQUEST, &format!("not a request to remove a client: {error}")),
     };
+    let key = parts.store.table().client(&name).map(|client| client.key);
     match change(parts, Command::RemoveClient { client: name.clone() }).await {
         Ok(()) => {
             tracing::warn!(client = %name, "a client was removed by an operator");
-            Response::json(&ClientRemovalView { schema: Schema, name, removed: true })
+            let tokens_left = tokens_left(&parts.store.table(), key, parts.env.wall.now());
+            Response::json(&ClientRemovalView { schema: Schema, name, removed: true, tokens_left })
         }
         Err(response) => *response,
     }
@@ -61,10 +63,12 @@ pub(super) async fn remove_agent(parts: &AdminParts, body: &[u8]) -> Response {
         Ok(request) => request,
         Err(error) => return Response::text(StatusCode::BAD_REQUEST, &format!("not a request to remove an agent: {error}")),
     };
+    let key = parts.store.table().agent(&name).map(|agent| agent.key);
     match change(parts, Command::RemoveAgent { agent: name.clone() }).await {
         Ok(()) => {
             tracing::warn!(agent = %name, "an agent was removed by an operator");
-            Response::json(&AgentRemovalView { schema: Schema, name, removed: true })
+            let tokens_left = tokens_left(&parts.store.table(), key, parts.env.wall.now());
+            Response::json(&AgentRemovalView { schema: Schema, name, removed: true, tokens_left })
         }
         Err(response) => *response,
     }
@@ -77,6 +81,13 @@ async fn change(parts: &AdminParts, command: Command) -> Result<(), Box<Response
     // It holds for the cluster all the same.
     let _ = Budget::new(APPLY).run(applied.wait_for(|index| *index >= committed.index)).await;
     Ok(())
+}
+
+/// The tokens that the machine with this key has used and that admit further ones.
+fn tokens_left(table: &Table, key: Option<KeyHash>, now: Timestamp) -> Vec<TokenText> {
+    let Some(key) = key else { return Vec::new() };
+    let admits = |token: &Token| !token.revoked && token.expires_at > now && (token.used_by.len() as u64) < u64::from(token.uses);
+    table.tokens().filter(|(_, token)| token.used_by.contains(&key) && admits(token)).map(|(id, _)| TokenText(id)).collect()
 }
 
 fn row(table: &Table, name: &ClientName) -> Option<ClientRow> {
@@ -96,7 +107,12 @@ fn refused(error: &ProposeError) -> Response {
     match error {
         ProposeError::Rejected(Rejection::ClientUnknown(name)) => no_client(name),
         ProposeError::Rejected(Rejection::AgentUnknown(name)) => no_agent(name),
-        error => Response::failure(not_recorded(error)),
+        ProposeError::Rejected(_)
+        | ProposeError::NoQuorum(_)
+        | ProposeError::AboveLevel { .. }
+        | ProposeError::QueueFull(_)
+        | ProposeError::Disk(_)
+        | ProposeError::Stopped(_) => Response::failure(not_recorded(error)),
     }
 }
 

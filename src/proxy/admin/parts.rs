@@ -8,6 +8,7 @@ use warren_raft::{ProxyId, RoutingStore};
 
 use crate::identity::CredentialsHandle;
 use crate::net::Env;
+use crate::proxy::enrollment_guard::EnrollmentGuard;
 use crate::proxy::handover::Drain;
 use crate::proxy::mesh::Links;
 use crate::proxy::metrics::Metrics;
@@ -27,5 +28,6 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) credentials: CredentialsHandle,
     pub(in crate::proxy) drain: Drain,
     pub(in crate::proxy) settled: watch::Receiver<Settled>,
+    pub(in crate::proxy) guard: EnrollmentGuard,
     pub(in crate::proxy) saves: Arc<Semaphore>,
 }

@@ -15,6 +15,12 @@ const ENOUGH: usize = 2;
 /// Agents that do not get the tunnels they ought to have.
 pub(super) const AGENTS_STUCK: &str = "agents_stuck";
 
+/// Somebody may be guessing tokens.
+const ENROLLMENTS_REFUSED: &str = "enrollments_refused";
+
+/// From how many refused enrolments in ten minutes on that is worth a line.
+const MANY_REFUSED: u64 = 100;
+
 /// The voters of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Voters {
@@ -123,9 +129,10 @@ fn draining(row: &ProxyRow) -> (String, String) {
 }
 
 /// Whether nothing is wrong with the proxies. An update under way is nothing wrong: whoever waits for a healthy cluster between two proxies must
-/// not wait for the last of them, nor for one that somebody has taken out of service on purpose, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again.
+/// not wait for the last of them, nor for one that somebody has taken out of service on purpose, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again; and no stranger can make a cluster
+/// unhealthy by knocking.
 pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
-    problems.iter().all(|problem| [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED].contains(&problem.code.as_str()))
+    problems.iter().all(|problem| [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED, ENROLLMENTS_REFUSED].contains(&problem.code.as_str()))
 }
 
 /// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.
@@ -139,6 +146,18 @@ fn no_quorum_hint(voters: Voters) -> String {
     "start the proxies that are down; `warren raft status` on each shows what it knows. If too many are lost for good, stop this one and \
      run `warren raft recover` with its `--config`"
         .to_owned()
+}
+
+/// Many enrolments that this proxy has refused in the last ten minutes, and from how many places at most.
+pub(super) fn refused_enrollments((refused, sources): (u64, usize)) -> Option<StatusProblem> {
+    let places = if sources == 1 { "one address".to_owned() } else { format!("up to {sources} addresses") };
+    (refused >= MANY_REFUSED).then(|| StatusProblem {
+        code: ENROLLMENTS_REFUSED.to_owned(),
+        message: format!(
+            "this proxy has refused {refused} enrolments in the last ten minutes, from {places}: somebody may be guessing tokens"
+        ),
+        hint: Some("its log names some of them; tokens cannot be guessed, and a firewall keeps the knocking out".to_owned()),
+    })
 }
 
 /// A proxy that was removed and has not left yet.
@@ -180,6 +199,14 @@ mod tests {
 
     fn voters(all: u64, up: u64) -> Voters {
         Voters { all, up, full: 0 }
+    }
+
+    #[test]
+    fn many_refused_enrolments_are_shown_and_make_nothing_unhealthy() {
+        assert_eq!(refused_enrollments((MANY_REFUSED - 1, 1)), None);
+        let problem = refused_enrollments((MANY_REFUSED, 1)).expect("a problem");
+        assert!(problem.message.contains("refused 100 enrolments in the last ten minutes, from one address"), "{}", problem.message);
+        assert!(is_healthy(&[problem]));
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     problems.extend(problems::problems(staying, has_leader, problems::Voters { all: voters, up: voters_up, full: voters_full }));
     problems.extend(removed.into_iter().map(problems::removed));
     problems.extend(skew::skewed(&proxies));
+    problems.extend(problems::refused_enrollments(parts.guard.recent()));
     let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
     problems.extend(Outlook::from_answers(parts, &table, (reports.clone(), told), false).problem(strategy));
     StatusView {

@@ -55,6 +55,10 @@ pub(super) fn resolve(table: &Table, client: &ClientName, target: &Target) -> Re
 }
 
 fn any(table: &Table, client: &ClientName, service: &ServiceName) -> Result<Vec<Choice>, Unresolved> {
+    // Nobody makes a proxy look through a million agents for what it may not have anyway.
+    if !table.allows_somewhere(client, service) {
+        return Err(Unresolved::Denied);
+    }
     let publishing = table.agents().filter(|(_, agent)| agent.services.iter().any(|known| known.name == *service));
     let (mut online, mut offline) = (Vec::new(), Vec::new());
     for (name, _) in publishing.filter(|(name, _)| table.allows(client, name, service)) {

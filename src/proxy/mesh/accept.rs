@@ -1,16 +1,18 @@
 //! Lets peers in on port 3021.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quinn::Incoming;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::ProxyId;
 
 use super::load::Load;
+use super::marks::Marks;
 use super::{Lane, Links, PeerConnection};
 use crate::audit::{Denial, Port};
 use crate::identity::tls::denied;
@@ -45,7 +47,7 @@ pub(crate) struct PeerAcceptor {
 impl PeerAcceptor {
     /// Accepts until `cancel`. Each handshake has a task and a deadline of its own; beyond a bound of them a newcomer is refused at once.
     pub(crate) async fn run(self, tasks: TaskTracker, cancel: CancellationToken) {
-        let shared = Arc::new(self);
+        let (shared, marks) = (Arc::new(self), Arc::new(Mutex::new(Marks::new(Instant::now()))));
         loop {
             let incoming = tokio::select! {
                 incoming = shared.endpoint.accept() => incoming,
@@ -55,12 +57,19 @@ impl PeerAcceptor {
             let Some((incoming, pass)) = shared.keeper.admit(incoming) else { continue };
             let shared = shared.clone();
             // A connection is driven where it is accepted, which is before its hello.
-            let drive = if quic::is_marked_as_control(&incoming.orig_dst_cid()) { Drive::Apart } else { Drive::WithOthers };
+            let (from, marks) = (incoming.remote_address().ip(), marks.clone());
+            let is_marked = quic::is_marked_as_control(&incoming.orig_dst_cid()) && lock(&marks).heeds(from, Instant::now());
+            let drive = if is_marked { Drive::Apart } else { Drive::WithOthers };
             let thread = shared.thread(drive).clone();
             let cancel = cancel.clone();
             let admission = async move {
                 let admitted = shared.admit(incoming, drive).await;
                 drop(pass);
+                match &admitted {
+                    Some(_) if drive == Drive::Apart => lock(&marks).keep(from, Instant::now()),
+                    None if drive == Drive::Apart => lock(&marks).broke(Instant::now()),
+                    Some(_) | None => {}
+                }
                 if let Some((connection, _place)) = admitted {
                     cancel.run_until_cancelled(connection.closed()).await;
                 }
@@ -188,4 +197,8 @@ fn proxy_of(connection: &quinn::Connection) -> Option<(ProxyId, Identity)> {
         return None;
     }
     identity.name.parse().ok().map(|id| (ProxyId(id), identity))
+}
+
+fn lock(marks: &Mutex<Marks>) -> MutexGuard<'_, Marks> {
+    marks.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,6 +21,7 @@ mod lane;
 mod link;
 mod links;
 mod load;
+mod marks;
 mod pool;
 mod pulse;
 mod serve;

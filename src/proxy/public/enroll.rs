@@ -1,8 +1,10 @@
 //! Machines that enrol: one small message, one answer.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use quinn::SendStream;
+use warren_raft::command::Enrollment;
 use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Table, TokenRole, reached};
 
 use super::members::{Audience, members};
@@ -12,6 +14,7 @@ use crate::identity::authority::AuthorityError;
 use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, TokenSecret, key_hash_of_csr};
 use crate::limits::{Bounds, Limit, Limits, Places, Reached, Source};
 use crate::net::{Budget, Env};
+use crate::proxy::enrollment_guard::{EnrollmentGuard, Outcome};
 use crate::wire::close::Close;
 use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Heard, Hello, Party, frame, not_understood};
 
@@ -38,15 +41,20 @@ pub(crate) struct Enrollments {
     header_timeout: Duration,
     places: Places<Source>,
     reached: Reached,
+    guard: EnrollmentGuard,
 }
 
 impl Enrollments {
     /// Nobody enrols yet.
-    pub(crate) fn new((env, store, name): (Env, RoutingStore, String), limits: &Limits, reached: Reached) -> Self {
+    pub(crate) fn new(
+        (env, store, name): (Env, RoutingStore, String),
+        limits: &Limits,
+        (reached, guard): (Reached, EnrollmentGuard),
+    ) -> Self {
         // Anybody can enrol, so this bounds what strangers hold.
         let all = Some((limits.enrollments, Limit::Enrollments));
         let each = Some((limits.enrollments_per_source, Limit::EnrollmentsPerSource));
-        Self { env, store, name, header_timeout: limits.header_timeout, places: Places::new(Bounds { each, all }), reached }
+        Self { env, store, name, header_timeout: limits.header_timeout, places: Places::new(Bounds { each, all }), reached, guard }
     }
 
     /// Answers the one request of a connection, then waits until it is closed.
@@ -85,7 +93,7 @@ impl Enrollments {
             self.reached.note(Limit::HeaderTimeout);
             late()
         })??;
-        let result = self.enroll(&request).await;
+        let result = self.guarded(&request, connection.remote_address().ip()).await;
         self.tell(&request, connection, result.as_ref().err());
         let reply = match result {
             Ok(enrolled) => {
@@ -93,9 +101,7 @@ impl Enrollments {
                 EnrollReply::Enrolled(enrolled)
             }
             Err(failure) => {
-                // Strangers choose what they call themselves, and must not fill the log.
-                let name: String = request.name.chars().take(MAX_NAME).collect();
-                tracing::warn!(role = %request.role, name, failure = failure.message(), "enrolment refused");
+                self.say(&request, &failure);
                 EnrollReply::Failed(failure.at(self.name.as_str()))
             }
         };
@@ -103,6 +109,30 @@ impl Enrollments {
         send.finish().map_err(std::io::Error::from)?;
         reached!("proxy.enrolment_answered");
         Ok(())
+    }
+
+    /// Enrols a machine unless too many have failed where it is.
+    async fn guarded(&self, request: &EnrollRequest, from: IpAddr) -> Result<Enrolled, Failure> {
+        self.guard.admit(from)?;
+        let enrolled = self.enroll(request).await;
+        self.guard.ended(
+            from,
+            match &enrolled {
+                Ok(_) => Outcome::Enrolled,
+                Err(failure) if failure.code() == Code::Denied => Outcome::Refused,
+                Err(_) => Outcome::Failed,
+            },
+        );
+        enrolled
+    }
+
+    /// Strangers choose what they call themselves and how often they come, and must not fill the log.
+    fn say(&self, request: &EnrollRequest, failure: &Failure) {
+        let name: String = request.name.chars().take(MAX_NAME).collect();
+        match self.guard.may_say() {
+            Some(others) => tracing::warn!(role = %request.role, name, failure = failure.message(), others, "enrolment refused"),
+            None => tracing::debug!(role = %request.role, name, failure = failure.message(), "enrolment refused"),
+        }
     }
 
     /// Tells who tried to enrol, by which token, and what came of it.
@@ -140,19 +170,9 @@ impl Enrollments {
         }
         let secret = TokenSecret::from_bytes(request.secret);
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
-        self.precheck(role, &secret).await?;
-        // The table says so too; this one needs no entry of the log.
-        if self.store.with_table(|table| table.has_removed_key(key)) {
-            return Err(refused(role, &ProposeError::Rejected(Rejection::KeyRemoved)));
-        }
-        let command = Command::Enroll(warren_raft::command::Enrollment {
-            token: secret.id(),
-            secret: secret.hash(),
-            role,
-            name: request.name.clone(),
-            key,
-        });
-        let committed = self.store.propose(command, COMMIT).await.map_err(|error| refused(role, &error))?;
+        let enrollment = Enrollment { token: secret.id(), secret: secret.hash(), role, name: request.name.clone(), key };
+        self.precheck(&enrollment).await?;
+        let committed = self.store.propose(Command::Enroll(enrollment), COMMIT).await.map_err(|error| refused(role, &error))?;
         let Accepted::Enrolled { proxy } = committed.answer else {
             return Err(invalid("the store gave another answer".to_owned()));
         };
@@ -160,15 +180,16 @@ impl Enrollments {
         self.issue((request, role), proxy).map_err(|error| invalid(error.to_string()))
     }
 
-    /// Turns away whoever has no token at all, without a write: a stranger's guesses must not fill the log.
-    async fn precheck(&self, role: TokenRole, secret: &TokenSecret) -> Result<(), Failure> {
-        let is_known = |table: &Table| table.token(secret.id()).is_some_and(|token| token.secret == secret.hash());
-        if is_known(&self.store.table()) {
+    /// Turns away whoever the table would refuse, without a write: neither a stranger's guesses nor a token that was good once must fill the log.
+    async fn precheck(&self, enrollment: &Enrollment) -> Result<(), Failure> {
+        let (role, now) = (enrollment.role, self.env.wall.now());
+        let check = |table: &Table| table.check_enrollment(enrollment, now);
+        if self.store.with_table(check).is_ok() {
             return Ok(());
         }
+        // This table may lag behind.
         match self.store.confirm(CONFIRM).await {
-            Ok(table) if is_known(&table) => Ok(()),
-            Ok(_) => Err(refused(role, &ProposeError::Rejected(Rejection::TokenUnknown))),
+            Ok(table) => check(&table).map_err(|rejection| refused(role, &ProposeError::Rejected(rejection))),
             Err(ReadError::Disk(reason)) => Err(refused(role, &ProposeError::Disk(reason))),
             Err(ReadError::NoQuorum(_) | ReadError::Stopped(_)) => Err(refused(role, &ProposeError::NoQuorum(CONFIRM))),
         }
