@@ -200,6 +200,18 @@ fn a_log_is_rotated_and_ends_with_the_proxy() {
     assert!(status == Some(1) && log.contains("cannot write the audit log"), "{status:?} {log}");
 }
 
+#[test]
+fn a_log_may_be_standard_output() {
+    let cluster = Cluster::start_with(1, |proxy| proxy.configured("[audit]\noutput = \"stdout\"\n"));
+    let id = cluster.create_token("agent", &[])["id"].as_str().expect("an id").to_owned();
+    let output = cluster.home().join("proxy-1.out");
+    let created = wait_for("the token is told", || {
+        let text = fs::read_to_string(&output).expect("its output");
+        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|line| line["token"] == id.as_str())
+    });
+    assert_eq!((&created["event"], &created["action"]), (&"token".into(), &"created".into()));
+}
+
 /// What must not be found, in the forms that bytes are shown in.
 struct Secrets(BTreeMap<String, Vec<u8>>);
 
