@@ -187,6 +187,7 @@ fn degraded() -> StatusView {
         feature_level: Some(1),
         tunnels: Some(1),
         drain: None,
+        certificate: None,
     };
     StatusView {
         schema: Schema,

@@ -3,6 +3,8 @@
 
 #[path = "hostile/agents.rs"]
 mod agents;
+#[path = "hostile/captive.rs"]
+mod captive;
 #[path = "hostile/clients.rs"]
 mod clients;
 #[path = "hostile/datagrams.rs"]

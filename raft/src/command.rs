@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
+use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName, Glob, Pattern, ProxyName, ServiceName};
-use crate::table::{Drain, Service, Strategy, TokenRole};
+use crate::table::{Drain, RotationPhase, Service, Strategy, TokenRole};
 
 /// One entry of the log: commands that are applied together, by one proposer, exactly once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,27 @@ pub enum Command {
     /// 18: a token for agents was created that says what they may publish: its `allow`, which means nothing in a token for agents of
     /// [`CreateToken`](Self::CreateToken).
     CreateAgentToken(NewToken),
+    /// 19: another authority is to take the place of the cluster's: from now on both are trusted.
+    BeginRotation(Box<NewAuthority>),
+    /// 20: everybody is ready for the next phase of the rotation. After the last one the other authority is forgotten.
+    AdvanceRotation {
+        /// When the rotation began.
+        began_at: Timestamp,
+        /// The phase that is over; in another one nothing happens.
+        from: RotationPhase,
+    },
+    /// 21: the rotation is not wanted any more.
+    RollBackRotation {
+        /// When the rotation began.
+        began_at: Timestamp,
+    },
+    /// 22: one certificate is refused from now on.
+    RevokeSerial {
+        /// Its serial number.
+        serial: Serial,
+        /// When it ends by itself: then it need not be remembered any more.
+        until: Timestamp,
+    },
 }
 
 impl Command {
@@ -149,6 +170,7 @@ impl Command {
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } => Level(2),
             Self::DrainProxy { .. } | Self::ResumeProxy { .. } => Level(3),
             Self::AllowClient { .. } | Self::RemoveAgent { .. } | Self::RemoveClient { .. } | Self::CreateAgentToken(_) => Level(4),
+            Self::BeginRotation(_) | Self::AdvanceRotation { .. } | Self::RollBackRotation { .. } | Self::RevokeSerial { .. } => Level(4),
         }
     }
 
@@ -158,6 +180,7 @@ impl Command {
             Self::StartProxy(_) | Self::ExpireProxy { .. } | Self::WithdrawRoute { .. } | Self::RevokeToken { .. } => true,
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } | Self::DrainProxy { .. } | Self::ResumeProxy { .. } => true,
             Self::AllowClient { .. } | Self::RemoveAgent { .. } | Self::RemoveClient { .. } => true,
+            Self::RevokeSerial { .. } | Self::RollBackRotation { .. } => true,
             Self::Bootstrap(_)
             | Self::RegisterRoute { .. }
             | Self::PublishServices { .. }
@@ -165,7 +188,9 @@ impl Command {
             | Self::CreateAgentToken(_)
             | Self::Enroll(_)
             | Self::SetStrategy(_)
-            | Self::RaiseLevel { .. } => false,
+            | Self::RaiseLevel { .. }
+            | Self::BeginRotation(_)
+            | Self::AdvanceRotation { .. } => false,
         }
     }
 }
@@ -192,6 +217,21 @@ pub struct Bootstrap {
 impl std::fmt::Debug for Bootstrap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bootstrap").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// An authority that is to take the place of the cluster's.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAuthority {
+    /// Its certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Its private key, PKCS #8 DER.
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for NewAuthority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewAuthority").finish_non_exhaustive()
     }
 }
 
@@ -358,6 +398,18 @@ pub enum Rejection {
         agent: AgentName,
         /// The first service that it may not publish.
         service: ServiceName,
+    },
+    /// 25: one rotation at a time.
+    #[error("the certificate authority is being rotated already")]
+    Rotating,
+    /// 26: there is none, or it is another one.
+    #[error("the certificate authority is not being rotated, or the rotation is another one by now")]
+    NotRotating,
+    /// 27: the rotation is in another phase than the one that was said to be over.
+    #[error("the rotation is in the phase `{phase}` by now")]
+    RotationElsewhere {
+        /// The phase.
+        phase: RotationPhase,
     },
 }
 

@@ -85,6 +85,10 @@ macro_rules! bytes {
 }
 
 bytes! {
+    /// A certificate's serial number (RFC 5280, section 4.1.2.2): 16 random bytes that the authority has drawn.
+    Serial, 16
+}
+bytes! {
     /// A cluster's random identity, made at bootstrap and part of every certificate's name. 32 hex digits as text.
     ClusterId, 16
 }

@@ -25,7 +25,7 @@ pub mod transport;
 
 pub use command::{Accepted, Command, Proposal, Rejection};
 pub use disk::{Disk, DiskDrive, MemoryDisk, SledDisk, SledVolume, Volume};
-pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Timestamp, TokenId};
+pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Serial, Timestamp, TokenId};
 pub use names::{AgentName, ClientName, NameError, Pattern, ProxyName, ServiceName};
 pub use store::{
     Committed, DiskState, LeaseState, NotHandedOver, OpenError, Outage, ProposeError, ReadError, RemoveError, RoutingStore, SnapshotError,
@@ -33,7 +33,7 @@ pub use store::{
 };
 pub use store::{offline, saved};
 pub use table::{
-    Agent, Client, Cluster, Drain, Proxy, ProxyState, Route, SectionError, Service, ServiceKind, Strategy, StrategyKind, Table, Token,
-    TokenRole,
+    Agent, AuthorityRecord, Client, Cluster, Drain, Proxy, ProxyState, Rotation, RotationPhase, Route, SectionError, Service, ServiceKind,
+    Strategy, StrategyKind, Table, Token, TokenRole,
 };
 pub use transport::{Transport, TransportError};

@@ -111,7 +111,13 @@ fn load(store: &CredentialStore, agent: &Agent) -> Result<Option<Credentials>, S
     Ok(Some(credentials))
 }
 
-async fn enroll(store: &CredentialStore, agent: &Agent, env: &Env, endpoint: &quinn::Endpoint) -> Result<Credentials, StartError> {
+/// Enrols the machine again, with the key it has.
+pub(super) async fn enroll(
+    store: &CredentialStore,
+    agent: &Agent,
+    env: &Env,
+    endpoint: &quinn::Endpoint,
+) -> Result<Credentials, StartError> {
     let TokenFrom::File(path) = &agent.token else { return Err(StartError::NotEnrolled(agent.data_dir.clone())) };
     let token = Token::read(&*env.files, path)?;
     let key = store.key_or_new(&env.entropy)?;

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use warren_raft::{ProxyId, Sequence};
 
 use super::placement::{Hearing, Meeting};
-use crate::wire::ClusterView;
+use crate::wire::{Authorities, ClusterView};
 
 /// Something has happened to the tunnel with this number.
 #[derive(Debug)]
@@ -42,6 +42,10 @@ pub(super) enum What {
     Hearing { proxy: ProxyId, hearing: Hearing },
     /// A fresh certificate, DER.
     Renewed { certificate: Vec<u8> },
+    /// There is none, and why.
+    NotRenewed { proxy: ProxyId, reason: String },
+    /// Whom to trust from now on.
+    Authorities(Authorities),
     /// It is no more.
     Ended(End),
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::{ProxyId, Sequence};
@@ -16,13 +16,11 @@ use super::pulse::{Pulse, Seen, Sign};
 use super::service;
 use super::stream_limit::StreamLimit;
 use super::tunnel::{TunnelError, Tunnels, refused};
-use crate::identity::renew_in;
+use crate::identity::renewal::{self, Due};
 use crate::net::Budget;
 use crate::net::quic::{Profile, SendRoom, Side};
 use crate::wire::{AgentMessage, ClusterView, Heard, ProxyMessage, Waiting, Welcome, frame};
 
-/// How long an answer to a renewal is waited for before it is asked again.
-const RENEW_RETRY: Duration = Duration::from_secs(30);
 /// How long the withdrawal of a route is waited for: it outlasts an election. Without a quorum it does not happen; then the end of the tunnel has to do.
 const RETIRE: Duration = Duration::from_secs(15);
 /// How long a retired tunnel is kept beyond its last stream: other proxies learn of the withdrawal a moment later, and a dial may be under way.
@@ -97,6 +95,8 @@ impl<'a> Live<'a> {
             ProxyMessage::Cluster(cluster) => What::Cluster(self.heed(cluster)),
             ProxyMessage::Leaving => What::Leaving { proxy },
             ProxyMessage::Renewed { certificate } => What::Renewed { certificate },
+            ProxyMessage::NotRenewed { reason } => What::NotRenewed { proxy, reason },
+            ProxyMessage::Authorities(authorities) => What::Authorities(authorities),
             ProxyMessage::Move { to } => What::Move { proxy, to },
             ProxyMessage::Refused { failure, retry_after_ms } => return Err(refused(failure, retry_after_ms)),
             // A proxy that does not know how to retire a tunnel withdraws the route when it is closed.
@@ -125,7 +125,10 @@ impl<'a> Live<'a> {
         let mut progress = self.tunnels.progress.subscribe();
         progress.mark_changed();
         let mut pulse = Pulse::new(Instant::now());
-        let mut renew_at = Instant::now() + self.renew_in();
+        // What this machine holds is said at once, and whenever it changes.
+        let mut replaced = self.tunnels.credentials.replaced();
+        replaced.mark_changed();
+        let mut due = self.due();
         let mut progress_at = Instant::now();
         let mut asked_to_retire = self.retire.is_cancelled();
         loop {
@@ -134,14 +137,19 @@ impl<'a> Live<'a> {
                     asked_to_retire = true;
                     AgentMessage::Retire
                 }
-                () = sleep_until(renew_at) => {
-                    // Another tunnel may have brought a fresh one meanwhile.
-                    let left = self.renew_in();
-                    renew_at = Instant::now() + left.max(RENEW_RETRY);
-                    if !left.is_zero() {
+                changed = replaced.changed() => {
+                    changed.map_err(|_| TunnelError::Stopping)?;
+                    due = self.due();
+                    AgentMessage::Holds(self.tunnels.credentials.current().holdings())
+                }
+                () = sleep(due.wait(self.tunnels.env.wall.now())) => {
+                    let current = self.tunnels.credentials.current();
+                    // Asked again until it succeeds, be it over another tunnel.
+                    if !due.is_over(self.tunnels.env.wall.now()) {
                         continue;
                     }
-                    AgentMessage::Renew { request: self.tunnels.credentials.current().key().csr() }
+                    due = Due::after(renewal::pause(&current, &mut self.tunnels.env.entropy.rng()), self.tunnels.env.wall.now());
+                    AgentMessage::Renew { request: current.key().csr() }
                 }
                 () = sleep_until(pulse.next()) => match self.feel(&mut pulse).await? {
                     Sign::Ask | Sign::Silent => AgentMessage::Pulse,
@@ -163,8 +171,9 @@ impl<'a> Live<'a> {
         }
     }
 
-    fn renew_in(&self) -> Duration {
-        renew_in(&self.tunnels.credentials.current(), &self.tunnels.env)
+    fn due(&self) -> Due {
+        let env = &self.tunnels.env;
+        Due::of(&self.tunnels.credentials.current(), env.wall.now(), &mut env.entropy.rng())
     }
 
     /// Looks for signs of life, and tells the supervisor when they stop or come again.
@@ -215,7 +224,7 @@ impl<'a> Live<'a> {
         loop {
             self.streams.wait().await;
             let carried = self.carried.load(Ordering::Relaxed);
-            tokio::time::sleep(LINGER).await;
+            sleep(LINGER).await;
             if self.streams.is_empty() && carried == self.carried.load(Ordering::Relaxed) {
                 return;
             }

@@ -10,6 +10,7 @@
 //!
 //! It must *never* end because proxies went away, and *never* connect anywhere but to the targets of its own configuration.
 
+mod asleep;
 mod dialling;
 mod enrollment;
 mod events;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warren_raft::Sequence;
 
+use super::asleep::Asleep;
 use super::enrollment::{self, AgentError, StartError};
 use super::settings::Agent;
 use super::supervisor::{AgentStatus, Supervisor};
@@ -53,7 +54,7 @@ impl Agent {
             env: env.clone(),
             endpoint: endpoint.clone(),
             credentials: credentials.clone(),
-            services: Arc::new(self.services),
+            services: Arc::new(self.services.clone()),
             connecting: Arc::default(),
             events,
             progress: watch::Sender::new(Progress::default()),
@@ -61,6 +62,14 @@ impl Agent {
             cancel: cancel.clone(),
         });
         let (tell, status) = watch::channel(AgentStatus::default());
+        let asleep = Asleep {
+            agent: self.clone(),
+            env: env.clone(),
+            endpoint: endpoint.clone(),
+            store: store.clone(),
+            credentials: credentials.clone(),
+        };
+        tasks.spawn(asleep.watch(cancel.clone()));
         let supervisor = Supervisor::new(self.proxies, sequence, tunnels, (credentials, store), tell);
         tasks.spawn(env.readers.clone().watch(cancel.clone()));
         let stop = cancel.clone();

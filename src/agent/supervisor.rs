@@ -19,7 +19,7 @@ use super::tunnel::{Tunnels, Wish};
 use super::ways::{WayKey, Ways};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
 use crate::net::Env;
-use crate::wire::{ClusterView, Member};
+use crate::wire::{Authorities, ClusterView, Member};
 
 /// How long a proxy that has just started may take to get its first epoch.
 const FIRST_EPOCH: Duration = Duration::from_secs(2);
@@ -61,6 +61,8 @@ pub(super) struct Supervisor {
     known: KnownProxies,
     /// Over which tunnel the newest word of the cluster has come, and how new it is.
     told: Option<(Sequence, u64)>,
+    /// The same of the word about the authorities.
+    announced: Option<(Sequence, u64)>,
     pub(super) status: watch::Sender<AgentStatus>,
 }
 
@@ -75,7 +77,7 @@ impl Supervisor {
     ) -> Self {
         let (knowledge, ways, running) = (Knowledge::default(), Ways::default(), BTreeMap::new());
         let known = KnownProxies::new(&store);
-        Self { entry, knowledge, ways, running, sequence, tunnels, credentials, store, known, told: None, status }
+        Self { entry, knowledge, ways, running, sequence, tunnels, credentials, store, known, told: None, announced: None, status }
     }
 
     /// Takes in what happens and keeps what ought to be, until `cancel`.
@@ -212,6 +214,8 @@ impl Supervisor {
                 self.knowledge.hears(proxy, sequence, hearing);
             }
             What::Renewed { certificate } => self.renewed(&certificate),
+            What::NotRenewed { proxy, reason } => self.not_renewed(proxy, &reason),
+            What::Authorities(authorities) => self.trusts(sequence, &authorities),
             What::Ended(end) => {
                 reached!("agent.tunnel_ended");
                 self.ended(sequence, end, now, rng);
@@ -302,8 +306,31 @@ impl Supervisor {
             Ok(self.credentials.replace(credentials)?)
         });
         match renewed {
-            Ok(()) => tracing::info!("certificate renewed"),
+            Ok(()) => tracing::info!(serial = %self.credentials.current().serial(), "certificate renewed"),
             Err(error) => tracing::warn!(%error, "renewed certificate not taken"),
+        }
+    }
+
+    fn not_renewed(&self, proxy: ProxyId, reason: &str) {
+        let current = self.credentials.current();
+        let seconds_left = current.remaining(self.tunnels.env.wall.now()).as_secs();
+        tracing::warn!(%proxy, name = self.name(proxy), reason, seconds_left, serial = %current.serial(), "certificate not renewed");
+    }
+
+    /// Trusts whom the proxies say, unless one says so that is behind what another has said.
+    fn trusts(&mut self, sequence: Sequence, authorities: &Authorities) {
+        if self.announced.is_some_and(|(teller, told)| told > authorities.index && self.running.contains_key(&teller)) {
+            return;
+        }
+        self.announced = Some((sequence, authorities.index));
+        let told = self.credentials.current().told(authorities).map_err(AgentError::from).and_then(|told| {
+            let Some(credentials) = told else { return Ok(()) };
+            self.store.save(&credentials)?;
+            tracing::info!(authorities = credentials.authorities().len(), "told whom to trust");
+            Ok(self.credentials.replace(credentials)?)
+        });
+        if let Err(error) = told {
+            tracing::warn!(%error, "whom to trust was not kept");
         }
     }
 

@@ -136,6 +136,8 @@ fn must_begin(first: &ProxyMessage, met: ProxyId) -> Result<(), TunnelError> {
         | ProxyMessage::Renewed { .. }
         | ProxyMessage::Move { .. }
         | ProxyMessage::Retired
+        | ProxyMessage::Authorities(_)
+        | ProxyMessage::NotRenewed { .. }
         | ProxyMessage::NotUnderstood { .. } => Err(TunnelError::NoWelcome),
     }
 }

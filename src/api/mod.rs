@@ -4,6 +4,7 @@
 //! the proxy fills the types, the command line shows them.
 
 mod agents;
+mod authority;
 mod clients;
 mod drain;
 mod error;
@@ -25,6 +26,10 @@ mod tokens;
 mod transfer;
 
 pub use agents::{AgentRow, AgentView, AgentsView, ServiceRow};
+pub use authority::{
+    AuthorityRow, AuthorityView, CertificateRow, CertificatesView, LaggardRow, RevokedRow, RotateRequest, RotationView, SerialRequest,
+    SerialRevoked, SerialText,
+};
 pub use clients::{
     AgentRemovalRequest, AgentRemovalView, AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView,
 };
@@ -37,7 +42,7 @@ pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};
 pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
-pub use status::{ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
+pub use status::{ProxyCertificate, ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use strategy::{
     AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,
     StrategyRequestError, StrategyShown, ZonePlan,

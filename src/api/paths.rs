@@ -46,6 +46,16 @@ pub enum Path {
     /// POST of a [`StrategyRequest`](super::StrategyRequest): [`StrategyPlan`](super::StrategyPlan), and nothing changes; on the admin
     /// socket only.
     StrategyPlan,
+    /// GET: [`AuthorityView`](super::AuthorityView); on the admin socket only.
+    Authority,
+    /// GET: [`CertificatesView`](super::CertificatesView); on the admin socket only.
+    Certificates,
+    /// POST of a [`RotateRequest`](super::RotateRequest): [`AuthorityView`](super::AuthorityView); on the admin socket only.
+    Rotate,
+    /// POST: [`AuthorityView`](super::AuthorityView); on the admin socket only.
+    Rollback,
+    /// POST of a [`SerialRequest`](super::SerialRequest): [`SerialRevoked`](super::SerialRevoked); on the admin socket only.
+    RevokeSerial,
 }
 
 /// How new a snapshot must be.
@@ -79,6 +89,11 @@ impl Path {
             "/v1/proxies/resume" => Some(Self::Resume),
             "/v1/strategy" => Some(Self::Strategy),
             "/v1/strategy/plan" => Some(Self::StrategyPlan),
+            "/v1/ca" => Some(Self::Authority),
+            "/v1/ca/certificates" => Some(Self::Certificates),
+            "/v1/ca/rotate" => Some(Self::Rotate),
+            "/v1/ca/rollback" => Some(Self::Rollback),
+            "/v1/ca/revoke" => Some(Self::RevokeSerial),
             _ => path.strip_prefix("/v1/tokens/")?.strip_suffix("/revoke")?.parse().ok().map(Self::Revoke),
         }
     }
@@ -105,6 +120,11 @@ impl fmt::Display for Path {
             Self::Resume => f.pad("/v1/proxies/resume"),
             Self::Strategy => f.pad("/v1/strategy"),
             Self::StrategyPlan => f.pad("/v1/strategy/plan"),
+            Self::Authority => f.pad("/v1/ca"),
+            Self::Certificates => f.pad("/v1/ca/certificates"),
+            Self::Rotate => f.pad("/v1/ca/rotate"),
+            Self::Rollback => f.pad("/v1/ca/rollback"),
+            Self::RevokeSerial => f.pad("/v1/ca/revoke"),
             Self::Revoke(id) => write!(f, "/v1/tokens/{id}/revoke"),
         }
     }

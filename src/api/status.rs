@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use warren_raft::{ProxyId, ProxyName, Strategy};
 
-use super::{DrainRow, Schema};
+use super::{DrainRow, Schema, SerialText, Time};
 
 /// The verdict on a cluster, as the asked proxy sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,22 @@ pub struct ProxyRow {
     /// How far its drain is; `None` while it does not drain.
     #[serde(default)]
     pub drain: Option<DrainRow>,
+    /// Its certificate; `None` when it does not answer.
+    #[serde(default)]
+    pub certificate: Option<ProxyCertificate>,
+}
+
+/// A proxy's own certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyCertificate {
+    /// Its serial number.
+    pub serial: SerialText,
+    /// When it ends.
+    pub expires_at: Time,
+    /// How much longer it is valid, in seconds.
+    pub remaining_seconds: u64,
+    /// Why it was not renewed when that was last tried; `None` while all is well.
+    pub renewal_failed: Option<String>,
 }
 
 /// Whether a proxy votes.

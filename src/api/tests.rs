@@ -1,6 +1,6 @@
 //! The JSON as programs read it, and the values that the command line's tests show.
 
-use warren_raft::{ProxyId, Strategy, StrategyKind, Timestamp, TokenId, TokenRole};
+use warren_raft::{ProxyId, Serial, Strategy, StrategyKind, Timestamp, TokenId, TokenRole};
 
 use super::*;
 use crate::failure::{Code, Failure, Stage};
@@ -67,6 +67,11 @@ fn leadership_and_removals() {
     check(&declined, r#"{"schema":1,"declined":{"message":"it leads already","hint":"`warren status`"}}"#);
 }
 
+fn proxy_certificate() -> ProxyCertificate {
+    let (serial, expires_at) = (SerialText(Serial([0x4a; 16])), Timestamp(86_400_000).into());
+    ProxyCertificate { serial, expires_at, remaining_seconds: 3_600, renewal_failed: None }
+}
+
 pub(crate) fn status() -> StatusView {
     let first = ProxyRow {
         id: ProxyId(1),
@@ -85,6 +90,7 @@ pub(crate) fn status() -> StatusView {
         feature_level: Some(2),
         tunnels: Some(3),
         drain: None,
+        certificate: Some(proxy_certificate()),
     };
     let second = ProxyRow {
         id: ProxyId(2),
@@ -100,6 +106,7 @@ pub(crate) fn status() -> StatusView {
         feature_level: Some(1),
         tunnels: None,
         drain: Some(DrainRow { ordered: true, done: false, cut_streams: None }),
+        certificate: None,
         ..first.clone()
     };
     StatusView {
@@ -123,6 +130,79 @@ pub(crate) fn status() -> StatusView {
         }],
         feature_level: 1,
     }
+}
+
+pub(crate) fn authority() -> AuthorityView {
+    let row = |digit: &str, issues, presented| AuthorityRow {
+        fingerprint: digit.repeat(64),
+        issues,
+        presented,
+        expires_at: Some(Timestamp(86_400_000).into()),
+    };
+    AuthorityView {
+        schema: Schema,
+        authorities: vec![row("b", true, false), row("a", false, true)],
+        rotation: Some(RotationView {
+            phase: "issuing".to_owned(),
+            began_at: Timestamp(1_000).into(),
+            phase_at: Timestamp(2_000).into(),
+            ready: 2,
+            lagging: 1,
+            away: 3,
+            laggards: vec![LaggardRow { role: "agent".to_owned(), name: "lab-pi".to_owned(), outdated: true }],
+            waits_for: vec!["1 connected agents or clients have not followed yet".to_owned()],
+        }),
+        revoked: vec![RevokedRow { serial: SerialText(Serial([0x4b; 16])), until: Timestamp(86_400_000).into() }],
+    }
+}
+
+pub(crate) fn certificates() -> CertificatesView {
+    let row = CertificateRow {
+        role: "agent".to_owned(),
+        name: "lab-pi".to_owned(),
+        proxy: name("proxy-1"),
+        serial: SerialText(Serial([0x4a; 16])),
+        expires_at: Some(Timestamp(86_400_000).into()),
+        authority: Some("b".repeat(64)),
+    };
+    let silent = CertificateRow { name: "old-pi".to_owned(), expires_at: None, authority: None, ..row.clone() };
+    CertificatesView { schema: Schema, certificates: vec![row, silent] }
+}
+
+pub(crate) fn serial_revoked() -> SerialRevoked {
+    SerialRevoked {
+        schema: Schema,
+        serial: SerialText(Serial([0x4a; 16])),
+        until: Timestamp(86_400_000).into(),
+        holder: Some("agent `lab-pi`".to_owned()),
+    }
+}
+
+#[test]
+fn authority_keys() {
+    let (a, b, serial) = ("a".repeat(64), "b".repeat(64), "4a".repeat(16));
+    let until = "1970-01-02T00:00:00Z";
+    check(
+        &authority(),
+        &format!(
+            r#"{{"schema":1,"authorities":[{{"fingerprint":"{b}","issues":true,"presented":false,"expires_at":"{until}"}},
+{{"fingerprint":"{a}","issues":false,"presented":true,"expires_at":"{until}"}}],
+"rotation":{{"phase":"issuing","began_at":"1970-01-01T00:00:01Z","phase_at":"1970-01-01T00:00:02Z","ready":2,"lagging":1,"away":3,
+"laggards":[{{"role":"agent","name":"lab-pi","outdated":true}}],"waits_for":["1 connected agents or clients have not followed yet"]}},
+"revoked":[{{"serial":"{}","until":"{until}"}}]}}"#,
+            "4b".repeat(16)
+        ),
+    );
+    check(
+        &certificates(),
+        &format!(
+            r#"{{"schema":1,"certificates":[{{"role":"agent","name":"lab-pi","proxy":"proxy-1","serial":"{serial}","expires_at":"{until}","authority":"{b}"}},
+{{"role":"agent","name":"old-pi","proxy":"proxy-1","serial":"{serial}","expires_at":null,"authority":null}}]}}"#
+        ),
+    );
+    check(&serial_revoked(), &format!(r#"{{"schema":1,"serial":"{serial}","until":"{until}","holder":"agent `lab-pi`"}}"#));
+    check(&SerialRequest { serial: SerialText(Serial([0x4a; 16])) }, &format!(r#"{{"serial":"{serial}"}}"#));
+    check(&RotateRequest { skip_absent: true }, r#"{"skip_absent":true}"#);
 }
 
 pub(crate) fn agents() -> AgentsView {
@@ -291,10 +371,11 @@ fn status_keys() {
         r#"{"schema":1,"cluster":"warren","healthy":false,"leader":"proxy-1","term":3,"committed_index":42,"voters":1,
 "voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
-"agents":2,"streams":7,"version":"0.1.0","feature_level":2,"tunnels":3,"drain":null},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
+"agents":2,"streams":7,"version":"0.1.0","feature_level":2,"tunnels":3,"drain":null,
+"certificate":{"serial":"4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a","expires_at":"1970-01-02T00:00:00Z","remaining_seconds":3600,"renewal_failed":null}},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
 "lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1,"tunnels":null,
-"drain":{"ordered":true,"done":false,"cut_streams":null}}],"agents":2,"routes":2,
+"drain":{"ordered":true,"done":false,"cut_streams":null},"certificate":null}],"agents":2,"routes":2,
 "strategy":{"type":"proxy_peering","agent_connection_count":1},
 "problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}],
 "feature_level":1}"#,
@@ -409,6 +490,9 @@ fn commands_name_what_is_known() {
 
 #[test]
 fn paths_round_trip() {
+    for path in [Path::Authority, Path::Certificates, Path::Rotate, Path::Rollback, Path::RevokeSerial] {
+        assert_eq!(Path::parse(&path.to_string()), Some(path));
+    }
     for path in [Path::Strategy, Path::StrategyPlan, Path::AgentRemoval, Path::Clients, Path::Allow, Path::ClientRemoval] {
         assert_eq!(Path::parse(&path.to_string()), Some(path));
     }

@@ -8,6 +8,7 @@
 
 mod agent;
 mod agents;
+mod ca;
 mod clients;
 mod config;
 mod connect;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, clients, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status,
+    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status,
     strategy, token,
 };
 
@@ -37,6 +37,7 @@ Manage:
   clients  List clients, say what they may reach, and remove them
   strategy Show and change how agents hold their tunnels
   token    Create, list and revoke the tokens that machines enrol with
+  ca       Show, replace and roll back the certificate authority, and refuse single certificates
   raft     Show the Raft group as this proxy sees it, and care for it
 
 Set up:
@@ -80,6 +81,7 @@ enum Verb {
     Clients(clients::ClientsArgs),
     Strategy(strategy::StrategyArgs),
     Token(token::TokenArgs),
+    Ca(ca::CaArgs),
     Raft(raft::RaftArgs),
     Config(config::ConfigArgs),
 }
@@ -140,6 +142,7 @@ impl Verb {
             Self::Clients(args) => args.run(context).await,
             Self::Strategy(args) => args.run(context).await,
             Self::Token(args) => args.run(context).await,
+            Self::Ca(args) => args.run(context).await,
             Self::Raft(args) => args.run(context).await,
             Self::Config(args) => args.run(context).await,
         }

@@ -194,9 +194,14 @@ fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session
     }
     let credentials = store.load().map_err(anyhow::Error::from)?;
     if credentials.remaining(env.wall.now()).is_zero() {
-        return Err(Failure::new(Code::Denied, Stage::Local, format!("the certificate in `{}` has expired", identity.display()))
-            .with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
-            .into());
+        let ended = crate::api::Time::from(credentials.not_after());
+        return Err(Failure::new(
+            Code::Denied,
+            Stage::Local,
+            format!("the certificate in `{}` has expired at {ended}", identity.display()),
+        )
+        .with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
+        .into());
     }
     let handle = CredentialsHandle::new(credentials).map_err(anyhow::Error::from)?;
     let known = if proxies.is_empty() {
@@ -229,6 +234,7 @@ pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
         public_advertise: texts(&config.public.advertise),
         cluster_name: config.cluster.name.clone(),
         strategy: config.tunnel_strategy.strategy(),
+        certificate_lifetime: config.cluster.certificate_lifetime,
         join,
         raft: RaftSettings {
             heartbeat: config.raft.heartbeat,
@@ -286,8 +292,12 @@ impl From<agent::StartError> for CliError {
                 hint: "`--token-file FILE`, with what `warren token create --role agent` on a proxy's machine prints".to_owned(),
             }
             .into(),
+            StartError::Expired(_) => Failure::new(Code::Denied, Stage::Local, error.to_string())
+                .with_hint(
+                    "`warren token create --role agent` on a proxy's machine, then `--token-file FILE` here: the name and the key stay",
+                )
+                .into(),
             StartError::Socket(_)
-            | StartError::Expired(_)
             | StartError::Token(_)
             | StartError::OtherName { .. }
             | StartError::Lock(_)

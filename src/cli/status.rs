@@ -51,7 +51,7 @@ impl Show for StatusView {
 pub(super) fn proxies(rows: &[ProxyRow], width: Width, colour: Colour) -> String {
     let mut headings = vec!["ID", "NAME", "STATE", "ROLE", "AGENTS", "STREAMS", "RTT", "LAG"];
     if width == Width::Wide {
-        headings.extend(["EPOCH", "PEER ADDRESS", "PUBLIC ADDRESSES", "VERSION"]);
+        headings.extend(["EPOCH", "PEER ADDRESS", "PUBLIC ADDRESSES", "VERSION", "CERTIFICATE UNTIL"]);
     }
     let mut table = Table::new(&headings);
     for row in rows {
@@ -81,6 +81,7 @@ fn proxy(row: &ProxyRow, width: Width) -> Vec<Cell> {
         let addresses = [Cell::plain(&row.peer_address), Cell::list(&row.public_addresses), Cell::plain(&row.version)];
         cells.push(Cell::optional(row.epoch.as_ref()));
         cells.extend(addresses);
+        cells.push(Cell::optional(row.certificate.as_ref().map(|certificate| certificate.expires_at).as_ref()));
     }
     cells
 }

@@ -89,6 +89,9 @@ fn answers_are_as_before() {
     check_answer("strategy-set", &done);
     check_answer("token-create", &samples::token_created());
     check_answer("token-ls", &samples::tokens());
+    check_answer("ca-status", &samples::authority());
+    check_answer("ca-ls", &samples::certificates());
+    check_answer("ca-revoke", &samples::serial_revoked());
 }
 
 #[test]
@@ -164,6 +167,22 @@ fn command_lines() {
         ("config show --config x", true),
     ];
     check_lines(&table);
+}
+
+#[test]
+fn command_lines_about_the_authority() {
+    check_lines(&[
+        ("ca", false),
+        ("ca status -o json", true),
+        ("ca ls", true),
+        ("ca rotate", true),
+        ("ca rotate --wait --timeout 30s --skip-absent", true),
+        ("ca rotate --timeout 30s", false),
+        ("ca rollback --wait", true),
+        ("ca revoke", false),
+        ("ca revoke 4a", false),
+        ("ca revoke 4A4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a", true),
+    ]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod asking;
 mod connect;
+mod custody;
 mod enroll;
 mod forward;
 mod session;

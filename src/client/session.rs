@@ -12,25 +12,22 @@ use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId};
 
 use super::asking::Asking;
-use crate::failure::Failure;
+use super::custody::Custody;
+use crate::failure::{Code, Failure, Stage};
 use crate::identity::entrance::{self, Closed};
 use crate::identity::tls::{Expected, SERVER_NAME};
-use crate::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, renew_in};
+use crate::identity::{Alpn, ClientTls, CredentialStore, Credentials, CredentialsHandle, renewal};
 use crate::net::quic::{self, Profile, SendRoom, Sending};
 use crate::net::stalled::Readers;
 use crate::net::{Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
-use crate::wire::{ClientRequest, DialRequest, EnrollReply, Heard, Hello, TraceId, frame, not_understood};
+use crate::wire::{DialRequest, Heard, Hello, TraceId};
 
 /// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
 const STAGGER: Duration = Duration::from_millis(250);
 /// Most addresses that are tried for one connection.
 const MAX_ADDRESSES: usize = 32;
-/// How long a renewal may take.
-const RENEWAL: Duration = Duration::from_secs(5);
-/// How long after a renewal that failed the next one is tried.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
 /// What is added to a dial's budget while its answer is waited for: the proxy is to say why, not the client.
 const GRACE: Duration = Duration::from_millis(500);
 /// How long what was just sent is given at least before the connection is closed.
@@ -52,6 +49,8 @@ struct Shared {
     /// Held while a connection is made, so that many dials at once make one.
     connection: Mutex<Option<quinn::Connection>>,
     renewal_tried: std::sync::Mutex<Option<Instant>>,
+    /// Looks after the certificate over the newest connection, for as long as that is there.
+    custody: std::sync::Mutex<JoinSet<()>>,
     /// By connection: there are two while one that was silent is being replaced.
     rooms: std::sync::Mutex<BTreeMap<usize, SendRoom>>,
 }
@@ -85,6 +84,7 @@ impl Session {
                 proxies,
                 connection: Mutex::default(),
                 renewal_tried: std::sync::Mutex::default(),
+                custody: std::sync::Mutex::default(),
                 rooms: std::sync::Mutex::default(),
             }),
         }
@@ -136,11 +136,30 @@ impl Session {
         let mut held = self.shared.connection.lock().await;
         let connection = match held.as_ref().filter(|connection| connection.close_reason().is_none()) {
             Some(connection) => connection.clone(),
-            None => held.insert(self.connect(budget, None).await?).clone(),
+            None if self.has_ended() => return Err(self.ended()),
+            None => self.taken(held.insert(self.connect(budget, None).await?)),
         };
         drop(held);
         self.renew_if_due(&connection).await;
         Ok(connection)
+    }
+
+    /// Whether the certificate has ended, and nobody has enrolled this machine again meanwhile.
+    fn has_ended(&self) -> bool {
+        let Shared { env, credentials, store, .. } = &*self.shared;
+        if !credentials.current().remaining(env.wall.now()).is_zero() {
+            return false;
+        }
+        let fresh = store.load().ok().filter(|fresh| !fresh.remaining(env.wall.now()).is_zero());
+        fresh.is_none_or(|fresh| credentials.replace(fresh).is_err())
+    }
+
+    fn ended(&self) -> Failure {
+        let current = self.shared.credentials.current();
+        let dir = self.shared.store.dir().display();
+        let ago = Duration::from_secs(self.shared.env.wall.now().0.saturating_sub(current.not_after().0) / 1000);
+        let what = format!("the certificate in `{dir}` has expired {} ago", humantime::format_duration(ago));
+        Failure::new(Code::Denied, Stage::Local, what).with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
     }
 
     /// Another connection than `silent`, which takes its place; what runs over that one runs on.
@@ -151,7 +170,7 @@ impl Session {
         if let Some(connection) = known {
             return Ok(connection.clone());
         }
-        Ok(held.insert(self.connect(budget, Some(silent.remote_address())).await?).clone())
+        Ok(self.taken(held.insert(self.connect(budget, Some(silent.remote_address())).await?)))
     }
 
     /// Tries the proxies beside each other, each a moment later than the one before; the first that answers wins. An address that was silent comes last.
@@ -220,10 +239,22 @@ impl Session {
         Ok(connection)
     }
 
+    /// A connection that is used from now on: over it the certificate is renewed in time, and whom to trust is asked.
+    fn taken(&self, connection: &quinn::Connection) -> quinn::Connection {
+        let custody = Custody::new(&self.shared.env, &self.shared.credentials, &self.shared.store);
+        let mut tasks = self.shared.custody.lock().unwrap_or_else(PoisonError::into_inner);
+        // That of the connection before is wanted no more.
+        tasks.abort_all();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(custody.keep(connection.clone()));
+        connection.clone()
+    }
+
     /// Whether the last try to renew is long enough ago.
-    fn may_renew(&self) -> bool {
+    fn may_renew(&self, current: &Credentials) -> bool {
+        let pause = renewal::pause(current, &mut self.shared.env.entropy.rng());
         let mut tried = self.shared.renewal_tried.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = tried.is_none_or(|tried| tried.elapsed() > RENEWAL_PAUSE);
+        let may = tried.is_none_or(|tried| tried.elapsed() > pause);
         if may {
             *tried = Some(Instant::now());
         }
@@ -234,26 +265,11 @@ impl Session {
     async fn renew_if_due(&self, connection: &quinn::Connection) {
         let Shared { env, credentials, store, .. } = &*self.shared;
         let current = credentials.current();
-        if !renew_in(&current, env).is_zero() || !self.may_renew() {
+        if current.renew_at() > env.wall.now() || !self.may_renew(&current) {
             return;
         }
-        let renewal = async {
-            let (mut send, mut recv) = connection.open_bi().await.map_err(|error| error.to_string())?;
-            let request = ClientRequest::Renew { hello: Hello::ours(), request: current.key().csr() };
-            frame::write(&mut send, &request, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())?;
-            match frame::hear(&mut recv, frame::MAX_MESSAGE).await.map_err(|error| error.to_string())? {
-                Heard::Known(EnrollReply::Enrolled(enrolled)) => {
-                    current.with_certificate(&enrolled.certificate).map_err(|error| error.to_string())
-                }
-                Heard::Known(EnrollReply::Failed(failure)) => Err(failure.message().to_owned()),
-                Heard::Unknown(number) => Err(not_understood(&format!("answer {number} of a proxy")).message().to_owned()),
-            }
-        };
-        let renewed = Budget::new(RENEWAL).run(renewal).await.unwrap_or_else(|error| Err(error.to_string()));
-        let kept = renewed.and_then(|renewed| {
-            store.save(&renewed).map_err(|error| error.to_string())?;
-            credentials.replace(renewed).map_err(|error| error.to_string())
-        });
+        let custody = Custody::new(env, credentials, store);
+        let kept = custody.renew(connection).await;
         if let Err(reason) = kept {
             tracing::warn!(reason, "certificate not renewed");
         }

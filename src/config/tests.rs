@@ -1,6 +1,9 @@
 //! Cases for the configuration as a whole.
 
+use std::num::NonZeroU32;
+
 use super::{AgentSettings, Config, ConfigErrors, Origin, Overrides};
+use crate::audit::{Output, Rotation};
 use proptest::prelude::*;
 
 const DOCUMENTED: &str = include_str!("../../config.toml");
@@ -30,6 +33,26 @@ fn the_documented_file_has_every_key_at_its_default() {
     let table: toml::Table = uncommented.parse().expect("the documented file");
     for shown in defaults.shown() {
         assert!(table[shown.section].get(shown.key).is_some(), "{}.{} is not documented", shown.section, shown.key);
+    }
+}
+
+#[test]
+fn an_audit_log_goes_somewhere_that_can_be() {
+    let read = |text: &str| parse(&format!("[audit]\n{text}")).map(|config| config.audit.output()).map_err(|errors| errors.to_string());
+    assert_eq!(read(""), Ok(None));
+    assert_eq!(read("output = \"\""), Ok(None));
+    assert_eq!(read("output = \"stdout\""), Ok(Some(Output::Stdout)));
+    let file = Output::File { path: "/a".into(), rotation: Rotation { size: 64 << 10, keep: NonZeroU32::MIN } };
+    assert_eq!(read("output = \"/a\"\nrotate_size = \"64KiB\"\nrotate_keep = 1"), Ok(Some(file)));
+    for (text, part) in [
+        ("rotate_size = \"1B\"", "must be from 64KiB to 1024GiB"),
+        ("rotate_size = \"2000GiB\"", "must be from 64KiB to 1024GiB"),
+        ("rotate_keep = 0", "rotate_keep"),
+        ("rotate_keep = 1001", "must be at most 1000"),
+        ("output = 1", "expected a string"),
+        ("file = \"/a\"", "unknown key `file` in [audit]"),
+    ] {
+        assert!(read(text).is_err_and(|error| error.contains(part)), "{text}: {:?}", read(text));
     }
 }
 
@@ -67,6 +90,10 @@ fn wrong_values_are_refused() {
         ("[raft]\nheartbeat = \"334ms\"", &["more than three times `raft.heartbeat`"]),
         ("[liveness]\nlease = \"999ms\"", &["at least 1s"]),
         ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["`-1` is not", "found an integer"]),
+        (
+            "[limits]\nhandshakes = 5000\nheader_timeout = \"1ms\"\nmessage_size = \"1KiB\"\nservices_per_agent = 257\nenrollments = 0",
+            &["`limits.handshakes` is at most 4096", "at least 500ms", "from 8KiB to 64KiB", "is at most 256", "not a number from 1"],
+        ),
         (
             "[transport]\npeer_congestion_control = \"vegas\"\nudp_buffer = \"1KiB\"\nmax_udp_payload = \"9\"",
             &["no congestion control: `cubic`", "must be from 64KiB to 256MiB", "is not a size"],

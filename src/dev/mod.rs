@@ -207,6 +207,7 @@ fn proxy(number: usize, home: &Path, join: Option<Joining>) -> anyhow::Result<Pr
             promote_after: Duration::from_millis(200),
             lease: Duration::from_secs(3),
         },
+        certificate_lifetime: crate::identity::LIFETIME,
         streams_per_agent: 1024,
         dial_timeout: Duration::from_secs(10),
         limits: Limits::default(),

@@ -9,7 +9,7 @@ use rcgen::{
 };
 use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
-use warren_raft::{ClusterId, KeyHash, Timestamp};
+use warren_raft::{ClusterId, KeyHash, Serial, Timestamp};
 use zeroize::Zeroizing;
 
 use super::fingerprint::fingerprint;
@@ -21,7 +21,7 @@ use crate::net::Env;
 /// How long an authority's own certificate lasts.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How far a certificate's beginning lies back: a step of ten minutes of anybody's clock must not cut anybody off.
-const BACKDATED: Duration = Duration::from_secs(15 * 60);
+pub(super) const BACKDATED: Duration = Duration::from_secs(15 * 60);
 /// The longest text that X.520 has for a name's part (ub-organization-name).
 const MAX_NAME_PART: usize = 64;
 
@@ -39,7 +39,7 @@ pub struct Issued {
     /// The hash of the key it is for.
     pub key: KeyHash,
     /// Its serial number.
-    pub serial: [u8; 16],
+    pub serial: Serial,
     /// When it ceases to be valid.
     pub not_after: Timestamp,
 }
@@ -112,7 +112,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let issuer = Issuer::from_ca_cert_der(&self.certificate, self.key.pair())?;
         let certificate = params.signed_by(request.key(), &issuer)?.der().clone();
-        Ok(Issued { certificate, key: request.key_hash(), serial, not_after: later(now, lifetime) })
+        Ok(Issued { certificate, key: request.key_hash(), serial: Serial(serial), not_after: later(now, lifetime) })
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
 
         let (_, parsed) = x509_parser::parse_x509_certificate(&issued.certificate).expect("a certificate");
         assert!(!parsed.is_ca());
-        assert_eq!(parsed.raw_serial(), issued.serial);
+        assert_eq!(parsed.raw_serial(), issued.serial.0);
         let names = &parsed.subject_alternative_name().expect("readable").expect("there").value.general_names;
         assert_eq!(names.len(), 1);
         let validity = parsed.validity();

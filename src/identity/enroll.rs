@@ -8,7 +8,7 @@ use warren_raft::TokenRole;
 use super::credentials::{Credentials, CredentialsError};
 use super::entrance::{self, Closed};
 use super::key::MachineKey;
-use super::tls::{ClientTls, SERVER_NAME};
+use super::tls::{ClientTls, entrance as door};
 use super::token::Token;
 use crate::failure::{Code, Failure, Stage};
 use crate::limits::{Limit, reached};
@@ -70,7 +70,8 @@ impl Enrolling<'_> {
     ) -> Result<(quinn::Connection, CertificateDer<'static>), Closed> {
         let (tls, verified) = ClientTls::enroll(self.token.fingerprint(), env);
         let config = quic::client_config(tls, env, Profile::Enroll.dialling(address, &env.quic_towards(address)));
-        let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(name, error))?;
+        let entrance = door::name(self.token.fingerprint());
+        let connecting = endpoint.connect_with(config, address, &entrance).map_err(|error| Closed::silent(name, error))?;
         let connected = Budget::new(HANDSHAKE).run(connecting).await.map_err(|error| Closed::silent(name, error))?;
         let connection = connected.map_err(|error| Closed::by(name, &error))?;
         let ca = verified.ca().ok_or_else(|| Closed::silent(name, "its authority was not verified"))?;
@@ -114,7 +115,12 @@ impl Enrolling<'_> {
     }
 
     fn credentials(&self, enrolled: &Enrolled, ca: CertificateDer<'static>) -> Result<Credentials, CredentialsError> {
-        Credentials::new(CertificateDer::from(enrolled.certificate.clone()), ca, self.key.clone())
+        let credentials = Credentials::new(CertificateDer::from(enrolled.certificate.clone()), ca, self.key.clone())?;
+        // It was heard from a proxy that the authority vouches for which the token names.
+        match enrolled.authorities.as_ref().filter(|authorities| !authorities.certificates.is_empty()) {
+            Some(authorities) => Ok(credentials.told(authorities)?.unwrap_or(credentials)),
+            None => Ok(credentials),
+        }
     }
 }
 

@@ -34,7 +34,9 @@ impl Closed {
 pub(crate) fn failure(closed: impl IntoIterator<Item = Closed>, unreachable: &str, denied: &str) -> Failure {
     let closed: Vec<_> = closed.into_iter().collect();
     let failure = if closed.iter().any(|closed| closed.is_refusal) {
-        Failure::new(Code::Denied, Stage::Local, denied).with_hint("check that the address is of the cluster that this machine belongs to")
+        Failure::new(Code::Denied, Stage::Local, denied).with_hint(
+            "check that the address is of the cluster that this machine belongs to; if the cluster has replaced its authority while this machine was away, enrol it again with a new token (`warren enroll`)",
+        )
     } else {
         Failure::new(Code::PeerUnreachable, Stage::Local, unreachable)
             .with_hint("check the address, that its port is the one for agents and clients (3024 by default), and that UDP gets through")

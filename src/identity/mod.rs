@@ -9,13 +9,16 @@
 
 mod armour;
 pub mod authority;
+pub mod authority_key;
 pub mod credentials;
 pub mod enroll;
 pub(crate) mod entrance;
 pub mod fingerprint;
+mod holdings;
 pub mod key;
 pub mod known;
 pub mod policy;
+pub mod renewal;
 pub mod request;
 pub mod store;
 pub mod tls;
@@ -23,15 +26,18 @@ pub mod token;
 pub mod uri;
 
 pub use authority::{Authority, IssueError, Issued};
-pub use credentials::{Credentials, CredentialsHandle, renew_in};
+pub use authority_key::AuthorityKey;
+pub use credentials::{Credentials, CredentialsHandle, MAX_AUTHORITIES};
 pub use key::MachineKey;
 pub use known::KnownProxies;
 pub use policy::{Policy, Refusal};
 pub use request::{RequestError, SigningRequest, key_hash_of_csr};
 pub use store::{CredentialStore, StoreError};
-pub use tls::{Alpn, ClientTls, ServerTls, peer_identity};
+pub use tls::{Alpn, ClientTls, ServerTls, peer_identity, peer_serial};
 pub use token::{Token, TokenSecret};
-/// How long a certificate lives. It is renewed when two thirds are over.
+/// How long a certificate lives, unless it is configured. It is renewed when two thirds are over.
 pub const LIFETIME: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+/// The longest that one may live: so long a revoked one may have to be remembered.
+pub const LONGEST_LIFETIME: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
 pub use uri::{Identity, IdentityError, Role};

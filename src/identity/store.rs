@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::armour::pem;
-use super::credentials::{Credentials, CredentialsError};
+use super::credentials::{Credentials, CredentialsError, MAX_AUTHORITIES};
 use super::key::MachineKey;
 use crate::net::{Access, Entropy, FileError, StateFiles};
 
@@ -55,9 +55,11 @@ impl CredentialStore {
     /// Names the file and what is wrong with it; [`StoreError::Exposed`] for a key that others can read.
     pub fn load(&self) -> Result<Credentials, StoreError> {
         let key = MachineKey::load(&*self.files, &self.key_path())?;
-        let ca = self.certificate(CA)?;
+        let authorities = self.authorities()?;
         let leaf = self.certificate(CERTIFICATE)?;
-        Credentials::new(leaf, ca, key).map_err(|source| StoreError::Unfit { path: self.dir.join(CERTIFICATE), source })
+        let first = authorities.first().expect("one that is read has at least one").clone();
+        let credentials = Credentials::new(leaf, first, key).and_then(|credentials| credentials.trusting(authorities));
+        credentials.map_err(|source| StoreError::Unfit { path: self.dir.join(CERTIFICATE), source })
     }
 
     /// Writes the credentials. Each file is complete or absent at every moment, and the certificate comes last.
@@ -67,8 +69,8 @@ impl CredentialStore {
     pub fn save(&self, credentials: &Credentials) -> Result<(), StoreError> {
         self.files.make_dir(&self.dir)?;
         credentials.key().store(&*self.files, &self.key_path())?;
-        self.write_certificate(CA, credentials.ca())?;
-        self.write_certificate(CERTIFICATE, credentials.leaf())
+        self.write_certificates(CA, credentials.authorities())?;
+        self.write_certificates(CERTIFICATE, std::slice::from_ref(credentials.leaf()))
     }
 
     /// Makes the directory and stores a key that has no certificate yet, so that an enrolment that is cut off can go on with
@@ -98,14 +100,26 @@ impl CredentialStore {
         }
     }
 
+    /// One certificate, or during a rotation several, the one that issues first: an older version reads that one.
+    fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, StoreError> {
+        let path = self.dir.join(CA);
+        let bytes = self.files.read(&path, Access::Public)?;
+        let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).take(MAX_AUTHORITIES + 1).collect();
+        match authorities {
+            Ok(authorities) if !authorities.is_empty() => Ok(authorities),
+            Ok(_) | Err(_) => Err(StoreError::Damaged { path, expected: "a certificate" }),
+        }
+    }
+
     fn certificate(&self, name: &str) -> Result<CertificateDer<'static>, StoreError> {
         let path = self.dir.join(name);
         let bytes = self.files.read(&path, Access::Public)?;
         CertificateDer::from_pem_slice(&bytes).map_err(|_| StoreError::Damaged { path, expected: "a certificate" })
     }
 
-    fn write_certificate(&self, name: &str, certificate: &CertificateDer<'_>) -> Result<(), StoreError> {
-        Ok(self.files.replace(&self.dir.join(name), pem("CERTIFICATE", certificate).as_bytes(), Access::Public)?)
+    fn write_certificates(&self, name: &str, certificates: &[CertificateDer<'_>]) -> Result<(), StoreError> {
+        let text: String = certificates.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect();
+        Ok(self.files.replace(&self.dir.join(name), text.as_bytes(), Access::Public)?)
     }
 }
 
@@ -215,6 +229,6 @@ mod tests {
         let until = credentials.not_after();
         assert_eq!(credentials.remaining(Timestamp(until.0 - 5000)), Duration::from_secs(5));
         assert_eq!(credentials.remaining(Timestamp(until.0 + 5000)), Duration::ZERO);
-        assert_eq!(until.0 - credentials.renew_at().0, (3600 + 900) * 1000 / 3);
+        assert_eq!((credentials.lifetime(), until.0 - credentials.renew_at().0), (Duration::from_secs(3600), 3600 * 1000 / 3));
     }
 }

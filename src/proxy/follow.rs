@@ -6,10 +6,17 @@ use warren_raft::{ProxyId, RoutingStore};
 
 use super::mesh::Links;
 use super::public::{cluster_view, with_pulse};
-use crate::wire::ClusterView;
+use super::rotation::announced;
+use crate::wire::{Authorities, ClusterView};
 
 /// Follows the table until `cancel`.
-pub(super) async fn follow(me: ProxyId, store: RoutingStore, links: Links, view: watch::Sender<ClusterView>, cancel: CancellationToken) {
+pub(super) async fn follow(
+    me: ProxyId,
+    store: RoutingStore,
+    links: Links,
+    (view, authorities): (watch::Sender<ClusterView>, watch::Sender<Authorities>),
+    cancel: CancellationToken,
+) {
     let mut applied = store.applied();
     loop {
         let index = *applied.borrow_and_update();
@@ -19,6 +26,12 @@ pub(super) async fn follow(me: ProxyId, store: RoutingStore, links: Links, view:
         view.send_if_modified(|told| {
             let changed = is_news(told, &now);
             *told = now;
+            changed
+        });
+        let announced = announced(&table, index);
+        authorities.send_if_modified(|told| {
+            let changed = told.certificates != announced.certificates;
+            *told = announced;
             changed
         });
         tokio::select! {

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use warren_raft::command::Bootstrap;
@@ -15,7 +16,7 @@ use crate::identity::credentials::CredentialsError;
 use crate::identity::enroll::Enrolling;
 use crate::identity::fingerprint::fingerprint;
 use crate::identity::token::TokenReadError;
-use crate::identity::{Authority, Credentials, Identity, IssueError, LIFETIME, StoreError, Token};
+use crate::identity::{Authority, Credentials, Identity, IssueError, MachineKey, StoreError, Token};
 use crate::net::Env;
 
 /// The id of the proxy that makes a cluster.
@@ -96,7 +97,7 @@ impl Membership {
             return Ok(());
         }
         let Ok(token) = Token::read(&*env.files, token) else { return Ok(()) };
-        if fingerprint(self.credentials.ca()).starts_with(&token.fingerprint()) {
+        if self.credentials.authorities().iter().any(|ca| fingerprint(ca).starts_with(&token.fingerprint())) {
             return Ok(());
         }
         Err(JoinError::OtherCluster { id: self.member.id, dir: dir.to_owned() })
@@ -109,6 +110,8 @@ pub(super) struct NewCluster {
     pub(super) name: String,
     pub(super) proxy: ProxyName,
     pub(super) strategy: Strategy,
+    /// How long certificates live.
+    pub(super) lifetime: Duration,
 }
 
 /// Takes up the membership that is on disk; `None` in a new directory.
@@ -129,7 +132,7 @@ pub(super) fn bootstrap(dir: &DataDir, new: NewCluster, env: &Env) -> Result<Mem
     }
     dir.put_store_aside(env)?;
     let key = store.key_or_new(&env.entropy)?;
-    let credentials = issue(&authority, &Identity::proxy(cluster, FIRST), key, env)?;
+    let credentials = issue(&authority, (&Identity::proxy(cluster, FIRST), key), new.lifetime, env)?;
     store.save(&credentials)?;
     let member = MemberFile { id: FIRST, seeds: Vec::new() };
     let bootstrap = Bootstrap {
@@ -168,18 +171,16 @@ pub(super) async fn join(
 /// A certificate for `identity` and this machine's own key.
 pub(super) fn issue(
     authority: &Authority,
-    identity: &Identity,
-    key: crate::identity::MachineKey,
+    (identity, key): (&Identity, MachineKey),
+    lifetime: Duration,
     env: &Env,
 ) -> Result<Credentials, JoinError> {
-    let issued = authority.issue(&key.csr(), identity, LIFETIME, env)?;
+    let issued = authority.issue(&key.csr(), identity, lifetime, env)?;
     Ok(Credentials::new(issued.certificate, CertificateDer::from(authority.certificate_der().to_vec()), key)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -188,7 +189,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let id = Identity::proxy(ClusterId([1; 16]), FIRST);
         let authority = Authority::create(id.cluster, "lab", &env).expect("created");
-        let key = crate::identity::MachineKey::generate(&env.entropy);
+        let key = MachineKey::generate(&env.entropy);
         let issued = authority.issue(&key.csr(), &id, Duration::from_secs(3600), &env).expect("issued");
         let credentials = Credentials::new(issued.certificate, authority.certificate_der().clone(), key).expect("credentials");
         let ours = fingerprint(credentials.ca());

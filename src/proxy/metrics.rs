@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use warren_raft::StoreUsage;
 
+use super::certificate_metrics::CertificateMetrics;
 use super::store_metrics::StoreMetrics;
 use super::streams::{Streams, Why};
 use super::tunnel_metrics::TunnelMetrics;
@@ -27,6 +28,8 @@ pub(super) struct Metrics {
     streams: Streams,
     /// What became of tunnels.
     tunnels: TunnelMetrics,
+    /// What became of certificates.
+    certificates: CertificateMetrics,
     /// Payload bytes from clients towards agents.
     sent_bytes: Counter,
     /// Payload bytes from agents towards clients.
@@ -100,6 +103,7 @@ impl Metrics {
             dials: Family::default(),
             streams: Streams::default(),
             tunnels: TunnelMetrics::register(registry),
+            certificates: CertificateMetrics::register(registry),
             sent_bytes: Counter::default(),
             received_bytes: Counter::default(),
             resets: Counter::default(),
@@ -160,6 +164,11 @@ impl Metrics {
     /// What became of tunnels.
     pub(super) fn tunnels(&self) -> &TunnelMetrics {
         &self.tunnels
+    }
+
+    /// What became of certificates.
+    pub(super) fn certificates(&self) -> &CertificateMetrics {
+        &self.certificates
     }
 
     /// Notes a stream that has ended.

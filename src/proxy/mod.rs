@@ -13,6 +13,8 @@
 
 mod admin;
 mod attempts;
+mod certificate_metrics;
+mod custody;
 mod data_dir;
 pub mod decoding;
 mod dial;
@@ -22,6 +24,7 @@ mod follow;
 mod gatekeeper;
 mod grants;
 pub(crate) mod handover;
+mod issuing;
 mod lifecycle;
 mod liveness;
 mod member;
@@ -32,8 +35,8 @@ mod progress;
 pub(crate) mod public;
 mod registrar;
 mod removal;
-mod renewal;
 mod restored;
+mod rotation;
 mod service;
 mod settings;
 mod sockets;

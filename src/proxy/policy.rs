@@ -1,14 +1,16 @@
 //! What the table says of an identity, asked in every handshake.
 
-use warren_raft::{KeyHash, RoutingStore, Table};
+use warren_raft::{KeyHash, RoutingStore, Serial, Table};
 
 use crate::identity::{Identity, Policy, Refusal, Role};
+use crate::net::Env;
 
 /// Refuses a machine that was removed, and an identity whose name belongs to another key. One that the table does not know yet is let in: it may have enrolled a
 /// moment ago at another proxy, and is looked up again, with the leader, before it is served.
 #[derive(Debug)]
 pub(super) struct TablePolicy {
     pub(super) store: RoutingStore,
+    pub(super) env: Env,
 }
 
 impl Policy for TablePolicy {
@@ -26,6 +28,11 @@ impl Policy for TablePolicy {
             Some(known) if known != key => Err(Refusal::OtherKey),
             Some(_) | None => Ok(()),
         }
+    }
+
+    fn admit_serial(&self, serial: Serial) -> Result<(), Refusal> {
+        let now = self.env.wall.now();
+        if self.store.with_table(|table| table.is_revoked(serial, now)) { Err(Refusal::Certificate) } else { Ok(()) }
     }
 }
 

@@ -11,6 +11,7 @@ use warren_raft::saved::{Reader, Saved};
 use warren_raft::{DiskDrive, Level, ProxyId, SledVolume, SnapshotError};
 
 use super::data_dir::{DataDir, DataDirError, MemberFile};
+use super::issuing::certificates;
 use super::member::{JoinError, issue};
 use super::settings::Proxy;
 use crate::identity::{Authority, Identity, StoreError};
@@ -114,10 +115,13 @@ impl Proxy {
         let cluster = saved.table().cluster().cloned().expect("a snapshot without a cluster does not read");
         let member = MemberFile { id: saved.next_proxy(), seeds: Vec::new() };
         dir.begin_restore(&member).map_err(DataDirError::from)?;
-        let authority = Authority::from_der(&cluster.ca_certificate, &cluster.ca_key).map_err(JoinError::from)?;
+        let record = saved.table().presented_authority().expect("there is a cluster");
+        let authority = Authority::from_der(record.certificate, record.key).map_err(JoinError::from)?;
+        let trusted = certificates(&saved.table().trusted_authorities());
         let credentials = dir.credentials();
         let key = credentials.key_or_new(&env.entropy).map_err(JoinError::from)?;
-        let issued = issue(&authority, &Identity::proxy(cluster.id, member.id), key, env)?;
+        let identity = Identity::proxy(cluster.id, member.id);
+        let issued = issue(&authority, (&identity, key), self.certificate_lifetime, env)?.trusting(trusted).map_err(JoinError::from)?;
         credentials.save(&issued).map_err(JoinError::from)?;
         let new = NewProxy { name: self.name.clone(), key: issued.key_hash(), peer_address: self.stated_peer_address() };
         let volume = Arc::new(SledVolume::new(dir.store()));

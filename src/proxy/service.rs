@@ -12,9 +12,11 @@ use super::disk_report::disk_report;
 use super::handover::{Drain, Phase};
 use super::mesh::{Links, PeerService};
 use super::metrics::Metrics;
+use super::rotation::Rotations;
+use crate::identity::peer_serial;
 use crate::target::Target;
 use crate::wire::peer::PeerReport;
-use crate::wire::{AgentProgress, DialHeader, Held};
+use crate::wire::{AgentProgress, CertificateReport, DialHeader, Held, LiveCertificates};
 
 /// The parts that peers may use.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(super) struct Service {
     pub(super) links: Links,
     pub(super) metrics: Metrics,
     pub(super) drain: Drain,
+    pub(super) rotations: Rotations,
 }
 
 #[async_trait]
@@ -53,6 +56,19 @@ impl PeerService for Service {
 
     fn unsettled(&self) -> Vec<AgentProgress> {
         self.owner.tunnels.unsettled(Instant::now())
+    }
+
+    fn admits(&self, connection: &quinn::Connection) -> bool {
+        let now = self.rotations.env.wall.now();
+        peer_serial(connection).is_none_or(|serial| !self.store.with_table(|table| table.is_revoked(serial, now)))
+    }
+
+    fn certificates(&self) -> CertificateReport {
+        self.rotations.mine()
+    }
+
+    fn live_certificates(&self) -> LiveCertificates {
+        self.rotations.live()
     }
 
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream)) {

@@ -34,6 +34,8 @@ pub struct Proxy {
     pub cluster_name: String,
     /// How agents of a new cluster hold their tunnels.
     pub strategy: Strategy,
+    /// How long the certificates live that it issues.
+    pub certificate_lifetime: Duration,
     /// How it joins a cluster; without it, a new data directory makes a new one.
     pub join: Option<Joining>,
     /// The routing store's timings.

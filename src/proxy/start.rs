@@ -74,7 +74,12 @@ impl Proxy {
         Ok(match &self.join {
             Some(joining) => member::join(dir, &self.name, joining, &sockets.public, env).await?,
             None => {
-                let new = NewCluster { name: self.cluster_name.clone(), proxy: self.name.clone(), strategy: self.strategy };
+                let new = NewCluster {
+                    name: self.cluster_name.clone(),
+                    proxy: self.name.clone(),
+                    strategy: self.strategy,
+                    lifetime: self.certificate_lifetime,
+                };
                 member::bootstrap(dir, new, env)?
             }
         })

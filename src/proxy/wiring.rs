@@ -11,6 +11,7 @@ use warren_raft::command::ProxyStart;
 use warren_raft::{ProxyId, RoutingStore, StoreConfig, reached};
 
 use super::admin::{self, Admin, AdminParts};
+use super::custody::Custody;
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
 use super::enrollment_guard::EnrollmentGuard;
@@ -18,6 +19,7 @@ use super::follow;
 use super::gatekeeper::{Counts, Gatekeeper};
 use super::grants::Grants;
 use super::handover::{Drain, Handover};
+use super::issuing::Issuing;
 use super::lifecycle::{Parts, RunningProxy};
 use super::member::Membership;
 use super::mesh::{self, Links, PeerAcceptor, PeerBounds, PeerConnection};
@@ -26,7 +28,7 @@ use super::policy::TablePolicy;
 use super::public::{Admission, Agents, Clients, Enrollments, PublicAcceptor, Shares, cluster_view, with_pulse};
 use super::registrar::Registrar;
 use super::removal::Removal;
-use super::renewal::keep_renewed;
+use super::rotation::{Connected, Rotations, announced, cut_revoked, drive};
 use super::service::Service;
 use super::settings::Proxy;
 use super::sockets::Sockets;
@@ -39,7 +41,7 @@ use crate::http;
 use crate::identity::{CredentialsHandle, ServerTls};
 use crate::net::Env;
 use crate::net::quic::{Door, Port};
-use crate::wire::ClusterView;
+use crate::wire::{Authorities, ClusterView};
 
 /// What is there before the store.
 pub(super) struct Ground {
@@ -97,6 +99,9 @@ pub(super) struct Wiring {
     leaving: CancellationToken,
     stopped: CancellationToken,
     removed: CancellationToken,
+    /// Why this proxy's certificate was not renewed.
+    renewal_failed: watch::Sender<Option<String>>,
+    connected: Connected,
 }
 
 impl Wiring {
@@ -120,6 +125,8 @@ impl Wiring {
             leaving,
             stopped: CancellationToken::new(),
             removed: CancellationToken::new(),
+            renewal_failed: watch::Sender::new(None),
+            connected: Connected::default(),
         }
     }
 
@@ -144,8 +151,10 @@ impl Wiring {
         self.tasks.spawn(self.grants.clone().follow(self.store.clone(), self.metrics.clone(), self.stopped.clone()));
         self.tasks.spawn(watch(self.tunnels.clone(), self.stopped.clone()));
         self.tasks.spawn(self.ground.env.readers.clone().watch(self.stopped.clone()));
+        self.tasks.spawn(self.custody().run(self.stopped.clone()));
+        self.tasks.spawn(drive(self.rotations(), self.stopped.clone()));
+        self.tasks.spawn(cut_revoked(self.rotations(), self.metrics.clone(), self.stopped.clone()));
         let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
-        tasks.spawn(keep_renewed(store.clone(), ground.dir.credentials(), ground.credentials, ground.env, stopped.clone()));
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
         Ok(RunningProxy::new(Parts {
             id: ground.membership.member.id,
@@ -162,6 +171,33 @@ impl Wiring {
             removed,
             dir: ground.dir,
         }))
+    }
+
+    fn issuing(&self) -> Issuing {
+        Issuing { store: self.store.clone(), env: self.ground.env.clone(), lifetime: self.ground.proxy.certificate_lifetime }
+    }
+
+    fn rotations(&self) -> Rotations {
+        Rotations {
+            me: self.me(),
+            env: self.ground.env.clone(),
+            store: self.store.clone(),
+            links: self.ground.links.clone(),
+            connected: self.connected.clone(),
+            credentials: self.ground.credentials.clone(),
+            lifetime: self.ground.proxy.certificate_lifetime,
+            failed: self.renewal_failed.subscribe(),
+        }
+    }
+
+    fn custody(&self) -> Custody {
+        Custody {
+            issuing: self.issuing(),
+            files: self.ground.dir.credentials(),
+            credentials: self.ground.credentials.clone(),
+            metrics: self.metrics.clone(),
+            failed: self.renewal_failed.clone(),
+        }
     }
 
     fn removal(&self) -> Removal {
@@ -189,6 +225,7 @@ impl Wiring {
             registry: Arc::new(std::mem::take(&mut self.registry)),
             credentials: self.ground.credentials.clone(),
             drain: self.drain.clone(),
+            rotations: self.rotations(),
             settled: self.settled(),
             guard: self.guard.clone(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
@@ -221,6 +258,7 @@ impl Wiring {
             links: self.ground.links.clone(),
             metrics: self.metrics.clone(),
             drain: self.drain.clone(),
+            rotations: self.rotations(),
         };
         let threads = &self.ground.threads;
         let bounds = PeerBounds::new(&self.ground.proxy.limits, self.metrics.reached());
@@ -235,17 +273,19 @@ impl Wiring {
     fn serve_public(&self, door: Door) {
         let index = *self.store.applied().borrow();
         let (tell, cluster) = watch::channel(with_pulse(cluster_view(&self.store.table(), index), self.me(), 0));
-        self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), tell, self.stopped.clone()));
+        let (announce, authorities) = watch::channel(announced(&self.store.table(), index));
+        self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), (tell, announce), self.stopped.clone()));
         let enrollments = {
-            let parts = (self.ground.env.clone(), self.store.clone(), self.ground.proxy.name.to_string());
+            let parts = (self.issuing(), self.ground.proxy.name.to_string());
             Enrollments::new(parts, &self.ground.proxy.limits, (self.metrics.reached().clone(), self.guard.clone()))
         };
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),
             door,
             env: self.ground.env.clone(),
-            agents: Arc::new(self.agents(cluster)),
-            clients: Arc::new(self.clients()),
+            agents: Arc::new(self.agents(cluster, authorities.clone())),
+            clients: Arc::new(self.clients(authorities)),
+            connected: self.connected.clone(),
             enrollments: Arc::new(enrollments),
             grants: self.grants.clone(),
             keeper: self.gatekeeper(self.metrics.tunnels().handshakes_refused.clone()),
@@ -253,7 +293,7 @@ impl Wiring {
         self.tasks.spawn(acceptor.run(self.tasks.clone(), self.stopped.clone()));
     }
 
-    fn agents(&self, cluster: watch::Receiver<ClusterView>) -> Agents {
+    fn agents(&self, cluster: watch::Receiver<ClusterView>, authorities: watch::Receiver<Authorities>) -> Agents {
         let (me, env, store) = (self.me(), self.ground.env.clone(), self.store.clone());
         Agents {
             me,
@@ -261,11 +301,13 @@ impl Wiring {
             registrar: Registrar::new(me, store.clone(), env.clone()),
             env,
             store,
+            issuing: self.issuing(),
             tunnels: self.tunnels.clone(),
             streams_per_agent: self.ground.proxy.streams_per_agent,
             limits: self.ground.proxy.limits,
             reached: self.metrics.reached().clone(),
             cluster,
+            authorities,
             admission: Admission::new(self.drain.clone(), self.metrics.clone(), &self.ground.proxy.limits),
             stopped: self.stopped.clone(),
         }
@@ -284,13 +326,15 @@ impl Wiring {
         }
     }
 
-    fn clients(&self) -> Clients {
+    fn clients(&self, authorities: watch::Receiver<Authorities>) -> Clients {
         let (env, store) = (self.ground.env.clone(), self.store.clone());
         let (links, tunnels) = (self.ground.links.clone(), self.tunnels.clone());
         Clients {
             name: self.ground.proxy.name.to_string(),
             env: env.clone(),
             store: store.clone(),
+            issuing: self.issuing(),
+            authorities,
             dialer: Dialer::new(self.me(), env, store, (links, tunnels)),
             dial_timeout: self.ground.proxy.dial_timeout,
             shares: Shares::new(&self.ground.proxy.limits),
@@ -309,7 +353,7 @@ impl Wiring {
     /// How the two ports accept.
     fn doors(&self) -> (Door, Door) {
         let Ground { env, credentials, sockets, .. } = &self.ground;
-        let policy = || Arc::new(TablePolicy { store: self.store.clone() });
+        let policy = || Arc::new(TablePolicy { store: self.store.clone(), env: env.clone() });
         let peer = ServerTls::peer_port(credentials, policy(), env);
         let public = ServerTls::public_port(credentials, policy(), env);
         (Door::new(Port::Peer, peer, env, &sockets.secret), Door::new(Port::Public, public, env, &sockets.secret))

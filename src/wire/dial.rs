@@ -12,7 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, ClientName, ProxyId, ServiceName};
 
-use super::{Heard, Hello, TraceId};
+use super::{AuthoritiesRequest, Heard, Hello, TraceId};
 use crate::failure::Failure;
 use crate::target::Target;
 
@@ -150,4 +150,7 @@ pub enum ClientRequest {
         /// The request.
         request: Vec<u8>,
     },
+    /// 2: which authorities are to be trusted, once they are others than those that the client has; answered by an
+    /// [`AuthoritiesReply`](super::AuthoritiesReply).
+    Authorities(AuthoritiesRequest),
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use warren_raft::{ClusterId, ProxyId, TokenRole};
 use zeroize::Zeroize;
 
-use super::{Heard, Hello, Member};
+use super::{Authorities, Heard, Hello, Member};
 use crate::failure::Failure;
 
 /// The only message of the machine, on the only stream.
@@ -61,4 +61,7 @@ pub struct Enrolled {
     /// The proxies of the cluster.
     #[serde(with = "super::growing")]
     pub proxies: Vec<Member>,
+    /// The authorities to trust beside the one that the token names. An older proxy does not say.
+    #[serde(with = "super::absent")]
+    pub authorities: Option<Authorities>,
 }

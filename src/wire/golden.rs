@@ -4,12 +4,15 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
-use warren_raft::{ClusterId, ProxyId, Sequence, Service, ServiceKind, Strategy, StrategyKind, TokenRole};
+use warren_raft::{
+    ClusterId, ProxyId, RotationPhase, Sequence, Serial, Service, ServiceKind, Strategy, StrategyKind, Timestamp, TokenRole,
+};
 
 use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled};
 use super::member::{ClusterView, Member, MemberState};
 use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
+use super::trust::{Authorities, AuthoritiesReply, AuthoritiesRequest, CertificateReport, Holdings, LiveCertificates, Machine};
 use super::tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};
 use super::{Heard, Hello, TraceId};
 use crate::failure::{Code, Failure, Stage};
@@ -113,6 +116,12 @@ fn record(digits: &str) -> String {
     format!("{:02x}{digits}", digits.len() / 2)
 }
 
+/// The same of 128 bytes and more, whose length takes two.
+fn long_record(digits: &str) -> String {
+    let length = digits.len() / 2;
+    if length < 128 { record(digits) } else { format!("{:02x}{:02x}{digits}", length % 128 + 128, length / 128) }
+}
+
 fn cluster_hex() -> String {
     record(&format!("01{MEMBER_HEX}{REST_OF_CLUSTER_HEX}"))
 }
@@ -120,6 +129,27 @@ fn cluster_hex() -> String {
 fn strategy() -> Strategy {
     Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: 2 }
 }
+
+fn holdings() -> Holdings {
+    Holdings {
+        serial: Serial([0xab; 16]),
+        expires_at: Timestamp(300),
+        lifetime_ms: 300,
+        issuer: Some([0xab; 32]),
+        trusted: vec![[0xab; 32]],
+    }
+}
+
+fn holdings_hex() -> String {
+    format!("{TRACE_HEX}ac02ac0201{TRACE_HEX}{TRACE_HEX}01{TRACE_HEX}{TRACE_HEX}")
+}
+
+fn authorities() -> Authorities {
+    Authorities { index: 300, certificates: vec![vec![1, 2], vec![3]] }
+}
+
+/// As a record within a message.
+const AUTHORITIES_HEX: &str = "08ac02020201020103";
 
 const TRACE: TraceId = TraceId([0xab; 16]);
 const TRACE_HEX: &str = "abababababababababababababababab";
@@ -143,8 +173,19 @@ fn dials() {
         (dial("a:22"), &*format!("00{HELLO_HEX}0401016116ac02{TRACE_HEX}")),
         (dial("any/s"), &*format!("00{HELLO_HEX}03020173ac02{TRACE_HEX}")),
         (ClientRequest::Renew { hello: hello(), request: vec![1, 2] }, &*format!("01{HELLO_HEX}020102")),
+        (
+            ClientRequest::Authorities(AuthoritiesRequest { hello: hello(), holds: holdings() }),
+            &*format!("02{HELLO_HEX}{}", record(&holdings_hex())),
+        ),
     ];
-    check_messages(variants!(ClientRequest { ClientRequest::Dial(_), ClientRequest::Renew { .. } }), table);
+    check_grown(&table[4].0, table[4].1, &[HELLO_HEX, &record(&holdings_hex())]);
+    check_messages(variants!(ClientRequest { ClientRequest::Dial(_), ClientRequest::Renew { .. }, ClientRequest::Authorities(_) }), table);
+    let table = [
+        (AuthoritiesReply::Authorities(authorities()), &*format!("00{AUTHORITIES_HEX}")),
+        (AuthoritiesReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
+    ];
+    check_grown(&table[0].0, table[0].1, &[AUTHORITIES_HEX]);
+    check_messages(variants!(AuthoritiesReply { AuthoritiesReply::Authorities(_), AuthoritiesReply::Failed(_) }), table);
     let target = |target: &str| target.parse::<Target>().expect("a target");
     let targets = [(target("a/s"), "0001610173"), (target("a:22"), "01016116"), (target("any/s"), "020173")];
     check_messages(variants!(Target { Target::Service(..), Target::Port(..), Target::Any(_) }), targets);
@@ -217,7 +258,10 @@ fn tunnels() {
         (ProxyMessage::Move { to: ProxyId(2) }, "0602"),
         (ProxyMessage::Retired, "07"),
         (ProxyMessage::NotUnderstood { number: 300 }, "08ac02"),
+        (ProxyMessage::Authorities(authorities()), &*format!("09{AUTHORITIES_HEX}")),
+        (ProxyMessage::NotRenewed { reason: "r".to_owned() }, "0a0172"),
     ];
+    check_grown(&table[9].0, table[9].1, &[AUTHORITIES_HEX]);
     let records = [HELLO_HEX, &failure_hex, &cluster_hex];
     for ((message, golden), records) in
         [(&table[0], &records[..1]), (&table[0], &records[2..]), (&table[1], &records[1..2]), (&table[5], &records)]
@@ -235,21 +279,30 @@ fn tunnels() {
         ProxyMessage::Move { .. },
         ProxyMessage::Retired,
         ProxyMessage::NotUnderstood { .. },
+        ProxyMessage::Authorities(_),
+        ProxyMessage::NotRenewed { .. },
     });
     check_messages(all, table);
+}
+
+#[test]
+fn agents() {
     let table = [
         (AgentMessage::Renew { request: vec![1, 2] }, "00020102"),
         (AgentMessage::Retire, &*format!("{:02x}", AgentMessage::RETIRE)),
         (AgentMessage::Pulse, "02"),
         (AgentMessage::Progress(progress()), &*format!("03{PROGRESS_HEX}")),
         (AgentMessage::NotUnderstood { number: 300 }, "04ac02"),
+        (AgentMessage::Holds(holdings()), &*format!("05{}", record(&holdings_hex()))),
     ];
+    check_grown(&table[5].0, table[5].1, &[&record(&holdings_hex())]);
     let all = variants!(AgentMessage {
         AgentMessage::Renew { .. },
         AgentMessage::Retire,
         AgentMessage::Pulse,
         AgentMessage::Progress(_),
         AgentMessage::NotUnderstood { .. },
+        AgentMessage::Holds(_),
     });
     check_messages(all, table);
     check_grown(&AgentMessage::Progress(progress()), &format!("03{PROGRESS_HEX}"), &["0401020172"]);
@@ -268,11 +321,43 @@ fn peers() {
         (ControlRequest::Ping, "01"),
         (ControlRequest::WhoHas(Heard::Known("a/s".parse().expect("a target"))), "02050001610173"),
         (ControlRequest::Unsettled, "03"),
+        (ControlRequest::Certificates, "04"),
+        (ControlRequest::LiveCertificates, "05"),
     ];
-    check_messages(
-        variants!(ControlRequest { ControlRequest::Store(_), ControlRequest::Ping, ControlRequest::WhoHas(_), ControlRequest::Unsettled }),
-        requests,
-    );
+    let all = variants!(ControlRequest {
+        ControlRequest::Store(_),
+        ControlRequest::Ping,
+        ControlRequest::WhoHas(_),
+        ControlRequest::Unsettled,
+        ControlRequest::Certificates,
+        ControlRequest::LiveCertificates,
+    });
+    check_messages(all, requests);
+}
+
+/// What proxies tell each other of certificates, with its bytes.
+fn about_certificates() -> ((CertificateReport, String), (LiveCertificates, String)) {
+    let machine = Machine { role: TokenRole::Agent, name: "a".to_owned(), serial: Serial([0xab; 16]), holds: Some(holdings()) };
+    let machine_hex = record(&format!("010161{TRACE_HEX}01{}", holdings_hex()));
+    let certificates = CertificateReport {
+        index: 300,
+        own: holdings(),
+        lifetime_ms: 300,
+        failed: Some("r".to_owned()),
+        ready: 300,
+        clients_ready: vec!["c".to_owned()],
+        lagging: 300,
+        laggards: vec![machine.clone()],
+        rotation: Some((Timestamp(300), RotationPhase::Presenting)),
+    };
+    let certificates_hex = format!("ac02{}ac02010172ac02010163ac0201{}01ac0202", record(&holdings_hex()), long_record(&machine_hex[2..]));
+    let live = LiveCertificates { proxy: ProxyId(2), machines: vec![machine] };
+    let live_hex = format!("0201{}", long_record(&machine_hex[2..]));
+    ((certificates, certificates_hex), (live, live_hex))
+}
+
+#[test]
+fn answers_of_peers() {
     let report = PeerReport {
         applied_index: 300,
         streams: 7,
@@ -295,16 +380,27 @@ fn peers() {
     let held = Held { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name") };
     let unsettled = AgentProgress { agent: "a".parse().expect("a name"), progress: progress(), seconds: 300 };
     let unsettled_hex = record(&format!("0161{}ac02", record(PROGRESS_HEX)));
+    let ((certificates, certificates_hex), (live, live_hex)) = about_certificates();
     let replies = [
         (ControlReply::Store(Bytes::from_static(&[1, 2])), "00020102"),
         (ControlReply::Pong(report), "01ac0207010000050601030101"),
         (ControlReply::Refused("r".to_owned()), "020172"),
         (ControlReply::Held(vec![held]), "03010401610173"),
         (ControlReply::Unsettled(vec![unsettled]), &*format!("0401{unsettled_hex}")),
+        (ControlReply::Certificates(certificates), &*format!("05{}", long_record(&certificates_hex))),
+        (ControlReply::LiveCertificates(live), &*format!("06{}", long_record(&live_hex))),
     ];
     check_grown(&replies[3].0, replies[3].1, &["0401610173"]);
     check_grown(&replies[4].0, replies[4].1, &[&unsettled_hex]);
-    let all = variants!(ControlReply { ControlReply::Store(_), ControlReply::Pong(_), ControlReply::Refused(_), ControlReply::Held(_), ControlReply::Unsettled(_) });
+    let all = variants!(ControlReply {
+        ControlReply::Store(_),
+        ControlReply::Pong(_),
+        ControlReply::Refused(_),
+        ControlReply::Held(_),
+        ControlReply::Unsettled(_),
+        ControlReply::Certificates(_),
+        ControlReply::LiveCertificates(_),
+    });
     check_messages(all, replies);
 }
 
@@ -329,9 +425,12 @@ fn enrolments() {
         proxy: Some(ProxyId(2)),
         certificate: vec![1, 2],
         proxies: vec![member()],
+        authorities: None,
     };
+    let rotating = Enrolled { authorities: Some(authorities()), ..enrolled.clone() };
     let table = [
         (EnrollReply::Enrolled(enrolled), &*format!("00{HELLO_HEX}{TRACE_HEX}0163010202010201{MEMBER_HEX}")),
+        (EnrollReply::Enrolled(rotating), &*format!("00{HELLO_HEX}{TRACE_HEX}0163010202010201{MEMBER_HEX}{AUTHORITIES_HEX}")),
         (EnrollReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
     ];
     check_grown(&table[0].0, table[0].1, &[HELLO_HEX, MEMBER_HEX]);

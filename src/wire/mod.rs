@@ -7,6 +7,7 @@
 //!
 //! It must *never* trust a length, a count or a name that it reads: [`frame`] bounds what is taken in, and names check themselves.
 
+mod absent;
 pub mod close;
 pub mod dial;
 pub mod enroll;
@@ -20,6 +21,7 @@ mod member;
 pub mod peer;
 mod record;
 mod trace;
+pub mod trust;
 pub mod tunnel;
 
 pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
@@ -29,4 +31,5 @@ pub use hello::{Agreed, FEATURES, Hello, LEAST, Party, TooOld, VERSION, not_unde
 pub use member::{ClusterView, Member, MemberState};
 pub use peer::{AgentProgress, ControlReply, ControlRequest, Held, LinkKind, PeerHello};
 pub use trace::TraceId;
+pub use trust::{Authorities, AuthoritiesReply, AuthoritiesRequest, CertificateReport, Fingerprint, Holdings, LiveCertificates, Machine};
 pub use tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use warren_raft::{AgentName, ProxyId, ServiceName};
 
 use super::tunnel::Progress;
-use super::{Heard, Hello};
+use super::{CertificateReport, Heard, Hello, LiveCertificates};
 use crate::target::Target;
 
 /// Most tunnels that one answer to [`ControlRequest::WhoHas`] names.
@@ -56,6 +56,10 @@ pub enum ControlRequest {
     WhoHas(Heard<Target>),
     /// 3: which agents that have a tunnel to you have not got the tunnels they ought to hold?
     Unsettled,
+    /// 4: how do you and the machines that are connected to you stand to the authorities?
+    Certificates,
+    /// 5: which certificates are in use at you?
+    LiveCertificates,
 }
 
 /// Its answer.
@@ -71,6 +75,10 @@ pub enum ControlReply {
     Held(#[serde(with = "super::growing")] Vec<Held>),
     /// 4: the answer to [`ControlRequest::Unsettled`], at most [`MAX_UNSETTLED`], by name.
     Unsettled(#[serde(with = "super::growing")] Vec<AgentProgress>),
+    /// 5: the answer to [`ControlRequest::Certificates`].
+    Certificates(#[serde(with = "super::record")] CertificateReport),
+    /// 6: the answer to [`ControlRequest::LiveCertificates`].
+    LiveCertificates(#[serde(with = "super::record")] LiveCertificates),
 }
 
 /// Most agents of a [`ControlReply::Unsettled`].

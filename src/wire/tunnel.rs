@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use warren_raft::{ProxyId, Sequence, Service};
 
-use super::{ClusterView, Hello};
+use super::{Authorities, ClusterView, Hello, Holdings};
 use crate::failure::Failure;
 
 /// The agent's first message.
@@ -55,6 +55,13 @@ pub enum ProxyMessage {
     NotUnderstood {
         /// The number of its variant.
         number: u32,
+    },
+    /// 9: the authorities to trust, where they are others than the agent has said that it trusts. It says so again by [`AgentMessage::Holds`].
+    Authorities(#[serde(with = "super::record")] Authorities),
+    /// 10: the answer to [`AgentMessage::Renew`] that came to nothing.
+    NotRenewed {
+        /// Why, as a fragment.
+        reason: String,
     },
 }
 
@@ -109,6 +116,8 @@ pub enum AgentMessage {
         /// The number of its variant.
         number: u32,
     },
+    /// 5: what the agent presents and whom it trusts: at the beginning, and whenever that has changed.
+    Holds(#[serde(with = "super::record")] Holdings),
 }
 
 impl AgentMessage {

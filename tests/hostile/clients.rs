@@ -1,8 +1,9 @@
 //! A client that has enrolled and does what no client does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connection, RecvStream, SendStream};
+use quinn::{Connection, RecvStream, SendStream, TransportConfig, VarInt};
 use rand::Rng;
 use tokio::task::JoinSet;
 use warren::failure::{Code, Failure};
@@ -150,6 +151,14 @@ async fn dials_without_an_answer(open: &[Connection]) {
     assert!(limited >= 400, "only {limited} of {} were over the limit", codes.len());
 }
 
+/// Settings that promise to read everything.
+fn greedy() -> TransportConfig {
+    let mut config = TransportConfig::default();
+    let gigabyte = VarInt::from_u32(1 << 30);
+    config.stream_receive_window(gigabyte).receive_window(gigabyte).max_idle_timeout(None);
+    config
+}
+
 /// Downloads that nobody reads, over connections that would take everything.
 #[test]
 fn streams_that_are_not_read() {
@@ -163,7 +172,8 @@ fn streams_that_are_not_read() {
             let client = Later::of(&client);
             let mut unread = Vec::new();
             for _ in 0..2 {
-                let connection = connect(&client, &scene).await.expect("it is let in");
+                let greedy = client.try_dial_with(Alpn::Client, Arc::new(greedy()), scene.ports()[0]);
+                let connection = greedy.await.expect("it is let in");
                 for _ in 0..32 {
                     unread.push(say(&connection, &request("source/x", 20_000)).await.expect("a stream"));
                 }

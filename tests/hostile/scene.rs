@@ -188,7 +188,8 @@ impl Cost {
     }
 }
 
-fn memory(pid: u32, what: &str) -> u64 {
+/// The memory of a process, by the name that Linux has for it, in bytes.
+pub(crate) fn memory(pid: u32, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("Linux says it");
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1024

@@ -128,8 +128,21 @@ impl Later {
     /// # Errors
     /// What became of it.
     pub(crate) async fn try_dial(&self, alpn: Alpn, profile: Profile, address: SocketAddr) -> Result<Connection, quinn::ConnectionError> {
+        self.try_dial_with(alpn, profile.dialling(address, &self.env.quic), address).await
+    }
+
+    /// The same with settings that no side of ours has.
+    ///
+    /// # Errors
+    /// What became of it.
+    pub(crate) async fn try_dial_with(
+        &self,
+        alpn: Alpn,
+        transport: Arc<quinn::TransportConfig>,
+        address: SocketAddr,
+    ) -> Result<Connection, quinn::ConnectionError> {
         let tls = ClientTls::proxy(&self.credentials, alpn, Expected::AnyProxy, &self.env);
-        let config = quic::client_config(tls, &self.env, profile.dialling(address, &self.env.quic));
+        let config = quic::client_config(tls, &self.env, transport);
         self.endpoint.connect_with(config, address, SERVER_NAME).expect("it dials").await
     }
 

@@ -35,6 +35,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<RunningProxy> {
             promote_after: Duration::from_millis(200),
             lease: Duration::from_secs(3),
         },
+        certificate_lifetime: warren::identity::LIFETIME,
         streams_per_agent: 1024,
         dial_timeout: Duration::from_secs(10),
         limits: Limits::default(),

@@ -67,6 +67,10 @@ impl Table {
             Command::RemoveAgent { agent } => self.remove_agent(agent, at),
             Command::RemoveClient { client } => self.remove_client(client, at),
             Command::CreateAgentToken(token) => self.create_agent_token(token, at),
+            Command::BeginRotation(new) => self.begin_rotation(new, at),
+            Command::AdvanceRotation { began_at, from } => self.advance_rotation(*began_at, *from, at),
+            Command::RollBackRotation { began_at } => self.roll_back_rotation(*began_at, at),
+            Command::RevokeSerial { serial, until } => self.revoke_serial(*serial, *until, at),
         }
     }
 }

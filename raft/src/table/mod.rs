@@ -6,6 +6,7 @@
 
 mod allowances;
 mod apply;
+mod authorities;
 mod census;
 mod drains;
 mod levels;
@@ -17,6 +18,7 @@ mod remains;
 mod removed;
 mod routes;
 mod sections;
+mod serials;
 mod strategy;
 mod succession;
 mod tokens;
@@ -25,6 +27,7 @@ mod tokens;
 mod tests;
 
 pub use allowances::{Publishing, Rights};
+pub use authorities::{AuthorityRecord, Rotation, RotationPhase};
 pub use census::Counts;
 pub use drains::Drain;
 pub use presence::Seen;
@@ -33,11 +36,12 @@ pub(crate) use remains::Remains;
 pub use removed::RemovedKey;
 pub use sections::SectionError;
 pub(crate) use sections::SectionRecord;
+pub use serials::{MAX_REVOKED, Revocations};
 pub use strategy::{Strategy, StrategyKind, UnknownStrategy};
 
 use std::sync::Arc;
 
-use crate::ids::{Epoch, KeyHash, ProxyId, TokenId};
+use crate::ids::{Epoch, KeyHash, ProxyId, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName};
 use census::Census;
 use drains::Drains;
@@ -74,6 +78,10 @@ pub struct Table {
     pub(crate) publishing: NameMap<Arc<Publishing>>,
     /// Keys of machines that were removed.
     pub(crate) removed_keys: OrdMap<KeyHash, RemovedKey>,
+    /// The authority that is to take the place of the cluster's.
+    pub(crate) rotation: Option<Rotation>,
+    /// Certificates that are refused, and until when.
+    pub(crate) revoked: OrdMap<Serial, Timestamp>,
     pub(crate) next_proxy: u64,
     pub(crate) next_epoch: u64,
     /// Follows from `presences`.

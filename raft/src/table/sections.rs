@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::drains::Drains;
 use super::presence::Presence;
-use super::{Agent, Client, Cluster, LastProposal, Proxy, Publishing, RemovedKey, Table, Token};
-use crate::ids::{KeyHash, ProxyId, TokenId};
+use super::{Agent, Client, Cluster, LastProposal, Proxy, Publishing, RemovedKey, Rotation, Table, Token};
+use crate::ids::{KeyHash, ProxyId, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName};
 
 /// One record of a section.
@@ -42,6 +42,10 @@ pub(crate) enum SectionRecord<'a> {
     Publishing(&'a AgentName, &'a Publishing),
     /// 13: the key of a machine that was removed.
     RemovedKey(&'a KeyHash, &'a RemovedKey),
+    /// 14: the authority that is to take the place of the cluster's, at most once.
+    Rotation(&'a Rotation),
+    /// 15: a certificate that is refused, and until when.
+    Revoked(&'a Serial, &'a Timestamp),
 }
 
 impl SectionRecord<'_> {
@@ -60,6 +64,8 @@ impl SectionRecord<'_> {
             Self::PublishingToken(..) => 11,
             Self::Publishing(..) => 12,
             Self::RemovedKey(..) => 13,
+            Self::Rotation(_) => 14,
+            Self::Revoked(..) => 15,
         }
     }
 
@@ -78,6 +84,8 @@ impl SectionRecord<'_> {
             Self::PublishingToken(key, record) => append(&(key, record), out),
             Self::Publishing(key, record) => append(&(key, record), out),
             Self::RemovedKey(key, record) => append(&(key, record), out),
+            Self::Rotation(rotation) => append(&rotation, out),
+            Self::Revoked(key, record) => append(&(key, record), out),
         }
     }
 }
@@ -117,6 +125,8 @@ impl Table {
             publishing_tokens,
             publishing,
             removed_keys,
+            rotation,
+            revoked,
             next_proxy,
             next_epoch,
             census: _,
@@ -133,6 +143,8 @@ impl Table {
             .chain(publishing_tokens.iter().map(|(key, record)| SectionRecord::PublishingToken(key, record)))
             .chain(publishing.iter().map(|(key, record)| SectionRecord::Publishing(key, record)))
             .chain(removed_keys.iter().map(|(key, record)| SectionRecord::RemovedKey(key, record)))
+            .chain(rotation.iter().map(SectionRecord::Rotation))
+            .chain(revoked.iter().map(|(key, record)| SectionRecord::Revoked(key, record)))
     }
 
     /// The bytes of all records as they are stored, without what frames them.
@@ -168,6 +180,8 @@ impl Table {
             11 => put(read(section, bytes)?, |key, record| self.publishing_tokens.insert(key, Arc::new(record)).map(Arc::unwrap_or_clone)),
             12 => put(read(section, bytes)?, |key, record| self.publishing.insert(key, Arc::new(record)).map(Arc::unwrap_or_clone)),
             13 => put(read(section, bytes)?, |key, record| self.removed_keys.insert(key, record)),
+            14 => self.rotation.replace(read(section, bytes)?).is_some(),
+            15 => put(read(section, bytes)?, |key, record| self.revoked.insert(key, record)),
             unknown => return Err(SectionError::Unknown(unknown)),
         };
         if replaced { Err(SectionError::Twice(section)) } else { Ok(()) }

@@ -120,6 +120,7 @@ fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topolo
             promote_after: Duration::from_millis(settings.promote_after_ms),
             lease: Duration::from_millis(settings.lease_ms),
         },
+        certificate_lifetime: warren::identity::LIFETIME,
         streams_per_agent: settings.streams_per_agent,
         dial_timeout: Duration::from_secs(10),
         limits: Limits::default(),

@@ -83,6 +83,10 @@ const COMMANDS: &[&str] = &[
     "100161",
     "110163",
     "120505050505050505636363636363636363636363636363636363636363636363636363636363636301056c61622d2a01096c61622d2a2f737368a88c3d01",
+    "13020506020708",
+    "14ac0201",
+    "15ac02",
+    "1609090909090909090909090909090909ac02",
 ];
 
 /// A cluster, a proxy in its first epoch, tokens for agents and clients, an agent and a client, services, a route and a drain; then a token that limits what its

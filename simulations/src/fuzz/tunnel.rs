@@ -17,7 +17,14 @@ fn target(data: &[u8]) -> Outcome {
 /// The golden bytes of each.
 fn seeds() -> Vec<Vec<u8>> {
     seeds_of(&[
-        &["00020102", "01", "02", "03030102010401020172", "04ac02"],
+        &[
+            "00020102",
+            "01",
+            "02",
+            "03030102010401020172",
+            "04ac02",
+            "0556ababababababababababababababababac02ac0201abababababababababababababababababababababababababababababababab01abababababababababababababababababababababababababababababababab",
+        ],
         &[
             "0008010005302e312e3002ac021a011102017003613a310103613a32017a01ac02020102ac02ac02",
             "011105026e6f01016301016801010170010174ac02",
@@ -28,6 +35,8 @@ fn seeds() -> Vec<Vec<u8>> {
             "0602",
             "07",
             "08ac02",
+            "0908ac02020201020103",
+            "0a0172",
         ],
     ])
 }

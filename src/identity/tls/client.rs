@@ -26,7 +26,7 @@ use crate::net::quic::VERSION;
 use crate::net::{Env, time_provider};
 
 /// What to hand to [`quinn::Endpoint::connect_with`] as the server's name. It is not sent and nothing is compared to it: the identity is in the
-/// certificate's URI.
+/// certificate's URI. A machine that enrols has a name of its own.
 pub const SERVER_NAME: &str = "warren";
 
 /// Which proxies the dialled one may be.
@@ -71,7 +71,8 @@ impl ClientTls {
             .with_client_cert_resolver(presents);
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
         config.resumption = Resumption::disabled();
-        config.enable_sni = false;
+        // A machine that enrols names the authority that it can check. Nobody else has a name to send.
+        config.enable_sni = alpn == Alpn::Enroll;
         Self(Arc::new(Sessions(Arc::new(config))))
     }
 }
@@ -142,7 +143,7 @@ impl Trust {
     fn verify(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {
         match self {
             Self::Cluster { credentials, expected } => {
-                let proved = Leaf::prove(leaf, &credentials.ca(), now, KeyUsage::server_auth())?;
+                let proved = credentials.with_trusted(|trusted| Leaf::prove(leaf, trusted, now, KeyUsage::server_auth()))?;
                 proved.must_be(credentials.identity().cluster, Role::Proxy)?;
                 match expected {
                     Expected::Proxy(expected) if proved.identity.proxy_id() != Some(*expected) => {
@@ -153,7 +154,7 @@ impl Trust {
             }
             Self::Fingerprint { fingerprint: expected, verified } => {
                 let ca = rest.last().filter(|ca| fingerprint(ca)[..16] == expected[..]).ok_or(Mismatch::Fingerprint)?;
-                let proved = Leaf::prove(leaf, ca, now, KeyUsage::server_auth())?;
+                let proved = Leaf::prove(leaf, std::slice::from_ref(ca), now, KeyUsage::server_auth())?;
                 proved.must_be(proved.identity.cluster, Role::Proxy)?;
                 // The same authority again, or the same refusal: a second handshake with this value learns nothing new.
                 let _ = verified.0.set((ca.clone().into_owned(), proved.identity));

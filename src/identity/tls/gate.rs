@@ -20,11 +20,12 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, 
 use webpki::KeyUsage;
 
 use super::alpn::Alpn;
+use super::entrance;
 use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::policy::Policy;
-use crate::identity::uri::Identity;
+use crate::identity::uri::{Identity, Role};
 
 /// What all connections of a port have in common.
 pub(super) struct Rules {
@@ -74,11 +75,13 @@ impl Gate {
     fn judge(&self, leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
         let rules = &self.rules;
         let role = self.offered.get().ok_or(Mismatch::NoProtocol)?.client_role().ok_or(Mismatch::Unasked)?;
-        let proved = Leaf::prove(leaf, &rules.credentials.ca(), now, KeyUsage::client_auth())?;
+        let proved = rules.credentials.with_trusted(|trusted| Leaf::prove(leaf, trusted, now, KeyUsage::client_auth()))?;
         // A second leaf of the same handshake there is none.
         let _ = self.proved.set(proved.identity.clone());
         proved.must_be(rules.credentials.identity().cluster, role)?;
-        rules.policy.admit(&proved.identity, proved.key).map_err(|refusal| Mismatch::Refused(refusal).into())
+        rules.policy.admit(&proved.identity, proved.key).map_err(Mismatch::Refused)?;
+        let refused = |refusal| if role == Role::Proxy { Mismatch::PeerCertificate } else { Mismatch::Refused(refusal) };
+        rules.policy.admit_serial(proved.serial).map_err(|refusal| refused(refusal).into())
     }
 }
 
@@ -91,12 +94,15 @@ impl fmt::Debug for Gate {
 impl ResolvesServerCert for Gate {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let mut offered = hello.alpn().into_iter().flatten();
-        self.record(&mut offered).then(|| match self.offered.get() {
-            // A machine that has only a token learns the authority from here.
-            Some(Alpn::Enroll) => self.rules.credentials.with_authority(),
+        if !self.record(&mut offered) {
+            return None;
+        }
+        match self.offered.get() {
+            // A machine that has only a token learns the authority from here, and names the one that it can check.
+            Some(Alpn::Enroll) => self.rules.credentials.with_authority(hello.server_name().and_then(entrance::fingerprint)),
             // Everybody else knows it: without it the answer is one packet.
-            Some(Alpn::Peer | Alpn::Agent | Alpn::Client) | None => self.rules.credentials.alone(),
-        })
+            Some(Alpn::Peer | Alpn::Agent | Alpn::Client) | None => Some(self.rules.credentials.alone()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, OtherError};
-use warren_raft::{ClusterId, KeyHash, ProxyId, Timestamp};
+use warren_raft::{ClusterId, KeyHash, ProxyId, Serial, Timestamp};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::provider::provider;
@@ -21,6 +21,8 @@ pub struct Leaf {
     pub identity: Identity,
     /// The hash of its public key.
     pub key: KeyHash,
+    /// Its serial number.
+    pub serial: Serial,
 }
 
 impl Leaf {
@@ -33,18 +35,18 @@ impl Leaf {
         Self::of(&parsed)
     }
 
-    /// Proves that `certificate` was issued by `authority` for this side of a handshake and is valid at `now`, and then reads it.
+    /// Proves that `certificate` was issued by one of `authorities` for this side of a handshake and is valid at `now`, and then reads it.
     pub(super) fn prove(
         certificate: &CertificateDer<'_>,
-        authority: &CertificateDer<'_>,
+        authorities: &[CertificateDer<'_>],
         now: UnixTime,
         usage: KeyUsage,
     ) -> Result<Self, rustls::Error> {
         let parsed = EndEntityCert::try_from(certificate).map_err(chain_error)?;
-        let anchor = webpki::anchor_from_trusted_cert(authority).map_err(chain_error)?;
+        let anchors = authorities.iter().map(webpki::anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>().map_err(chain_error)?;
         let algorithms = provider().signature_verification_algorithms;
-        // No intermediates: the authority signs leaves itself, and whatever else was presented must play no part.
-        parsed.verify_for_usage(algorithms.all, &[anchor], &[], now, usage, None, None).map_err(chain_error)?;
+        // No intermediates: an authority signs leaves itself, and whatever else was presented must play no part.
+        parsed.verify_for_usage(algorithms.all, &anchors, &[], now, usage, None, None).map_err(chain_error)?;
         Self::of(&parsed).map_err(|error| Mismatch::Leaf(error).into())
     }
 
@@ -54,13 +56,13 @@ impl Leaf {
     /// Why it is refused, in words.
     pub fn judged(certificate: &CertificateDer<'_>, authority: &CertificateDer<'_>, at: Timestamp) -> Result<Self, String> {
         let at = UnixTime::since_unix_epoch(Duration::from_millis(at.0));
-        Self::prove(certificate, authority, at, KeyUsage::client_auth()).map_err(|error| error.to_string())
+        Self::prove(certificate, std::slice::from_ref(authority), at, KeyUsage::client_auth()).map_err(|error| error.to_string())
     }
 
     fn of(certificate: &EndEntityCert<'_>) -> Result<Self, LeafError> {
         let mut names = certificate.valid_uri_names();
         let (Some(name), None) = (names.next(), names.next()) else { return Err(LeafError::Names) };
-        Ok(Self { identity: name.parse()?, key: key_hash(&certificate.subject_public_key_info()) })
+        Ok(Self { identity: name.parse()?, key: key_hash(&certificate.subject_public_key_info()), serial: serial(certificate.serial()) })
     }
 
     /// Whether it is of the right cluster and role.
@@ -80,6 +82,19 @@ impl Leaf {
 pub fn peer_identity(connection: &quinn::Connection) -> Option<(Identity, KeyHash)> {
     let leaf = connection.peer_identity()?.downcast::<Leaf>().ok()?;
     Some((leaf.identity, leaf.key))
+}
+
+/// The serial number of the leaf with which the other end of an established connection has proved who it is.
+pub fn peer_serial(connection: &quinn::Connection) -> Option<Serial> {
+    Some(connection.peer_identity()?.downcast::<Leaf>().ok()?.serial)
+}
+
+/// Our authorities' numbers have 16 bytes; of others, which do not chain, the last ones do.
+fn serial(bytes: &[u8]) -> Serial {
+    let mut serial = [0; 16];
+    let from = bytes.len().saturating_sub(serial.len());
+    serial.iter_mut().rev().zip(bytes[from..].iter().rev()).for_each(|(to, byte)| *to = *byte);
+    Serial(serial)
 }
 
 /// Why a certificate names nobody.
@@ -115,6 +130,8 @@ pub(super) enum Mismatch {
     Unasked,
     #[error("{0}")]
     Refused(Refusal),
+    #[error("its certificate is revoked")]
+    PeerCertificate,
 }
 
 /// rustls shows the errors of others by `Debug` only.
@@ -126,9 +143,13 @@ impl fmt::Debug for Mismatch {
 
 impl From<Mismatch> for rustls::Error {
     fn from(mismatch: Mismatch) -> Self {
-        // The one refusal that TLS has an alert for.
-        if mismatch == Mismatch::Refused(Refusal::Revoked) {
+        // The refusals that TLS has an alert for.
+        if matches!(mismatch, Mismatch::Refused(Refusal::Revoked | Refusal::Certificate)) {
             return CertificateError::Revoked.into();
+        }
+        // A proxy that is refused as revoked takes itself for removed. This one is to get itself another certificate.
+        if mismatch == Mismatch::PeerCertificate {
+            return CertificateError::Expired.into();
         }
         CertificateError::Other(OtherError(Arc::new(mismatch))).into()
     }

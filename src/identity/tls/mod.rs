@@ -15,6 +15,7 @@ pub mod client;
 pub mod leaf;
 pub mod server;
 
+pub(super) mod entrance;
 mod gate;
 mod later_keys;
 mod provider;
@@ -25,6 +26,6 @@ mod tests;
 pub use alert::{Denied, Refused, denied, refused};
 pub use alpn::{Alpn, negotiated};
 pub use client::{ClientTls, Expected, SERVER_NAME, VerifiedServer};
-pub use leaf::peer_identity;
+pub use leaf::{peer_identity, peer_serial};
 pub(super) use provider::provider;
 pub use server::ServerTls;

@@ -179,6 +179,10 @@ fn tells(command: &Command) -> bool {
         | Command::RevokeToken { .. }
         | Command::Enroll(_)
         | Command::RaiseLevel { .. }
+        | Command::BeginRotation(_)
+        | Command::AdvanceRotation { .. }
+        | Command::RollBackRotation { .. }
+        | Command::RevokeSerial { .. }
         | Command::ForgetProxy { .. }
         | Command::AllowClient { .. }
         | Command::RemoveAgent { .. }

@@ -121,7 +121,11 @@ fn is_act(method: &Method, path: Path) -> bool {
         | Path::Resume
         | Path::AgentRemoval
         | Path::ClientRemoval
+        | Path::Rotate
+        | Path::Rollback
+        | Path::RevokeSerial
         | Path::Allow => method == Method::POST,
+        Path::Authority | Path::Certificates => false,
         Path::Clients | Path::Status | Path::Agents | Path::Routes | Path::Raft | Path::RemovalCheck | Path::StrategyPlan => false,
     }
 }

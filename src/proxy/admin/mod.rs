@@ -3,6 +3,8 @@
 //! Only the socket, which the file system guards, changes anything or speaks of tokens; the HTTP address is read only. The authority's key and
 //! the tokens' hashes leave the proxy through the socket alone, and there in a snapshot alone.
 
+mod authority;
+mod certificates;
 mod disks;
 mod drain;
 mod guard;

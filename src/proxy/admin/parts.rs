@@ -12,6 +12,7 @@ use crate::proxy::enrollment_guard::EnrollmentGuard;
 use crate::proxy::handover::Drain;
 use crate::proxy::mesh::Links;
 use crate::proxy::metrics::Metrics;
+use crate::proxy::rotation::Rotations;
 use crate::proxy::strategy::Settled;
 use crate::proxy::tunnels::Tunnels;
 
@@ -27,6 +28,7 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) registry: Arc<Registry>,
     pub(in crate::proxy) credentials: CredentialsHandle,
     pub(in crate::proxy) drain: Drain,
+    pub(in crate::proxy) rotations: Rotations,
     pub(in crate::proxy) settled: watch::Receiver<Settled>,
     pub(in crate::proxy) guard: EnrollmentGuard,
     pub(in crate::proxy) saves: Arc<Semaphore>,

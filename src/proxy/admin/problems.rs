@@ -1,5 +1,6 @@
 //! What is wrong with a cluster, and which command to run next. Pure.
 
+use super::certificates::ROTATING;
 use super::skew::SKEWED;
 use crate::api::{DrainRow, ProxyRow, ProxyState, StatusProblem};
 
@@ -132,7 +133,8 @@ fn draining(row: &ProxyRow) -> (String, String) {
 /// not wait for the last of them, nor for one that somebody has taken out of service on purpose, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again; and no stranger can make a cluster
 /// unhealthy by knocking.
 pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
-    problems.iter().all(|problem| [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED, ENROLLMENTS_REFUSED].contains(&problem.code.as_str()))
+    let notices = [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED, ROTATING, ENROLLMENTS_REFUSED];
+    problems.iter().all(|problem| notices.contains(&problem.code.as_str()))
 }
 
 /// What to do without a leader: with a majority of the voters up there will be one, without one it is for people to say whether the others come back.
@@ -194,6 +196,7 @@ mod tests {
             feature_level: Some(2),
             tunnels: None,
             drain: None,
+            certificate: None,
         }
     }
 

@@ -141,6 +141,7 @@ mod tests {
             feature_level: None,
             tunnels: None,
             drain: None,
+            certificate: None,
         }
     }
 

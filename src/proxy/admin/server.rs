@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{drain, guard, health, machines, removal, snapshot, strategy, tokens, transfer, views};
+use super::{authority, drain, guard, health, machines, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Bounds, Caller, Handler, HttpServer, Method, Request, Response, StatusCode};
 use crate::net::{Listener, LocalError, Stream};
@@ -163,9 +163,19 @@ impl Answers {
             (&Method::POST, Path::RemovalCheck, Audience::Operator) => removal::check(parts, &request.body).await,
             (&Method::POST, Path::Drain, Audience::Operator) => drain::drain(parts, &request.body).await,
             (&Method::POST, Path::Resume, Audience::Operator) => drain::resume(parts, &request.body).await,
+            (&Method::GET | &Method::HEAD, Path::Authority, Audience::Operator) => authority::show(parts).await,
+            (&Method::GET | &Method::HEAD, Path::Certificates, Audience::Operator) => authority::certificates(parts).await,
+            (&Method::POST, Path::Rotate, Audience::Operator) => authority::rotate(parts, &request.body).await,
+            (&Method::POST, Path::Rollback, Audience::Operator) => authority::roll_back(parts).await,
+            (&Method::POST, Path::RevokeSerial, Audience::Operator) => authority::revoke(parts, &request.body).await,
             (
                 _,
-                Path::Tokens
+                Path::Authority
+                | Path::Certificates
+                | Path::Rotate
+                | Path::Rollback
+                | Path::RevokeSerial
+                | Path::Tokens
                 | Path::Revoke(_)
                 | Path::AgentRemoval
                 | Path::Clients
@@ -193,6 +203,9 @@ fn metrics(parts: &AdminParts) -> Response {
     let (table, status) = (parts.store.table(), parts.store.status());
     let peers = table.proxies().filter(|(id, _)| parts.links.rtt(*id).is_some()).count();
     let (data_connections, missing) = parts.links.data_connections();
+    let now = parts.env.wall.now();
+    let revoked = table.revoked().filter(|(_, until)| *until > now).count() as u64;
+    parts.metrics.certificates().sample(revoked, table.rotation().is_some(), parts.rotations.connected.expiring(now));
     parts.metrics.sample(&Sample {
         tunnels: parts.tunnels.all().len() as u64,
         peers_connected: peers as u64,

@@ -27,8 +27,9 @@ pub(super) async fn create(parts: &AdminParts, asked: &Request) -> Response {
         return Response::text(StatusCode::BAD_REQUEST, &error.to_string());
     }
     let table = parts.store.table();
-    let Some(cluster) = table.cluster() else { return Response::failure(no_cluster()) };
-    let token = Token::generate(&fingerprint(&cluster.ca_certificate), &parts.env.entropy);
+    // The one that issues now will be trusted for longest.
+    let Some(authority) = table.issuing_authority() else { return Response::failure(no_cluster()) };
+    let token = Token::generate(&fingerprint(authority.certificate), &parts.env.entropy);
     let expires_at = Timestamp(parts.env.wall.now().0.saturating_add(request.ttl_ms));
     let limits_agents = request.role == TokenRole::Agent && !request.allow.is_empty();
     let new = NewToken {
@@ -75,7 +76,7 @@ fn created(new: &NewToken, asked: &Request) -> TokenEvent {
 }
 
 fn not_done(error: &ProposeError, told: TokenEvent) -> (Response, TokenEvent) {
-    let failure = not_recorded(error);
+    let failure = not_recorded(error, SHOWS);
     let told = TokenEvent { outcome: failure.code().as_str(), reason: Some(error.to_string()), ..told };
     (Response::failure(failure), told)
 }
@@ -134,7 +135,11 @@ pub(super) fn no_cluster() -> Failure {
     Failure::new(Code::NoQuorum, Stage::Store, "this proxy has not reached its cluster yet").with_hint("`warren status`")
 }
 
-fn not_recorded(error: &ProposeError) -> Failure {
+/// Where to look whether a change has happened.
+const SHOWS: &str = "`warren token ls`";
+
+/// The failure of a change that was not recorded, or may yet be; `shows` says whether it is.
+pub(super) fn not_recorded(error: &ProposeError, shows: &str) -> Failure {
     let code = match error {
         ProposeError::Rejected(Rejection::TooMany { .. }) | ProposeError::QueueFull(_) => Code::LimitReached,
         ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } => Code::Denied,
@@ -143,10 +148,12 @@ fn not_recorded(error: &ProposeError) -> Failure {
     let (what, hint) = match error {
         // It waits in a log, and a quorum that comes back may still commit it.
         ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::Stopped(_) => {
-            ("the change is not confirmed", "`warren status`; it may still happen: `warren token ls` shows")
+            ("the change is not confirmed", format!("`warren status`; it may still happen: {shows} shows"))
         }
-        ProposeError::AboveLevel { .. } => ("the change was not recorded", "`warren raft status` shows which proxies are to be updated"),
-        ProposeError::Rejected(_) | ProposeError::QueueFull(_) => ("the change was not recorded", "`warren status`"),
+        ProposeError::AboveLevel { .. } => {
+            ("the change was not recorded", "`warren raft status` shows which proxies are to be updated".to_owned())
+        }
+        ProposeError::Rejected(_) | ProposeError::QueueFull(_) => ("the change was not recorded", "`warren status`".to_owned()),
     };
     Failure::new(code, Stage::Store, what).with_cause(error.to_string()).with_hint(hint)
 }
@@ -164,7 +171,7 @@ mod tests {
             (ProposeError::Rejected(Rejection::TokenExists), Code::Denied),
         ];
         for (error, code) in table {
-            let failure = not_recorded(&error);
+            let failure = not_recorded(&error, SHOWS);
             assert_eq!((failure.code(), failure.causes()), (code, [error.to_string()].as_slice()));
             assert!(failure.hint().is_some());
         }

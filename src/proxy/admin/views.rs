@@ -8,7 +8,7 @@ use warren_raft::{Drain, LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, 
 
 use super::outlook::{self, Outlook};
 use super::parts::AdminParts;
-use super::{disks, problems, skew};
+use super::{certificates, disks, problems, skew};
 use crate::api::{
     AgentRow, AgentsView, DrainRow, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema, ServiceRow,
     StatusView,
@@ -16,6 +16,7 @@ use crate::api::{
 use crate::net::Budget;
 use crate::proxy::disk_report::disk_report;
 use crate::proxy::handover::Phase;
+use crate::wire::CertificateReport;
 use crate::wire::peer::{DiskFault, PeerReport};
 
 /// How long the peers may take to say how they are.
@@ -23,10 +24,10 @@ const REPORTS: Duration = Duration::from_secs(1);
 
 /// `status`: the verdict, and a line per proxy.
 pub(super) async fn status(parts: &AdminParts) -> StatusView {
-    let (reports, told) = tokio::join!(reports(parts), outlook::unsettled(parts));
+    let (reports, told, certificates) = tokio::join!(reports(parts), outlook::unsettled(parts), parts.rotations.reports());
     let (table, store) = (parts.store.table(), parts.store.status());
     let counts = table.counts();
-    let seen = Seen { table: &table, store: &store, counts: &counts, reports: &reports };
+    let seen = Seen { table: &table, store: &store, counts: &counts, reports: &reports, certificates: &certificates };
     let proxies: Vec<_> = table.proxies().map(|(id, proxy)| seen.row(parts, id, proxy)).collect();
     // A proxy whose disk takes no writes serves what it knows, and has no vote to give.
     let votes = |id: &ProxyId| reports.get(id).is_none_or(|report| report.disk.is_none());
@@ -47,6 +48,11 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     problems.extend(removed.into_iter().map(problems::removed));
     problems.extend(skew::skewed(&proxies));
     problems.extend(problems::refused_enrollments(parts.guard.recent()));
+    problems.extend(certificates::problems(
+        &table,
+        &certificates,
+        (parts.env.wall.now(), parts.rotations.connected.expiring(parts.env.wall.now())),
+    ));
     let strategy = table.cluster().map(|cluster| cluster.strategy).unwrap_or_default();
     problems.extend(Outlook::from_answers(parts, &table, (reports.clone(), told), false).problem(strategy));
     StatusView {
@@ -74,6 +80,7 @@ struct Seen<'a> {
     store: &'a StoreStatus,
     counts: &'a Counts,
     reports: &'a BTreeMap<ProxyId, PeerReport>,
+    certificates: &'a BTreeMap<ProxyId, CertificateReport>,
 }
 
 impl Seen<'_> {
@@ -96,6 +103,7 @@ impl Seen<'_> {
             feature_level: Some(proxy.level.0).filter(|level| *level > 0),
             tunnels: report.map(|report| report.tunnels),
             drain: drain(report, self.table.drain(id)),
+            certificate: self.certificates.get(&id).map(|report| certificates::of_proxy(report, parts.env.wall.now())),
         }
     }
 }

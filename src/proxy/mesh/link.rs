@@ -173,6 +173,13 @@ impl Link {
         }
     }
 
+    /// Closes what is live of these connections, and returns how many.
+    pub(super) fn cut_where(&self, is_meant: impl Fn(&quinn::Connection) -> bool) -> usize {
+        let live: Vec<_> = self.control.live().into_iter().chain(self.live_data()).collect();
+        let meant = live.iter().filter(|live| is_meant(&live.connection));
+        meant.inspect(|live| Close::REFUSED.close(&live.connection)).count()
+    }
+
     /// Takes in a connection that either side has dialled.
     pub(super) fn put(&self, made: &PeerConnection, dialled_by: ProxyId) {
         let preferred = if dialled_by == self.peer { dials(self.peer, self.me) } else { dials(self.me, self.peer) };

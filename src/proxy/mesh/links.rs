@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{ProxyId, Table};
+use warren_raft::{ProxyId, Serial, Table};
 
 use super::PeerConnection;
 use super::calls::Calls;
@@ -20,13 +20,13 @@ use super::link::Link;
 use super::load::InUse;
 use super::pulse;
 use super::slot::NoConnection;
-use crate::identity::CredentialsHandle;
+use crate::identity::{CredentialsHandle, peer_serial};
 use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Elapsed, Env};
 use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
-use crate::wire::{AgentProgress, ControlReply, ControlRequest, Heard, Held, frame};
+use crate::wire::{AgentProgress, CertificateReport, ControlReply, ControlRequest, Heard, Held, LiveCertificates, frame};
 
 /// Most peers that are asked who has a tunnel.
 const MAX_ASKED: usize = 64;
@@ -231,8 +231,49 @@ impl Links {
         let asked = Instant::now();
         match ask(&link, &ControlRequest::Ping, budget).await {
             Ok(ControlReply::Pong(_)) => Some(asked.elapsed()),
-            Ok(ControlReply::Store(_) | ControlReply::Refused(_) | ControlReply::Held(_) | ControlReply::Unsettled(_)) | Err(_) => None,
+            Ok(_) | Err(_) => None,
         }
+    }
+
+    /// Closes the connections of peers whose certificate is revoked, and returns how many.
+    pub(crate) fn cut_revoked(&self, is_revoked: impl Fn(Serial) -> bool) -> usize {
+        let links: Vec<_> = self.lock().values().cloned().collect();
+        links.iter().map(|link| link.cut_where(|connection| peer_serial(connection).is_some_and(&is_revoked))).sum()
+    }
+
+    /// Asks every peer how it and its machines stand to the authorities. Those that do not answer within the budget are missing.
+    pub(crate) async fn certificates(&self, budget: Budget) -> BTreeMap<ProxyId, CertificateReport> {
+        let answers = self.ask_all(ControlRequest::Certificates, budget).await;
+        let reports = answers
+            .into_iter()
+            .filter_map(|(peer, answer)| if let ControlReply::Certificates(report) = answer { Some((peer, report)) } else { None });
+        reports.collect()
+    }
+
+    /// Asks every peer which certificates are in use at it.
+    pub(crate) async fn live_certificates(&self, budget: Budget) -> Vec<LiveCertificates> {
+        let answers = self.ask_all(ControlRequest::LiveCertificates, budget).await;
+        let live = answers.into_iter().filter_map(|(peer, answer)| {
+            if let ControlReply::LiveCertificates(live) = answer { Some(LiveCertificates { proxy: peer, ..live }) } else { None }
+        });
+        live.collect()
+    }
+
+    /// What every peer answers that does so within the budget.
+    async fn ask_all(&self, request: ControlRequest, budget: Budget) -> Vec<(ProxyId, ControlReply)> {
+        let (links, request): (Vec<_>, _) = (self.lock().values().cloned().collect(), Arc::new(request));
+        let mut questions = JoinSet::new();
+        for link in links {
+            let request = request.clone();
+            questions.spawn(async move { (link.peer, ask(&link, &request, budget).await) });
+        }
+        let mut answers = Vec::new();
+        while let Some(answered) = questions.join_next().await {
+            if let Ok((peer, Ok(answer))) = answered {
+                answers.push((peer, answer));
+            }
+        }
+        answers
     }
 
     /// Asks every peer how it is. Those that do not answer within the budget are missing.

@@ -19,7 +19,10 @@ use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
-use crate::wire::{AgentProgress, ControlReply, ControlRequest, DialHeader, Heard, Held, LinkKind, frame, not_understood};
+use crate::wire::{
+    AgentProgress, CertificateReport, ControlReply, ControlRequest, DialHeader, Heard, Held, LinkKind, LiveCertificates, frame,
+    not_understood,
+};
 
 /// How long an answer may take to be written.
 const REPLY: Duration = Duration::from_secs(10);
@@ -39,6 +42,12 @@ pub(crate) trait PeerService: Send + Sync + 'static {
     fn held(&self, target: &Target) -> Vec<Held>;
     /// The agents with a tunnel here that have not got the tunnels they ought to hold.
     fn unsettled(&self) -> Vec<AgentProgress>;
+    /// Whether a connection is still one to be served: its certificate may have been revoked since its handshake.
+    fn admits(&self, connection: &quinn::Connection) -> bool;
+    /// How this proxy and its machines stand to the authorities.
+    fn certificates(&self) -> CertificateReport;
+    /// The certificates in use at this proxy.
+    fn live_certificates(&self) -> LiveCertificates;
     /// Carries a dial that `from` sends to a tunnel of this proxy, to its end.
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream));
 }
@@ -92,6 +101,10 @@ pub(crate) async fn run(
 
 async fn serve(served: Arc<Served>, service: Arc<dyn PeerService>, tasks: TaskTracker, cancel: CancellationToken) {
     let made = &served.made;
+    if !service.admits(&made.connection) {
+        tracing::warn!(peer = %made.peer, lane = %made.lane, "peer refused: its certificate is revoked");
+        return Close::REFUSED.close(&made.connection);
+    }
     made.connection.set_max_concurrent_bi_streams(served.most().into());
     let reason = loop {
         match cancel.run_until_cancelled(made.connection.accept_bi()).await {
@@ -163,6 +176,8 @@ fn late(reached: &Reached, refuse: impl FnOnce()) {
 async fn reply(peer: ProxyId, request: Heard<ControlRequest>, mut send: SendStream, service: &dyn PeerService) {
     let reply = match request {
         Heard::Known(ControlRequest::Ping) => ControlReply::Pong(service.report()),
+        Heard::Known(ControlRequest::Certificates) => ControlReply::Certificates(service.certificates()),
+        Heard::Known(ControlRequest::LiveCertificates) => ControlReply::LiveCertificates(service.live_certificates()),
         Heard::Known(ControlRequest::Unsettled) => ControlReply::Unsettled(service.unsettled()),
         Heard::Known(ControlRequest::WhoHas(Heard::Known(target))) => ControlReply::Held(service.held(&target)),
         Heard::Known(ControlRequest::WhoHas(Heard::Unknown(form))) => later(&format!("a target of form {form}")),

@@ -25,6 +25,7 @@ use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
 use crate::wire::{AgentProgress, DialHeader, Held, TraceId, frame};
+use crate::wire::{CertificateReport, LiveCertificates};
 
 const CLUSTER: ClusterId = ClusterId([1; 16]);
 const SECRET: [u8; 32] = [9; 32];
@@ -51,6 +52,18 @@ impl PeerService for Echo {
 
     fn unsettled(&self) -> Vec<AgentProgress> {
         Vec::new()
+    }
+
+    fn admits(&self, _: &quinn::Connection) -> bool {
+        true
+    }
+
+    fn certificates(&self) -> CertificateReport {
+        panic!("nobody asks")
+    }
+
+    fn live_certificates(&self) -> LiveCertificates {
+        LiveCertificates { proxy: ProxyId(1), machines: Vec::new() }
     }
 
     async fn dial(&self, _: ProxyId, _: DialHeader, (mut send, mut recv): (SendStream, RecvStream)) {

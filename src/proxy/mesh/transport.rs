@@ -25,9 +25,13 @@ impl Transport for Links {
         match answer {
             Ok(ControlReply::Store(reply)) => Ok(reply),
             Ok(ControlReply::Refused(reason)) => Err(lost(reason)),
-            Ok(ControlReply::Pong(_) | ControlReply::Held(_) | ControlReply::Unsettled(_)) => {
-                Err(lost("an answer to another question".to_owned()))
-            }
+            Ok(
+                ControlReply::Pong(_)
+                | ControlReply::Held(_)
+                | ControlReply::Unsettled(_)
+                | ControlReply::Certificates(_)
+                | ControlReply::LiveCertificates(_),
+            ) => Err(lost("an answer to another question".to_owned())),
             Err(AskError::Open(OpenError::Unreachable { reason, .. })) => Err(TransportError::Unreachable { target, reason }),
             Err(AskError::Open(error @ (OpenError::Unknown(_) | OpenError::Deadline(_)))) => {
                 Err(TransportError::Unreachable { target, reason: error.to_string() })

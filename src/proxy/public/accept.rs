@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quinn::Incoming;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::KeyHash;
+use warren_raft::{KeyHash, TokenRole};
 
 use super::{Agents, Clients, Enrollments};
 use crate::audit::{Denial, Port};
@@ -15,6 +15,7 @@ use crate::net::Env;
 use crate::net::quic::{Door, Profile};
 use crate::proxy::gatekeeper::Gatekeeper;
 use crate::proxy::grants::{Grants, Present};
+use crate::proxy::rotation::{Connected, Presence};
 use crate::wire::close::Close;
 
 /// The accept loop of the public port.
@@ -30,6 +31,8 @@ pub(crate) struct PublicAcceptor {
     pub agents: Arc<Agents>,
     /// What becomes of clients.
     pub clients: Arc<Clients>,
+    /// Who is connected, and with which certificate.
+    pub connected: Connected,
     /// What becomes of machines that enrol.
     pub enrollments: Arc<Enrollments>,
     /// Who is connected by the cluster's leave.
@@ -73,8 +76,9 @@ impl PublicAcceptor {
                 Ok(agent) => {
                     let Some(_place) = self.keeper.place(&identity, &connection) else { return };
                     let Some(_present) = self.present(key, &connection, Close::REFUSED) else { return };
+                    let Some(presence) = self.entered(TokenRole::Agent, &identity, &connection) else { return };
                     Profile::Tunnel.settle(&connection);
-                    Box::pin(self.agents.serve(agent, key, connection)).await;
+                    Box::pin(self.agents.serve(agent, (key, presence), connection)).await;
                 }
                 Err(_) => self.refuse(&connection, &identity, key),
             },
@@ -82,8 +86,9 @@ impl PublicAcceptor {
                 Ok(client) => {
                     let Some(_place) = self.keeper.place(&identity, &connection) else { return };
                     let Some(_present) = self.present(key, &connection, Close::DENIED) else { return };
+                    let Some(presence) = self.entered(TokenRole::Client, &identity, &connection) else { return };
                     Profile::Client.settle(&connection);
-                    Box::pin(self.clients.serve(client, key, connection)).await;
+                    Box::pin(self.clients.serve(client, (key, presence), connection)).await;
                 }
                 Err(_) => self.refuse(&connection, &identity, key),
             },
@@ -107,6 +112,18 @@ impl PublicAcceptor {
             return None;
         }
         Some(present)
+    }
+
+    /// Notes that a machine is there. Its certificate may have been revoked between the handshake and now: from now on it is cut when that happens.
+    fn entered(&self, role: TokenRole, identity: &Identity, connection: &quinn::Connection) -> Option<Presence> {
+        let presence = self.connected.enter(role, &identity.name, connection);
+        let now = self.env.wall.now();
+        let is_revoked = |serial| self.agents.store.with_table(|table| table.is_revoked(serial, now));
+        if identity::peer_serial(connection).is_some_and(is_revoked) {
+            Close::REFUSED.close(connection);
+            return None;
+        }
+        Some(presence)
     }
 
     async fn handshake(&self, incoming: Incoming) -> Option<quinn::Connection> {

@@ -26,10 +26,12 @@ use crate::failure::{Code, Failure, Stage};
 use crate::limits::{Limit, Limits, Reached};
 use crate::net::quic::{Priority, SendRoom};
 use crate::net::{Budget, Env};
+use crate::proxy::issuing::Issuing;
 use crate::proxy::registrar::Registrar;
+use crate::proxy::rotation::Presence;
 use crate::proxy::tunnels::{Offer, Standing, StreamLimit, Tunnel, Tunnels};
 use crate::wire::close::Close;
-use crate::wire::{AgentHello, ClusterView, Party, ProxyMessage, frame};
+use crate::wire::{AgentHello, Authorities, ClusterView, Party, ProxyMessage, frame};
 
 /// Longest target of a service: a host name (RFC 1035: 253) with a port.
 const MAX_TARGET: usize = 260;
@@ -51,6 +53,8 @@ pub(crate) struct Agents {
     pub env: Env,
     /// Who is known.
     pub store: RoutingStore,
+    /// What certificates are issued with.
+    pub issuing: Issuing,
     /// The tunnels that are here.
     pub tunnels: Arc<Tunnels>,
     /// The way into the table.
@@ -63,6 +67,8 @@ pub(crate) struct Agents {
     pub reached: Reached,
     /// What agents are told of the cluster.
     pub cluster: watch::Receiver<ClusterView>,
+    /// Whom they are to trust.
+    pub authorities: watch::Receiver<Authorities>,
     /// Which tunnels are taken now.
     pub admission: Admission,
     /// This proxy has stopped.
@@ -71,10 +77,10 @@ pub(crate) struct Agents {
 
 impl Agents {
     /// Serves an agent's tunnel until it ends, and withdraws its route.
-    pub(crate) async fn serve(&self, agent: AgentName, key: KeyHash, connection: quinn::Connection) {
+    pub(crate) async fn serve(&self, agent: AgentName, (key, presence): (KeyHash, Presence), connection: quinn::Connection) {
         let span = tracing::info_span!("tunnel", %agent);
         async {
-            if let Err(error) = self.greet(&agent, key, &connection).await {
+            if let Err(error) = self.greet(&agent, (key, presence), &connection).await {
                 tracing::info!(%error, "tunnel not taken");
             }
         }
@@ -82,7 +88,12 @@ impl Agents {
         .await;
     }
 
-    async fn greet(&self, agent: &AgentName, key: KeyHash, connection: &quinn::Connection) -> Result<(), NotWelcome> {
+    async fn greet(
+        &self,
+        agent: &AgentName,
+        (key, presence): (KeyHash, Presence),
+        connection: &quinn::Connection,
+    ) -> Result<(), NotWelcome> {
         let (mut send, recv, hello) = Box::pin(self.greeting(connection)).await.inspect_err(|_| Close::PROTOCOL.close(connection))?;
         let admitted = match hello {
             Ok(hello) => Box::pin(self.admit(agent, key, hello, connection)).await,
@@ -90,7 +101,7 @@ impl Agents {
         };
         match admitted {
             Ok((tunnel, place)) => {
-                tokio::join!(self.hold(tunnel.clone(), key, send, recv), Box::pin(keep_place(&tunnel, place)));
+                tokio::join!(self.hold(tunnel.clone(), (key, presence), send, recv), Box::pin(keep_place(&tunnel, place)));
                 Ok(())
             }
             Err(failure) => {
@@ -104,8 +115,8 @@ impl Agents {
         }
     }
 
-    async fn hold(&self, tunnel: Arc<Tunnel>, key: KeyHash, mut send: SendStream, recv: RecvStream) {
-        let refused = Held { agents: self, tunnel: &tunnel, key }.until_it_ends(&mut send, recv).await;
+    async fn hold(&self, tunnel: Arc<Tunnel>, (key, presence): (KeyHash, Presence), mut send: SendStream, recv: RecvStream) {
+        let refused = Held { agents: self, tunnel: &tunnel, key, presence }.until_it_ends(&mut send, recv).await;
         self.tunnels.remove(&tunnel);
         // A first proposal that found no place was never made; but an older tunnel may have left its withdrawal to this one.
         let is_unmade = refused.as_ref().is_some_and(|failure| failure.code() == Code::LimitReached);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use warren_raft::{ClientName, KeyHash, ReadError, RoutingStore, TokenRole};
@@ -22,11 +23,14 @@ use crate::net::relay::{self, End};
 use crate::net::{Budget, Env};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::grants::{Grant, Grants};
+use crate::proxy::issuing::Issuing;
 use crate::proxy::metrics::Metrics;
+use crate::proxy::rotation::Presence;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{
-    ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Heard, Hello, Party, TooOld, TraceId, frame, not_understood,
+    Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Heard, Hello,
+    Holdings, Party, TooOld, TraceId, frame, not_understood,
 };
 
 /// How long an answer may take to be taken.
@@ -45,6 +49,10 @@ pub(crate) struct Clients {
     pub env: Env,
     /// Who may what.
     pub store: RoutingStore,
+    /// What certificates are issued with.
+    pub issuing: Issuing,
+    /// Whom they are to trust.
+    pub authorities: watch::Receiver<Authorities>,
     /// The way to the agents.
     pub dialer: Dialer,
     /// Longest budget of a dial.
@@ -83,7 +91,8 @@ impl Shares {
 
 impl Clients {
     /// Serves a client's connection until it ends.
-    pub(crate) async fn serve(self: &Arc<Self>, client: ClientName, key: KeyHash, connection: quinn::Connection) {
+    pub(crate) async fn serve(self: &Arc<Self>, client: ClientName, (key, presence): (KeyHash, Presence), connection: quinn::Connection) {
+        let presence = Arc::new(presence);
         match self.is_known(&client, key).await {
             Ok(true) => {}
             Ok(false) => {
@@ -105,9 +114,10 @@ impl Clients {
             match connection.accept_bi().await {
                 Ok(stream) => {
                     let (clients, client, connection) = (self.clone(), client.clone(), connection.clone());
+                    let presence = presence.clone();
                     let sending = room.enter();
                     let answer = async move {
-                        clients.answer((client, key), &connection, stream, &sending).await;
+                        clients.answer((client, key), (&connection, &presence), stream, &sending).await;
                     };
                     self.tasks.spawn(answer.instrument(span.clone()));
                 }
@@ -131,7 +141,7 @@ impl Clients {
     async fn answer(
         &self,
         (client, key): (ClientName, KeyHash),
-        connection: &quinn::Connection,
+        (connection, presence): (&quinn::Connection, &Presence),
         (mut send, mut recv): (SendStream, RecvStream),
         sending: &Sending,
     ) {
@@ -165,7 +175,27 @@ impl Clients {
                     let _ = send.finish();
                 }
             }
+            Ok(Understood::Authorities(holds)) => self.announce(holds, presence, (send, connection)).await,
             Err(failure) => self.fail(failure, (send, recv)).await,
+        }
+    }
+
+    /// Answers once the authorities are others than those that the client trusts, for as long as it is there.
+    async fn announce(&self, holds: Holdings, presence: &Presence, (mut send, connection): (SendStream, &quinn::Connection)) {
+        presence.holds(holds.clone());
+        let mut authorities = self.authorities.clone();
+        let news = authorities.wait_for(|authorities| authorities.is_news_to(&holds));
+        let told = tokio::select! {
+            // The sender lives as long as the proxy.
+            news = news => news.ok().map(|news| news.clone()),
+            _ = send.stopped() => None,
+            _ = connection.closed() => None,
+        };
+        if let Some(told) = told
+            && said(&mut send, &AuthoritiesReply::Authorities(told)).await
+        {
+            // It fails only when the client has gone.
+            let _ = send.finish();
         }
     }
 
@@ -261,14 +291,15 @@ impl Clients {
             return EnrollReply::Failed(Failure::new(Code::NoQuorum, Stage::Store, "there is no cluster yet"));
         };
         let identity = Identity { cluster: cluster.id, role: Role::Client, name: client.into() };
-        match renew(&self.store, &self.env, &identity, key, request) {
-            Ok(certificate) => EnrollReply::Enrolled(Enrolled {
+        match renew(&self.issuing, &identity, key, request) {
+            Ok(issued) => EnrollReply::Enrolled(Enrolled {
                 hello: Hello::ours(),
                 cluster: cluster.id,
                 cluster_name: cluster.name.clone(),
                 proxy: None,
-                certificate,
+                certificate: issued.certificate.to_vec(),
                 proxies: members(&table, Audience::Public),
+                authorities: Some(self.authorities.borrow().clone()),
             }),
             Err(error) => EnrollReply::Failed(
                 Failure::new(Code::Denied, Stage::Ingress, "the certificate was not renewed").with_cause(error.to_string()),
@@ -285,6 +316,7 @@ fn too_many(reached: &Reached, limit: Limit, what: &str) -> Failure {
 enum Understood {
     Dial(DialRequest, Target),
     Renew(Vec<u8>),
+    Authorities(Holdings),
 }
 
 /// What the client asks for, if it speaks a version that is spoken here and asks for something that is known.
@@ -301,6 +333,10 @@ fn understood(request: Heard<ClientRequest>) -> Result<Understood, Failure> {
         Heard::Known(ClientRequest::Renew { hello, request }) => {
             hello.agree(Party::Client).map_err(too_old)?;
             Ok(Understood::Renew(request))
+        }
+        Heard::Known(ClientRequest::Authorities(AuthoritiesRequest { hello, holds })) => {
+            hello.agree(Party::Client).map_err(too_old)?;
+            Ok(Understood::Authorities(holds))
         }
         Heard::Unknown(number) => Err(not_understood(&format!("request {number} of a client"))),
     }

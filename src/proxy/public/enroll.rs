@@ -10,11 +10,12 @@ use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, 
 use super::members::{Audience, members};
 use crate::audit::{Enrolment, Event, TokenAction, TokenEvent};
 use crate::failure::{Code, Failure, Stage};
-use crate::identity::authority::AuthorityError;
-use crate::identity::{Authority, Identity, IssueError, LIFETIME, Role, TokenSecret, key_hash_of_csr};
+use crate::identity::{Identity, Role, TokenSecret, key_hash_of_csr};
 use crate::limits::{Bounds, Limit, Limits, Places, Reached, Source};
-use crate::net::{Budget, Env};
+use crate::net::Budget;
 use crate::proxy::enrollment_guard::{EnrollmentGuard, Outcome};
+use crate::proxy::issuing::{Issuing, NotIssued};
+use crate::proxy::rotation::announced;
 use crate::wire::close::Close;
 use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Heard, Hello, Party, frame, not_understood};
 
@@ -32,8 +33,8 @@ const COMMIT: Duration = Duration::from_secs(10);
 /// Enrols machines by token.
 #[derive(Debug)]
 pub(crate) struct Enrollments {
-    /// The clock and the randomness.
-    pub env: Env,
+    /// What certificates are issued with.
+    pub issuing: Issuing,
     /// Where tokens and identities are.
     pub store: RoutingStore,
     /// This proxy's name, for failures.
@@ -46,15 +47,12 @@ pub(crate) struct Enrollments {
 
 impl Enrollments {
     /// Nobody enrols yet.
-    pub(crate) fn new(
-        (env, store, name): (Env, RoutingStore, String),
-        limits: &Limits,
-        (reached, guard): (Reached, EnrollmentGuard),
-    ) -> Self {
+    pub(crate) fn new((issuing, name): (Issuing, String), limits: &Limits, (reached, guard): (Reached, EnrollmentGuard)) -> Self {
         // Anybody can enrol, so this bounds what strangers hold.
         let all = Some((limits.enrollments, Limit::Enrollments));
         let each = Some((limits.enrollments_per_source, Limit::EnrollmentsPerSource));
-        Self { env, store, name, header_timeout: limits.header_timeout, places: Places::new(Bounds { each, all }), reached, guard }
+        let store = issuing.store.clone();
+        Self { issuing, store, name, header_timeout: limits.header_timeout, places: Places::new(Bounds { each, all }), reached, guard }
     }
 
     /// Answers the one request of a connection, then waits until it is closed.
@@ -137,7 +135,7 @@ impl Enrollments {
 
     /// Tells who tried to enrol, by which token, and what came of it.
     fn tell(&self, request: &EnrollRequest, connection: &quinn::Connection, refused: Option<&Failure>) {
-        let (audit, id) = (&self.env.audit, TokenSecret::from_bytes(request.secret).id());
+        let (audit, id) = (&self.issuing.env.audit, TokenSecret::from_bytes(request.secret).id());
         if !audit.is_on() {
             return;
         }
@@ -182,7 +180,7 @@ impl Enrollments {
 
     /// Turns away whoever the table would refuse, without a write: neither a stranger's guesses nor a token that was good once must fill the log.
     async fn precheck(&self, enrollment: &Enrollment) -> Result<(), Failure> {
-        let (role, now) = (enrollment.role, self.env.wall.now());
+        let (role, now) = (enrollment.role, self.issuing.env.wall.now());
         let check = |table: &Table| table.check_enrollment(enrollment, now);
         if self.store.with_table(check).is_ok() {
             return Ok(());
@@ -196,6 +194,8 @@ impl Enrollments {
     }
 
     fn issue(&self, (request, role): (&EnrollRequest, TokenRole), proxy: Option<ProxyId>) -> Result<Enrolled, NotIssued> {
+        // Read before the table: that then holds at least this entry.
+        let index = *self.store.applied().borrow();
         let table = self.store.table();
         let cluster = table.cluster().ok_or(NotIssued::NoCluster)?;
         let audience = if role == TokenRole::Proxy { Audience::Proxy } else { Audience::Public };
@@ -205,8 +205,7 @@ impl Enrollments {
             (TokenRole::Client | TokenRole::Proxy, _) => (Role::Client, request.name.clone()),
         };
         let identity = Identity { cluster: cluster.id, role, name };
-        let authority = Authority::from_der(&cluster.ca_certificate, &cluster.ca_key)?;
-        let issued = authority.issue(&request.request, &identity, LIFETIME, &self.env)?;
+        let issued = self.issuing.certify(&identity, &request.request)?;
         Ok(Enrolled {
             hello: Hello::ours(),
             cluster: cluster.id,
@@ -214,6 +213,7 @@ impl Enrollments {
             proxy,
             certificate: issued.certificate.to_vec(),
             proxies: members(&table, audience),
+            authorities: Some(announced(&table, index)),
         })
     }
 }
@@ -225,17 +225,6 @@ async fn asked(connection: &quinn::Connection) -> Result<(SendStream, EnrollRequ
 
 fn late() -> frame::FrameError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
-}
-
-/// Why an identity that was recorded has no certificate.
-#[derive(Debug, thiserror::Error)]
-enum NotIssued {
-    #[error("there is no cluster yet")]
-    NoCluster,
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    #[error(transparent)]
-    Issue(#[from] IssueError),
 }
 
 fn invalid(reason: String) -> Failure {

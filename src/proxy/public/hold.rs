@@ -13,9 +13,10 @@ use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
 use crate::net::Budget;
 use crate::proxy::handover::Order;
+use crate::proxy::rotation::Presence;
 use crate::proxy::tunnels::{Standing, Tunnel};
 use crate::wire::close::Close;
-use crate::wire::{AgentMessage, ClusterView, Heard, Hello, ProxyMessage, Waiting, Welcome, frame};
+use crate::wire::{AgentMessage, Authorities, ClusterView, Heard, Hello, Holdings, ProxyMessage, Waiting, Welcome, frame};
 
 /// How long a push may take to be written.
 const PUSH: Duration = Duration::from_secs(5);
@@ -26,6 +27,8 @@ pub(super) struct Held<'a> {
     pub(super) tunnel: &'a Tunnel,
     /// The key that its connection was made with.
     pub(super) key: KeyHash,
+    /// What is known of the agent's certificate.
+    pub(super) presence: Presence,
 }
 
 /// What the end of a tunnel's control stream was.
@@ -36,6 +39,9 @@ struct Told {
     standing: watch::Receiver<Standing>,
     cluster: watch::Receiver<ClusterView>,
     order: watch::Receiver<Option<Order>>,
+    authorities: watch::Receiver<Authorities>,
+    /// What the agent has said that it holds; one of an older version says nothing, and is told nothing.
+    holds: Option<Holdings>,
 }
 
 impl Held<'_> {
@@ -74,7 +80,8 @@ impl Held<'_> {
         if *standing.borrow() != Standing::Pending {
             standing.mark_changed();
         }
-        let mut told = Told { standing, cluster: self.agents.cluster.clone(), order };
+        let authorities = self.agents.authorities.clone();
+        let mut told = Told { standing, cluster: self.agents.cluster.clone(), order, authorities, holds: None };
         // The welcome tells of the cluster as it is then.
         told.cluster.mark_unchanged();
         loop {
@@ -91,6 +98,7 @@ impl Held<'_> {
                 }
             };
             let answer = match message {
+                Heard::Known(AgentMessage::Holds(holds)) => self.held(holds, &mut told),
                 Heard::Known(message) => self.reply(message),
                 // One at a time, and not before the agent has taken the answer to the one before: it costs no more than any other.
                 Heard::Unknown(number) => {
@@ -119,6 +127,10 @@ impl Held<'_> {
             changed = told.cluster.changed(), if has_begun => {
                 changed.ok()?;
                 Some(ProxyMessage::Cluster(told.cluster.borrow_and_update().clone()))
+            }
+            changed = told.authorities.changed(), if told.holds.is_some() => {
+                changed.ok()?;
+                Some(ProxyMessage::Authorities(told.authorities.borrow_and_update().clone()))
             }
             changed = told.order.changed() => {
                 changed.ok()?;
@@ -164,6 +176,17 @@ impl Held<'_> {
             .with_hint("`warren status` on a proxy's machine shows what is missing")
     }
 
+    /// Takes in what the agent holds, and answers with the authorities to trust if they are others.
+    fn held(&self, holds: Holdings, told: &mut Told) -> Option<ProxyMessage> {
+        self.presence.holds(holds.clone());
+        let authorities = told.authorities.borrow_and_update().clone();
+        let is_news = authorities.is_news_to(&holds);
+        // One that does not take what it is told, since its disk is full perhaps, is not told again at once.
+        let is_again = told.holds.as_ref().is_some_and(|before| before.trusted == holds.trusted);
+        told.holds = Some(holds);
+        (is_news && !is_again).then_some(ProxyMessage::Authorities(authorities))
+    }
+
     fn reply(&self, message: AgentMessage) -> Option<ProxyMessage> {
         let request = match message {
             AgentMessage::Renew { request } => request,
@@ -176,15 +199,18 @@ impl Held<'_> {
                 return None;
             }
             // That the packet was acknowledged is what the agent wants to know.
-            AgentMessage::Pulse | AgentMessage::NotUnderstood { .. } => return None,
+            AgentMessage::Pulse | AgentMessage::Holds(_) | AgentMessage::NotUnderstood { .. } => return None,
         };
         let table = self.agents.store.table();
         let cluster = table.cluster()?;
         let identity = Identity { cluster: cluster.id, role: Role::Agent, name: self.tunnel.agent.to_string() };
-        renew(&self.agents.store, &self.agents.env, &identity, self.key, &request)
-            .inspect_err(|error| tracing::warn!(%error, "certificate not renewed"))
-            .map(|certificate| ProxyMessage::Renewed { certificate })
-            .ok()
+        Some(match renew(&self.agents.issuing, &identity, self.key, &request) {
+            Ok(issued) => ProxyMessage::Renewed { certificate: issued.certificate.to_vec() },
+            Err(error) => {
+                tracing::warn!(%error, "certificate not renewed");
+                ProxyMessage::NotRenewed { reason: error.to_string() }
+            }
+        })
     }
 }
 

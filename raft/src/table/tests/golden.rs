@@ -1,7 +1,7 @@
 //! The bytes of every stored value, for good: a change here is a change of every disk and of every message between versions.
 
 use super::*;
-use crate::command::{Accepted, Rejection};
+use crate::command::{Accepted, NewAuthority, Rejection};
 use crate::golden::{Variants, check, check_variants, variants};
 
 fn commands() -> Vec<Command> {
@@ -25,6 +25,10 @@ fn commands() -> Vec<Command> {
         Command::RemoveAgent { agent: agent("a") },
         Command::RemoveClient { client: client("c") },
         Command::CreateAgentToken(token(5, TokenRole::Agent)),
+        Command::BeginRotation(Box::new(NewAuthority { certificate: vec![5, 6], key: vec![7, 8] })),
+        Command::AdvanceRotation { began_at: Timestamp(300), from: RotationPhase::Issuing },
+        Command::RollBackRotation { began_at: Timestamp(300) },
+        Command::RevokeSerial { serial: Serial([9; 16]), until: Timestamp(300) },
     ]
 }
 
@@ -51,6 +55,10 @@ fn the_bytes_of_commands() {
         16 => Command::RemoveAgent { .. },
         17 => Command::RemoveClient { .. },
         18 => Command::CreateAgentToken(_),
+        19 => Command::BeginRotation(_),
+        20 => Command::AdvanceRotation { .. },
+        21 => Command::RollBackRotation { .. },
+        22 => Command::RevokeSerial { .. },
     });
     check_variants(&all, &commands());
 }
@@ -69,6 +77,15 @@ fn the_bytes_of_words() {
     let drains = [Drain::Ordered, Drain::Leaving(Epoch(300))];
     check(&drains, &["00", "01ac02"]);
     check_variants(&variants!(Drain { 0 => Drain::Ordered, 1 => Drain::Leaving(_) }), &drains);
+    let phases = [RotationPhase::Trusting, RotationPhase::Issuing, RotationPhase::Presenting, RotationPhase::Returning];
+    check(&phases, &["00", "01", "02", "03"]);
+    let all = variants!(RotationPhase {
+        0 => RotationPhase::Trusting,
+        1 => RotationPhase::Issuing,
+        2 => RotationPhase::Presenting,
+        3 => RotationPhase::Returning,
+    });
+    check_variants(&all, &phases);
     check(&["lab-*/ssh".parse::<crate::Pattern>().expect("a pattern")], &["096c61622d2a2f737368"]);
     check(&[Timestamp(300)], &["ac02"]);
     check(&[TokenId([6; 8])], &["0606060606060606"]);
@@ -120,6 +137,9 @@ fn the_bytes_of_rejections() {
         Rejection::ClientUnknown(client("c")),
         Rejection::KeyRemoved,
         Rejection::MayNotPublish { agent: agent("a"), service: service("ssh").name },
+        Rejection::Rotating,
+        Rejection::NotRotating,
+        Rejection::RotationElsewhere { phase: RotationPhase::Returning },
     ];
     check(&rejections, REJECTIONS);
     check_variants(&rejection_numbers(), &rejections);
@@ -152,6 +172,9 @@ fn rejection_numbers() -> Variants<Rejection> {
         22 => Rejection::ClientUnknown(_),
         23 => Rejection::KeyRemoved,
         24 => Rejection::MayNotPublish { .. },
+        25 => Rejection::Rotating,
+        26 => Rejection::NotRotating,
+        27 => Rejection::RotationElsewhere { .. },
     })
 }
 
@@ -177,6 +200,8 @@ fn the_bytes_of_later_records() {
     world.accept(Command::CreateAgentToken(token(3, TokenRole::Agent)));
     world.accept(Command::Enroll(enrollment(3, TokenRole::Agent, "lab-2", 30)));
     world.accept(Command::RemoveAgent { agent: agent("lab-pi") });
+    world.table.begin_rotation(&NewAuthority { certificate: vec![5, 6], key: vec![7, 8] }, NOW).expect("begun");
+    world.table.revoke_serial(Serial([9; 16]), Timestamp(NOW.0 + 1), NOW).expect("revoked");
     check_records(&world.table, LATER_RECORDS);
 }
 
@@ -220,6 +245,10 @@ const COMMANDS: &[&str] = &[
     "110163",
     "120505050505050505636363636363636363636363636363636363636363636363636363636363636301056c61622d2a01096c6162\
      2d2a2f737368a88c3d01",
+    "13020506020708",
+    "14ac0201",
+    "15ac02",
+    "1609090909090909090909090909090909ac02",
 ];
 const PROPOSAL: &[&str] = &["020304c0843d0104066c61622d7069010304"];
 const ACCEPTED: &[&str] = &["00", "0105", "0200", "020103"];
@@ -249,6 +278,9 @@ const REJECTIONS: &[&str] = &[
     "160163",
     "17",
     "18016103737368",
+    "19",
+    "1a",
+    "1b03",
 ];
 const RECORDS: &[(u16, &str)] = &[
     (2, "070707070707070707070707070707070677617272656e020102020304010101"),
@@ -286,4 +318,6 @@ const LATER_RECORDS: &[(u16, &str)] = &[
     (11, "030303030303030301096c61622d2a2f737368"),
     (12, "056c61622d3201096c61622d2a2f737368"),
     (13, "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac0843d"),
+    (14, "02050602070800c0843dc0843d"),
+    (15, "09090909090909090909090909090909c1843d"),
 ];

@@ -9,11 +9,12 @@ mod levels;
 mod model;
 mod removing;
 mod repetition;
+mod rotating;
 mod succession;
 
 use super::*;
 use crate::command::{Answers, Bootstrap, Command, Enrollment, NewToken, Proposal, ProxyStart};
-use crate::ids::{ClusterId, Incarnation, KeyHash, Level, Sequence, Timestamp};
+use crate::ids::{ClusterId, Incarnation, KeyHash, Level, Sequence, Serial, Timestamp};
 
 /// When everything happens, unless a test says otherwise.
 const NOW: Timestamp = Timestamp(1_000_000);

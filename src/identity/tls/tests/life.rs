@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use warren_raft::{KeyHash, ProxyId};
+use warren_raft::{KeyHash, ProxyId, Serial};
 
 use super::super::{Alpn, ClientTls, Expected, Refused, SERVER_NAME, ServerTls, peer_identity, refused};
 use super::forge::{CLUSTER, SECRET, World, identity, shake};
@@ -19,6 +19,10 @@ struct Table(ArcSwapOption<Refusal>);
 impl Policy for Table {
     fn admit(&self, _: &Identity, _: KeyHash) -> Result<(), Refusal> {
         self.0.load().as_deref().map_or(Ok(()), |refusal| Err(*refusal))
+    }
+
+    fn admit_serial(&self, _: Serial) -> Result<(), Refusal> {
+        Ok(())
     }
 }
 

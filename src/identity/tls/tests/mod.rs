@@ -3,5 +3,6 @@
 mod client_side;
 mod forge;
 mod life;
+mod rotation;
 mod server_side;
 mod session;

@@ -13,6 +13,7 @@ pub(super) fn check(table: &Table, naive: &Naive) -> Result<(), TestCaseError> {
     census(table, naive)?;
     proxies(table, naive)?;
     machines(table, naive)?;
+    authorities(table, naive)?;
     // What is stored is all there is.
     let records = crate::decoding::records(table);
     let back = crate::decoding::table(records.iter().map(|(section, bytes)| (*section, bytes.as_slice())));
@@ -73,6 +74,18 @@ fn proxies(table: &Table, naive: &Naive) -> Result<(), TestCaseError> {
         prop_assert_eq!(table.epoch(id), naive.proxies.get(&id).and_then(|proxy| proxy.epoch));
         prop_assert_eq!(table.proxy(id).is_some(), naive.proxies.contains_key(&id));
     }
+    Ok(())
+}
+
+fn authorities(table: &Table, naive: &Naive) -> Result<(), TestCaseError> {
+    let rotation = table.rotation().map(|rotation| (rotation.certificate.clone(), rotation.phase, rotation.began_at));
+    prop_assert_eq!(&rotation, &naive.rotation);
+    let old = naive.strategy.is_some().then(|| naive.authority.clone());
+    let new = naive.rotation.as_ref().map(|(certificate, ..)| certificate.clone());
+    let trusted: BTreeSet<_> = table.trusted_authorities().into_iter().map(|authority| authority.certificate.to_vec()).collect();
+    prop_assert_eq!(trusted, old.into_iter().chain(new).collect::<BTreeSet<_>>());
+    prop_assert_eq!(table.issuing_authority(), table.trusted_authorities().first().copied());
+    prop_assert_eq!(table.revoked().collect::<BTreeMap<_, _>>(), naive.revoked.clone());
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use proptest::strategy::Strategy as Drawn;
 
 use super::super::*;
 use crate::Command;
+use crate::command::NewAuthority;
 
 const AGENTS: [&str; 3] = ["lab-0", "lab-1", "x"];
 
@@ -76,16 +77,28 @@ fn allowed() -> impl Drawn<Value = Command> {
     })
 }
 
+/// Rotations begin when the first proposals are made, or a moment later.
+fn rotated() -> impl Drawn<Value = Command> {
+    let phases = [RotationPhase::Trusting, RotationPhase::Issuing, RotationPhase::Presenting, RotationPhase::Returning];
+    let began_at = || (0_u64..8).prop_map(|at| Timestamp(NOW.0 + at));
+    prop_oneof![
+        2 => (5_u8..9).prop_map(|of| Command::BeginRotation(Box::new(NewAuthority { certificate: vec![of], key: vec![of, of] }))),
+        6 => (began_at(), 0..phases.len()).prop_map(move |(began_at, from)| Command::AdvanceRotation { began_at, from: phases[from] }),
+        1 => began_at().prop_map(|began_at| Command::RollBackRotation { began_at }),
+        2 => (1_u8..4, 0_u64..40).prop_map(|(of, soon)| Command::RevokeSerial { serial: Serial([of; 16]), until: Timestamp(NOW.0 + soon) }),
+    ]
+}
+
 fn command() -> impl Drawn<Value = Command> {
     prop_oneof![
         12 => tunnel().prop_map(|(agent, proxy, epoch, sequence)| Command::RegisterRoute { agent, proxy, epoch, sequence }),
         6 => tunnel().prop_map(|(agent, proxy, epoch, sequence)| Command::WithdrawRoute { agent, proxy, epoch, sequence }),
         5 => started(),
         2 => (proxy(), 1_u64..6).prop_map(|(proxy, epoch)| Command::ExpireProxy { proxy, epoch: Epoch(epoch) }),
-        4 => new_token(),
-        8 => enrolled(),
+        5 => new_token(),
+        10 => enrolled(),
         1 => (1_u8..5).prop_map(|id| Command::RevokeToken { id: TokenId([id; 8]) }),
-        3 => published(),
+        4 => published(),
         1 => strategy(),
         3 => (0_u64..5).prop_map(|level| Command::RaiseLevel { level: Level(level) }),
         1 => proxy().prop_map(|proxy| Command::RemoveProxy { proxy }),
@@ -95,6 +108,7 @@ fn command() -> impl Drawn<Value = Command> {
         2 => allowed(),
         1 => (0..AGENTS.len()).prop_map(|name| Command::RemoveAgent { agent: agent(AGENTS[name]) }),
         1 => (0..AGENTS.len()).prop_map(|name| Command::RemoveClient { client: client(AGENTS[name]) }),
+        3 => rotated(),
         1 => Just(Command::Bootstrap(Box::new(bootstrap()))),
     ]
 }

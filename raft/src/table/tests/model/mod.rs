@@ -91,7 +91,7 @@ proptest! {
 fn histories_come_to_everything() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut answers, mut routes) = (std::collections::BTreeSet::new(), 0);
-    for _ in 0..900 {
+    for _ in 0..3_000 {
         let proposals = history().new_tree(&mut runner).expect("a history").current();
         let (mut table, _) = begin();
         for proposal in &proposals {
@@ -119,9 +119,12 @@ const EXPECTED: &[&str] = &[
     "NameInvalid",
     "NameTaken",
     "NotRemoved",
+    "NotRotating",
     "Overtaken",
     "ProxyRemoved",
     "ProxyUnknown",
+    "Rotating",
+    "RotationElsewhere",
     "SequenceOld",
     "TokenExists",
     "TokenExpired",

@@ -37,6 +37,12 @@ pub(super) struct Naive {
     /// Proxies whose draining was ordered, and epochs in which proxies go away.
     pub(super) ordered: BTreeSet<ProxyId>,
     pub(super) leaving: BTreeMap<ProxyId, Epoch>,
+    /// The authority, and the one that is to take its place with its phase and when it began.
+    pub(super) authority: Vec<u8>,
+    pub(super) rotation: Option<(Vec<u8>, RotationPhase, Timestamp)>,
+    pub(super) revoked: BTreeMap<Serial, Timestamp>,
+    /// The rotation has made certificates of the new authority possible.
+    issued: bool,
     proxies_ever: u64,
     epochs_ever: u64,
     last: BTreeMap<ProxyId, ((Incarnation, u64), Vec<Answer>)>,
@@ -115,6 +121,10 @@ impl Naive {
                 self.ordered.remove(proxy);
                 Ok(Accepted::Done)
             }
+            Command::BeginRotation(_)
+            | Command::AdvanceRotation { .. }
+            | Command::RollBackRotation { .. }
+            | Command::RevokeSerial { .. } => self.certify(command, at),
             Command::AllowClient { client, allow } => {
                 self.clients.get_mut(client.as_str()).ok_or("ClientUnknown")?.1 = allow.clone();
                 Ok(Accepted::Done)
@@ -128,6 +138,54 @@ impl Naive {
         }
     }
 
+    fn certify(&mut self, command: &Command, at: Timestamp) -> Answer {
+        match command {
+            Command::BeginRotation(_) if self.rotation.is_some() => refused("Rotating"),
+            Command::BeginRotation(new) => {
+                self.rotation = Some((new.certificate.clone(), RotationPhase::Trusting, at));
+                Ok(Accepted::Done)
+            }
+            Command::AdvanceRotation { began_at, from } => self.advance(*began_at, *from),
+            Command::RollBackRotation { began_at } => {
+                let (certificate, phase, began) = self.rotation.take().ok_or("NotRotating")?;
+                let is_it = began == *began_at;
+                let phase = if is_it { RotationPhase::Returning } else { phase };
+                let is_over = is_it && !self.issued;
+                self.rotation = (!is_over).then_some((certificate, phase, began));
+                if is_it { Ok(Accepted::Done) } else { refused("NotRotating") }
+            }
+            Command::RevokeSerial { serial, until } => {
+                self.revoked.retain(|_, until| *until > at);
+                let known = self.revoked.entry(*serial).or_insert(*until);
+                *known = (*known).max(*until);
+                Ok(Accepted::Done)
+            }
+            _ => panic!("it is about authorities"),
+        }
+    }
+
+    fn advance(&mut self, began_at: Timestamp, from: RotationPhase) -> Answer {
+        let (certificate, phase, began) = self.rotation.clone().ok_or("NotRotating")?;
+        if began != began_at {
+            return refused("NotRotating");
+        }
+        if phase != from {
+            return refused("RotationElsewhere");
+        }
+        let next = match phase {
+            RotationPhase::Trusting => Some(RotationPhase::Issuing),
+            RotationPhase::Issuing => Some(RotationPhase::Presenting),
+            RotationPhase::Presenting | RotationPhase::Returning => None,
+        };
+        if phase == RotationPhase::Presenting {
+            self.authority.clone_from(&certificate);
+        }
+        // Certificates of the new one exist from the second phase on.
+        self.issued = next.is_some();
+        self.rotation = next.map(|next| (certificate, next, began));
+        Ok(Accepted::Done)
+    }
+
     fn raise(&mut self, level: Level) -> Answer {
         let knows = |member: &Member| member.level == Level(0) || member.level >= level;
         if !self.proxies.values().all(knows) {
@@ -139,6 +197,7 @@ impl Naive {
 
     fn bootstrap(&mut self, bootstrap: &Bootstrap) -> Answer {
         (self.strategy, self.level) = (Some(bootstrap.strategy), Level(1));
+        self.authority.clone_from(&bootstrap.ca_certificate);
         self.newcomer(bootstrap.proxy.to_string(), bootstrap.key);
         Ok(Accepted::Done)
     }

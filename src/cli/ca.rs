@@ -1,0 +1,284 @@
+//! `warren ca`.
+
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+use tokio::time::{Instant, sleep};
+use warren_raft::Serial;
+
+use super::context::Context;
+use super::output::{Show, Width, lines};
+use super::progress_line::ProgressLine;
+use super::table::{Cell, Table, Tone, paint};
+use super::{CliError, Exit};
+use crate::api::{
+    AuthorityRow, AuthorityView, CertificatesView, Path, RotateRequest, RotationView, SerialRequest, SerialRevoked, SerialText,
+};
+use crate::failure::Printable;
+use crate::telemetry::Colour;
+
+/// How often it is looked at while it is waited for.
+const LOOK: Duration = Duration::from_millis(500);
+/// How much of a fingerprint tells one authority from another.
+const SHORT: usize = 16;
+
+/// Show, replace and roll back the certificate authority, and refuse single certificates
+#[derive(Debug, Args)]
+pub(super) struct CaArgs {
+    #[command(subcommand)]
+    verb: CaVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum CaVerb {
+    /// Show which authorities are trusted, how far a rotation is, and which certificates are refused
+    Status,
+    /// List the certificates that proxies, agents and clients use now, with their serial numbers
+    Ls,
+    Rotate(RotateArgs),
+    Rollback(RollbackArgs),
+    Revoke(RevokeArgs),
+}
+
+/// Put another authority in the place of the present one, in phases
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Run it on any proxy's machine. First everybody trusts the new authority beside the old one, then agents, clients and at last proxies get certificates of the new one, then the old one is forgotten. The cluster goes from phase to phase by itself, whether the command waits or not, and no stream is cut. Machines that are away are waited for until their certificates have ended by themselves, a day by default; with `--skip-absent` they are not, and have to be enrolled again. Until the old one is forgotten, `warren ca rollback` takes it back."
+)]
+struct RotateArgs {
+    /// Wait until it is over and show how far it is; exit 3 if that takes too long
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_WAIT", hide_env_values = true)]
+    wait: bool,
+    /// How long to wait, such as `30s` or `1day`
+    #[arg(long, value_name = "DURATION", default_value = "1day", requires = "wait", value_parser = humantime::parse_duration, env = "WARREN_TIMEOUT", hide_env_values = true)]
+    timeout: Duration,
+    /// Do not wait for machines that are away: they have to be enrolled again
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_SKIP_ABSENT", hide_env_values = true)]
+    skip_absent: bool,
+}
+
+/// Take a rotation back, in any phase but the last
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Run it on any proxy's machine. Whoever has a certificate of the new authority gets one of the old one first; then the new one is forgotten."
+)]
+struct RollbackArgs {
+    /// Wait until it is over and show how far it is; exit 3 if that takes too long
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_WAIT", hide_env_values = true)]
+    wait: bool,
+    /// How long to wait, such as `30s` or `1day`
+    #[arg(long, value_name = "DURATION", default_value = "1day", requires = "wait", value_parser = humantime::parse_duration, env = "WARREN_TIMEOUT", hide_env_values = true)]
+    timeout: Duration,
+}
+
+/// Refuse one certificate from now on, and cut the connections that were made with it
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Run it on any proxy's machine. It is effective on every proxy within a second, and remembered until the certificate has ended by itself. The identity stays: with a new token the machine gets another certificate. To refuse an identity for good, remove it: `warren agents rm`, `warren clients rm`, `warren proxies rm`. A proxy issues itself another certificate at once."
+)]
+struct RevokeArgs {
+    /// The certificate's serial number, 32 hexadecimal digits: `warren ca ls` lists them, and `openssl x509 -noout -serial` shows one
+    #[arg(value_name = "SERIAL", value_parser = serial)]
+    serial: Serial,
+}
+
+/// Digits in either case.
+fn serial(text: &str) -> Result<Serial, warren_raft::ids::IdError> {
+    text.to_ascii_lowercase().parse()
+}
+
+impl CaArgs {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.verb {
+            CaVerb::Status => {
+                let view: AuthorityView = context.admin()?.get_json(Path::Authority).await?;
+                context.output().show(&view)?;
+            }
+            CaVerb::Ls => {
+                let view: CertificatesView = context.admin()?.get_json(Path::Certificates).await?;
+                context.output().show(&view)?;
+            }
+            CaVerb::Rotate(args) => return args.run(context).await,
+            CaVerb::Rollback(args) => return args.run(context).await,
+            CaVerb::Revoke(args) => {
+                let request = SerialRequest { serial: SerialText(args.serial) };
+                let revoked: SerialRevoked = context.admin()?.post_json(Path::RevokeSerial, &request).await?;
+                context.output().show(&revoked)?;
+            }
+        }
+        Ok(Exit::Success)
+    }
+}
+
+impl RotateArgs {
+    async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let request = RotateRequest { skip_absent: self.skip_absent };
+        let view: AuthorityView = context.admin()?.post_json(Path::Rotate, &request).await?;
+        if !self.wait {
+            return context.output().show(&view).map(|()| Exit::Success);
+        }
+        // Each phase has its own absent machines.
+        wait(context, view, self.timeout, self.skip_absent.then_some(request)).await
+    }
+}
+
+impl RollbackArgs {
+    async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let view: AuthorityView = context.admin()?.post_json(Path::Rollback, &()).await?;
+        if !self.wait {
+            return context.output().show(&view).map(|()| Exit::Success);
+        }
+        wait(context, view, self.timeout, None).await
+    }
+}
+
+/// Waits until no rotation is under way.
+async fn wait(context: &Context, mut view: AuthorityView, timeout: Duration, urge: Option<RotateRequest>) -> Result<Exit, CliError> {
+    let (admin, begun, mut line) = (context.admin()?, Instant::now(), ProgressLine::new());
+    while let Some(rotation) = view.rotation.as_ref().filter(|_| begun.elapsed() < timeout) {
+        line.show(progress(rotation));
+        let urge = urge.filter(|_| rotation.phase != "returning" && rotation.waits_for.len() == 1 && rotation.away > 0);
+        sleep(LOOK.min(timeout.saturating_sub(begun.elapsed()))).await;
+        view = match urge {
+            // Only while there is one: another is not to begin.
+            Some(urge) if is_rotating(context).await? => admin.post_json(Path::Rotate, &urge).await?,
+            Some(_) | None => admin.get_json(Path::Authority).await?,
+        };
+    }
+    line.clear();
+    context.output().show(&view)?;
+    Ok(if view.rotation.is_some() { Exit::Degraded } else { Exit::Success })
+}
+
+async fn is_rotating(context: &Context) -> Result<bool, CliError> {
+    let view: AuthorityView = context.admin()?.get_json(Path::Authority).await?;
+    Ok(view.rotation.is_some())
+}
+
+/// What a phase does, for people.
+fn step(phase: &str) -> &str {
+    match phase {
+        "trusting" => "1 of 3: everybody learns to trust the new authority",
+        "issuing" => "2 of 3: agents and clients get certificates of the new authority",
+        "presenting" => "3 of 3: proxies get certificates of the new authority, then the old one is forgotten",
+        "returning" => "rolled back: everybody gets certificates of the old authority again",
+        other => other,
+    }
+}
+
+fn progress(rotation: &RotationView) -> String {
+    let RotationView { phase, ready, lagging, away, .. } = rotation;
+    format!("{}: {ready} ready, {lagging} lagging, {away} away", step(phase))
+}
+
+fn short(fingerprint: &str) -> &str {
+    fingerprint.get(..SHORT).unwrap_or(fingerprint)
+}
+
+fn authority(row: &AuthorityRow, width: Width) -> Vec<Cell> {
+    let does = match (row.issues, row.presented) {
+        (true, true) => "issues, presented",
+        (true, false) => "issues",
+        (false, true) => "presented",
+        (false, false) => "trusted",
+    };
+    let fingerprint = if width == Width::Wide { &row.fingerprint } else { short(&row.fingerprint) };
+    vec![Cell::plain(&fingerprint), Cell::plain(&does), Cell::optional(row.expires_at.as_ref())]
+}
+
+impl Show for AuthorityView {
+    fn to_text(&self, width: Width, colour: Colour) -> String {
+        let mut table = Table::new(&["AUTHORITY", "DOES", "UNTIL"]);
+        self.authorities.iter().for_each(|row| table.row(authority(row, width)));
+        let mut text = table.render(colour);
+        if let Some(rotation) = &self.rotation {
+            text += &format!("\n{} {}\n", paint("rotation:", Tone::Warning, colour), Printable(&progress(rotation)));
+            text += &format!("  began {}, this phase {}\n", rotation.began_at, rotation.phase_at);
+            for reason in &rotation.waits_for {
+                text += &format!("  waits: {}\n", Printable(reason));
+            }
+            for laggard in &rotation.laggards {
+                let why = if laggard.outdated { " (its version of warren does not know of rotations: update it)" } else { "" };
+                text += &format!("  lags: {} `{}`{why}\n", laggard.role, Printable(&laggard.name));
+            }
+            text += "hint: `warren ca rotate --wait` waits for it, `warren ca rollback` takes it back\n";
+        }
+        if !self.revoked.is_empty() {
+            let mut table = Table::new(&["REVOKED", "UNTIL"]);
+            self.revoked.iter().for_each(|row| table.row(vec![Cell::plain(&row.serial), Cell::plain(&row.until)]));
+            text += &format!("\n{}", table.render(colour));
+        }
+        text
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl Show for CertificatesView {
+    fn to_text(&self, width: Width, colour: Colour) -> String {
+        let mut headings = vec!["ROLE", "NAME", "AT", "SERIAL", "UNTIL"];
+        if width == Width::Wide {
+            headings.push("AUTHORITY");
+        }
+        let mut table = Table::new(&headings);
+        for row in &self.certificates {
+            let mut cells = vec![
+                Cell::plain(&row.role),
+                Cell::plain(&row.name),
+                Cell::plain(&row.proxy),
+                Cell::plain(&row.serial),
+                Cell::optional(row.expires_at.as_ref()),
+            ];
+            if width == Width::Wide {
+                cells.push(Cell::optional(row.authority.as_ref()));
+            }
+            table.row(cells);
+        }
+        table.render(colour)
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        lines(&self.certificates)
+    }
+}
+
+impl Show for SerialRevoked {
+    fn to_text(&self, _width: Width, _colour: Colour) -> String {
+        let holder = self.holder.as_ref().map_or_else(|| "which nobody uses now".to_owned(), |holder| format!("of {}", Printable(holder)));
+        format!("certificate {}, {holder}, is refused until {}\n", self.serial, self.until)
+            + &match &self.holder {
+                Some(holder) if !holder.starts_with("proxy") => {
+                    "hint: to bring the machine back, delete `certificate.pem` beside its key and enrol it again with a new token\n"
+                        .to_owned()
+                }
+                Some(_) | None => String::new(),
+            }
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_number_is_taken_in_either_case() {
+        let digits = "4A".repeat(16);
+        assert_eq!(serial(&digits).expect("a serial").to_string(), digits.to_lowercase());
+        assert!(serial("4a").is_err() && serial("").is_err());
+    }
+
+    #[test]
+    fn each_phase_says_what_it_does() {
+        for phase in ["trusting", "issuing", "presenting", "returning"] {
+            assert_ne!(step(phase), phase);
+        }
+        assert_eq!(step("later"), "later");
+    }
+}

@@ -1,0 +1,130 @@
+//! A proxy's own certificate, and whom it trusts: both follow the table, since every proxy has the authorities in it.
+//!
+//! It must *never* trust fewer authorities than before until this life of the process has had a lease: until then its table may be that of long ago, and
+//! the peers from which it would learn more may present certificates of an authority that it has forgotten.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use warren_raft::{LeaseState, Table};
+
+use super::issuing::{Issuing, NotIssued, certificates};
+use super::metrics::Metrics;
+use crate::identity::renewal::{self, Due};
+use crate::identity::{CredentialStore, Credentials, CredentialsHandle, MAX_AUTHORITIES, StoreError};
+
+/// Looks after a proxy's certificate.
+#[derive(Debug)]
+pub(super) struct Custody {
+    pub(super) issuing: Issuing,
+    pub(super) files: CredentialStore,
+    pub(super) credentials: CredentialsHandle,
+    pub(super) metrics: Metrics,
+    /// Why the last try to renew failed; `None` while all is well.
+    pub(super) failed: watch::Sender<Option<String>>,
+}
+
+/// Why a certificate was not renewed.
+#[derive(Debug, thiserror::Error)]
+enum NotRenewed {
+    #[error(transparent)]
+    Issue(#[from] NotIssued),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Credentials(#[from] crate::identity::credentials::CredentialsError),
+}
+
+/// What of a table says who is trusted and who presents what.
+type Wanted = (Vec<CertificateDer<'static>>, CertificateDer<'static>);
+
+impl Custody {
+    /// Renews the certificate and follows the table, until `cancel`.
+    pub(super) async fn run(self, cancel: CancellationToken) {
+        let mut rng = self.issuing.env.entropy.split("custody").rng();
+        let mut applied = self.issuing.store.applied();
+        let mut lease = self.issuing.store.lease();
+        let mut is_current = false;
+        let mut due = self.due(&mut rng);
+        let mut followed: Option<Wanted> = None;
+        loop {
+            is_current |= matches!(*lease.borrow(), LeaseState::Held(_));
+            let table = self.issuing.store.table();
+            let wanted = self.wanted(&table, is_current);
+            let is_news = wanted.is_some() && followed != wanted;
+            let now = self.issuing.env.wall.now();
+            // One that cannot be replaced is tried again when that is due.
+            let is_revoked = self.failed.borrow().is_none() && table.is_revoked(self.credentials.current().serial(), now);
+            if is_news || is_revoked || due.is_over(now) {
+                match self.tend(&table, wanted.as_ref()) {
+                    Ok(()) => {
+                        followed = wanted;
+                        due = self.due(&mut rng);
+                    }
+                    Err(error) => due = Due::after(self.not_renewed(&error, &mut rng), now),
+                }
+            }
+            tokio::select! {
+                () = sleep(due.wait(self.issuing.env.wall.now())) => {}
+                changed = applied.changed() => if changed.is_err() { return },
+                changed = lease.changed() => if changed.is_err() { return },
+                () = cancel.cancelled() => return,
+            }
+        }
+    }
+
+    fn due(&self, rng: &mut impl Rng) -> Due {
+        // Which authority's certificate it presents, the table says.
+        Due::by_age(&self.credentials.current(), rng)
+    }
+
+    fn not_renewed(&self, error: &NotRenewed, rng: &mut impl Rng) -> Duration {
+        let (current, now) = (self.credentials.current(), self.issuing.env.wall.now());
+        let seconds_left = current.remaining(now).as_secs();
+        tracing::warn!(%error, seconds_left, serial = %current.serial(), "certificate not renewed");
+        self.metrics.certificates().renewal_failed();
+        self.failed.send_replace(Some(error.to_string()));
+        renewal::pause(&current, rng)
+    }
+
+    /// Whom to trust, the issuing one first, and whose certificate to present; `None` while the table knows of no cluster.
+    fn wanted(&self, table: &Table, is_current: bool) -> Option<Wanted> {
+        let mut trusted = certificates(&table.trusted_authorities());
+        let presented = table.presented_authority().map(|record| CertificateDer::from(record.certificate.to_vec()))?;
+        if !is_current {
+            let kept = self.credentials.current();
+            let more: Vec<_> = kept.authorities().iter().filter(|known| !trusted.contains(known)).cloned().collect();
+            trusted.extend(more);
+            trusted.truncate(MAX_AUTHORITIES);
+        }
+        Some((trusted, presented))
+    }
+
+    /// Does what is to be done now: a new certificate if one is due or another authority's is to be presented, else whom to trust.
+    fn tend(&self, table: &Table, wanted: Option<&Wanted>) -> Result<(), NotRenewed> {
+        let current = self.credentials.current();
+        let (trusted, presented) = wanted.ok_or(NotIssued::NoCluster)?;
+        let now = self.issuing.env.wall.now();
+        // Whoever is a member may have another certificate; a proxy is kept out by its removal.
+        let is_due = current.renew_at() <= now || table.is_revoked(current.serial(), now);
+        let is_presented = presented == current.ca();
+        let is_trusting = current.authorities() == trusted;
+        if is_trusting && is_presented && !is_due && trusted.len() == 1 {
+            return Ok(());
+        }
+        let mut issued = self.issuing.certify_self(table, (current.identity(), current.key()))?.into_iter();
+        let own = issued.next().ok_or(NotIssued::NoCluster)?.trusting(trusted.clone())?;
+        let others: Vec<Credentials> = issued.map(|other| other.trusting(trusted.clone())).collect::<Result<_, _>>()?;
+        self.files.save(&own)?;
+        let serial = own.serial();
+        self.credentials.replace_with(own, &others)?;
+        self.metrics.certificates().renewed();
+        self.failed.send_replace(None);
+        tracing::info!(%serial, authorities = trusted.len(), "certificate renewed");
+        Ok(())
+    }
+}

@@ -1,0 +1,332 @@
+//! Certificates: renewed in time and without cutting anything, their authority replaced and taken back in phases under dials, single ones refused, and
+//! who slept past the end of one told how to go on.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::{Agent, Client, Cluster, Dialling, Echoing, Forward, Proxy, Target, wait_for, warren};
+
+/// A cluster whose certificates live for so long, such as `10s`.
+fn living(count: usize, lifetime: &str) -> Cluster {
+    let further = format!("[cluster]\ncertificate_lifetime = {lifetime:?}\n");
+    Cluster::start_with(count, |proxy| proxy.configured(&further))
+}
+
+/// What `warren ca WORDS -o json` says at a proxy.
+fn ca(cluster: &Cluster, at: usize, words: &[&str]) -> Value {
+    cluster.run_at(cluster.proxy(at), &[&["ca"], words, &["-o", "json"]].concat())
+}
+
+/// The serial numbers in use, by role and name, as the first proxy that runs knows.
+fn serials(cluster: &Cluster) -> BTreeMap<String, String> {
+    let at = cluster.proxies().iter().position(Proxy::runs).expect("one runs");
+    let view = ca(cluster, at, &["ls"]);
+    let rows = view["certificates"].as_array().expect("rows");
+    rows.iter().map(|row| (format!("{}/{}", text(&row["role"]), text(&row["name"])), text(&row["serial"]))).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+/// The fingerprints of the authorities that are trusted, as a proxy tells.
+fn trusted(cluster: &Cluster, at: usize) -> Vec<String> {
+    let view = ca(cluster, at, &["status"]);
+    view["authorities"].as_array().expect("rows").iter().map(|row| text(&row["fingerprint"])).collect()
+}
+
+/// The phase of the rotation; `None` without one.
+fn phase(cluster: &Cluster) -> Option<String> {
+    ca(cluster, 0, &["status"])["rotation"]["phase"].as_str().map(str::to_owned)
+}
+
+/// Waits until every certificate in use is of this authority.
+fn wait_all_of(cluster: &Cluster, authority: &str) {
+    wait_for("every certificate is of the authority", || {
+        let view = ca(cluster, 0, &["ls"]);
+        let rows = view["certificates"].as_array().expect("rows");
+        rows.iter().all(|row| row["authority"] == authority).then_some(())
+    });
+}
+
+/// A client that dials an echo on `lab-pi`, and streams that stay open meanwhile.
+struct Load {
+    _echo: Target,
+    agent: Agent,
+    client: Client,
+    dialling: Dialling,
+    echoing: Echoing,
+    _long: Vec<Forward>,
+}
+
+impl Load {
+    fn start(cluster: &Cluster) -> Self {
+        let echo = Target::echo();
+        let agent = cluster.agent("lab-pi", &[0, 1], &[("echo", echo.address().to_string())]);
+        let client = cluster.client("ann", "*/*");
+        let addresses: Vec<_> = cluster.proxies().iter().map(Proxy::public_address).collect();
+        let dialling = Dialling::rotating(vec![client.forward("dials", "lab-pi/echo", &addresses)]);
+        let long = vec![client.forward("long", "lab-pi/echo", &addresses)];
+        Self { _echo: echo, agent, client, dialling, echoing: Echoing::start(&long), _long: long }
+    }
+
+    fn must_be_whole(self) {
+        self.dialling.wait_for_more(3);
+        self.echoing.wait_for_more(3);
+        assert_eq!(self.dialling.failures(), Vec::<String>::new());
+        assert_eq!(self.echoing.failures(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn certificates_are_renewed_again_and_again_and_nothing_is_cut() {
+    let cluster = living(3, "8s");
+    let load = Load::start(&cluster);
+    let everybody = ["agent/lab-pi", "client/ann", "proxy/proxy-1", "proxy/proxy-2", "proxy/proxy-3"];
+    let mut before = wait_for("everybody says what it holds", || {
+        let serials = serials(&cluster);
+        everybody.iter().all(|name| serials.contains_key(*name)).then_some(serials)
+    });
+    for _ in 0..2 {
+        before = wait_for("everybody has another certificate", || {
+            let now = serials(&cluster);
+            everybody.iter().all(|name| now.contains_key(*name) && now.get(*name) != before.get(*name)).then_some(now)
+        });
+    }
+    let row = &cluster.proxy(0).status().expect("it answers")["proxies"][0]["certificate"];
+    assert!(row["remaining_seconds"].as_u64().is_some_and(|left| left <= 8) && row["renewal_failed"].is_null(), "{row}");
+    load.must_be_whole();
+}
+
+#[test]
+fn the_authority_is_replaced_under_dials() {
+    let mut cluster = living(3, "3m");
+    let load = Load::start(&cluster);
+    let old = trusted(&cluster, 0);
+    let stale = cluster.token("agent", &[]);
+    let view = ca(&cluster, 1, &["rotate", "--wait", "--timeout", "60s"]);
+    assert!(view["rotation"].is_null(), "{view:#}");
+    let new = trusted(&cluster, 1);
+    assert!(new.len() == 1 && new != old, "{new:?} {old:?}");
+    wait_all_of(&cluster, &new[0]);
+    for at in 0..3 {
+        wait_for("every proxy trusts the new one alone", || (trusted(&cluster, at) == new).then_some(()));
+    }
+    // A token of the old one admits nobody, one of the new one does, and proxies come back by themselves.
+    let created = cluster.create_token("client", &[]);
+    assert!(text(&created["token"]).starts_with(&format!("warren1_{}", &new[0][..32])), "the token names the new one");
+    let refused = warren(
+        &[
+            "enroll",
+            &cluster.proxy(0).public_address().to_string(),
+            "--token-file",
+            stale.to_str().expect("text"),
+            "--name",
+            "eve",
+            "--identity",
+            cluster.home().join("eve").to_str().expect("text"),
+        ],
+        b"",
+    );
+    refused.must_fail(5, "the token is of another cluster");
+    let late = cluster.client("bob", "*/*");
+    assert_eq!(late.connect("lab-pi/echo", cluster.proxy(2), b"hello").must_succeed(), b"hello");
+    cluster.proxy_mut(2).stop();
+    cluster.proxy_mut(2).restart(support::Ports::Same);
+    cluster.wait_healthy();
+    assert_eq!(load.client.connect("lab-pi/echo", cluster.proxy(2), b"hello").must_succeed(), b"hello");
+    load.must_be_whole();
+}
+
+#[test]
+fn a_rotation_is_rolled_back_in_each_phase_and_waits_for_who_is_away() {
+    let mut cluster = living(3, "3m");
+    let mut load = Load::start(&cluster);
+    let old = trusted(&cluster, 0);
+    refuses_without_a_rotation(&cluster);
+
+    // While a proxy is down nobody can know that it has learned of the new one.
+    cluster.proxy_mut(2).kill();
+    ca(&cluster, 0, &["rotate"]);
+    wait_for("the rotation says for whom it waits", || {
+        let view = ca(&cluster, 0, &["status"]);
+        let waits = view["rotation"]["waits_for"].to_string();
+        (view["rotation"]["phase"] == "trusting" && waits.contains("proxy `proxy-3`")).then_some(())
+    });
+    assert!(ca(&cluster, 0, &["rollback", "--wait", "--timeout", "30s"])["rotation"].is_null());
+    assert_eq!(trusted(&cluster, 0), old);
+    cluster.proxy_mut(2).restart(support::Ports::Same);
+    cluster.wait_healthy();
+
+    // An agent that is away keeps the old one trusted, and comes back.
+    let token = cluster.token("agent", &[]);
+    let start = |cluster: &Cluster| {
+        Agent::start(cluster.home(), "away", &[cluster.proxy(0).public_address()], &token, &[("x", "127.0.0.1:1".to_owned())])
+    };
+    let away = start(&cluster);
+    cluster.wait_online("away");
+    drop(away);
+    wait_for("it is gone", || cluster.proxy(0).places_of("away").is_empty().then_some(()));
+    ca(&cluster, 0, &["rotate"]);
+    wait_for("the rotation waits for the agent", || {
+        let view = ca(&cluster, 0, &["status"]);
+        let waits = view["rotation"]["waits_for"].to_string();
+        (view["rotation"]["phase"] == "issuing" && waits.contains("away") && view["rotation"]["lagging"] == 0).then_some(())
+    });
+    ca(&cluster, 1, &["rollback"]);
+    assert_eq!(phase(&cluster).as_deref(), Some("returning"));
+    let away = start(&cluster);
+    wait_for("everybody is back", || phase(&cluster).is_none().then_some(()));
+    assert_eq!(trusted(&cluster, 0), old);
+    wait_all_of(&cluster, &old[0]);
+
+    presenting_is_rolled_back(&mut cluster, away, &start);
+    assert_eq!(trusted(&cluster, 0), old);
+    wait_all_of(&cluster, &old[0]);
+    load.agent.process().must_run();
+    load.must_be_whole();
+}
+
+fn refuses_without_a_rotation(cluster: &Cluster) {
+    let config = cluster.proxy(0).config();
+    let ended = warren(&["--config", config.to_str().expect("text"), "ca", "rollback"], b"");
+    ended.must_fail(1, "nothing was rolled back: no rotation is under way");
+}
+
+/// A proxy that cannot keep its certificate holds the rotation in its last phase.
+fn presenting_is_rolled_back(cluster: &mut Cluster, away: Agent, start: &dyn Fn(&Cluster) -> Agent) {
+    drop(away);
+    wait_for("it is gone again", || cluster.proxy(0).places_of("away").is_empty().then_some(()));
+    ca(cluster, 0, &["rotate"]);
+    wait_for("the rotation waits for the agent", || {
+        let rotation = &ca(cluster, 0, &["status"])["rotation"];
+        (rotation["phase"] == "issuing" && rotation["lagging"] == 0).then_some(())
+    });
+    let kept = cluster.proxy(1).data_dir().join("identity/certificate.pem");
+    let certificate = fs::read(&kept).expect("a certificate");
+    fs::remove_file(&kept).expect("removed");
+    fs::create_dir(&kept).expect("a directory in its place");
+    let _away = start(cluster);
+    wait_for("a proxy holds the last phase up", || {
+        let rotation = &ca(cluster, 0, &["status"])["rotation"];
+        (rotation["phase"] == "presenting" && rotation["waits_for"].to_string().contains("proxy `proxy-2`")).then_some(())
+    });
+    let failed = wait_for("status says why", || {
+        cluster.proxy(0).status()?["proxies"][1]["certificate"]["renewal_failed"].as_str().map(str::to_owned)
+    });
+    assert!(failed.contains("certificate.pem"), "{failed}");
+    ca(cluster, 2, &["rollback"]);
+    fs::remove_dir(&kept).expect("removed");
+    fs::write(&kept, certificate).expect("written");
+    wait_for("it is rolled back", || phase(cluster).is_none().then_some(()));
+}
+
+#[test]
+fn who_was_away_for_a_forced_rotation_is_told_and_enrols_again() {
+    let cluster = living(1, "3m");
+    let away = cluster.agent("lab-pi", &[0], &[("x", "127.0.0.1:1".to_owned())]);
+    let client = cluster.client("ann", "*/*");
+    drop(away);
+    wait_for("it is gone", || cluster.proxy(0).places_of("lab-pi").is_empty().then_some(()));
+    let view = ca(&cluster, 0, &["rotate", "--wait", "--timeout", "60s", "--skip-absent"]);
+    assert!(view["rotation"].is_null(), "{view:#}");
+    let ended = client.connect("lab-pi/x", cluster.proxy(0), b"");
+    ended.must_fail(5, "the proxies are of another cluster");
+    assert!(ended.stderr.contains("warren enroll"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() {
+    let cluster = living(3, "30s");
+    let echo = Target::echo();
+    let agent = cluster.agent("lab-pi", &[0], &[("echo", echo.address().to_string())]);
+    let client = cluster.client("ann", "*/*");
+    assert_eq!(client.connect("lab-pi/echo", cluster.proxy(1), b"hi").must_succeed(), b"hi");
+
+    let serial = wait_for("the agent says what it holds", || serials(&cluster).get("agent/lab-pi").cloned());
+    let revoked = ca(&cluster, 1, &["revoke", &serial.to_uppercase()]);
+    assert_eq!((text(&revoked["serial"]), text(&revoked["holder"])), (serial.clone(), "agent `lab-pi`".to_owned()));
+    wait_for("its tunnel is cut", || cluster.proxy(2).places_of("lab-pi").is_empty().then_some(()));
+    wait_for("it is refused", || agent.log().contains("the identity is revoked").then_some(()));
+
+    // A proxy gets itself another one, and nobody is removed.
+    let before = serials(&cluster)["proxy/proxy-2"].clone();
+    ca(&cluster, 0, &["revoke", &before]);
+    wait_for("the proxy has another one", || (serials(&cluster).get("proxy/proxy-2")? != &before).then_some(()));
+    for proxy in cluster.proxies() {
+        wait_for("the cluster is healthy", || (proxy.status()?["healthy"] == true).then_some(()));
+    }
+
+    // What nobody uses is remembered for as long as a certificate may live.
+    ca(&cluster, 0, &["revoke", &"4f".repeat(16)]);
+    wait_for("those that were in use are forgotten", || {
+        let view = ca(&cluster, 0, &["status"]);
+        let rows = view["revoked"].as_array().expect("rows").clone();
+        (rows.len() == 1 && rows[0]["serial"] == "4f".repeat(16)).then_some(())
+    });
+    cluster_survives(&cluster);
+}
+
+fn cluster_survives(cluster: &Cluster) {
+    assert_eq!(cluster.proxies().iter().filter(|proxy| proxy.runs()).count(), 3);
+}
+
+/// Its token admits the same machine with the same key again, for as long as the token lives.
+fn a_machine_that_slept_comes_back(cluster: &Cluster, agent: &mut Agent, data_dir: &Path) {
+    agent.process().signal("STOP");
+    wait_for("its tunnel is gone", || cluster.proxy(0).places_of("lab-pi").is_empty().then_some(()));
+    wait_ended(&data_dir.join("certificate.pem"));
+    agent.process().signal("CONT");
+    wait_for("it has enrolled again", || agent.log().contains("enrolled again after the certificate had ended").then_some(()));
+    cluster.wait_online("lab-pi");
+}
+
+/// Waits until a certificate that lives for five seconds and that nobody renews any more has ended.
+fn wait_ended(certificate: &Path) {
+    wait_for("the certificate has ended", || {
+        let written = fs::metadata(certificate).and_then(|file| file.modified()).expect("a file");
+        written.elapsed().is_ok_and(|age| age > Duration::from_secs(6)).then_some(())
+    });
+}
+
+#[test]
+fn who_slept_past_the_end_of_its_certificate_says_how_to_go_on() {
+    let cluster = living(1, "5s");
+    let client = cluster.client("ann", "*/*");
+    let agent = cluster.agent("lab-pi", &[0], &[("x", "127.0.0.1:1".to_owned())]);
+    drop(agent);
+    wait_ended(&client.identity().join("certificate.pem"));
+    let ended = client.connect("lab-pi/x", cluster.proxy(0), b"");
+    ended.must_fail(5, "has expired");
+    assert!(ended.stderr.contains("hint: `warren enroll"), "{}", ended.stderr);
+    let data_dir = cluster.home().join("agent-lab-pi");
+    let words = [
+        "agent",
+        "--name",
+        "lab-pi",
+        "--publish",
+        "x=127.0.0.1:1",
+        "--proxy",
+        "127.0.0.1:1",
+        "--data-dir",
+        data_dir.to_str().expect("text"),
+    ];
+    wait_ended(&data_dir.join("certificate.pem"));
+    let ended = warren(&words, b"");
+    ended.must_fail(5, "has expired");
+    assert!(ended.stderr.contains("hint: `warren token create --role agent`"), "{}", ended.stderr);
+
+    // With a new token both are back as who they were.
+    wait_for("the first agent's tunnel is gone", || cluster.proxy(0).places_of("lab-pi").is_empty().then_some(()));
+    let echo = Target::echo();
+    let mut agent = cluster.agent("lab-pi", &[0], &[("echo", echo.address().to_string())]);
+    a_machine_that_slept_comes_back(&cluster, &mut agent, &data_dir);
+    let token = cluster.token("client", &["--allow", "*/*"]);
+    client.enroll_at("ann", &[cluster.proxy(0).public_address()], &token).must_succeed();
+    assert_eq!(client.connect("lab-pi/echo", cluster.proxy(0), b"hi").must_succeed(), b"hi");
+}
