@@ -84,10 +84,11 @@ enum Who {
     Proxy,
     Revoked,
     RevokedResumed,
+    SerialRevoked,
 }
 
 impl Who {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Nobody,
         Self::SelfSigned,
         Self::OtherAuthority,
@@ -105,6 +106,7 @@ impl Who {
         Self::Proxy,
         Self::Revoked,
         Self::RevokedResumed,
+        Self::SerialRevoked,
     ];
 
     fn role(self) -> Option<&'static str> {
@@ -166,14 +168,14 @@ impl Scene {
     fn start() -> Self {
         let cluster = Cluster::start(1);
         let (home, address) = (cluster.home(), cluster.proxy(0).public_address());
-        for name in ["good", "gone"] {
+        for (name, number) in [("good", 2), ("gone", 3), ("refused", 4)] {
             let token = cluster.token("agent", &[]);
             let agent = Agent::start(home, name, &[address], &token, &[("x", "127.0.0.1:9".to_owned())]);
             cluster.wait_online(name);
             drop(agent);
             Client::enroll(home, name, address, &cluster.token("client", &[]));
             let token = cluster.token("proxy", &[]);
-            Proxy::new(home, if name == "good" { 2 } else { 3 }).enroll_only(address, &token);
+            Proxy::new(home, number).enroll_only(address, &token);
         }
         let snapshot = home.join("authority.snapshot");
         let config = cluster.proxy(0).config();
@@ -188,7 +190,8 @@ impl Scene {
         let home = self.cluster.home();
         Presented::of(&match (role, name) {
             ("proxy", "good") => home.join("proxy-2/identity"),
-            ("proxy", _) => home.join("proxy-3/identity"),
+            ("proxy", "gone") => home.join("proxy-3/identity"),
+            ("proxy", _) => home.join("proxy-4/identity"),
             (role, name) => home.join(format!("{role}-{name}")),
         })
     }
@@ -219,6 +222,7 @@ impl Scene {
             }
             Who::Agent | Who::Client | Who::Proxy => self.real(who.role().unwrap_or(role), "good"),
             Who::Revoked | Who::RevokedResumed => self.real(role, "gone"),
+            Who::SerialRevoked => self.real(role, "refused"),
         })
     }
 
@@ -298,6 +302,9 @@ fn revoke(scene: &Scene) {
     let proxy = scene.cluster.proxy(0);
     for (verb, name) in [("agents", "gone"), ("clients", "gone"), ("proxies", "proxy-3")] {
         scene.cluster.run_at(proxy, &[verb, "rm", name, "--yes", "-o", "json"]);
+    }
+    for role in ["agent", "client", "proxy"] {
+        scene.cluster.run_at(proxy, &["ca", "revoke", &scene.real(role, "refused").serial(), "-o", "json"]);
     }
     wait_for("they are gone", || {
         let status = proxy.status()?;

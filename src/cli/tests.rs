@@ -42,6 +42,22 @@ fn help_is_as_before() {
     check_help(&mut command, "warren");
 }
 
+/// What an operator is told to type when something was stolen can be typed.
+#[test]
+fn the_commands_of_the_security_page_are_commands() {
+    let page = include_str!("../../SECURITY.md");
+    let lines: Vec<_> = page.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap_or_default().lines()).collect();
+    let ours: Vec<_> = lines.into_iter().filter(|line| line.starts_with("warren ")).collect();
+    assert!(ours.len() > 8, "{ours:#?}");
+    for line in ours {
+        let read = Cli::try_parse_from(line.split(' '));
+        assert!(read.is_ok(), "`{line}`: {}", read.map(|_| ()).expect_err("it is none"));
+    }
+    for inline in ["warren clients allow alice --none", "warren token create --role agent --name lab-pi"] {
+        assert!(page.contains(inline) && Cli::try_parse_from(inline.split(' ')).is_ok(), "{inline}");
+    }
+}
+
 #[test]
 fn the_grouped_help_has_every_verb() {
     let mut command = Cli::command();

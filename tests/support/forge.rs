@@ -35,6 +35,12 @@ impl Presented {
         Self { chain: vec![certificate("certificate.pem"), certificate("ca.pem")], key }
     }
 
+    /// The serial number of its certificate, in hexadecimal digits.
+    pub(crate) fn serial(&self) -> String {
+        let (_, parsed) = x509_parser::parse_x509_certificate(&self.chain[0]).expect("a certificate");
+        hex::encode(parsed.raw_serial())
+    }
+
     /// The same with further certificates behind its own.
     pub(crate) fn beside(mut self, other: Self) -> Self {
         self.chain.extend(other.chain);
