@@ -167,12 +167,15 @@ impl Core {
 mod tests {
     use super::*;
 
+    /// Whether this member has a leader, what the others answer, and what is decided.
+    type Case<'a> = (bool, &'a [(u64, Option<&'a Response>)], Option<bool>);
+
     #[test]
     fn a_majority_lives_and_none_has_a_leader() {
         let voters = [[1, 2, 3].map(ProxyId).into()];
         let (pong, led, older) = (Response::Pong, Response::Refused(Refusal::Led), Response::Refused(Refusal::Unknown));
         let stopped = Response::Refused(Refusal::Stopped);
-        let table: [(bool, &[(u64, Option<&Response>)], Option<bool>); 12] = [
+        let table: [Case<'_>; 12] = [
             (false, &[], None),
             (false, &[(2, Some(&pong))], Some(true)),
             (false, &[(2, Some(&older))], Some(true)),

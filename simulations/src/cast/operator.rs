@@ -33,7 +33,12 @@ pub(super) async fn operate(stage: Stage, env: Env, (socket, host): (PathBuf, Ho
     let done = match &operation {
         Operation::Token { uses, tries } => guests((&stage, &env, host), &client, (*uses, *tries)).await,
         Operation::Remove(proxy) if is_back(&stage, &client, *proxy).await => Ok(Value::Null),
-        _ => attempt(&client, &operation).await,
+        Operation::Strategy(_)
+        | Operation::Drain(_)
+        | Operation::Resume(_)
+        | Operation::Transfer(_)
+        | Operation::Remove(_)
+        | Operation::Look => attempt(&client, &operation).await,
     };
     let how = match &done {
         Ok(_) => "done".to_owned(),

@@ -96,6 +96,9 @@ impl Watch {
     }
 
     /// Looks at everything for the last time, when all is well. What is wrong is not noted yet.
+    ///
+    /// # Errors
+    /// The first [`Violation`].
     pub fn settled(&self, scene: &Scene<'_>) -> Result<(), Violation> {
         self.0.borrow_mut().others.iter_mut().try_for_each(|invariant| invariant.settle(scene))
     }

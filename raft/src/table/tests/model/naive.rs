@@ -138,6 +138,7 @@ impl Naive {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller has looked which it is")]
     fn certify(&mut self, command: &Command, at: Timestamp) -> Answer {
         match command {
             Command::BeginRotation(_) if self.rotation.is_some() => refused("Rotating"),
