@@ -55,7 +55,9 @@ pub(crate) async fn part_candidates(core: Arc<Core>) {
             return;
         };
         core.engine.pace(Elections::Forbidden);
-        sleep(all / 20 + jitter(all / 4 * (1 << tries))).await;
+        // One that has heard of a later term is none any more, and waits for what every follower waits for: it may be the only one that can win.
+        let retired = metrics.wait_for(|metrics| metrics.state != ServerState::Candidate);
+        let _ = timeout(all / 20 + jitter(all / 4 * (1 << tries)), retired).await;
         if core.network.outranked.swap(false, Ordering::Relaxed) {
             // It cannot win, and each of its terms costs those who can one of theirs.
             let decided = metrics.wait_for(|metrics| metrics.state != ServerState::Candidate);

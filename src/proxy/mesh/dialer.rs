@@ -100,13 +100,16 @@ impl Dialer {
     async fn hand_in(&self, link: &Link, lane: Lane, connection: quinn::Connection) -> Result<(), DialError> {
         let load = Load::over(SendRoom::new(&connection, &self.env.paths));
         let made = PeerConnection { peer: link.peer, lane, connection, load };
+        // Before it is used: whoever waits for a connection gives this try up as soon as there is one, and nobody would serve it.
+        let place = self.made.reserve().await.map_err(|_| DialError::Stopping)?;
         link.put(&made, self.me);
         if lane == Lane::Control {
             tracing::info!(peer = %link.peer, %lane, "peer connected");
         } else {
             tracing::debug!(peer = %link.peer, %lane, "peer connected");
         }
-        self.made.send(made).await.map_err(|_| DialError::Stopping)
+        place.send(made);
+        Ok(())
     }
 }
 

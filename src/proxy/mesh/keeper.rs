@@ -12,6 +12,8 @@ use crate::net::{Backoff, Budget};
 
 /// How long the side that need not dial waits for the other one to do so.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// The same when it has just started.
+const FIRST_PATIENCE: Duration = Duration::from_millis(100);
 /// The waits between tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -20,6 +22,8 @@ pub(super) async fn keep(link: &Link, lane: Lane, dialer: &Dialer) {
     let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
     let mut rng = dialer.env.entropy.split("mesh backoff").split(&link.peer.to_string()).split(&lane.to_string()).rng();
     let slot = link.slot(lane);
+    // The other one may be in the middle of a try that began while this proxy was not there, or wait for its next.
+    let mut patience = FIRST_PATIENCE;
     loop {
         if slot.live().is_some() {
             backoff.reset();
@@ -32,10 +36,11 @@ pub(super) async fn keep(link: &Link, lane: Lane, dialer: &Dialer) {
         if !dials(link.me, link.peer) {
             tokio::select! {
                 () = slot.up() => continue,
-                () = sleep(PATIENCE) => {}
+                () = sleep(patience) => {}
                 () = link.cancel.cancelled() => return,
             }
         }
+        patience = PATIENCE;
         let dialled = tokio::select! {
             dialled = dial(link, lane, dialer) => dialled,
             () = slot.up() => continue,
