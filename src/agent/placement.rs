@@ -247,7 +247,7 @@ impl Knowledge {
 
 /// What has happened.
 impl Knowledge {
-    /// The proxies are these now. What one that drained was giving away, it keeps if it drains no more.
+    /// The proxies are these now. What one that drained was giving away, it keeps if it drains no more; what was to move to one that is gone stays.
     pub(super) fn learn(&mut self, proxies: impl Into<Arc<[Member]>>) {
         let proxies = proxies.into();
         let is =
@@ -258,6 +258,11 @@ impl Knowledge {
             }
         }
         self.proxies = proxies;
+        let aims = self.tunnels.values().filter_map(|held| if let State::Moving(to) = held.state { Some(to) } else { None });
+        let gone: Vec<_> = aims.filter(|to| !self.member(*to).is_some_and(Member::is_up)).collect();
+        for to in gone {
+            self.stop_moving(to);
+        }
     }
 
     /// A tunnel is tried, as [`Knowledge::next`] wanted.
@@ -357,7 +362,12 @@ impl Knowledge {
     /// A tunnel is no more, or an attempt was in vain.
     pub(super) fn ended(&mut self, sequence: Sequence) {
         self.retiring.remove(&sequence);
+        // One that has greeted and was refused is as much in vain as one that was not reached.
+        let ended: Vec<_> = self.tunnels.iter().filter(|(_, held)| held.sequence == sequence).map(|(proxy, _)| *proxy).collect();
         self.tunnels.retain(|_, held| held.sequence != sequence);
+        for proxy in ended {
+            self.stop_moving(proxy);
+        }
         if let Some(Attempt { aim: Some(aim), .. }) = self.attempts.remove(&sequence) {
             self.stop_moving(aim);
         }

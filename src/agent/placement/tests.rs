@@ -212,6 +212,22 @@ fn a_move_that_cannot_be_is_none() {
     scene.knowledge.moves(ProxyId(1), Sequence(1), ProxyId(3));
     scene.knowledge.ended(Sequence(100));
     assert_eq!(scene.knowledge.tunnels[&ProxyId(1)].state, State::Up);
+    // It answers, and refuses.
+    let mut scene = scene_that_moves();
+    assert_eq!(scene.met(100, 3), Meeting::Taken);
+    scene.knowledge.ended(Sequence(100));
+    assert_eq!(scene.knowledge.tunnels[&ProxyId(1)].state, State::Up);
+    // It is gone.
+    let mut scene = scene_that_moves();
+    scene.knowledge.learn(members(2));
+    assert_eq!(scene.knowledge.tunnels[&ProxyId(1)].state, State::Up);
+}
+
+/// The tunnel to the first is to move to the third, which is tried.
+fn scene_that_moves() -> Scene {
+    let mut scene = Scene::new(&members(3), peering(2), &[(1, State::Up), (2, State::Up)]).begun(100, Some(3));
+    assert_eq!(scene.knowledge.moves(ProxyId(1), Sequence(1), ProxyId(3)), Moved::Goes);
+    scene
 }
 
 #[test]
