@@ -66,7 +66,7 @@ fn agree(cluster: &Cluster, target: &str) {
 
     assert_eq!(keys(agents), ["agents", "schema"]);
     let lab = &agents["agents"][0];
-    assert_eq!(keys(lab), ["last_seen", "name", "online", "proxies", "services", "version"]);
+    assert_eq!(keys(lab), ["allow", "last_seen", "name", "online", "proxies", "services", "version"]);
     assert_eq!((&lab["name"], &lab["online"], &lab["proxies"]), (&"lab".into(), &true.into(), &serde_json::json!(["proxy-2"])));
     assert_eq!(lab["services"], serde_json::json!([{"name": "echo", "target": target, "kind": "tcp"}]));
     assert_eq!(keys(routes), ["applied_index", "routes", "schema"]);
@@ -110,6 +110,7 @@ fn statuses(cluster: &Cluster) {
         assert_eq!(ids, [1, 2, 3]);
         let expected = [
             "agents",
+            "certificate",
             "drain",
             "epoch",
             "feature_level",
