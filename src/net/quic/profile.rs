@@ -63,8 +63,8 @@ impl Profile {
         VarInt::from_u32(match (self, side) {
             (Self::PeerControl, _) => 64,
             (Self::PeerBulk, _) | (Self::Tunnel, Side::Dialler) | (Self::Client, Side::Acceptor) => 100,
-            // The one on which it says its hello; nobody would read another.
-            (Self::Tunnel, Side::Acceptor) => 1,
+            // The one on which it says its hello, and one more that nobody reads yet: what it holds is one window.
+            (Self::Tunnel, Side::Acceptor) => 2,
             (Self::Client, Side::Dialler) => 1,
             (Self::Enroll, Side::Acceptor) => 1,
             (Self::Enroll, Side::Dialler) => 0,
