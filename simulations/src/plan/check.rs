@@ -40,7 +40,7 @@ impl Plan {
         let hosts = self.hosts();
         for timed in &self.events {
             within("at_ms", timed.at_ms, 0, self.length_ms)?;
-            for host in hosts_of(&timed.event) {
+            for host in timed.event.hosts() {
                 if !hosts.contains(&host) {
                     return Err(Senseless(format!("there is no machine {} for {:?}", host.0, timed.event)));
                 }
@@ -84,25 +84,6 @@ impl Plan {
 
 fn within(what: &str, value: u64, least: u64, most: u64) -> Result<(), Senseless> {
     if (least..=most).contains(&value) { Ok(()) } else { Err(Senseless(format!("`{what}` is from {least} to {most}, not {value}"))) }
-}
-
-/// The machines that an event is about.
-fn hosts_of(event: &Event) -> Vec<HostId> {
-    match event {
-        Event::Crash { host, .. }
-        | Event::CrashAt { host, .. }
-        | Event::Wipe { host, .. }
-        | Event::Pause { host, .. }
-        | Event::Rebind { host }
-        | Event::WallStep { host, .. }
-        | Event::Rate { host, .. }
-        | Event::Disk { host, .. }
-        | Event::Operate { host, .. }
-        | Event::Restart { host, .. }
-        | Event::Join { host } => vec![*host],
-        Event::Dial(dial) => vec![dial.client],
-        Event::Network { .. } | Event::AgentRestart { .. } => Vec::new(),
-    }
 }
 
 #[cfg(test)]

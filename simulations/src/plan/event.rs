@@ -197,3 +197,56 @@ pub enum Operation {
     /// Somebody looks.
     Look,
 }
+
+impl Event {
+    /// The machines that it names, one after the other. A rule of the network is about whoever of those that it names is there.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> {
+        let (host, other) = match self {
+            Self::Operate { host, operation } => (Some(*host), operation.target()),
+            Self::Crash { host, .. }
+            | Self::CrashAt { host, .. }
+            | Self::Wipe { host, .. }
+            | Self::Pause { host, .. }
+            | Self::Rebind { host }
+            | Self::WallStep { host, .. }
+            | Self::Rate { host, .. }
+            | Self::Disk { host, .. }
+            | Self::Restart { host, .. }
+            | Self::Join { host } => (Some(*host), None),
+            Self::Dial(dial) => (Some(dial.client), None),
+            Self::Network { .. } | Self::AgentRestart { .. } => (None, None),
+        };
+        host.into_iter().chain(other)
+    }
+
+    /// The agent that it is about.
+    pub fn agent(&self) -> Option<u16> {
+        match self {
+            Self::Dial(dial) => Some(dial.agent),
+            Self::AgentRestart { agent, .. } => Some(*agent),
+            Self::Crash { .. }
+            | Self::CrashAt { .. }
+            | Self::Wipe { .. }
+            | Self::Pause { .. }
+            | Self::Rebind { .. }
+            | Self::WallStep { .. }
+            | Self::Rate { .. }
+            | Self::Disk { .. }
+            | Self::Operate { .. }
+            | Self::Restart { .. }
+            | Self::Join { .. }
+            | Self::Network { .. } => None,
+        }
+    }
+}
+
+impl Operation {
+    /// The proxy that it is done to.
+    fn target(&self) -> Option<HostId> {
+        match self {
+            Self::Drain(host) | Self::Resume(host) | Self::Remove(host) => Some(*host),
+            Self::Transfer(host) => *host,
+            Self::Strategy(_) | Self::Token { .. } | Self::Look => None,
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::network::HostId;
-use crate::plan::{Event, Operation, Plan, Seats, Settings};
+use crate::plan::{Event, Plan, Seats, Settings};
 
 /// The least that a time is cut down to, in milliseconds.
 const LEAST_MS: u64 = 20;
@@ -65,31 +65,7 @@ fn names_only_who_is_there(plan: &Plan) -> bool {
     };
     let agents = u16::try_from(topology.agents().count()).unwrap_or(u16::MAX);
     let is_agent = |agent: u16| agent < agents || agent >= 1_000;
-    plan.events.iter().all(|timed| match &timed.event {
-        Event::Crash { host, .. }
-        | Event::CrashAt { host, .. }
-        | Event::Wipe { host, .. }
-        | Event::Pause { host, .. }
-        | Event::Rebind { host }
-        | Event::WallStep { host, .. }
-        | Event::Rate { host, .. }
-        | Event::Disk { host, .. }
-        | Event::Restart { host, .. }
-        | Event::Join { host } => is_host(*host),
-        Event::Dial(dial) => is_host(dial.client) && is_agent(dial.agent),
-        Event::AgentRestart { agent, .. } => is_agent(*agent),
-        Event::Operate { host, operation } => is_host(*host) && target(operation).is_none_or(is_host),
-        // A rule is about whoever of these is there.
-        Event::Network { .. } => true,
-    })
-}
-
-fn target(operation: &Operation) -> Option<HostId> {
-    match operation {
-        Operation::Drain(host) | Operation::Resume(host) | Operation::Remove(host) => Some(*host),
-        Operation::Transfer(host) => *host,
-        Operation::Strategy(_) | Operation::Token { .. } | Operation::Look => None,
-    }
+    plan.events.iter().all(|timed| timed.event.hosts().all(is_host) && timed.event.agent().is_none_or(is_agent))
 }
 
 /// With half of a time: of all, of the whole plan, or of one event.
