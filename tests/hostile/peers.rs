@@ -1,7 +1,5 @@
 //! A machine with the certificate of a proxy that does what no proxy does. What such a one has written into the log is everybody's, and no test's.
 
-use std::time::Duration;
-
 use quinn::Connection;
 use tokio::task::JoinSet;
 use warren::identity::Alpn;
@@ -12,12 +10,10 @@ use warren::wire::{ControlReply, ControlRequest, DialAnswer, DialHeader, Heard, 
 use warren_raft::TokenRole;
 use warren_raft::decoding::REQUESTS;
 
-use crate::scene::{Bound, MIB, Scene, at_once};
+use crate::scene::{Bound, MIB, Scene, at_once, thinned};
 use crate::support::later::Later;
 use crate::support::{LONG, random_bytes};
 
-/// The default of `connections_per_identity`.
-const CONNECTIONS: usize = 128;
 /// The least that is sent of a message to make its reader wait for the rest.
 const ALMOST: usize = frame::MAX_CONTROL - 1;
 
@@ -53,8 +49,7 @@ fn a_proxy_that_floods_its_peers() {
             let control = link(&mallet, &scene, LinkKind::Control).await.expect("it is a peer");
             questions(&control).await;
             garbage(&control).await;
-            let crowd = crowd(&mallet, &scene).await;
-            assert!(crowd <= CONNECTIONS, "{crowd} connections live");
+            crowd(&mallet, &scene).await;
         });
     });
     assert!(scene.reached("connections_per_identity") > before);
@@ -90,14 +85,13 @@ async fn garbage(control: &Connection) {
     assert_eq!(control.close_reason(), None);
 }
 
-/// How many of a few hundred connections live.
-async fn crowd(mallet: &Later, scene: &Scene) -> usize {
+/// A few hundred connections, of which those live that may.
+async fn crowd(mallet: &Later, scene: &Scene) {
     let mut open = Vec::new();
     for _ in 0..300 {
         open.extend(mallet.try_dial(Alpn::Peer, Profile::PeerBulk, scene.ports()[1]).await);
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    open.iter().filter(|connection| connection.close_reason().is_none()).count()
+    thinned(&mut open).await;
 }
 
 /// Requests of four mebibytes each that are never whole, by the hundred.

@@ -7,9 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use quinn::Connection;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::support::{Agent, Client, Forward, Proxy, Shared, SharedCluster, Target, exchange, get, random_bytes, wait_for};
+use crate::support::{Agent, Client, Forward, LONG, Proxy, Shared, SharedCluster, Target, exchange, get, random_bytes, wait_for};
 
 /// Everything as it is by default, but that a test need not wait as long for what is cut in the end.
 static CLUSTER: SharedCluster = SharedCluster::configured(2, IMPATIENT);
@@ -29,6 +31,10 @@ const MEANWHILE: usize = 20;
 const SLOWER: u32 = 25;
 /// What no measure of a dial is exact to.
 const NOISE: Duration = Duration::from_millis(5);
+/// The default of `connections_per_identity`.
+const CONNECTIONS: usize = 128;
+/// How often a state is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 /// A mebibyte.
 pub(crate) const MIB: u64 = 1 << 20;
 
@@ -150,6 +156,33 @@ impl Scene {
     pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         wait_for(what, || is_so(self).then_some(()));
     }
+}
+
+/// Waits until no more of an identity's connections live than may.
+pub(crate) async fn thinned(open: &mut Vec<Connection>) {
+    let mut ends: JoinSet<_> = open.iter().cloned().map(|connection| async move { connection.closed().await }).collect();
+    let thinned = async {
+        loop {
+            open.retain(|connection| connection.close_reason().is_none());
+            if open.len() <= CONNECTIONS {
+                return;
+            }
+            ends.join_next().await;
+        }
+    };
+    let in_time = tokio::time::timeout(LONG, thinned).await;
+    assert!(in_time.is_ok(), "{} connections live", open.len());
+}
+
+/// Looks until it is so, while everything else on this thread goes on.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let looking = async {
+        while !is_so() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let in_time = tokio::time::timeout(LONG, looking).await;
+    assert!(in_time.is_ok(), "{what}: not within {LONG:?}");
 }
 
 /// Notes that it is over, however it ends.
