@@ -91,6 +91,7 @@ pub(crate) fn status() -> StatusView {
         tunnels: Some(3),
         drain: None,
         certificate: Some(proxy_certificate()),
+        ingress: vec![ingress()],
     };
     let second = ProxyRow {
         id: ProxyId(2),
@@ -107,6 +108,7 @@ pub(crate) fn status() -> StatusView {
         tunnels: None,
         drain: Some(DrainRow { ordered: true, done: false, cut_streams: None }),
         certificate: None,
+        ingress: Vec::new(),
         ..first.clone()
     };
     StatusView {
@@ -237,9 +239,40 @@ pub(crate) fn agent_removal() -> AgentRemovalView {
 }
 
 pub(crate) fn clients() -> ClientsView {
-    let ada = ClientRow { name: name("ada"), allow: vec![name("lab-*/ssh"), name("*/web")], enrolled_at: AT.into(), key: "0a".repeat(32) };
-    let bob = ClientRow { name: name("bob"), allow: vec![], ..ada.clone() };
+    let ada = ClientRow {
+        name: name("ada"),
+        allow: vec![name("lab-*/ssh"), name("*/web")],
+        enrolled_at: AT.into(),
+        key: "0a".repeat(32),
+        credentials: vec![CredentialRow { issued_at: AT.into(), expires_at: AT.into() }],
+    };
+    let bob = ClientRow { name: name("bob"), allow: vec![], credentials: vec![], ..ada.clone() };
     ClientsView { schema: Schema, clients: vec![ada, bob] }
+}
+
+pub(crate) fn credential_issued() -> CredentialIssued {
+    let secret = format!("warrenc1_{}", "cd".repeat(32));
+    CredentialIssued { schema: Schema, client: name("ada"), secret, expires_at: AT.into() }
+}
+
+pub(crate) fn credentials_revoked() -> CredentialsRevoked {
+    CredentialsRevoked { schema: Schema, client: name("ada"), revoked: 2 }
+}
+
+#[test]
+fn credentials() {
+    check(&CredentialRequest { name: name("ada"), ttl_ms: 1000 }, r#"{"name":"ada","ttl_ms":1000}"#);
+    check(&CredentialRevocationRequest { name: name("ada") }, r#"{"name":"ada"}"#);
+    check(&credentials_revoked(), r#"{"schema":1,"client":"ada","revoked":2}"#);
+    assert!(!format!("{:?}", credential_issued()).contains("cdcd"), "a secret is not shown");
+    for (ttl_ms, expected) in [(999, false), (1_000, true), (366 * 24 * 3_600_000, true), (366 * 24 * 3_600_000 + 1, false)] {
+        assert_eq!(CredentialRequest { name: name("ada"), ttl_ms }.check().is_ok(), expected, "{ttl_ms}");
+    }
+}
+
+pub(crate) fn ingress() -> IngressRow {
+    let reach = vec!["*/web".to_owned()];
+    IngressRow { kind: "tls".to_owned(), listen: "0.0.0.0:443".to_owned(), authentication: "none".to_owned(), reach }
 }
 
 pub(crate) fn client() -> ClientView {
