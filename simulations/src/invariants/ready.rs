@@ -1,4 +1,4 @@
-//! N4, L1: a proxy that starts again is ready within 3 s, and there is a leader that a majority follows within 5 s, wherever a majority of the voters has nothing to complain about.
+//! N4, L1: a proxy that starts again is ready within 3 s if there is a leader then, and there is a leader that a majority follows within 5 s, wherever a majority of the voters has nothing to complain about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +52,10 @@ impl Ready {
         }
         for host in place.proxies.values().filter(|host| !place.wiped.contains(host)) {
             let Some((life, began)) = conditions.began.get(host) else { continue };
+            // Where nobody led before, it may be the one without which nobody can be elected; how long that takes is judged below.
+            if self.leaderless_since.is_some_and(|since| since <= *began) {
+                continue;
+            }
             let others: Vec<_> = place.voters().into_iter().filter(|voter| voter != host).collect();
             let is_late = *life > 1
                 && now_us - began > READY_US
@@ -138,6 +142,12 @@ mod tests {
         assert_eq!(looked(&mut ready, 13 * SECOND + 1, with(None)), Err("N4"));
         assert_eq!(looked(&mut ready, 13 * SECOND + 2, with(Some(4))), Ok(()));
         assert_eq!(looked(&mut ready, 20 * SECOND, with(None)), Ok(()), "it was");
+        let nobody = || [glimpse(1, None, None), glimpse(2, None, None), glimpse(3, None, None)];
+        for (leaderless, expected) in [(9, Ok(())), (10, Ok(())), (11, Err("N4"))] {
+            let mut ready = Ready::default();
+            assert_eq!(looked(&mut ready, leaderless * SECOND, nobody()), Ok(()));
+            assert_eq!(looked(&mut ready, 13 * SECOND + 1, nobody()), expected, "nobody led from {leaderless} s on");
+        }
     }
 
     #[test]
