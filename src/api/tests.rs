@@ -289,7 +289,7 @@ fn clients_and_machines_that_are_removed() {
     check(
         &client(),
         &format!(
-            r#"{{"schema":1,"client":{{"name":"ada","allow":["lab-*/ssh","*/web"],"enrolled_at":"2026-11-22T13:04:05.25Z","key":"{key}"}}}}"#
+            r#"{{"schema":1,"client":{{"name":"ada","allow":["lab-*/ssh","*/web"],"enrolled_at":"2026-11-22T13:04:05.25Z","key":"{key}","credentials":[{{"issued_at":"2026-11-22T13:04:05.25Z","expires_at":"2026-11-22T13:04:05.25Z"}}]}}}}"#
         ),
     );
     check(&AllowRequest { name: name("ada"), allow: vec![name("*/web")] }, r#"{"name":"ada","allow":["*/web"]}"#);
@@ -405,10 +405,10 @@ fn status_keys() {
 "voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
 "agents":2,"streams":7,"version":"0.1.0","feature_level":2,"tunnels":3,"drain":null,
-"certificate":{"serial":"4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a","expires_at":"1970-01-02T00:00:00Z","remaining_seconds":3600,"renewal_failed":null}},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
+"certificate":{"serial":"4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a","expires_at":"1970-01-02T00:00:00Z","remaining_seconds":3600,"renewal_failed":null},"ingress":[{"kind":"tls","listen":"0.0.0.0:443","authentication":"none","reach":["*/web"]}]},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
 "lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1,"tunnels":null,
-"drain":{"ordered":true,"done":false,"cut_streams":null},"certificate":null}],"agents":2,"routes":2,
+"drain":{"ordered":true,"done":false,"cut_streams":null},"certificate":null,"ingress":[]}],"agents":2,"routes":2,
 "strategy":{"type":"proxy_peering","agent_connection_count":1},
 "problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}],
 "feature_level":1}"#,

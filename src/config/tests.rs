@@ -155,7 +155,7 @@ fn wrong_values_are_refused() {
             "[ingress.socks5]\nlisen = \"127.0.0.1:1080\"",
             &["`ingress.socks5.listen` is missing", "unknown key `lisen` in [ingress.socks5]"],
         ),
-        ("ingress = { tls = 3 }", &["this should be a table: `tls`"]),
+        ("ingress = { tls = 3 }", &["`ingress.tls.listen` is missing", "this should be a table: `tls`"]),
         ("[ingress.socks5]\nlisten = \"0.0.0.0:1080\"", &["is 0.0.0.0:1080, which is not loopback, and `authentication` is \"none\""]),
         (
             "[ingress.http_connect]\nlisten = \"[::]:1\"\nauthentication = \"token\"\nopen_to_anybody = 1",

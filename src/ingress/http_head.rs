@@ -216,7 +216,7 @@ mod tests {
         assert_eq!((head.method.as_str(), head.login, length), ("CONNECT", None, 51));
         let (head, _) = read("CONNECT [::1]:22 HTTP/1.0\r\n\r\n").expect("a head").expect("whole");
         assert!(matches!(head.wanted, Wanted::Tunnel(Authority { host, .. }) if host == "[::1]"));
-        for bad in ["web", "web:", "web:0", "web:+1", "web:65536", ":22", "http://web:22", "a b:22", "::1:22", "me@web:22", "/"] {
+        for bad in ["web", "web:", "web:0", "web:+1", "web:65536", ":22", "http://web:22", "a\"b:22", "::1:22", "me@web:22", "/"] {
             assert_eq!(status(&format!("CONNECT {bad} HTTP/1.1\r\n\r\n")), 400, "{bad}");
         }
     }
