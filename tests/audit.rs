@@ -15,7 +15,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 use support::forge::{Presented, dial};
-use support::{Agent, Client, Cluster, Proxy, Target, all_installed, is_root, not_run, run, wait_for, warren};
+use support::{Agent, Client, Cluster, Ports, Proxy, Target, all_installed, is_root, not_run, run, wait_for, warren};
 use warren::net::{Env, dialling_endpoint};
 use warren_raft::saved::Reader;
 
@@ -507,6 +507,33 @@ fn nothing_is_changed_over_http_and_no_other_name_answers() {
     }
     assert_eq!((proxy.get("/v1/tokens"), proxy.get("/v1/raft").expect("an answer")["term"].clone()), before);
     assert!(!lines(proxy).iter().any(|line| line["event"] == "administration"));
+}
+
+/// The key of the authority is in the store, and an operator makes a directory for all to look into.
+#[test]
+fn nobody_else_gets_into_the_store() {
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o7777;
+    let open = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    let mut cluster = Cluster::start_on(2, |dir| {
+        fs::create_dir(dir).expect("a directory");
+        open(dir, 0o755);
+    });
+    let private = |proxy: &Proxy| {
+        let dir = proxy.data_dir();
+        assert_eq!(mode(&dir), 0o755, "what an operator has made is not changed");
+        for (name, expected) in [("store", 0o700), ("identity", 0o700), ("lock", 0o600), ("secret", 0o600), ("admin.sock", 0o600)] {
+            assert_eq!(mode(&dir.join(name)), expected, "{name} of {}", proxy.name());
+        }
+    };
+    cluster.proxies().iter().for_each(private);
+    // As an earlier version has left it.
+    cluster.proxy_mut(1).stop();
+    let dir = cluster.proxy(1).data_dir();
+    open(&dir.join("store"), 0o755);
+    open(&dir.join("lock"), 0o644);
+    cluster.proxy_mut(1).restart(Ports::Same);
+    cluster.proxy_mut(1).wait_ready();
+    private(cluster.proxy(1));
 }
 
 #[test]
