@@ -15,6 +15,7 @@ mod modelled;
 mod pulse;
 mod renew;
 mod told;
+mod tried;
 
 pub(super) use accept::PublicAcceptor;
 pub(super) use admission::Admission;
