@@ -1,17 +1,19 @@
 //! A tunnel that has been welcomed or waits to be: what is said on its control stream, its signs of life, and its streams.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{ProxyId, Sequence};
+use warren_raft::{ProxyId, Sequence, Service};
 
 use super::events::{Event, What};
 use super::placement::Hearing;
+use super::publishing::Verdict;
 use super::pulse::{Pulse, Seen, Sign};
 use super::service;
 use super::stream_limit::StreamLimit;
@@ -29,6 +31,9 @@ const LINGER: Duration = Duration::from_secs(1);
 const SAY: Duration = Duration::from_secs(10);
 /// How often a proxy is told how far the agent is, at most.
 const PROGRESS: Duration = Duration::from_secs(1);
+
+/// What is published, and whenever that changes.
+type Published = watch::Receiver<Arc<Vec<Service>>>;
 
 /// A tunnel that is held.
 pub(super) struct Live<'a> {
@@ -62,12 +67,12 @@ impl<'a> Live<'a> {
     }
 
     /// Holds it until it is retired and its last stream has ended, or it breaks.
-    pub(super) async fn run(&self, send: SendStream, recv: RecvStream) -> Result<(), TunnelError> {
+    pub(super) async fn run(&self, send: SendStream, recv: RecvStream, services: Published) -> Result<(), TunnelError> {
         // One at a time: what is not understood costs no more than what is.
         let (not_understood, to_answer) = mpsc::channel(1);
         tokio::select! {
             ended = self.listen(recv, not_understood) => ended,
-            ended = self.speak(send, to_answer) => ended,
+            ended = self.speak(send, to_answer, services) => ended,
             ended = self.accept() => ended,
             () = self.run_out() => Ok(()),
         }
@@ -99,6 +104,21 @@ impl<'a> Live<'a> {
             ProxyMessage::Authorities(authorities) => What::Authorities(authorities),
             ProxyMessage::Move { to } => What::Move { proxy, to },
             ProxyMessage::Refused { failure, retry_after_ms } => return Err(refused(failure, retry_after_ms)),
+            ProxyMessage::Published => {
+                tracing::info!(%proxy, "the proxy has taken over what is published");
+                self.tunnels.publishing.note(Verdict::Published);
+                return Ok(());
+            }
+            ProxyMessage::NotPublished { failure } => {
+                tracing::warn!(%proxy, failure = failure.message(), "the proxy has not taken over what is published");
+                self.tunnels.publishing.note(Verdict::Refused(failure));
+                return Ok(());
+            }
+            ProxyMessage::NotUnderstood { number: AgentMessage::PUBLISH } => {
+                tracing::warn!(%proxy, "the proxy is of an older version: it learns of what is published with the next tunnel");
+                self.tunnels.publishing.note(Verdict::NotUnderstood);
+                return Ok(());
+            }
             // A proxy that does not know how to retire a tunnel withdraws the route when it is closed.
             ProxyMessage::Retired | ProxyMessage::NotUnderstood { number: AgentMessage::RETIRE } => {
                 if self.retire.is_cancelled() {
@@ -121,7 +141,7 @@ impl<'a> Live<'a> {
     }
 
     /// Says what the proxy has to know, and watches for its signs of life.
-    async fn speak(&self, mut send: SendStream, mut to_answer: mpsc::Receiver<u32>) -> Result<(), TunnelError> {
+    async fn speak(&self, mut send: SendStream, mut to_answer: mpsc::Receiver<u32>, mut services: Published) -> Result<(), TunnelError> {
         let mut progress = self.tunnels.progress.subscribe();
         progress.mark_changed();
         let mut pulse = Pulse::new(Instant::now());
@@ -141,6 +161,10 @@ impl<'a> Live<'a> {
                     changed.map_err(|_| TunnelError::Stopping)?;
                     due = self.due();
                     AgentMessage::Holds(self.tunnels.credentials.current().holdings())
+                }
+                changed = services.changed() => {
+                    changed.map_err(|_| TunnelError::Stopping)?;
+                    AgentMessage::Publish { services: services.borrow_and_update().to_vec() }
                 }
                 () = sleep(due.wait(self.tunnels.env.wall.now())) => {
                     let current = self.tunnels.credentials.current();
@@ -198,7 +222,7 @@ impl<'a> Live<'a> {
         loop {
             let stream = self.connection.accept_bi().await?;
             self.carried.fetch_add(1, Ordering::Relaxed);
-            let (env, services, cancel) = (self.tunnels.env.clone(), self.tunnels.services.clone(), self.tunnels.cancel.clone());
+            let (env, services, cancel) = (self.tunnels.env.clone(), self.tunnels.publishing.now(), self.tunnels.cancel.clone());
             let connecting = self.tunnels.connecting.clone();
             let sending = room.enter();
             let running = self.streams.token();
@@ -237,7 +261,7 @@ impl<'a> Live<'a> {
 }
 
 /// Waits for a change that is told not before `at`; gives whether there can be any.
-async fn changed_from<T>(watched: &mut tokio::sync::watch::Receiver<T>, at: Instant) -> bool {
+async fn changed_from<T>(watched: &mut watch::Receiver<T>, at: Instant) -> bool {
     sleep_until(at).await;
     watched.changed().await.is_ok()
 }

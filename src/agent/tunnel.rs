@@ -12,6 +12,7 @@ use warren_raft::{ProxyId, Sequence, Service};
 use super::dialling::{Addresses, Dial, Met, Socket};
 use super::events::{End, Event, What};
 use super::live::Live;
+use super::publishing::Publishing;
 use super::service;
 pub(super) use super::tunnel_error::TunnelError;
 use crate::identity::CredentialsHandle;
@@ -31,7 +32,7 @@ pub(super) struct Tunnels {
     pub(super) env: Env,
     pub(super) endpoint: quinn::Endpoint,
     pub(super) credentials: CredentialsHandle,
-    pub(super) services: Arc<Vec<Service>>,
+    pub(super) publishing: Publishing,
     pub(super) connecting: Arc<service::Connecting>,
     pub(super) events: mpsc::Sender<Event>,
     /// How far the agent is, which each proxy is told.
@@ -66,7 +67,10 @@ impl Tunnels {
 
     async fn attempt(self: &Arc<Self>, wish: Wish) -> Result<(), TunnelError> {
         let dial = Dial::new(self, wish.sequence, wish.socket)?;
-        let met = dial.run(wish.addresses).await?;
+        let met = tokio::select! {
+            met = dial.run(wish.addresses) => met?,
+            () = wish.retire.cancelled() => return Ok(()),
+        };
         let held = self.hold(met, wish.sequence, wish.retire).await;
         if wish.socket == Socket::Fresh {
             // What is in the socket's queue gets out before the socket goes.
@@ -79,13 +83,16 @@ impl Tunnels {
         let connection = met.connection;
         let _guard = CloseOnDrop(connection.clone());
         let held = async {
-            let (mut send, mut recv) = Budget::new(WELCOME).run(self.greet(&connection, sequence)).await??;
+            // What changes from here on is said on the tunnel.
+            let mut services = self.publishing.subscribe();
+            let published = services.borrow_and_update().to_vec();
+            let (mut send, mut recv) = Budget::new(WELCOME).run(self.greet(&connection, sequence, published)).await??;
             let first = Budget::new(WELCOME).run(first(&mut send, &mut recv)).await??;
             must_begin(&first, met.proxy)?;
             must_speak(&first).inspect_err(|error| Close::VERSION.close_because(&connection, error))?;
             let live = Live::new(self, sequence, met.proxy, (connection.clone(), retire));
             live.take(first).await?;
-            live.run(send, recv).await
+            live.run(send, recv, services).await
         };
         // Why the connection is gone says more than what broke because of it.
         match held.await {
@@ -95,10 +102,15 @@ impl Tunnels {
         .map_err(|error| if matches!(error, TunnelError::Refused { .. }) { error } else { error.at(met.address) })
     }
 
-    async fn greet(&self, connection: &quinn::Connection, sequence: Sequence) -> Result<(SendStream, RecvStream), TunnelError> {
+    async fn greet(
+        &self,
+        connection: &quinn::Connection,
+        sequence: Sequence,
+        services: Vec<Service>,
+    ) -> Result<(SendStream, RecvStream), TunnelError> {
         let (mut send, recv) = connection.open_bi().await?;
         Priority::Control.set(&send);
-        let hello = AgentHello { hello: Hello::ours(), sequence, services: self.services.to_vec() };
+        let hello = AgentHello { hello: Hello::ours(), sequence, services };
         frame::write(&mut send, &hello, frame::MAX_MESSAGE).await?;
         Ok((send, recv))
     }
@@ -138,6 +150,8 @@ fn must_begin(first: &ProxyMessage, met: ProxyId) -> Result<(), TunnelError> {
         | ProxyMessage::Retired
         | ProxyMessage::Authorities(_)
         | ProxyMessage::NotRenewed { .. }
+        | ProxyMessage::Published
+        | ProxyMessage::NotPublished { .. }
         | ProxyMessage::NotUnderstood { .. } => Err(TunnelError::NoWelcome),
     }
 }

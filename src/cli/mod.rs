@@ -20,9 +20,11 @@ mod drain;
 mod enroll;
 mod error;
 mod forward;
+mod generate;
 mod global;
 mod join;
 mod new_file;
+mod notify;
 mod output;
 mod progress_line;
 mod proxies;
@@ -32,6 +34,7 @@ mod recover;
 mod root;
 mod routes;
 mod run;
+mod service;
 mod signals;
 mod snapshot;
 mod status;
@@ -41,6 +44,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod token;
+pub mod usage;
 
 pub use error::{CliError, Exit, UsageError};
 pub use root::Cli;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use warren_raft::{ProxyName, Strategy};
 
 use super::member::Joining;
+use super::reloads::Reloads;
 use crate::limits::Limits;
 
 /// What a proxy is to be.
@@ -50,6 +51,8 @@ pub struct Proxy {
     pub admin_socket: PathBuf,
     /// Where probes and scrapers reach it; `None` for nowhere.
     pub http_listen: Option<SocketAddr>,
+    /// How an operator's wish to reload reaches whoever has read the configuration.
+    pub reloads: Reloads,
 }
 
 /// The routing store's timings.

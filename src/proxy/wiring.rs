@@ -35,6 +35,7 @@ use super::sockets::Sockets;
 use super::start_error::StartError;
 use super::strategy::{Settled, Settling};
 use super::threads::Threads;
+use super::tuning::{Tunable, Tuning};
 use super::tunnels::Tunnels;
 use super::watch::watch;
 use crate::http;
@@ -92,6 +93,7 @@ pub(super) struct Wiring {
     registry: Registry,
     metrics: Metrics,
     tunnels: Arc<Tunnels>,
+    tuning: Tuning,
     grants: Arc<Grants>,
     guard: EnrollmentGuard,
     tasks: TaskTracker,
@@ -112,12 +114,14 @@ impl Wiring {
         let guard = EnrollmentGuard::new(&ground.proxy.limits, metrics.reached().clone(), &mut registry);
         ground.env.audit.register(&mut registry);
         let leaving = CancellationToken::new();
+        let tuning = Tuning::from(Tunable::from(&ground.proxy));
         Self {
             ground,
             store,
             registry,
             metrics,
             tunnels: Arc::default(),
+            tuning,
             grants: Arc::default(),
             guard,
             tasks: TaskTracker::new(),
@@ -154,13 +158,15 @@ impl Wiring {
         self.tasks.spawn(self.custody().run(self.stopped.clone()));
         self.tasks.spawn(drive(self.rotations(), self.stopped.clone()));
         self.tasks.spawn(cut_revoked(self.rotations(), self.metrics.clone(), self.stopped.clone()));
-        let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
+        let Self { ground, store, metrics, tuning, drain, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
         Ok(RunningProxy::new(Parts {
             id: ground.membership.member.id,
             store,
             links: ground.links,
             metrics,
+            tuning,
+            heart: ground.threads.heart(),
             drain,
             peer: ground.sockets.peer,
             public: ground.sockets.public,
@@ -229,6 +235,7 @@ impl Wiring {
             settled: self.settled(),
             guard: self.guard.clone(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
+            reloads: self.ground.proxy.reloads.clone(),
         };
         let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
         let bounds = http::Bounds::new(&proxy.limits, reached);
@@ -277,7 +284,7 @@ impl Wiring {
         self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), (tell, announce), self.stopped.clone()));
         let enrollments = {
             let parts = (self.issuing(), self.ground.proxy.name.to_string());
-            Enrollments::new(parts, &self.ground.proxy.limits, (self.metrics.reached().clone(), self.guard.clone()))
+            Enrollments::new(parts, self.tuning.limits(), (self.metrics.reached().clone(), self.guard.clone()))
         };
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),
@@ -303,8 +310,7 @@ impl Wiring {
             store,
             issuing: self.issuing(),
             tunnels: self.tunnels.clone(),
-            streams_per_agent: self.ground.proxy.streams_per_agent,
-            limits: self.ground.proxy.limits,
+            tuning: self.tuning.clone(),
             reached: self.metrics.reached().clone(),
             cluster,
             authorities,
@@ -322,7 +328,7 @@ impl Wiring {
             tunnels: self.tunnels.clone(),
             metrics: self.metrics.clone(),
             drain: self.drain.clone(),
-            timeout: self.ground.proxy.drain_timeout,
+            tuning: self.tuning.clone(),
         }
     }
 
@@ -336,8 +342,8 @@ impl Wiring {
             issuing: self.issuing(),
             authorities,
             dialer: Dialer::new(self.me(), env, store, (links, tunnels)),
-            dial_timeout: self.ground.proxy.dial_timeout,
-            shares: Shares::new(&self.ground.proxy.limits),
+            tuning: self.tuning.clone(),
+            shares: Shares::new(self.tuning.limits()),
             metrics: self.metrics.clone(),
             grants: self.grants.clone(),
             tasks: self.tasks.clone(),
@@ -347,7 +353,7 @@ impl Wiring {
     /// Who may come in at one of the ports.
     fn gatekeeper(&self, refused: Counter) -> Gatekeeper {
         let counts = Counts { refused, retried: self.metrics.tunnels().handshakes_retried.clone() };
-        Gatekeeper::new(&self.ground.proxy.limits, self.metrics.reached().clone(), counts)
+        Gatekeeper::new(self.tuning.limits(), self.metrics.reached().clone(), counts)
     }
 
     /// How the two ports accept.

@@ -12,6 +12,7 @@ use crate::proxy::enrollment_guard::EnrollmentGuard;
 use crate::proxy::handover::Drain;
 use crate::proxy::mesh::Links;
 use crate::proxy::metrics::Metrics;
+use crate::proxy::reloads::Reloads;
 use crate::proxy::rotation::Rotations;
 use crate::proxy::strategy::Settled;
 use crate::proxy::tunnels::Tunnels;
@@ -32,4 +33,5 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) settled: watch::Receiver<Settled>,
     pub(in crate::proxy) guard: EnrollmentGuard,
     pub(in crate::proxy) saves: Arc<Semaphore>,
+    pub(in crate::proxy) reloads: Reloads,
 }
