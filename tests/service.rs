@@ -32,13 +32,23 @@ impl Manager {
         Self { socket, heard: Vec::new() }
     }
 
+    /// Forgets what it was told until now.
+    fn forget(&mut self) {
+        self.listen();
+        self.heard.clear();
+    }
+
+    fn listen(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Ok(length) = self.socket.recv(&mut buffer) {
+            self.heard.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+        }
+    }
+
     /// Waits until it is told something that has this line, and forgets all up to it.
     fn wait_for(&mut self, line: &str) -> String {
         wait_for(&format!("the service manager is told `{line}`"), || {
-            let mut buffer = [0; 4096];
-            while let Ok(length) = self.socket.recv(&mut buffer) {
-                self.heard.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
-            }
+            self.listen();
             let at = self.heard.iter().position(|told| told.lines().any(|its| its == line))?;
             self.heard.drain(..=at).next_back()
         })
@@ -151,6 +161,7 @@ fn an_agent_is_ready_with_its_first_tunnel_and_publishes_what_a_reload_says() {
 
     // By signal.
     write(&["echo"], "drain_timeout = \"5s\"");
+    manager.forget();
     agent.signal("HUP");
     manager.wait_for("RELOADING=1");
     manager.wait_for("READY=1");

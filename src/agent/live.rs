@@ -1,7 +1,8 @@
 //! A tunnel that has been welcomed or waits to be: what is said on its control stream, its signs of life, and its streams.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
@@ -9,11 +10,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{ProxyId, Sequence, Service};
+use warren_raft::{ProxyId, Sequence};
 
 use super::events::{Event, What};
 use super::placement::Hearing;
-use super::publishing::Verdict;
+use super::publishing::{Services, Verdict};
 use super::pulse::{Pulse, Seen, Sign};
 use super::service;
 use super::stream_limit::StreamLimit;
@@ -33,7 +34,7 @@ const SAY: Duration = Duration::from_secs(10);
 const PROGRESS: Duration = Duration::from_secs(1);
 
 /// What is published, and whenever that changes.
-type Published = watch::Receiver<Arc<Vec<Service>>>;
+type Published = watch::Receiver<Services>;
 
 /// A tunnel that is held.
 pub(super) struct Live<'a> {
@@ -46,6 +47,8 @@ pub(super) struct Live<'a> {
     /// Its route is withdrawn.
     retired: CancellationToken,
     streams: TaskTracker,
+    /// The lists of services that the proxy was told of and has said nothing to yet, in their order.
+    unanswered: Mutex<VecDeque<Services>>,
     /// How many streams it has carried.
     carried: AtomicU64,
     /// After how many milliseconds the proxy wants to be asked for a sign of life.
@@ -63,7 +66,9 @@ impl<'a> Live<'a> {
         let (retired, streams) = (CancellationToken::new(), TaskTracker::new());
         // Closed, it still takes tasks, and tells when there are none.
         streams.close();
-        Self { tunnels, sequence, proxy, connection, retire, retired, streams, carried: AtomicU64::new(0), pulse_ms: AtomicU32::new(1_000) }
+        let unanswered = Mutex::default();
+        let (carried, pulse_ms) = (AtomicU64::new(0), AtomicU32::new(1_000));
+        Self { tunnels, sequence, proxy, connection, retire, retired, streams, unanswered, carried, pulse_ms }
     }
 
     /// Holds it until it is retired and its last stream has ended, or it breaks.
@@ -106,17 +111,17 @@ impl<'a> Live<'a> {
             ProxyMessage::Refused { failure, retry_after_ms } => return Err(refused(failure, retry_after_ms)),
             ProxyMessage::Published => {
                 tracing::info!(%proxy, "the proxy has taken over what is published");
-                self.tunnels.publishing.note(Verdict::Published);
+                self.answered(Verdict::Published);
                 return Ok(());
             }
             ProxyMessage::NotPublished { failure } => {
                 tracing::warn!(%proxy, failure = failure.message(), "the proxy has not taken over what is published");
-                self.tunnels.publishing.note(Verdict::Refused(failure));
+                self.answered(Verdict::Refused(failure));
                 return Ok(());
             }
             ProxyMessage::NotUnderstood { number: AgentMessage::PUBLISH } => {
                 tracing::warn!(%proxy, "the proxy is of an older version: it learns of what is published with the next tunnel");
-                self.tunnels.publishing.note(Verdict::NotUnderstood);
+                self.answered(Verdict::NotUnderstood);
                 return Ok(());
             }
             // A proxy that does not know how to retire a tunnel withdraws the route when it is closed.
@@ -132,6 +137,14 @@ impl<'a> Live<'a> {
             }
         };
         self.tell(what).await
+    }
+
+    /// Notes what the proxy says to the oldest list that it was told of.
+    fn answered(&self, verdict: Verdict) {
+        let oldest = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        if let Some(services) = oldest {
+            self.tunnels.publishing.note(services, verdict);
+        }
     }
 
     /// What this proxy says of the cluster tells how often it wants to be asked, too.
@@ -164,7 +177,10 @@ impl<'a> Live<'a> {
                 }
                 changed = services.changed() => {
                     changed.map_err(|_| TunnelError::Stopping)?;
-                    AgentMessage::Publish { services: services.borrow_and_update().to_vec() }
+                    let services = services.borrow_and_update().clone();
+                    let message = AgentMessage::Publish { services: services.to_vec() };
+                    self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push_back(services);
+                    message
                 }
                 () = sleep(due.wait(self.tunnels.env.wall.now())) => {
                     let current = self.tunnels.credentials.current();

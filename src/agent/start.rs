@@ -124,17 +124,17 @@ impl RunningAgent {
     /// [`PublishError`]: everything is as it was.
     pub async fn publish(&self, services: Vec<Service>) -> Result<(), PublishError> {
         fit(&services)?;
-        let (before, is_held) = (self.tunnels.publishing.now(), !self.status.borrow().tunnels.is_empty());
-        let mut verdicts = self.tunnels.publishing.change(Arc::new(services));
-        if !is_held {
+        let (before, services) = (self.tunnels.publishing.now(), Arc::new(services));
+        if self.status.borrow().tunnels.is_empty() {
+            self.tunnels.publishing.change(services);
             return Ok(());
         }
-        match Budget::new(PUBLISHED).run(verdicts.recv()).await {
-            Ok(Ok(Verdict::Refused(failure))) => {
-                drop(self.tunnels.publishing.change(before));
+        match Budget::new(PUBLISHED).run(self.tunnels.publishing.ask(services)).await {
+            Ok(Some(Verdict::Refused(failure))) => {
+                self.tunnels.publishing.change(before);
                 Err(PublishError::Refused(failure))
             }
-            Ok(Ok(Verdict::Published | Verdict::NotUnderstood) | Err(_)) => Ok(()),
+            Ok(Some(Verdict::Published | Verdict::NotUnderstood) | None) => Ok(()),
             Err(_) => {
                 tracing::warn!("no proxy has taken over yet what is published");
                 Ok(())
