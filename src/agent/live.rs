@@ -14,7 +14,7 @@ use warren_raft::{ProxyId, Sequence};
 
 use super::events::{Event, What};
 use super::placement::Hearing;
-use super::publishing::{Services, Verdict};
+use super::publishing::{Offered, Verdict};
 use super::pulse::{Pulse, Seen, Sign};
 use super::service;
 use super::stream_limit::StreamLimit;
@@ -34,7 +34,7 @@ const SAY: Duration = Duration::from_secs(10);
 const PROGRESS: Duration = Duration::from_secs(1);
 
 /// What is published, and whenever that changes.
-type Published = watch::Receiver<Services>;
+type Published = watch::Receiver<Offered>;
 
 /// A tunnel that is held.
 pub(super) struct Live<'a> {
@@ -48,7 +48,7 @@ pub(super) struct Live<'a> {
     retired: CancellationToken,
     streams: TaskTracker,
     /// The lists of services that the proxy was told of and has said nothing to yet, in their order.
-    unanswered: Mutex<VecDeque<Services>>,
+    unanswered: Mutex<VecDeque<Offered>>,
     /// How many streams it has carried.
     carried: AtomicU64,
     /// After how many milliseconds the proxy wants to be asked for a sign of life.
@@ -142,8 +142,8 @@ impl<'a> Live<'a> {
     /// Notes what the proxy says to the oldest list that it was told of.
     fn answered(&self, verdict: Verdict) {
         let oldest = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        if let Some(services) = oldest {
-            self.tunnels.publishing.note(services, verdict);
+        if let Some(offer) = oldest {
+            self.tunnels.publishing.note(offer, verdict);
         }
     }
 
@@ -177,9 +177,9 @@ impl<'a> Live<'a> {
                 }
                 changed = services.changed() => {
                     changed.map_err(|_| TunnelError::Stopping)?;
-                    let services = services.borrow_and_update().clone();
-                    let message = AgentMessage::Publish { services: services.to_vec() };
-                    self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push_back(services);
+                    let offer = services.borrow_and_update().clone();
+                    let message = AgentMessage::Publish { services: offer.services.clone() };
+                    self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push_back(offer);
                     message
                 }
                 () = sleep(due.wait(self.tunnels.env.wall.now())) => {
@@ -238,8 +238,7 @@ impl<'a> Live<'a> {
         loop {
             let stream = self.connection.accept_bi().await?;
             self.carried.fetch_add(1, Ordering::Relaxed);
-            let (env, services, cancel) = (self.tunnels.env.clone(), self.tunnels.publishing.now(), self.tunnels.cancel.clone());
-            let connecting = self.tunnels.connecting.clone();
+            let (tunnels, cancel) = (self.tunnels.serving(), self.tunnels.cancel.clone());
             let sending = room.enter();
             let running = self.streams.token();
             if let Some(limit) = limit.raised(self.streams.len()) {
@@ -247,7 +246,7 @@ impl<'a> Live<'a> {
             }
             self.tunnels.tasks.spawn(async move {
                 tokio::select! {
-                    () = service::carry(&env, &services, &connecting, stream, sending.received()) => {}
+                    () = service::carry(&tunnels, stream, sending.received()) => {}
                     () = cancel.cancelled() => {}
                 }
                 drop((running, sending));

@@ -1,16 +1,17 @@
 //! From what an agent is to be to one that runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{Sequence, Service};
+use warren_raft::{Sequence, Service, ServiceName};
 
 use super::asleep::Asleep;
 use super::enrollment::{self, AgentError, StartError};
-use super::publishing::{Publishing, Verdict};
+use super::publishing::{Offer, Publishing, Verdict};
 use super::settings::Agent;
 use super::supervisor::{AgentStatus, Orders, Supervisor};
 use super::tunnel::Tunnels;
@@ -59,7 +60,7 @@ impl Agent {
             env: env.clone(),
             endpoint: endpoint.clone(),
             credentials: credentials.clone(),
-            publishing: Publishing::new(self.services.clone()),
+            publishing: Publishing::new(Offer { services: self.services.clone(), told: self.told.clone() }),
             connecting: Arc::default(),
             events,
             progress: watch::Sender::new(Progress::default()),
@@ -116,20 +117,20 @@ impl RunningAgent {
         self.orders.send_if_modified(|orders| std::mem::replace(&mut orders.entry, proxies.clone()) != proxies);
     }
 
-    /// Publishes these services from now on, over the tunnels that are there. A stream that runs to one that is not among them runs on.
+    /// Publishes these services from now on, of which the targets of `told` are told where a connection comes from, over the tunnels that are there. A stream that runs to one that is not among them runs on.
     ///
     /// Returns when the first proxy has recorded them, or in a while if none has: those that are told later are told then.
     ///
     /// # Errors
     /// [`PublishError`]: everything is as it was.
-    pub async fn publish(&self, services: Vec<Service>) -> Result<(), PublishError> {
+    pub async fn publish(&self, services: Vec<Service>, told: BTreeSet<ServiceName>) -> Result<(), PublishError> {
         fit(&services)?;
-        let (before, services) = (self.tunnels.publishing.now(), Arc::new(services));
+        let (before, offer) = (self.tunnels.publishing.now(), Arc::new(Offer { services, told }));
         if self.status.borrow().tunnels.is_empty() {
-            self.tunnels.publishing.change(services);
+            self.tunnels.publishing.change(offer);
             return Ok(());
         }
-        match Budget::new(PUBLISHED).run(self.tunnels.publishing.ask(services)).await {
+        match Budget::new(PUBLISHED).run(self.tunnels.publishing.ask(offer)).await {
             Ok(Some(Verdict::Refused(failure))) => {
                 self.tunnels.publishing.change(before);
                 Err(PublishError::Refused(failure))

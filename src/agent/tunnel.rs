@@ -41,6 +41,14 @@ pub(super) struct Tunnels {
     pub(super) cancel: CancellationToken,
 }
 
+impl Tunnels {
+    /// What streams are served with.
+    pub(super) fn serving(&self) -> service::Serving {
+        let Self { env, publishing, connecting, .. } = self;
+        service::Serving { env: env.clone(), offer: publishing.now(), connecting: connecting.clone() }
+    }
+}
+
 /// A tunnel that is to be.
 #[derive(Debug)]
 pub(super) struct Wish {
@@ -85,7 +93,7 @@ impl Tunnels {
         let held = async {
             // What changes from here on is said on the tunnel.
             let mut services = self.publishing.subscribe();
-            let published = services.borrow_and_update().to_vec();
+            let published = services.borrow_and_update().services.clone();
             let (mut send, mut recv) = Budget::new(WELCOME).run(self.greet(&connection, sequence, published)).await??;
             let first = Budget::new(WELCOME).run(first(&mut send, &mut recv)).await??;
             must_begin(&first, met.proxy)?;

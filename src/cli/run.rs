@@ -8,13 +8,14 @@ use super::service::{Launch, proxy};
 use super::signals::Signals;
 use super::{CliError, Exit, UsageError};
 use crate::agent;
-use crate::client::{self, EnrollError, Forwarding, Session};
+use crate::client::{self, EnrollError, Forwarding, LocalDoor, Session};
 use crate::config::{
-    AfterEnroll, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings, TokenSource,
+    AfterEnroll, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings, SocksSettings, TokenSource,
 };
 use crate::dev::Dev;
 use crate::failure::{Code, Failure, Printable, Stage};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
+use crate::ingress::{Asks, Protocol};
 use crate::net::{Env, dialling_endpoint};
 use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, Reloads};
 use anyhow::Context as _;
@@ -98,6 +99,29 @@ pub(super) async fn forward(settings: ForwardSettings) -> Result<(), CliError> {
     Ok(())
 }
 
+pub(super) async fn socks(settings: SocksSettings) -> Result<(), CliError> {
+    let mut signals = Signals::new()?;
+    let env = Env::real_with(settings.transport.settings());
+    let session = session(settings.identity, &settings.proxies, &env)?;
+    let doors = [
+        ("socks5", settings.socks5, Protocol::Socks5(settings.domain.clone(), Asks::Nothing)),
+        ("http", settings.http, Protocol::HttpConnect(settings.domain, Asks::Nothing)),
+    ];
+    let mut open = Vec::new();
+    for (name, bind, protocol) in doors {
+        let door = LocalDoor { bind, protocol, dial_timeout: settings.dial_timeout };
+        let running = door.open(&env, session.clone()).await.with_context(|| format!("cannot listen on {bind}/tcp"))?;
+        say(&format!("{name} {}\n", running.local_addr()))?;
+        open.push(running);
+    }
+    signals.stop().await;
+    for running in open {
+        running.shutdown().await;
+    }
+    session.close(GOODBYE).await;
+    Ok(())
+}
+
 fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session, CliError> {
     let store = CredentialStore::new(&env.files, &identity);
     if !store.is_enrolled() {
@@ -164,6 +188,7 @@ pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
         admin_socket: config.admin.socket.clone(),
         http_listen: config.admin.http,
         reloads: Reloads::default(),
+        ingress: super::ingress::doors(&config.ingress),
     })
 }
 

@@ -14,8 +14,9 @@ pub fn explain(error: &Error, words: &[String]) -> Option<String> {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return None;
     }
+    // The parser has the best guess last.
     let nearest = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let near = nearest.into_iter().find_map(|kind| said(error, kind).into_iter().next());
+    let near = nearest.into_iter().find_map(|kind| said(error, kind).pop());
     let help = format!("`{} --help`", command(words));
     let hint = near.map_or(help, |near| format!("did you mean `{}`?", Printable(&near)));
     Some(format!("error: {}\nhint: {hint}", message(error)))

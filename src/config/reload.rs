@@ -34,6 +34,8 @@ const LIVE: &[(&str, &str)] = &[
     ("limits", "streams_per_client"),
     ("limits", "dials_per_client"),
     ("limits", "services_per_agent"),
+    ("limits", "ingress_connections"),
+    ("limits", "ingress_connections_per_source"),
     ("limits", "enrollments"),
     ("limits", "enrollments_per_source"),
     ("audit", "output"),

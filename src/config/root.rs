@@ -8,8 +8,8 @@ use super::document::Document;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::{Described, Reader, Shown};
 use super::{
-    AdminTable, AgentTable, AuditTable, ClusterTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable, PublicTable, RaftTable,
-    TelemetryTable, TransportTable, TunnelStrategyTable,
+    AdminTable, AgentTable, AuditTable, ClusterTable, IngressTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable,
+    PublicTable, RaftTable, TelemetryTable, TransportTable, TunnelStrategyTable,
 };
 
 /// Largest configuration file that is read, in bytes.
@@ -34,6 +34,8 @@ pub struct Config {
     pub liveness: LivenessTable,
     /// `[transport]`.
     pub transport: TransportTable,
+    /// `[ingress.*]`.
+    pub ingress: IngressTable,
     /// `[limits]`.
     pub limits: LimitsTable,
     /// `[admin]`.
@@ -95,6 +97,7 @@ impl Config {
             raft: RaftTable::read(reader),
             liveness: LivenessTable::read(reader),
             transport: TransportTable::read(reader),
+            ingress: IngressTable::read(reader),
             limits: LimitsTable::read(reader),
             admin: AdminTable::read(reader, &proxy.data_dir),
             audit: AuditTable::read(reader),

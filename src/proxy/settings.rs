@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use warren_raft::{ProxyName, Strategy};
+use warren_raft::{IngressAdmits, ProxyName, Reach, Strategy};
 
 use super::member::Joining;
 use super::reloads::Reloads;
+use crate::ingress::{Network, Protocol};
 use crate::limits::Limits;
 
 /// What a proxy is to be.
@@ -53,6 +54,23 @@ pub struct Proxy {
     pub http_listen: Option<SocketAddr>,
     /// How an operator's wish to reload reaches whoever has read the configuration.
     pub reloads: Reloads,
+    /// Its ways in for programs that know nothing of warren.
+    pub ingress: Vec<IngressDoor>,
+}
+
+/// A way in for programs that know nothing of warren.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressDoor {
+    /// Where it listens, TCP.
+    pub listen: SocketAddr,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Whom it lets in.
+    pub admits: IngressAdmits,
+    /// What whoever shows no identity may reach.
+    pub reach: Vec<Reach>,
+    /// The networks from which a PROXY header is expected in front; none: from nowhere.
+    pub trusted: Vec<Network>,
 }
 
 /// The routing store's timings.

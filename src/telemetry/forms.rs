@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::format::{DefaultFields, Format, Full, Json, JsonFie
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Colour;
+use super::{Colour, OneLine};
 
 /// Which form is written. Cheap to clone; the clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ impl Form {
 }
 
 /// Where lines go.
-type Stderr = fn() -> io::Stderr;
+type Stderr = fn() -> OneLine<io::Stderr>;
 
 /// Both forms.
 pub(super) struct Forms<S> {
@@ -44,7 +44,7 @@ pub(super) struct Forms<S> {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Forms<S> {
     /// Lines to standard error in this form.
     pub(super) fn new(form: Form, colour: Colour) -> Self {
-        let plain = || fmt::layer().with_writer(io::stderr as Stderr);
+        let plain = || fmt::layer().with_writer((|| OneLine(io::stderr())) as Stderr);
         Self { form, text: plain().with_ansi(colour == Colour::On), json: plain().with_ansi(false).json().flatten_event(true) }
     }
 }

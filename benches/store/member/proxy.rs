@@ -42,6 +42,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<RunningProxy> {
         admin_socket: settings.directory.join("admin.sock"),
         http_listen: None,
         reloads: Reloads::default(),
+        ingress: Vec::new(),
     };
     Ok(proxy.start(Env::real()).await?)
 }

@@ -126,6 +126,7 @@ fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topolo
         limits: Limits::default(),
         http_listen: None,
         reloads: Reloads::default(),
+        ingress: Vec::new(),
         data_dir: dir,
     })
 }

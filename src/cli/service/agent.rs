@@ -1,10 +1,11 @@
 //! An agent from its start to its end.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use warren_raft::{Service as Published, ServiceKind};
+use warren_raft::{Service as Published, ServiceKind, ServiceName};
 
 use super::door::Door;
 use super::launch::Launch;
@@ -15,7 +16,7 @@ use crate::cli::CliError;
 use crate::cli::notify::{Notifier, State};
 use crate::cli::run::{interrupted, path, texts};
 use crate::cli::signals::{Signal, Signals};
-use crate::config::{AgentSettings, Config, Role, ServiceSettings};
+use crate::config::{AgentSettings, Announcing, Config, Role, ServiceSettings};
 use crate::net::Env;
 use crate::proxy::Wish;
 
@@ -38,6 +39,7 @@ pub(in crate::cli) async fn agent(config: Config, launch: Launch) -> Result<(), 
         name: settings.name.clone(),
         proxies: texts(&settings.proxies),
         services: settings.services.iter().map(published).collect(),
+        told: told(&settings.services),
         data_dir: settings.data_dir.clone(),
         token: settings.token_file.as_ref().map_or(Ok(TokenFrom::Nowhere), |source| path(source).map(TokenFrom::File))?,
     };
@@ -130,12 +132,18 @@ async fn take_over(reloading: &mut Reloading, running: &RunningAgent) -> ReloadV
         Err(errors) => return ReloadView { invalid: true, ..reloading.failed(next, &one_line(&errors.to_string())) },
     };
     if settings.services != reloading.current().agent.services
-        && let Err(error) = running.publish(settings.services.iter().map(published).collect()).await
+        && let Err(error) = running.publish(settings.services.iter().map(published).collect(), told(&settings.services)).await
     {
         return reloading.failed(next, &error.to_string());
     }
     running.enter_by(texts(&settings.proxies));
     reloading.done(next)
+}
+
+/// Those whose targets are told where a connection comes from.
+fn told(services: &[ServiceSettings]) -> BTreeSet<ServiceName> {
+    let told = services.iter().filter(|service| service.proxy_protocol == Announcing::On);
+    told.map(|service| service.name.clone()).collect()
 }
 
 fn published(settings: &ServiceSettings) -> Published {

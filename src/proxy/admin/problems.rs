@@ -209,6 +209,7 @@ mod tests {
             tunnels: None,
             drain: None,
             certificate: None,
+            ingress: Vec::new(),
         }
     }
 
