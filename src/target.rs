@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use warren_raft::names::ANY;
+pub use warren_raft::table::port_of;
 use warren_raft::{AgentName, NameError, ServiceName};
 
 /// A destination as people write it, not yet looked up. Sent as its position in this declaration.
@@ -31,11 +32,6 @@ pub enum TargetError {
     /// What follows the colon is no port.
     #[error("`{}` is not a port from 1 to 65535", crate::failure::Printable(.0))]
     Port(String),
-}
-
-/// The port of a service's own target, `HOST:PORT`.
-pub fn port_of(target: &str) -> Option<NonZeroU16> {
-    target.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
 }
 
 impl FromStr for Target {

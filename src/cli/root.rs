@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status,
-    strategy, token,
+    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, socks,
+    status, strategy, token,
 };
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
@@ -22,9 +22,10 @@ Run:
   agent    Publish services of this network through the proxies
 
 Use:
-  enroll   Get a client's identity, kept for connect and forward
+  enroll   Get a client's identity, kept for connect, forward and socks
   connect  Join standard input and output to a service, as ssh's ProxyCommand
   forward  Forward local TCP ports to services
+  socks    Serve SOCKS5 and an HTTP proxy to every service, for programs on this machine
 
 Look:
   status   Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
@@ -73,6 +74,7 @@ enum Verb {
     Enroll(enroll::EnrollArgs),
     Connect(connect::ConnectArgs),
     Forward(forward::ForwardArgs),
+    Socks(socks::SocksArgs),
     Status(status::StatusArgs),
     Doctor(doctor::DoctorArgs),
     Proxies(proxies::ProxiesArgs),
@@ -134,6 +136,7 @@ impl Verb {
             Self::Enroll(args) => args.run(context).await,
             Self::Connect(args) => args.run(context).await,
             Self::Forward(args) => args.run(context).await,
+            Self::Socks(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
             Self::Doctor(args) => args.run(context).await,
             Self::Proxies(args) => args.run(context).await,

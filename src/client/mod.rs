@@ -8,8 +8,10 @@ mod custody;
 mod enroll;
 mod forward;
 mod session;
+mod socks;
 
 pub use connect::connect;
 pub use enroll::{EnrollError, enroll};
 pub use forward::{Forwarding, RunningForward};
 pub use session::{Dialled, Session};
+pub use socks::{LocalDoor, RunningDoor};

@@ -8,7 +8,7 @@ use warren_raft::{
     ClusterId, ProxyId, RotationPhase, Sequence, Serial, Service, ServiceKind, Strategy, StrategyKind, Timestamp, TokenRole,
 };
 
-use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest};
+use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled};
 use super::member::{ClusterView, Member, MemberState};
 use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
@@ -201,8 +201,11 @@ fn dials() {
         agent: "a".parse().expect("a name"),
         service: "s".parse().expect("a name"),
         budget_ms: 300,
+        entered: None,
     };
     check(&header, &format!("{TRACE_HEX}016303693a3101610173ac02"));
+    let entered = DialHeader { entered: Some(Entered { rule: 300 }), ..header };
+    check(&entered, &format!("{TRACE_HEX}016303693a3101610173ac0202ac02"));
 }
 
 #[test]

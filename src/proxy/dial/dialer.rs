@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, ServiceName, Table, mutant, reached};
+use warren_raft::{AgentName, ClientName, ProxyId, ProxyName, RoutingStore, ServiceName, Table, mutant, reached};
 
 use super::again::Failed;
 use super::attempt::{self, Miss, Open};
@@ -18,10 +18,11 @@ use super::tries::Tries;
 use super::{candidates, failures};
 use crate::failure::{Code, Failure, Stage};
 use crate::net::{Budget, Env};
+use crate::proxy::caller::Caller;
 use crate::proxy::mesh::Links;
 use crate::proxy::tunnels::Tunnels;
 use crate::target::Target;
-use crate::wire::{DialAnswer, DialHeader, TraceId};
+use crate::wire::{DialAnswer, DialHeader, Entered, TraceId};
 
 /// Most ways that are tried for one dial.
 const MAX_TRIES: usize = 8;
@@ -32,7 +33,9 @@ const MAX_WAYS: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     /// Who asks.
-    pub client: ClientName,
+    pub caller: Caller,
+    /// By which way in, if it is not one of warren's own connections.
+    pub ingress: Option<String>,
     /// Where it comes from, `IP:PORT`.
     pub client_address: String,
     /// What for.
@@ -61,6 +64,8 @@ pub(crate) struct Connection {
 pub(crate) struct Dialer {
     /// This proxy.
     pub(super) me: ProxyId,
+    /// What is said of who asks where that is nobody in particular: the name of this proxy.
+    name: ClientName,
     /// The clock and the randomness.
     env: Env,
     /// Who is where.
@@ -79,8 +84,9 @@ pub(crate) struct Dialer {
 
 impl Dialer {
     /// A dialler for the clients of `me`.
-    pub(crate) fn new(me: ProxyId, env: Env, store: RoutingStore, (links, tunnels): (Links, Arc<Tunnels>)) -> Self {
-        Self { me, env, store, links, tunnels, quorum: QuorumMemory::default(), suspects: Suspects::default(), pace: Pace::default() }
+    pub(crate) fn new((me, name): (ProxyId, &ProxyName), env: Env, store: RoutingStore, (links, tunnels): (Links, Arc<Tunnels>)) -> Self {
+        let name = name.as_str().parse().expect("proxies and clients are named by the same rules");
+        Self { me, name, env, store, links, tunnels, quorum: QuorumMemory::default(), suspects: Suspects::default(), pace: Pace::default() }
     }
 
     /// Dials until one try connects, an answer is final, or the budget is used up.
@@ -99,7 +105,7 @@ impl Dialer {
     }
 
     pub(super) async fn dial_in(&self, table: &Table, wanted: &Wanted) -> Result<Connection, Failed> {
-        let mut choices = resolve(table, &wanted.client, &wanted.target).map_err(|why| {
+        let mut choices = resolve(table, &wanted.caller, &wanted.target).map_err(|why| {
             let failure = failures::unresolved(&wanted.target, &why);
             match why {
                 Unresolved::AgentUnknown(_) | Unresolved::ServiceUnknown | Unresolved::Denied => Failed::Doubtful(failure),
@@ -270,13 +276,18 @@ impl Dialer {
     }
 
     async fn try_owner(&self, owner: ProxyId, choice: &Choice, wanted: &Wanted, budget: Budget) -> Result<Open, Miss> {
+        let (client, entered) = match &wanted.caller {
+            Caller::Client(client) => (client.clone(), None),
+            Caller::Ingress { rule, .. } => (self.name.clone(), Some(Entered { rule: *rule })),
+        };
         let header = DialHeader {
             trace: wanted.trace,
-            client: wanted.client.clone(),
+            client,
             client_address: wanted.client_address.clone(),
             agent: choice.agent.clone(),
             service: choice.service.clone(),
             budget_ms: budget.left_ms(),
+            entered,
         };
         if owner == self.me && !mutant!("forwarded_to_itself") {
             attempt::local(&self.tunnels, &header, budget).await

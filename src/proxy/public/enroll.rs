@@ -239,7 +239,7 @@ fn refused(role: TokenRole, error: &ProposeError) -> Failure {
 }
 
 /// Whether the table still has this identity with this key.
-pub(super) fn is_enrolled(table: &Table, role: TokenRole, name: &str, key: KeyHash) -> bool {
+pub(in crate::proxy) fn is_enrolled(table: &Table, role: TokenRole, name: &str, key: KeyHash) -> bool {
     let known = match role {
         TokenRole::Agent => name.parse().ok().and_then(|name| table.agent(&name)).map(|agent| agent.key),
         TokenRole::Client => name.parse().ok().and_then(|name| table.client(&name)).map(|client| client.key),
