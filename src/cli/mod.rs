@@ -20,10 +20,12 @@ mod drain;
 mod enroll;
 mod error;
 mod forward;
+mod generate;
 mod global;
 mod ingress;
 mod join;
 mod new_file;
+mod notify;
 mod output;
 mod progress_line;
 mod proxies;
@@ -33,6 +35,7 @@ mod recover;
 mod root;
 mod routes;
 mod run;
+mod service;
 mod signals;
 mod snapshot;
 mod socks;
@@ -43,6 +46,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod token;
+pub mod usage;
 
 pub use error::{CliError, Exit, UsageError};
 pub use root::Cli;
