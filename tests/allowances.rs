@@ -320,7 +320,7 @@ async fn the_owner_does_not_take_the_ingress_proxys_word() {
     let (answer, ..) = ask::<DialAnswer>(&bulk, &header("vouched-for", "x")).await;
     assert_eq!(answer, DialAnswer::Denied);
     // The proxy itself.
-    operator(cluster.proxy(1), &["proxies", "rm", "bad", "--yes"]).must_succeed();
+    operator(cluster.proxy(1), &["proxies", "rm", "bad", "--yes", "--now"]).must_succeed();
     let closed = tokio::time::timeout(LONG, bulk.closed()).await.expect("it is closed");
     assert!(matches!(&closed, ConnectionError::ApplicationClosed(close) if close.error_code == Close::REFUSED.code()), "{closed:?}");
     for proxy in cluster.proxies() {
@@ -363,7 +363,7 @@ fn a_proxy_that_is_removed_does_not_come_back_with_its_key() {
     let key = files_below(&cluster.proxy(1).data_dir()).into_iter().find(|path| path.ends_with("key.pem")).expect("its key");
     let within = key.strip_prefix(cluster.proxy(1).data_dir()).expect("it is below").to_owned();
     let stolen = fs::read(&key).expect("a key");
-    operator(cluster.proxy(0), &["proxies", "rm", "proxy-2", "--yes"]).must_succeed();
+    operator(cluster.proxy(0), &["proxies", "rm", "proxy-2", "--yes", "--now"]).must_succeed();
     let (status, log) = cluster.proxy_mut(1).wait_ended();
     assert_eq!(status, Some(5), "{log}");
     // Below another name, with a token for proxies.
