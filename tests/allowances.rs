@@ -21,7 +21,7 @@ use warren::identity::Alpn;
 use warren::identity::tls::{Refused, refused};
 use warren::net::quic::Profile;
 use warren::wire::close::Close;
-use warren::wire::{DialAnswer, DialHeader, Heard, Hello, LinkKind, PeerHello, TraceId};
+use warren::wire::{DialAnswer, DialHeader, Entered, Heard, Hello, LinkKind, PeerHello, TraceId};
 use warren_raft::TokenRole;
 
 static CLUSTER: SharedCluster = SharedCluster::of(3);
@@ -306,6 +306,10 @@ async fn the_owner_does_not_take_the_ingress_proxys_word() {
         let (answer, ..) = ask::<DialAnswer>(&bulk, &header(client, service)).await;
         assert_eq!(answer, DialAnswer::Denied, "{client} {service}");
     }
+    // Somebody who has shown nothing, by a door that this proxy has not published.
+    let entered = DialHeader { entered: Some(Entered { rule: 0 }), ..header("vouched-for", "x") };
+    let (answer, ..) = ask::<DialAnswer>(&bulk, &entered).await;
+    assert_eq!(answer, DialAnswer::Denied);
     let (answer, mut send, mut recv) = ask::<DialAnswer>(&bulk, &header("vouched-for", "x")).await;
     assert_eq!(answer, DialAnswer::Connected);
     send.write_all(b"!").await.expect("it runs");
