@@ -18,8 +18,9 @@ const MAX_FIELDS: usize = 100;
 /// The port of a URL that has none.
 const HTTP_PORT: NonZeroU16 = NonZeroU16::new(80).expect("it is not 0");
 /// What belongs to one connection and is not sent on (RFC 9110, section 7.6.1), beside what `Connection` names.
-const HOP_BY_HOP: [&str; 8] =
-    ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "upgrade", "host"];
+const HOP_BY_HOP: [&str; 5] = ["connection", "keep-alive", "te", "upgrade", "host"];
+/// What is said to a proxy, and to nobody behind it: also what is spelled a little wrong may be a secret.
+const TO_A_PROXY: &str = "proxy-";
 
 /// A request that can be served, once it is known who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +153,8 @@ impl<'a> Fields<'a> {
         let slash = if path.starts_with('/') { "" } else { "/" };
         let mut head = format!("{method} {slash}{path} HTTP/1.{}\r\nHost: {host}\r\n", self.minor).into_bytes();
         let named: Vec<_> = self.words("connection").collect();
-        let stays = |name: &str| !HOP_BY_HOP.iter().chain(&named).any(|other| other.eq_ignore_ascii_case(name));
+        let is_ours = |name: &str| name.get(..TO_A_PROXY.len()).is_some_and(|start| start.eq_ignore_ascii_case(TO_A_PROXY));
+        let stays = |name: &str| !is_ours(name) && !HOP_BY_HOP.iter().chain(&named).any(|other| other.eq_ignore_ascii_case(name));
         for field in self.fields.iter().filter(|field| stays(field.name)) {
             head.extend([field.name.as_bytes(), b": ", field.value, b"\r\n"].concat());
         }
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn requests_are_sent_on_as_the_service_would_get_them() {
         let text = "POST HTTP://web.any.warren:8080?q=1 HTTP/1.1\r\nHost: evil\r\nContent-Length: 3\r\nConnection: X-Secret, close\r\n\
-                    X-Secret: 1\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nCookie: a=b\r\n\r\nabc";
+                    X-Secret: 1\r\nProxy-Connection: keep-alive\r\nproxy-authorisation: x\r\nUpgrade: h2c\r\nCookie: a=b\r\n\r\nabc";
         let (head, length) = read(text).expect("a head").expect("whole");
         let Wanted::Answer { from, head, body } = head.wanted else { panic!("an answer is wanted") };
         assert_eq!((from.host.as_str(), from.port.get(), body, &text[length..]), ("web.any.warren", 8080, Length::Bytes(3), "abc"));

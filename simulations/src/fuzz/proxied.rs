@@ -52,6 +52,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let texts = [
         "CONNECT web.lab-pi.warren:443 HTTP/1.1\r\nHost: web.lab-pi.warren:443\r\n\r\n",
         "CONNECT [::1]:22 HTTP/1.0\r\nProxy-Authorization: Basic YWRhOnJpZ2h0\r\n\r\nSSH-2.0",
+        "GET http://a.b.warren/ HTTP/1.1\r\nProxy-Authorized: Basic x\r\n\r\n",
         "CONNECT web HTTP/1.1\r\n\r\n",
         "GET http://web.lab-pi.warren/a?b=c HTTP/1.1\r\nHost: evil\r\nProxy-Connection: keep-alive\r\n\r\n",
         "POST HTTP://web.any.warren:8080?q HTTP/1.1\r\nContent-Length: 3\r\nConnection: x\r\nX: y\r\n\r\nabcGET",
