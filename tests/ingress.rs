@@ -119,6 +119,9 @@ fn a_static_port_leads_to_its_target() {
     }
 }
 
+/// A row of the table of failures: HTTP status, `Proxy-Status` error, SOCKS5 reply, exit status, TLS alert.
+type Said = (u32, &'static str, u8, i32, u8);
+
 /// Each row of the failures that can be brought about from outside; the others are those of `ingress::tests`.
 #[test]
 fn failures_are_the_same_everywhere() {
@@ -142,7 +145,7 @@ fn failures_are_the_same_everywhere() {
     proxy.wait_published(3);
     wait_for("`gone` is gone", || proxy.places_of("gone").is_empty().then_some(()));
 
-    let rows: [(&str, &str, &Client, (u32, &str, u8, i32, u8)); 5] = [
+    let rows: [(&str, &str, &Client, Said); 5] = [
         ("web.nobody", "nobody/web", &all, (404, "destination_not_found", 4, 4, 112)),
         ("web.gone", "gone/web", &all, (503, "destination_unavailable", 3, 6, 80)),
         ("closed.barn", "barn/closed", &all, (502, "connection_refused", 5, 1, 80)),
