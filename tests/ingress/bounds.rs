@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::support::{Cluster, Target, get, wait_for};
-use crate::{connect, exchange};
+use crate::{connect, exchange, try_connect};
 
 const BOUNDED: &str = "\
     [ingress.http_connect]\nlisten = \"127.0.0.1:0\"\n[ingress.socks5]\nlisten = \"127.0.0.1:0\"\n[ingress.tls]\nlisten = \"127.0.0.1:0\"\n\
@@ -30,7 +30,7 @@ fn a_source_has_its_share_and_strangers_get_nothing_else() {
     assert_eq!(proxy.counter("warren_limit_reached_total{limit=\"ingress_connections_per_source\"}"), 1);
     assert!(streams.iter_mut().all(|stream| echoes(stream, b"still here")), "the others run on");
     drop(streams.pop());
-    wait_for("its place is free", || echoes(&mut connect(port), b"again").then_some(()));
+    wait_for("its place is free", || try_connect(port).is_ok_and(|mut stream| echoes(&mut stream, b"again")).then_some(()));
 
     // Garbage of every kind, whatever the protocol; then whoever knows how to ask is served as before.
     let garbage: [&[u8]; 6] =
@@ -64,16 +64,12 @@ fn a_proxy_that_drains_shuts_its_ways_in_and_lets_what_runs_go_on() {
     let mut running = connect(port);
     assert!(echoes(&mut running, b"before"));
     cluster.run_at(proxy, &["proxies", "drain", "proxy-1", "-o", "json"]);
-    let is_open = || {
-        #[expect(clippy::disallowed_methods, reason = "a client is outside of warren")]
-        let connected = TcpStream::connect(port);
-        connected.is_ok()
-    };
+    let is_open = || try_connect(port).is_ok();
     wait_for("the port is shut", || (!is_open()).then_some(()));
     assert!(echoes(&mut running, b"meanwhile"), "what runs goes on");
     cluster.run_at(proxy, &["proxies", "resume", "proxy-1", "-o", "json"]);
     wait_for("the port is open again", || is_open().then_some(()));
-    wait_for("it is served", || echoes(&mut connect(port), b"after").then_some(()));
+    wait_for("it is served", || try_connect(port).is_ok_and(|mut stream| echoes(&mut stream, b"after")).then_some(()));
     assert!(echoes(&mut running, b"still"));
     let (status, checks) = get(proxy.http_address(), "/readyz?verbose").expect("an answer");
     assert!(status == 200 && checks.contains("[+] ingress"), "{checks}");
