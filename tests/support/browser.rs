@@ -114,7 +114,7 @@ impl Browser {
         if let Some(session) = &self.session {
             message["sessionId"] = session.as_str().into();
         }
-        write!(self.input, "{message}\0").expect("the browser listens");
+        write!(self.input, "{message}\0").map_err(|error| json!(format!("the browser does not listen: {error}")))?;
         loop {
             let heard = self.output.recv_timeout(LONG).unwrap_or_else(|_| panic!("no answer to {method}"));
             if heard["id"] == self.last {
