@@ -83,7 +83,9 @@ impl Browser {
         let answer = self.ask("Page.navigate", &json!({ "url": url }));
         assert!(answer.get("errorText").is_none(), "{url}: {answer}");
         wait_for(&format!("{url} is there"), || {
-            let state = self.evaluate("location.href + ' ' + document.readyState");
+            // While it goes there is none to ask.
+            let asked = json!({ "expression": "location.href + ' ' + document.readyState", "returnByValue": true });
+            let state = self.try_to_ask("Runtime.evaluate", &asked).ok()?["result"]["value"].clone();
             (state.as_str()?.starts_with(url) && state.as_str()?.ends_with("complete")).then_some(())
         });
     }
@@ -102,17 +104,21 @@ impl Browser {
 
     /// Asks something of the browser.
     pub(crate) fn ask(&mut self, method: &str, parameters: &Value) -> Value {
+        self.try_to_ask(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same, where it may not be possible: what is asked about may have gone.
+    pub(crate) fn try_to_ask(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": parameters });
         if let Some(session) = &self.session {
             message["sessionId"] = session.as_str().into();
         }
-        write!(self.input, "{message}\0").expect("the browser listens");
+        write!(self.input, "{message}\0").map_err(|error| json!(format!("the browser does not listen: {error}")))?;
         loop {
             let heard = self.output.recv_timeout(LONG).unwrap_or_else(|_| panic!("no answer to {method}"));
             if heard["id"] == self.last {
-                assert!(heard.get("error").is_none(), "{method}: {heard}");
-                return heard["result"].clone();
+                return heard.get("error").map_or_else(|| Ok(heard["result"].clone()), |error| Err(error.clone()));
             }
         }
     }
