@@ -1,4 +1,6 @@
-//! What can be dialled: `AGENT/SERVICE`, `AGENT:PORT` or `any/SERVICE`.
+//! What can be dialled: `AGENT/SERVICE`, `AGENT:PORT` or `any/SERVICE`; the same as host names below the default domain.
+
+mod host_name;
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -7,6 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use warren_raft::names::ANY;
 use warren_raft::{AgentName, NameError, ServiceName};
+
+pub use host_name::DEFAULT_DOMAIN;
 
 /// A destination as people write it, not yet looked up. Sent as its position in this declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +35,17 @@ pub enum TargetError {
     /// What follows the colon is no port.
     #[error("`{}` is not a port from 1 to 65535", crate::failure::Printable(.0))]
     Port(String),
+    /// A host name that means nothing.
+    #[error(
+        "as a host name a target is `AGENT.{domain}` with a port, `SERVICE.AGENT.{domain}` or `SERVICE.any.{domain}`, not `{}`",
+        crate::failure::Printable(.host)
+    )]
+    HostName {
+        /// The name.
+        host: String,
+        /// What it would have to be below.
+        domain: String,
+    },
 }
 
 /// The port of a service's own target, `HOST:PORT`.
@@ -47,11 +62,19 @@ impl FromStr for Target {
             return Ok(if agent == ANY { Self::Any(service) } else { Self::Service(agent.parse()?, service) });
         }
         let shown = || text.chars().take(128).collect();
-        let (agent, port) = text.split_once(':').ok_or_else(|| TargetError::Form(shown()))?;
-        let is_number = port.bytes().all(|digit| digit.is_ascii_digit());
-        let number = port.parse().ok().filter(|_| is_number).ok_or_else(|| TargetError::Port(port.chars().take(16).collect()))?;
+        // No name has a dot.
+        if text.contains('.') {
+            return Self::from_host_and_port(text);
+        }
+        let (agent, number) = text.split_once(':').ok_or_else(|| TargetError::Form(shown()))?;
+        let number = port(number)?;
         Ok(Self::Port(agent.parse()?, number))
     }
+}
+
+fn port(text: &str) -> Result<NonZeroU16, TargetError> {
+    let is_number = text.bytes().all(|digit| digit.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number).ok_or_else(|| TargetError::Port(text.chars().take(16).collect()))
 }
 
 impl fmt::Display for Target {
@@ -75,7 +98,30 @@ mod tests {
             assert_eq!(good.parse::<Target>().expect(good).to_string(), good);
         }
         assert!(matches!("any/ssh".parse(), Ok(Target::Any(_))));
-        for bad in ["", "lab-pi", "/", "a/", "/b", "a/b/c", "a/any", "any:22", "a:", "a:0", "a:65536", "a:+22", "A/b", "a:22:23", "a b/c"] {
+        for (host, target) in [("lab-pi.warren:22", "lab-pi:22"), ("ssh.lab-pi.warren:22", "lab-pi/ssh"), ("ssh.any.warren", "any/ssh")] {
+            assert_eq!(host.parse::<Target>().expect(host).to_string(), target);
+        }
+        for bad in [
+            "",
+            "lab-pi",
+            "/",
+            "a/",
+            "/b",
+            "a/b/c",
+            "a/any",
+            "any:22",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:+22",
+            "A/b",
+            "a:22:23",
+            "a b/c",
+            "lab-pi.warren",
+            "lab-pi.example:22",
+            "a.b/c",
+            "lab-pi.warren:x",
+        ] {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
     }

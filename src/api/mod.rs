@@ -9,12 +9,14 @@ mod clients;
 mod drain;
 mod error;
 mod paths;
+mod ping;
 mod proxies;
 mod raft;
 mod recovery;
 mod routes;
 mod saved;
 mod schema;
+mod seen;
 mod status;
 mod strategy;
 #[cfg(test)]
@@ -36,12 +38,14 @@ pub use clients::{
 pub use drain::{DrainRequest, DrainRow, DrainView, ResumeRequest};
 pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};
+pub use ping::{PingFailure, PingRow, PingView, RoundTrip};
 pub use proxies::{ProxiesView, ProxyView, RemovalPlan, RemovalRequest, RemovalView};
 pub use raft::{RaftState, RaftView};
 pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};
 pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
+pub use seen::ClusterSeen;
 pub use status::{ProxyCertificate, ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use strategy::{
     AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,

@@ -24,6 +24,7 @@ mod global;
 mod join;
 mod new_file;
 mod output;
+mod ping;
 mod progress_line;
 mod proxies;
 mod proxy;
@@ -34,6 +35,7 @@ mod routes;
 mod run;
 mod signals;
 mod snapshot;
+mod ssh_config;
 mod status;
 mod strategy;
 mod strategy_shown;
@@ -41,6 +43,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod token;
+mod watching;
 
 pub use error::{CliError, Exit, UsageError};
 pub use root::Cli;

@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, join, proxies, proxy, raft, routes, status,
-    strategy, token,
+    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, join, ping, proxies, proxy, raft, routes,
+    ssh_config, status, strategy, token,
 };
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
@@ -25,9 +25,11 @@ Use:
   enroll   Get a client's identity, kept for connect and forward
   connect  Join standard input and output to a service, as ssh's ProxyCommand
   forward  Forward local TCP ports to services
+  ssh-config Lead ssh, scp, rsync and git to `NAME.warren`
 
 Look:
   status   Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
+  ping     Show the way to a service or to a proxy, and its round trip
   doctor   Examine this machine: kernel, network, ports, certificate; exit 0, or 3 with a problem
 
 Manage:
@@ -73,7 +75,9 @@ enum Verb {
     Enroll(enroll::EnrollArgs),
     Connect(connect::ConnectArgs),
     Forward(forward::ForwardArgs),
+    SshConfig(ssh_config::SshConfigArgs),
     Status(status::StatusArgs),
+    Ping(ping::PingArgs),
     Doctor(doctor::DoctorArgs),
     Proxies(proxies::ProxiesArgs),
     Agents(agents::AgentsArgs),
@@ -134,7 +138,9 @@ impl Verb {
             Self::Enroll(args) => args.run(context).await,
             Self::Connect(args) => args.run(context).await,
             Self::Forward(args) => args.run(context).await,
+            Self::SshConfig(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
+            Self::Ping(args) => args.run(context).await,
             Self::Doctor(args) => args.run(context).await,
             Self::Proxies(args) => args.run(context).await,
             Self::Agents(args) => args.run(context).await,

@@ -20,9 +20,10 @@ use crate::failure::{Code, Failure, Stage};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
 use crate::net::{Budget, Env, dialling_endpoint};
 use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
+use crate::wire::Member;
 
 /// How long the last packets of a client may take.
-const GOODBYE: Duration = Duration::from_secs(2);
+pub(super) const GOODBYE: Duration = Duration::from_secs(2);
 /// How long the last lines of the audit log may take.
 const AUDITED: Duration = Duration::from_secs(5);
 /// The exit status of a stream that a signal has cut.
@@ -183,7 +184,13 @@ pub(super) async fn forward(settings: ForwardSettings) -> Result<(), CliError> {
     Ok(())
 }
 
-fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session, CliError> {
+/// The proxies that the client of `identity` was told of.
+pub(super) fn known_proxies(identity: &std::path::Path, env: &Env) -> Result<Vec<Member>, CliError> {
+    Ok(KnownProxies::new(&CredentialStore::new(&env.files, identity)).load().map_err(anyhow::Error::from)?)
+}
+
+/// A session of the client of `identity`, which enters at `proxies`, or where the identity says.
+pub(super) fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session, CliError> {
     let store = CredentialStore::new(&env.files, &identity);
     if !store.is_enrolled() {
         return Err(UsageError {

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::CliError;
 
 /// The signals of this process, caught from now on.
+#[derive(Debug)]
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,

@@ -65,7 +65,7 @@ fn the_grouped_help_has_every_verb() {
     let mut last = 0;
     for verb in command.get_subcommands() {
         let about = verb.get_about().expect("each verb says what it is").to_string();
-        let at = help.find(&format!("  {:<9}{about}\n", verb.get_name()));
+        let at = help.find(&format!("  {:<8} {about}\n", verb.get_name()));
         assert!(at.is_some_and(|at| at > last), "{} is missing, differs or is out of order: {about}", verb.get_name());
         last = at.unwrap_or(last);
     }
@@ -75,6 +75,9 @@ fn the_grouped_help_has_every_verb() {
 fn answers_are_as_before() {
     check_answer("status", &samples::status());
     check_answer("doctor", &super::doctor::sample());
+    check_answer("ping", &super::ping::sample());
+    check_answer("ping-reply", &super::ping::sample().replies[0]);
+    check_answer("ping-failure", &super::ping::sample().failures[0]);
     check_answer("agents-ls", &samples::agents());
     check_answer("agents-show", &samples::agent());
     check_answer("agents-rm", &samples::agent_removal());
@@ -129,9 +132,19 @@ fn command_lines() {
         ("--addr /run/x status -o json -v", true),
         ("status -q -v", false),
         ("status now", false),
+        ("status --watch -o jsonl", true),
+        ("status -w", true),
         ("doctor", true),
         ("doctor -o json", true),
+        ("doctor --report x.json --identity /tmp/x", true),
         ("doctor now", false),
+        ("ping", false),
+        ("ping lab/ssh", true),
+        ("ping proxy-2 -c 3 -o json", true),
+        ("ping lab.warren:22 --count 3 --interval 200ms --proxy a:1", true),
+        ("ping lab/ssh -c 0", false),
+        ("ping lab/ssh --interval 0s", false),
+        ("ping Proxy", false),
         ("", false),
         ("agents", false),
         ("join", false),
@@ -145,6 +158,12 @@ fn command_lines() {
         ("connect lab/ssh --proxy a:1,b:2", true),
         ("connect --proxy a:1 lab/ssh", true),
         ("connect lab", false),
+        ("connect lab-pi.warren:22 --identity /tmp/x", true),
+        ("connect ssh.lab-pi.warren:22", true),
+        ("connect lab-pi.example:22", false),
+        ("ssh-config", true),
+        ("ssh-config --install --identity /tmp/x --proxy a:1,b:2", true),
+        ("ssh-config --install --remove", false),
         ("forward 80", false),
         ("forward 80 lab/web 81 lab:22", true),
         ("token create", false),
@@ -249,5 +268,43 @@ fn check_lines(table: &[(&str, bool)]) {
     for (line, expected) in table {
         let parsed = Cli::try_parse_from(std::iter::once("warren").chain(line.split_whitespace()));
         assert_eq!(parsed.is_ok(), *expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
+    }
+}
+
+/// What people are told to type can be typed: each `warren ..` in backticks, in whatever the program says.
+#[test]
+fn each_command_that_is_named_is_one() {
+    let (mut files, mut named) = (Vec::new(), 0);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources(&root, &mut files);
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source");
+        for said in text.split("`warren ").skip(1) {
+            let words = said.split('`').next().unwrap_or_default();
+            // What goes on in the next line, or stands for something, is not looked at.
+            let verbs: Vec<_> =
+                words.split_whitespace().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-')).collect();
+            let mut command = Cli::command();
+            for verb in verbs.iter().filter(|verb| !verb.starts_with('-')) {
+                if command.get_subcommands().next().is_none() {
+                    break;
+                }
+                let found = command.find_subcommand(verb).cloned();
+                command = found.unwrap_or_else(|| panic!("`warren {words}` in {}: there is no `{verb}`", file.display()));
+            }
+            named += 1;
+        }
+    }
+    assert!(named > 100, "{named}");
+}
+
+fn sources(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(dir).expect("listed").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
     }
 }

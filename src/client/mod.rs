@@ -7,9 +7,13 @@ mod connect;
 mod custody;
 mod enroll;
 mod forward;
+mod nearest;
+mod ping;
 mod session;
 
 pub use connect::connect;
 pub use enroll::{EnrollError, enroll};
 pub use forward::{Forwarding, RunningForward};
+pub(crate) use ping::time_of;
+pub use ping::{Pong, ping_proxy, ping_service};
 pub use session::{Dialled, Session};

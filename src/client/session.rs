@@ -8,26 +8,25 @@ use std::time::Duration;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use warren_raft::{AgentName, ProxyId};
 
 use super::asking::Asking;
 use super::custody::Custody;
+use super::nearest::{self, MAX_TRIED, Measured, STAGGER};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::entrance::{self, Closed};
 use crate::identity::tls::{Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls, CredentialStore, Credentials, CredentialsHandle, renewal};
 use crate::net::quic::{self, Profile, SendRoom, Sending};
 use crate::net::stalled::Readers;
-use crate::net::{Budget, Env};
+use crate::net::{Access, Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{DialRequest, Heard, Hello, TraceId};
 
-/// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
-const STAGGER: Duration = Duration::from_millis(250);
-/// Most addresses that are tried for one connection.
-const MAX_ADDRESSES: usize = 32;
+/// The file beside the identity that says which proxy was the nearest.
+const NEAREST: &str = "nearest.json";
 /// What is added to a dial's budget while its answer is waited for: the proxy is to say why, not the client.
 const GRACE: Duration = Duration::from_millis(500);
 /// How long what was just sent is given at least before the connection is closed.
@@ -73,7 +72,7 @@ pub struct Dialled {
 }
 
 impl Session {
-    /// A session that connects to `proxies`, in this order, when it first needs to.
+    /// A session that connects to the nearest of `proxies` when it first needs to.
     pub fn new(env: Env, endpoint: quinn::Endpoint, store: CredentialStore, credentials: CredentialsHandle, proxies: Vec<String>) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -102,6 +101,14 @@ impl Session {
             Ok(dialled) => dialled,
             Err(_) => Err(asking.late()),
         }
+    }
+
+    /// Connects to the nearest proxy, unless it is connected, and tells how far away that is.
+    ///
+    /// # Errors
+    /// The [`Failure`] of the way to it.
+    pub async fn connect_within(&self, timeout: Duration) -> Result<Duration, Failure> {
+        self.connection(Budget::new(timeout)).await.map(|connection| connection.rtt())
     }
 
     /// The streams of this process.
@@ -173,29 +180,28 @@ impl Session {
         Ok(self.taken(held.insert(self.connect(budget, Some(silent.remote_address())).await?)))
     }
 
-    /// Tries the proxies beside each other, each a moment later than the one before; the first that answers wins. An address that was silent comes last.
+    /// Tries the proxies beside each other, and takes the nearest of those that answer about as soon as the first does. An address that was silent comes last.
     async fn connect(&self, budget: Budget, silent: Option<SocketAddr>) -> Result<quinn::Connection, Failure> {
+        let known = if silent.is_none() { self.known_nearest() } else { None };
+        let planned =
+            nearest::plan(&self.shared.proxies, known.as_ref().map(|known| known.proxy.as_str()), &mut self.shared.env.entropy.rng());
+        let last = STAGGER * u32::try_from(planned.len()).unwrap_or(u32::MAX);
         let mut tries = JoinSet::new();
-        let proxies = self.shared.proxies.iter().take(MAX_ADDRESSES);
-        let last = u32::try_from(proxies.len()).unwrap_or(u32::MAX);
-        for (position, proxy) in (0_u32..).zip(proxies) {
-            let (session, proxy) = (self.clone(), proxy.clone());
-            tries.spawn(async move { session.connect_to(&proxy, position, silent.map(|silent| (silent, last))).await });
+        for (proxy, delay) in planned {
+            let session = self.clone();
+            tries.spawn(async move {
+                let connected = session.connect_to(&proxy, delay, silent.map(|silent| (silent, last))).await;
+                connected.map(|connection| (proxy, connection))
+            });
         }
+        // Where nothing is to be compared nobody is waited for.
+        let wait = if known.is_some() { |_| Duration::ZERO } else { nearest::patience };
         let mut closed = Vec::new();
-        let first = async {
-            while let Some(tried) = tries.join_next().await {
-                match tried {
-                    Ok(Ok(connection)) => return Some(connection),
-                    Ok(Err(error)) => closed.push(error),
-                    Err(error) => closed.push(Closed::silent("a try", error)),
-                }
+        match budget.run(answered(&mut tries, &mut closed, wait)).await {
+            Ok(answered) if answered.is_empty() => {
+                Err(entrance::failure(closed, "no proxy can be reached", "the proxies are of another cluster"))
             }
-            None
-        };
-        match budget.run(first).await {
-            Ok(Some(connection)) => Ok(connection),
-            Ok(None) => Err(entrance::failure(closed, "no proxy can be reached", "the proxies are of another cluster")),
+            Ok(answered) => Ok(self.taking_nearest(answered, known.as_ref())),
             Err(_) => {
                 if closed.is_empty() {
                     closed.extend(self.shared.proxies.iter().map(|proxy| Closed::silent(proxy, "no answer in time")));
@@ -205,15 +211,53 @@ impl Session {
         }
     }
 
-    /// Tries the addresses of a proxy's name, the first at its position, each further one a moment later.
-    async fn connect_to(&self, proxy: &str, position: u32, silent: Option<(SocketAddr, u32)>) -> Result<quinn::Connection, Closed> {
+    /// The nearest of these, which there are, and lets go of the others. What was compared is kept in mind.
+    fn taking_nearest(&self, mut answered: Vec<(String, quinn::Connection)>, known: Option<&Measured>) -> quinn::Connection {
+        let round_trips: Vec<_> = answered.iter().map(|(_, connection)| connection.rtt()).collect();
+        let position = nearest::nearest(&round_trips, &mut self.shared.env.entropy.rng()).expect("somebody has answered");
+        let (proxy, connection) = answered.swap_remove(position);
+        for (_, other) in answered {
+            Close::DONE.close(&other);
+        }
+        tracing::debug!(%proxy, rtt = ?connection.rtt(), "entering by the nearest proxy");
+        let round_trip = connection.rtt();
+        match known {
+            Some(known) if known.proxy == proxy && known.holds(round_trip) => {}
+            // The next one compares again.
+            Some(known) if known.proxy == proxy => self.keep_nearest(&Measured { at_ms: 0, ..known.clone() }),
+            Some(_) | None => self.keep_nearest(&Measured::new(proxy, round_trip, self.shared.env.wall.now().0)),
+        }
+        connection
+    }
+
+    /// Which proxy was the nearest a while ago, of several.
+    fn known_nearest(&self) -> Option<Measured> {
+        let Shared { env, store, proxies, .. } = &*self.shared;
+        let bytes = if proxies.len() > 1 { env.files.read(&store.dir().join(NEAREST), Access::Public).ok()? } else { return None };
+        let measured: Measured = serde_json::from_slice(&bytes).ok()?;
+        measured.is_fresh(env.wall.now().0).then_some(measured)
+    }
+
+    /// The next process of this identity need not compare again. It is a remark: where it cannot be kept it is measured again.
+    fn keep_nearest(&self, measured: &Measured) {
+        let Shared { env, store, proxies, .. } = &*self.shared;
+        if proxies.len() > 1
+            && let Ok(text) = serde_json::to_vec(measured)
+            && let Err(error) = env.files.replace(&store.dir().join(NEAREST), &text, Access::Public)
+        {
+            tracing::debug!(%error, "which proxy is the nearest is not kept");
+        }
+    }
+
+    /// Tries the addresses of a proxy's name, the first after a delay, each further one a moment later.
+    async fn connect_to(&self, proxy: &str, delay: Duration, silent: Option<(SocketAddr, Duration)>) -> Result<quinn::Connection, Closed> {
         let found = self.shared.env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))?;
         let mut tries = JoinSet::new();
-        for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_ADDRESSES)) {
-            let position = silent.filter(|(silent, _)| *silent == address).map_or(position + further, |(_, last)| last);
+        for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_TRIED)) {
+            let delay = silent.filter(|(silent, _)| *silent == address).map_or(delay + STAGGER * further, |(_, last)| last);
             let (session, proxy) = (self.clone(), proxy.to_owned());
             tries.spawn(async move {
-                tokio::time::sleep(STAGGER * position).await;
+                tokio::time::sleep(delay).await;
                 session.handshake(&proxy, address).await
             });
         }
@@ -272,6 +316,30 @@ impl Session {
         let kept = custody.renew(connection).await;
         if let Err(reason) = kept {
             tracing::warn!(reason, "certificate not renewed");
+        }
+    }
+}
+
+/// The proxies that answer, and why others do not: the first and those that do so as soon after it as `wait` says; none when all have failed.
+async fn answered(
+    tries: &mut JoinSet<Result<(String, quinn::Connection), Closed>>,
+    closed: &mut Vec<Closed>,
+    wait: fn(Duration) -> Duration,
+) -> Vec<(String, quinn::Connection)> {
+    let (begun, mut answered, mut until) = (Instant::now(), Vec::new(), None);
+    loop {
+        let tried = match until {
+            Some(until) => timeout_at(until, tries.join_next()).await.unwrap_or_default(),
+            None => tries.join_next().await,
+        };
+        match tried {
+            Some(Ok(Ok(connected))) => {
+                answered.push(connected);
+                until.get_or_insert_with(|| Instant::now() + wait(begun.elapsed()));
+            }
+            Some(Ok(Err(error))) => closed.push(error),
+            Some(Err(error)) => closed.push(Closed::silent("a try", error)),
+            None => return answered,
         }
     }
 }
