@@ -13,8 +13,8 @@ use quinn::{ConnectionError, ReadError, ReadToEndError};
 use serde_json::Value;
 use support::later::{Later, ask};
 use support::{
-    Agent, Client, Cluster, Dialling, Ended, LONG, Open, Proxy, SharedCluster, Target, adapted, readme_commands, run, shell, wait_for,
-    warren,
+    Agent, Client, Cluster, Dialling, Ended, LONG, Open, Proxy, SharedCluster, Target, adapted, readme_commands, run, shell, took,
+    wait_for, warren,
 };
 use tokio::time::Instant;
 use warren::identity::Alpn;
@@ -54,12 +54,7 @@ fn are_denied(opens: Vec<Open>, since: Instant) {
         let errors = open.errors();
         assert!(errors.contains("any more") || errors.contains("was removed from the cluster"), "{errors}");
     }
-    tell(&format!("every stream was cut after {:?}", since.elapsed()));
-}
-
-#[expect(clippy::print_stderr, reason = "how long it took is not judged, and worth knowing")]
-fn tell(what: &str) {
-    eprintln!("{what}");
+    took("every stream was cut", since);
 }
 
 fn metric(proxy: &Proxy, name: &str) -> u64 {

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Agent, Client, Cluster, Dialling, Echoing, Forward, Proxy, Target, wait_for, warren};
+use support::{Agent, Client, Cluster, Dialling, Echoing, Forward, Proxy, Target, took, wait_for, warren};
+use tokio::time::Instant;
 
 /// A cluster whose certificates live for so long, such as `10s`.
 fn living(count: usize, lifetime: &str) -> Cluster {
@@ -283,9 +284,11 @@ fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() 
     assert_eq!(client.connect("lab-pi/echo", cluster.proxy(1), b"hi").must_succeed(), b"hi");
 
     let serial = wait_for("the agent says what it holds", || serials(&cluster).get("agent/lab-pi").cloned());
+    let begun = Instant::now();
     let revoked = ca(&cluster, 1, &["revoke", &serial.to_uppercase()]);
     assert_eq!((text(&revoked["serial"]), text(&revoked["holder"])), (serial.clone(), "agent `lab-pi`".to_owned()));
     wait_for("its tunnel is cut", || cluster.proxy(2).places_of("lab-pi").is_empty().then_some(()));
+    took("the tunnel of a revoked certificate was cut", begun);
     wait_for("it is refused", || agent.log().contains("the identity is revoked").then_some(()));
 
     // A proxy gets itself another one, and nobody is removed.

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Cluster, Ended, Ports, Proxy, Target, adapted, readme_commands, shell, wait_for, warren};
+use support::{Cluster, Ended, Ports, Proxy, Target, adapted, readme_commands, shell, took, wait_for, warren};
+use tokio::time::Instant;
 
 const HEADING: &str = "## Taking a proxy out of the cluster";
 
@@ -72,7 +73,9 @@ fn remove(cluster: &Cluster, by: usize, name: &str) {
     looked.must_fail(2, &format!("nothing was changed: this would take proxy `{name}`"));
     assert!(looked.stderr.contains(" would remain, of which "), "{looked:?}");
     assert!(names(proxy).contains(&name.to_owned()));
+    let begun = Instant::now();
     let removed = on(cluster.home(), proxy, name, &told.remove);
+    took("a proxy was removed", begun);
     let said = String::from_utf8(removed.clone().must_succeed()).expect("text");
     assert!(said.contains("has left the cluster"), "{removed:?}");
     let listed = String::from_utf8(on(cluster.home(), proxy, name, &told.list).must_succeed()).expect("text");

@@ -20,9 +20,9 @@ fn word<'a>(value: &'a toml::Value, key: &str) -> &'a str {
     value.get(key).and_then(toml::Value::as_str).unwrap_or_else(|| panic!("`{key}` of {value}"))
 }
 
-/// Name and version of each package in Cargo.lock, with where it comes from.
-fn locked() -> Vec<(String, String, Option<String>)> {
-    let lock = read("Cargo.lock");
+/// Name and version of each package in a Cargo.lock, with where it comes from.
+fn locked(name: &str) -> Vec<(String, String, Option<String>)> {
+    let lock = read(name);
     let packages = lock["package"].as_array().expect("packages");
     let text = |package: &toml::Value, key: &str| package.get(key).and_then(toml::Value::as_str).map(str::to_owned);
     packages.iter().map(|it| (text(it, "name").expect("a name"), text(it, "version").expect("a version"), text(it, "source"))).collect()
@@ -32,8 +32,8 @@ fn locked() -> Vec<(String, String, Option<String>)> {
 fn everything_comes_from_the_registry() {
     let deny = read(".deny.toml");
     let allowed: Vec<_> = list(&deny, "sources", "allow-registry").iter().filter_map(toml::Value::as_str).collect();
-    let ours = ["warren", "warren-raft", "warren-simulations"];
-    for (name, version, source) in locked() {
+    let ours = ["warren", "warren-raft", "warren-simulations", "warren-fuzz"];
+    for (name, version, source) in locked("Cargo.lock").into_iter().chain(locked("simulations/fuzz/Cargo.lock")) {
         match source {
             Some(source) => assert!(allowed.iter().any(|url| source == format!("registry+{url}")), "{name} {version} is of {source}"),
             None => assert!(ours.contains(&name.as_str()), "{name} {version} is of a path"),
@@ -69,7 +69,7 @@ fn each_version_beside_another_has_its_reason() {
         })
         .collect();
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (name, version, _) in locked() {
+    for (name, version, _) in locked("Cargo.lock") {
         versions.entry(name).or_default().insert(version);
     }
     for (name, versions) in versions.iter().filter(|(_, versions)| versions.len() > 1) {
@@ -85,7 +85,7 @@ fn each_version_beside_another_has_its_reason() {
 #[test]
 fn what_is_let_pass_is_still_there() {
     let deny = read(".deny.toml");
-    let names: BTreeSet<_> = locked().into_iter().map(|(name, ..)| name).collect();
+    let names: BTreeSet<_> = locked("Cargo.lock").into_iter().map(|(name, ..)| name).collect();
     for entry in list(&deny, "advisories", "ignore") {
         assert!(word(entry, "id").starts_with("RUSTSEC-"), "{entry}");
         let of = word(entry, "reason").split(' ').next().unwrap_or_default();

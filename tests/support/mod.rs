@@ -57,4 +57,4 @@ pub(crate) use small_disk::SmallDisk;
 pub(crate) use span::{Side, Span};
 pub(crate) use sshd::{Sshd, on};
 pub(crate) use target::Target;
-pub(crate) use wait::{LONG, wait_for, wait_up_to};
+pub(crate) use wait::{LONG, took, wait_for, wait_up_to};

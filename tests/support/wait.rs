@@ -9,6 +9,12 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// How often a state is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Tells how long something took, which no test judges: `cargo test -- --nocapture` shows it.
+#[expect(clippy::print_stderr, reason = "how long it took is not judged, and worth knowing")]
+pub(crate) fn took(what: &str, since: Instant) {
+    eprintln!("{what}: after {:?}", since.elapsed());
+}
+
 /// Looks until `look` finds something, for up to [`LONG`].
 ///
 /// # Panics

@@ -1,4 +1,4 @@
-//! N4, L1: a proxy that starts again is ready within 3 s, and there is a leader that a majority follows within 5 s, wherever a majority of the voters has nothing to complain about.
+//! N4, L1: a proxy that starts again is ready within 3 s if there is a leader then, and there is a leader that a majority follows within 5 s, wherever a majority of the voters has nothing to complain about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,8 @@ pub(super) struct Ready {
     /// In which life a proxy was ready.
     ready: BTreeSet<(HostId, u64)>,
     leaderless_since: Option<u64>,
+    /// The last time without a leader, from and to.
+    gap: (u64, u64),
 }
 
 /// What there is at a look.
@@ -45,6 +47,16 @@ impl Place<'_> {
 }
 
 impl Ready {
+    /// When a proxy that began then had a leader first: where nobody led as it started, it may be the one without which nobody can be elected, and
+    /// how long that takes is judged by [`leads`](Self::leads).
+    fn led_from(&self, began: u64) -> Option<u64> {
+        if self.leaderless_since.is_some_and(|since| since <= began) {
+            return None;
+        }
+        let (from, to) = self.gap;
+        Some(if from <= began { began.max(to) } else { began })
+    }
+
     fn starts(&mut self, place: &Place<'_>) -> Result<(), Violation> {
         let Place { now_us, conditions, .. } = place;
         for (host, glimpse) in place.glimpses.iter().filter(|(_, glimpse)| glimpse.lease.is_some()) {
@@ -54,7 +66,7 @@ impl Ready {
             let Some((life, began)) = conditions.began.get(host) else { continue };
             let others: Vec<_> = place.voters().into_iter().filter(|voter| voter != host).collect();
             let is_late = *life > 1
-                && now_us - began > READY_US
+                && self.led_from(*began).is_some_and(|led| now_us - led > READY_US)
                 && !self.ready.contains(&(*host, *life))
                 && others.len() >= 2
                 && conditions.all_well_since(began.saturating_sub(SETTLED_US), others, None);
@@ -75,7 +87,9 @@ impl Ready {
         };
         let is_led = place.glimpses.values().any(|glimpse| glimpse.leads && followed(glimpse.id));
         if is_led || voters.is_empty() {
-            self.leaderless_since = None;
+            if let Some(since) = self.leaderless_since.take() {
+                self.gap = (since, *now_us);
+            }
             return Ok(());
         }
         let since = *self.leaderless_since.get_or_insert(*now_us);
@@ -138,6 +152,18 @@ mod tests {
         assert_eq!(looked(&mut ready, 13 * SECOND + 1, with(None)), Err("N4"));
         assert_eq!(looked(&mut ready, 13 * SECOND + 2, with(Some(4))), Ok(()));
         assert_eq!(looked(&mut ready, 20 * SECOND, with(None)), Ok(()), "it was");
+    }
+
+    #[test]
+    fn a_proxy_waits_for_the_election_that_it_came_into_and_for_no_other() {
+        let with = |leader| [1, 2, 3].map(|id| glimpse(id, None, leader));
+        for (leaderless, expected) in [(10, Ok(())), (11, Err("N4"))] {
+            let mut ready = Ready::default();
+            assert_eq!(looked(&mut ready, leaderless * SECOND, with(None)), Ok(()));
+            assert_eq!(looked(&mut ready, 12 * SECOND, with(Some(2))), Ok(()));
+            assert_eq!(looked(&mut ready, 13 * SECOND + 1, with(Some(2))), expected, "nobody led from {leaderless} s on");
+            assert_eq!(looked(&mut ready, 15 * SECOND + 1, with(Some(2))), Err("N4"));
+        }
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rcgen::{CertificateParams, SanType};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::NamedGroup;
 use rustls::crypto::ring::kx_group::X25519;
 use rustls::crypto::{ActiveKeyExchange, CryptoProvider, SharedSecret, SupportedKxGroup};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
+use rustls::pki_types::CertificateDer;
 use warren_raft::{ClusterId, ProxyId, Timestamp};
 
+use super::gullible::Gullible;
 use crate::identity::tls::provider;
 use crate::identity::{Authority, Credentials, CredentialsHandle, Identity, MachineKey, Role};
 use crate::net::quic::Endpoint;
@@ -269,44 +269,6 @@ pub(super) fn forging_server(presented: &Presented, alpns: &[&[u8]]) -> quinn::S
         .expect("a key");
     config.alpn_protocols = alpns.iter().map(|alpn| alpn.to_vec()).collect();
     quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(config).expect("a suite")))
-}
-
-#[derive(Debug)]
-struct Gullible;
-
-impl ServerCertVerifier for Gullible {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// Both ends of one handshake. A client's end that came up is followed until it is closed or the server has accepted.

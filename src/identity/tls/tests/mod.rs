@@ -2,6 +2,7 @@
 
 mod client_side;
 mod forge;
+mod gullible;
 mod life;
 mod rotation;
 mod server_side;
