@@ -79,3 +79,27 @@ fn several_forwarded_ports_outlive_their_proxy_and_all_of_them() {
     forwards.iter().for_each(|forward| must_work(forward, "each port works again"));
     forwards[0].process().must_run();
 }
+
+/// Whoever had to go far away comes back, without being started anew.
+#[test]
+fn a_forward_comes_back_to_the_nearest_proxy() {
+    let mut cluster = Cluster::start_with(3, |proxy| proxy.behind_relays());
+    let echo = Target::echo();
+    let _agent = cluster.agent("lab", &[2], &[("echo", echo.address().to_string())]);
+    let client = cluster.client("laptop", "*/*");
+    let addresses: Vec<_> = cluster.proxies().iter().map(|proxy| proxy.public_address()).collect();
+    cluster.proxies()[1..].iter().for_each(|proxy| proxy.public_relay().delay(FAR));
+    let forward = client.forward("roaming", "lab/echo", &addresses);
+    let carried = |cluster: &Cluster| cluster.proxy(0).log().matches("\"dial connected\"").count();
+    must_work(&forward, "it works");
+    assert!(carried(&cluster) > 0, "by the nearest");
+    cluster.proxy_mut(0).kill();
+    must_work(&forward, "it works from far away");
+    cluster.proxy_mut(0).restart(Ports::Same);
+    cluster.wait_healthy();
+    let before = carried(&cluster);
+    wait_for("it is back", || {
+        must_work(&forward, "it works all the time");
+        (carried(&cluster) > before).then_some(())
+    });
+}

@@ -6,9 +6,11 @@ mod asking;
 mod connect;
 mod custody;
 mod enroll;
+mod entering;
 mod forward;
 mod nearest;
 mod ping;
+mod refuge;
 mod session;
 
 pub use connect::connect;

@@ -24,6 +24,8 @@ const WAIT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mil
 const MOVED: Duration = Duration::from_millis(10);
 /// How long a measurement counts: machines move from network to network.
 const FRESH: Duration = Duration::from_secs(600);
+/// The same where the nearest proxy was lost: it may be back soon.
+const FRESH_IN_REFUGE: Duration = Duration::from_secs(60);
 
 /// What was measured last.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -40,6 +42,13 @@ impl Measured {
     /// Of a proxy that is so far away now.
     pub(super) fn new(proxy: String, round_trip: Duration, at_ms: u64) -> Self {
         Self { proxy, rtt_us: u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX), at_ms }
+    }
+
+    /// The same where a nearer one was lost.
+    #[must_use]
+    pub(super) fn in_refuge(self) -> Self {
+        let spent = u64::try_from((FRESH - FRESH_IN_REFUGE).as_millis()).unwrap_or_default();
+        Self { at_ms: self.at_ms.saturating_sub(spent), ..self }
     }
 
     /// Whether it is about as near as it was: if not, this machine may be elsewhere, and another one may be nearer.
@@ -74,10 +83,19 @@ pub(super) fn patience(first: Duration) -> Duration {
     (first / 2).clamp(WAIT.0, WAIT.1)
 }
 
+/// Whether a round trip is that of a nearer proxy: worth to go there for.
+pub(super) fn is_nearer(there: Duration, here: Duration) -> bool {
+    there + margin(there) < here
+}
+
+fn margin(round_trip: Duration) -> Duration {
+    (round_trip / 4).max(ABOUT)
+}
+
 /// Which of these is the nearest, by their round trips; among those that are about as near a drawn one. `None` of none.
 pub(super) fn nearest(round_trips: &[Duration], rng: &mut impl Rng) -> Option<usize> {
     let least = *round_trips.iter().min()?;
-    let near: Vec<_> = (0..round_trips.len()).filter(|position| round_trips[*position] <= least + (least / 4).max(ABOUT)).collect();
+    let near: Vec<_> = (0..round_trips.len()).filter(|position| round_trips[*position] <= least + margin(least)).collect();
     Some(near[rng.random_range(0..near.len())])
 }
 
@@ -130,7 +148,13 @@ mod tests {
     fn waits_and_measurements_are_bounded() {
         let ms = Duration::from_millis;
         assert_eq!([ms(0), ms(40), ms(3000)].map(patience), [ms(5), ms(20), ms(100)]);
+        assert_eq!(
+            [(1, 3), (1, 4), (100, 125), (100, 126)].map(|(there, here)| is_nearer(ms(there), ms(here))),
+            [false, true, false, true]
+        );
         let measured = Measured::new(String::new(), ms(5), 1_000_000);
+        let refuge = measured.clone().in_refuge();
+        assert_eq!([1_000_000, 1_059_999, 1_060_000].map(|now| refuge.is_fresh(now)), [true, true, false]);
         assert_eq!([ms(1), ms(20), ms(21)].map(|now| measured.holds(now)), [true, true, false]);
         assert_eq!([1_000_000, 1_599_999, 1_600_000, 999_999].map(|now| measured.is_fresh(now)), [true, true, false, false]);
     }

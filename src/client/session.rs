@@ -1,32 +1,28 @@
 //! A client's connection to the cluster, made when it is needed and made anew when it is lost.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId};
 
 use super::asking::Asking;
 use super::custody::Custody;
-use super::nearest::{self, MAX_TRIED, Measured, STAGGER};
+use super::entering::Purpose;
+use super::refuge::Refuge;
 use crate::failure::{Code, Failure, Stage};
-use crate::identity::entrance::{self, Closed};
-use crate::identity::tls::{Expected, SERVER_NAME};
-use crate::identity::{Alpn, ClientTls, CredentialStore, Credentials, CredentialsHandle, renewal};
-use crate::net::quic::{self, Profile, SendRoom, Sending};
+use crate::identity::{CredentialStore, Credentials, CredentialsHandle, renewal};
+use crate::net::quic::{SendRoom, Sending};
 use crate::net::stalled::Readers;
-use crate::net::{Access, Budget, Env};
+use crate::net::{Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{DialRequest, Heard, Hello, TraceId};
 
-/// The file beside the identity that says which proxy was the nearest.
-const NEAREST: &str = "nearest.json";
 /// What is added to a dial's budget while its answer is waited for: the proxy is to say why, not the client.
 const GRACE: Duration = Duration::from_millis(500);
 /// How long what was just sent is given at least before the connection is closed.
@@ -35,16 +31,16 @@ const SETTLE: Duration = Duration::from_millis(20);
 /// A client of one cluster. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Session {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    env: Env,
-    endpoint: quinn::Endpoint,
-    credentials: CredentialsHandle,
-    store: CredentialStore,
-    proxies: Vec<String>,
+pub(super) struct Shared {
+    pub(super) env: Env,
+    pub(super) endpoint: quinn::Endpoint,
+    pub(super) credentials: CredentialsHandle,
+    pub(super) store: CredentialStore,
+    pub(super) proxies: Vec<String>,
     /// Held while a connection is made, so that many dials at once make one.
     connection: Mutex<Option<quinn::Connection>>,
     renewal_tried: std::sync::Mutex<Option<Instant>>,
@@ -52,6 +48,10 @@ struct Shared {
     custody: std::sync::Mutex<JoinSet<()>>,
     /// By connection: there are two while one that was silent is being replaced.
     rooms: std::sync::Mutex<BTreeMap<usize, SendRoom>>,
+    /// Whether it is where it wants to be.
+    refuge: std::sync::Mutex<Refuge>,
+    /// Looks whether a nearer proxy is there again.
+    looking: std::sync::Mutex<JoinSet<()>>,
 }
 
 /// A dial that has connected.
@@ -85,6 +85,8 @@ impl Session {
                 renewal_tried: std::sync::Mutex::default(),
                 custody: std::sync::Mutex::default(),
                 rooms: std::sync::Mutex::default(),
+                refuge: std::sync::Mutex::default(),
+                looking: std::sync::Mutex::default(),
             }),
         }
     }
@@ -126,6 +128,7 @@ impl Session {
     /// Closes the connection and sees that the proxy is told, for at most `grace`.
     pub async fn close(&self, grace: Duration) {
         let budget = Budget::new(grace);
+        self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
         let Some(connection) = self.shared.connection.lock().await.take() else {
             // There is nobody to be told.
             return self.shared.endpoint.close(Close::DONE.code(), Close::DONE.reason().as_bytes());
@@ -144,9 +147,17 @@ impl Session {
         let connection = match held.as_ref().filter(|connection| connection.close_reason().is_none()) {
             Some(connection) => connection.clone(),
             None if self.has_ended() => return Err(self.ended()),
-            None => self.taken(held.insert(self.connect(budget, None).await?)),
+            None => {
+                let was_lost = held.is_some();
+                let connection = self.taken(held.insert(self.connect(budget, Purpose::First).await?));
+                if was_lost {
+                    self.refuge().begin(Instant::now());
+                }
+                connection
+            }
         };
         drop(held);
+        self.look_for_nearer(&connection);
         self.renew_if_due(&connection).await;
         Ok(connection)
     }
@@ -177,110 +188,41 @@ impl Session {
         if let Some(connection) = known {
             return Ok(connection.clone());
         }
-        Ok(self.taken(held.insert(self.connect(budget, Some(silent.remote_address())).await?)))
-    }
-
-    /// Tries the proxies beside each other, and takes the nearest of those that answer about as soon as the first does. An address that was silent comes last.
-    async fn connect(&self, budget: Budget, silent: Option<SocketAddr>) -> Result<quinn::Connection, Failure> {
-        let known = if silent.is_none() { self.known_nearest() } else { None };
-        let planned =
-            nearest::plan(&self.shared.proxies, known.as_ref().map(|known| known.proxy.as_str()), &mut self.shared.env.entropy.rng());
-        let last = STAGGER * u32::try_from(planned.len()).unwrap_or(u32::MAX);
-        let mut tries = JoinSet::new();
-        for (proxy, delay) in planned {
-            let session = self.clone();
-            tries.spawn(async move {
-                let connected = session.connect_to(&proxy, delay, silent.map(|silent| (silent, last))).await;
-                connected.map(|connection| (proxy, connection))
-            });
-        }
-        // Where nothing is to be compared nobody is waited for.
-        let wait = if known.is_some() { |_| Duration::ZERO } else { nearest::patience };
-        let mut closed = Vec::new();
-        match budget.run(answered(&mut tries, &mut closed, wait)).await {
-            Ok(answered) if answered.is_empty() => {
-                Err(entrance::failure(closed, "no proxy can be reached", "the proxies are of another cluster"))
-            }
-            Ok(answered) => Ok(self.taking_nearest(answered, known.as_ref())),
-            Err(_) => {
-                if closed.is_empty() {
-                    closed.extend(self.shared.proxies.iter().map(|proxy| Closed::silent(proxy, "no answer in time")));
-                }
-                Err(entrance::failure(closed, "no proxy answered in time", "the proxies are of another cluster"))
-            }
-        }
-    }
-
-    /// The nearest of these, which there are, and lets go of the others. What was compared is kept in mind.
-    fn taking_nearest(&self, mut answered: Vec<(String, quinn::Connection)>, known: Option<&Measured>) -> quinn::Connection {
-        let round_trips: Vec<_> = answered.iter().map(|(_, connection)| connection.rtt()).collect();
-        let position = nearest::nearest(&round_trips, &mut self.shared.env.entropy.rng()).expect("somebody has answered");
-        let (proxy, connection) = answered.swap_remove(position);
-        for (_, other) in answered {
-            Close::DONE.close(&other);
-        }
-        tracing::debug!(%proxy, rtt = ?connection.rtt(), "entering by the nearest proxy");
-        let round_trip = connection.rtt();
-        match known {
-            Some(known) if known.proxy == proxy && known.holds(round_trip) => {}
-            // The next one compares again.
-            Some(known) if known.proxy == proxy => self.keep_nearest(&Measured { at_ms: 0, ..known.clone() }),
-            Some(_) | None => self.keep_nearest(&Measured::new(proxy, round_trip, self.shared.env.wall.now().0)),
-        }
-        connection
-    }
-
-    /// Which proxy was the nearest a while ago, of several.
-    fn known_nearest(&self) -> Option<Measured> {
-        let Shared { env, store, proxies, .. } = &*self.shared;
-        let bytes = if proxies.len() > 1 { env.files.read(&store.dir().join(NEAREST), Access::Public).ok()? } else { return None };
-        let measured: Measured = serde_json::from_slice(&bytes).ok()?;
-        measured.is_fresh(env.wall.now().0).then_some(measured)
-    }
-
-    /// The next process of this identity need not compare again. It is a remark: where it cannot be kept it is measured again.
-    fn keep_nearest(&self, measured: &Measured) {
-        let Shared { env, store, proxies, .. } = &*self.shared;
-        if proxies.len() > 1
-            && let Ok(text) = serde_json::to_vec(measured)
-            && let Err(error) = env.files.replace(&store.dir().join(NEAREST), &text, Access::Public)
-        {
-            tracing::debug!(%error, "which proxy is the nearest is not kept");
-        }
-    }
-
-    /// Tries the addresses of a proxy's name, the first after a delay, each further one a moment later.
-    async fn connect_to(&self, proxy: &str, delay: Duration, silent: Option<(SocketAddr, Duration)>) -> Result<quinn::Connection, Closed> {
-        let found = self.shared.env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))?;
-        let mut tries = JoinSet::new();
-        for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_TRIED)) {
-            let delay = silent.filter(|(silent, _)| *silent == address).map_or(delay + STAGGER * further, |(_, last)| last);
-            let (session, proxy) = (self.clone(), proxy.to_owned());
-            tries.spawn(async move {
-                tokio::time::sleep(delay).await;
-                session.handshake(&proxy, address).await
-            });
-        }
-        let mut last = Closed::silent(proxy, "its name stands for no address");
-        while let Some(tried) = tries.join_next().await {
-            match tried {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => last = error,
-                Err(error) => last = Closed::silent(proxy, error),
-            }
-        }
-        Err(last)
-    }
-
-    async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
-        let Shared { env, endpoint, credentials, .. } = &*self.shared;
-        let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
-        let transport = Profile::Client.dialling_with(env.paths.grant(address), address, &env.quic_towards(address));
-        let config = quic::client_config(tls, env, transport);
-        let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(proxy, error))?;
-        let connection = connecting.await.map_err(|error| Closed::by(proxy, &error))?;
-        env.paths.met(&connection);
+        let connection = self.taken(held.insert(self.connect(budget, Purpose::InsteadOf(silent.remote_address())).await?));
+        self.refuge().begin(Instant::now());
         Ok(connection)
+    }
+
+    /// Has it looked, beside whatever is dialled, whether a nearer proxy is there than the one that had to do when another was lost.
+    fn look_for_nearer(&self, current: &quinn::Connection) {
+        if self.shared.proxies.len() < 2 || !self.refuge().is_due(Instant::now()) {
+            return;
+        }
+        let (session, current) = (self.clone(), current.clone());
+        let mut looking = self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        while looking.try_join_next().is_some() {}
+        looking.spawn(async move { session.come_back(current).await });
+    }
+
+    /// Puts `found` in the place of `current`, if that still has it.
+    pub(super) async fn replaced(&self, current: &quinn::Connection, found: &quinn::Connection) -> bool {
+        let mut held = self.shared.connection.lock().await;
+        let is_current = held.as_ref().is_some_and(|held| held.stable_id() == current.stable_id());
+        if is_current {
+            self.taken(held.insert(found.clone()));
+            self.refuge().end();
+        }
+        is_current
+    }
+
+    /// Whether no stream runs over a connection.
+    pub(super) fn is_idle(&self, connection: &quinn::Connection) -> bool {
+        let rooms = self.shared.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.get(&connection.stable_id()).is_none_or(SendRoom::is_idle)
+    }
+
+    fn refuge(&self) -> std::sync::MutexGuard<'_, Refuge> {
+        self.shared.refuge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection that is used from now on: over it the certificate is renewed in time, and whom to trust is asked.
@@ -316,30 +258,6 @@ impl Session {
         let kept = custody.renew(connection).await;
         if let Err(reason) = kept {
             tracing::warn!(reason, "certificate not renewed");
-        }
-    }
-}
-
-/// The proxies that answer, and why others do not: the first and those that do so as soon after it as `wait` says; none when all have failed.
-async fn answered(
-    tries: &mut JoinSet<Result<(String, quinn::Connection), Closed>>,
-    closed: &mut Vec<Closed>,
-    wait: fn(Duration) -> Duration,
-) -> Vec<(String, quinn::Connection)> {
-    let (begun, mut answered, mut until) = (Instant::now(), Vec::new(), None);
-    loop {
-        let tried = match until {
-            Some(until) => timeout_at(until, tries.join_next()).await.unwrap_or_default(),
-            None => tries.join_next().await,
-        };
-        match tried {
-            Some(Ok(Ok(connected))) => {
-                answered.push(connected);
-                until.get_or_insert_with(|| Instant::now() + wait(begun.elapsed()));
-            }
-            Some(Ok(Err(error))) => closed.push(error),
-            Some(Err(error)) => closed.push(Closed::silent("a try", error)),
-            None => return answered,
         }
     }
 }

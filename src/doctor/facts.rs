@@ -21,6 +21,8 @@ pub struct Facts {
     pub routes: Vec<Route>,
     /// What came of talking to them.
     pub reaches: Vec<Reach>,
+    /// The other proxies of the cluster, as the proxy of this configuration has them while it runs.
+    pub peers: Vec<Peer>,
     /// The limit of open files.
     pub files: Files,
     /// Processors that this process may use.
@@ -29,6 +31,17 @@ pub struct Facts {
     pub ports: Vec<Port>,
     /// The identities that the configuration names, and the client's.
     pub certificates: Vec<Certificate>,
+}
+
+/// Another proxy, to this machine's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// Where it is reached on the peer port.
+    pub address: String,
+    /// The round trip; `None` without a connection.
+    pub round_trip: Option<Duration>,
 }
 
 /// What came of a QUIC handshake with a proxy.
@@ -202,6 +215,10 @@ pub(crate) mod samples {
                     outcome: Outcome::Met { round_trip: Duration::from_micros(1_250), payload: 8972, ahead_ms: Some(12) },
                 },
                 Reach { to: "q:3024".into(), address: address("192.0.2.2:3024"), party: "agent", outcome: Outcome::Silent },
+            ],
+            peers: vec![
+                Peer { name: "proxy-2".into(), address: "192.0.2.2:3021".into(), round_trip: Some(Duration::from_micros(900)) },
+                Peer { name: "proxy-3".into(), address: "192.0.2.3:3021".into(), round_trip: None },
             ],
             files: Files { limit: Some(1024), needed: 1280 },
             processors: 2,

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Port, Protocol, Route};
+use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Peer, Port, Protocol, Route};
 use super::reach::{Party, reaches};
-use crate::api::{self, StatusView};
+use crate::api::{self, ProxyRow, StatusView};
 use crate::config::{Config, HostPort, Origin};
 use crate::http::AdminClient;
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
@@ -30,8 +30,10 @@ const FILES_PER_STREAM: u64 = 1;
 pub async fn gather(config: &Config, client: Option<&Path>, env: &Env) -> Facts {
     let roles = Roles::of(config);
     let (mut ports, mut certificates) = (Vec::new(), Vec::new());
+    let status = if roles.proxy { status(config, env).await } else { None };
     if roles.proxy {
-        ports = self::ports(config, env).await;
+        let runs = if status.is_some() { Runs::Yes } else { Runs::No };
+        ports = self::ports(config, runs, env).await;
         certificates.push(certificate("proxy", config.proxy.data_dir.join("identity"), env));
     }
     if roles.agent {
@@ -40,7 +42,15 @@ pub async fn gather(config: &Config, client: Option<&Path>, env: &Env) -> Facts 
     // Whoever has never enrolled is no client.
     let client = client.filter(|dir| CredentialStore::new(&env.files, *dir).is_enrolled());
     certificates.extend(client.map(|dir| certificate("client", dir.to_owned(), env)));
-    let known = known(config, (&roles, client), env);
+    let mut known = known(config, (&roles, client), env);
+    let others = status.iter().flat_map(|status| &status.proxies).filter(|row| row.name != config.proxy.name);
+    let others: Vec<_> = others.cloned().collect();
+    for address in others.iter().flat_map(|row| &row.public_addresses).take(MAX_KNOWN) {
+        // A proxy's identity is none for the port of agents and clients.
+        if !known.iter().any(|(to, _)| to == address) {
+            known.push((address.clone(), Party::Stranger));
+        }
+    }
     let routes = routes(&known, env).await;
     let streams = if roles.agent { u64::from(config.limits.streams_per_agent.get()) } else { 0 };
     Facts {
@@ -52,6 +62,7 @@ pub async fn gather(config: &Config, client: Option<&Path>, env: &Env) -> Facts 
             .map_err(|error| error.to_string()),
         offload: offload(env),
         interfaces: interfaces(),
+        peers: others.iter().filter(|row| !row.peer_address.is_empty()).map(peer).collect(),
         reaches: reaches(doors(&known, &routes), env).await,
         routes,
         files: Files { limit: getrlimit(Resource::Nofile).current, needed: OWN_FILES + streams * FILES_PER_STREAM },
@@ -118,7 +129,6 @@ fn known(config: &Config, (roles, client): (&Roles, Option<&Path>), env: &Env) -
         let party = identity(dir, env).map_or(Party::Stranger, Party::Client);
         add(KnownProxies::addresses(&told(dir)), &party);
     }
-    // A proxy's identity is none for the port of agents and clients.
     add(texts(&config.cluster.join), &Party::Stranger);
     known
 }
@@ -152,9 +162,25 @@ async fn route(to: String, env: &Env) -> Route {
     Route { to, payloads }
 }
 
-async fn ports(config: &Config, env: &Env) -> Vec<Port> {
+/// Whether the proxy of the configuration runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runs {
+    Yes,
+    No,
+}
+
+/// What the proxy of the configuration says, if it runs.
+async fn status(config: &Config, env: &Env) -> Option<StatusView> {
     let admin = AdminClient::new(env.net.clone(), config.admin.socket.clone()).with_deadline(ANSWER);
-    let runs = admin.get_json::<StatusView>(api::Path::Status).await.is_ok();
+    admin.get_json(api::Path::Status).await.ok()
+}
+
+fn peer(row: &ProxyRow) -> Peer {
+    let round_trip = row.rtt_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok());
+    Peer { name: row.name.to_string(), address: row.peer_address.clone(), round_trip }
+}
+
+async fn ports(config: &Config, runs: Runs, env: &Env) -> Vec<Port> {
     let mut ports = Vec::new();
     for (key, listen) in [("peer.listen", config.peer.listen), ("public.listen", config.public.listen)] {
         ports.push(Port { key, protocol: Protocol::Udp, listen, occupant: occupant(env.net.udp(listen), runs) });
@@ -165,10 +191,10 @@ async fn ports(config: &Config, env: &Env) -> Vec<Port> {
     ports
 }
 
-fn occupant<T>(bound: std::io::Result<T>, runs: bool) -> Occupant {
+fn occupant<T>(bound: std::io::Result<T>, runs: Runs) -> Occupant {
     match bound {
         Ok(_) => Occupant::Nobody,
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && runs => Occupant::Warren,
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && runs == Runs::Yes => Occupant::Warren,
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Occupant::Other,
         Err(error) => Occupant::Refused(error.to_string()),
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Port, Protocol, Reach, Route};
+use super::facts::{
+    Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Peer, Port, Protocol, Reach, Route,
+};
 use super::finding::Finding;
 use crate::api::Time;
 
@@ -22,6 +24,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
     findings.extend(facts.routes.iter().flat_map(route));
     findings.extend(facts.reaches.iter().map(reach));
     findings.extend(clock(facts));
+    findings.extend(facts.peers.iter().map(peer));
     findings.push(files(&facts.files));
     findings.push(Finding::ok("processors", format!("{} to work on", facts.processors)));
     findings.extend(facts.ports.iter().map(port));
@@ -112,6 +115,19 @@ fn reach(reach: &Reach) -> Finding {
             &check,
             format!("nothing can be sent to {address}: {why}"),
             format!("ip route get {}", address.ip().to_canonical()),
+        ),
+    }
+}
+
+fn peer(peer: &Peer) -> Finding {
+    let Peer { name, address, round_trip } = peer;
+    let check = format!("peer {name}");
+    match round_trip {
+        Some(round_trip) => Finding::ok(&check, format!("{address} answers this proxy in {:.1} ms", round_trip.as_secs_f64() * 1e3)),
+        None => Finding::problem(
+            &check,
+            format!("this proxy has no connection to {address}"),
+            "start it, or open that UDP port in both directions and compare `[peer] advertise` of both: `warren proxies ls -o wide`",
         ),
     }
 }
@@ -241,6 +257,13 @@ mod tests {
         check(&told("client", refused()), Severity::Problem, "192.0.2.1:3024 answers, and does not take this client: it was removed");
         assert_eq!(told("stranger", refused()).severity, Severity::Ok);
         assert_eq!(told("agent", Outcome::NotSent("no route".into())).severity, Severity::Problem);
+    }
+
+    #[test]
+    fn who_is_a_peer() {
+        let told = |round_trip| peer(&Peer { name: "proxy-2".into(), address: "192.0.2.2:3021".into(), round_trip });
+        check(&told(Some(Duration::from_micros(900))), Severity::Ok, "192.0.2.2:3021 answers this proxy in 0.9 ms");
+        check(&told(None), Severity::Problem, "this proxy has no connection to 192.0.2.2:3021");
     }
 
     #[test]

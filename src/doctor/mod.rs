@@ -13,7 +13,7 @@ mod report;
 
 #[cfg(test)]
 pub(crate) use facts::samples;
-pub use facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Port, Reach, Route};
+pub use facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Peer, Port, Reach, Route};
 pub use finding::{Finding, Severity};
 pub use gather::gather;
 pub use judge::judge;
