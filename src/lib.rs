@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod failure;
 pub mod http;
 pub mod identity;
+pub mod ingress;
 pub mod limits;
 #[cfg(any(test, simulation))]
 pub mod model;

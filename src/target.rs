@@ -1,16 +1,15 @@
 //! What can be dialled: `AGENT/SERVICE`, `AGENT:PORT` or `any/SERVICE`; the same as host names below the default domain.
 
-mod host_name;
-
 use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use warren_raft::names::ANY;
+pub use warren_raft::table::port_of;
 use warren_raft::{AgentName, NameError, ServiceName};
 
-pub use host_name::DEFAULT_DOMAIN;
+use crate::ingress::{Domain, HostError};
 
 /// A destination as people write it, not yet looked up. Sent as its position in this declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,21 +35,8 @@ pub enum TargetError {
     #[error("`{}` is not a port from 1 to 65535", crate::failure::Printable(.0))]
     Port(String),
     /// A host name that means nothing.
-    #[error(
-        "as a host name a target is `AGENT.{domain}` with a port, `SERVICE.AGENT.{domain}` or `SERVICE.any.{domain}`, not `{}`",
-        crate::failure::Printable(.host)
-    )]
-    HostName {
-        /// The name.
-        host: String,
-        /// What it would have to be below.
-        domain: String,
-    },
-}
-
-/// The port of a service's own target, `HOST:PORT`.
-pub fn port_of(target: &str) -> Option<NonZeroU16> {
-    target.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
+    #[error(transparent)]
+    Host(#[from] HostError),
 }
 
 impl FromStr for Target {
@@ -64,12 +50,21 @@ impl FromStr for Target {
         let shown = || text.chars().take(128).collect();
         // No name has a dot.
         if text.contains('.') {
-            return Self::from_host_and_port(text);
+            return by_host_name(text);
         }
         let (agent, number) = text.split_once(':').ok_or_else(|| TargetError::Form(shown()))?;
         let number = port(number)?;
         Ok(Self::Port(agent.parse()?, number))
     }
+}
+
+/// `HOST` or `HOST:PORT` below the default domain.
+fn by_host_name(text: &str) -> Result<Target, TargetError> {
+    let (host, number) = match text.rsplit_once(':') {
+        Some((host, number)) => (host, Some(port(number)?)),
+        None => (text, None),
+    };
+    Ok(Domain::default().target(host, number)?)
 }
 
 fn port(text: &str) -> Result<NonZeroU16, TargetError> {

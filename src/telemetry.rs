@@ -1,8 +1,10 @@
 //! Logs: one subscriber for the process, to standard error.
 //!
-//! It must *never* write to standard output, which belongs to a command's data.
+//! It must *never* write to standard output, which belongs to a command's data, and *never* more than one line for an event: what a peer has sent must not
+//! pass for another event.
 
-use std::io::{self, IsTerminal};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -39,7 +41,7 @@ pub enum Colour {
 pub fn init(settings: &TelemetryTable, verbosity: Verbosity, colour: Colour) -> Result<(), TryInitError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(settings.log.as_str(), verbosity))
-        .with_writer(io::stderr)
+        .with_writer(|| OneLine(io::stderr()))
         .with_ansi(colour == Colour::On);
     if writes_json(settings.format) { builder.json().flatten_event(true).finish().try_init() } else { builder.finish().try_init() }
 }
@@ -52,10 +54,47 @@ fn writes_json(format: LogFormat) -> bool {
     }
 }
 
+/// Where each event is one line, whatever is in its fields. The subscriber escapes what drives a terminal, but neither line breaks nor returns.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    /// An event at a time, as the subscriber hands them over.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.0.write_all(&one_line(event)).map(|()| event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn one_line(event: &[u8]) -> Cow<'_, [u8]> {
+    let is_break = |byte: &u8| matches!(*byte, b'\n' | b'\r' | 0x0b);
+    let (text, end) = event.strip_suffix(b"\n").map_or((event, &b""[..]), |text| (text, b"\n"));
+    if !text.iter().any(is_break) {
+        return event.into();
+    }
+    let mut line = Vec::with_capacity(event.len() + 16);
+    for byte in text {
+        if is_break(byte) { line.extend(byte.escape_ascii()) } else { line.push(*byte) }
+    }
+    line.extend(end);
+    line.into()
+}
+
+/// Whether everything is to be logged at trace, of whatever crate.
+fn is_all_of_it(configured: &str) -> bool {
+    configured.split(',').any(|directive| matches!(directive.trim().to_ascii_lowercase().as_str(), "trace" | "5"))
+}
+
 fn filter(configured: &str, verbosity: Verbosity) -> EnvFilter {
     // openraft warns of what is everyday life in a group: a peer that is not there, a vote that was overtaken. The store reports by
     // itself what matters, and whoever wants more names the target.
-    let configured = if configured.contains("openraft") { configured.to_owned() } else { format!("{configured},openraft=off") };
+    let mut configured = if configured.contains("openraft") { configured.to_owned() } else { format!("{configured},openraft=off") };
+    // At trace quinn writes down each frame, and with it the tokens by which a connection can be reset and an address be taken for proven.
+    if is_all_of_it(&configured) && !configured.contains("quinn_proto") {
+        configured += ",quinn_proto=debug";
+    }
     let directives = match verbosity {
         Verbosity::Quiet => "error".to_owned(),
         Verbosity::Configured => configured,
@@ -69,6 +108,39 @@ fn filter(configured: &str, verbosity: Verbosity) -> EnvFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let table = [
+            ("INFO told reason=closed by peer\n", "INFO told reason=closed by peer\n"),
+            ("INFO a\nINFO forged\n", "INFO a\\nINFO forged\n"),
+            ("INFO a\r\n\n", "INFO a\\r\\n\n"),
+            ("\u{1b}[32mINFO\u{1b}[0m \u{e4}\u{b}\n", "\u{1b}[32mINFO\u{1b}[0m \u{e4}\\x0b\n"),
+            ("", ""),
+        ];
+        for (event, line) in table {
+            let mut written = OneLine(Vec::new());
+            written.write_all(event.as_bytes()).expect("written");
+            assert_eq!(String::from_utf8(written.0).expect("text"), line);
+        }
+    }
+
+    #[test]
+    fn tokens_of_connections_are_logged_only_to_who_asks_for_them() {
+        let table = [
+            ("trace", "debug"),
+            ("info,Trace", "debug"),
+            ("5", "debug"),
+            ("info", "none"),
+            ("warren=trace", "none"),
+            ("trace,quinn_proto=trace", "trace"),
+        ];
+        for (configured, expected) in table {
+            let filter = filter(configured, Verbosity::Configured).to_string();
+            let found = filter.split(',').find_map(|directive| directive.strip_prefix("quinn_proto=")).unwrap_or("none");
+            assert_eq!(found, expected, "{configured} is {filter}");
+        }
+    }
 
     #[test]
     fn verbosity_changes_the_filter() {

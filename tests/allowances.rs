@@ -285,6 +285,7 @@ fn header(client: &str, service: &str) -> DialHeader {
         agent: "coveted".parse().expect("a name"),
         service: service.parse().expect("a name"),
         budget_ms: 10_000,
+        entered: None,
     }
 }
 

@@ -15,8 +15,13 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 use support::forge::{Presented, dial};
-use support::{Agent, Client, Cluster, Proxy, Target, all_installed, is_root, not_run, run, wait_for, warren};
+use support::later::Later;
+use support::{Agent, Client, Cluster, Ports, Proxy, Target, all_installed, is_root, not_run, run, wait_for, warren};
+use tokio::task::JoinSet;
+use warren::identity::MachineKey;
 use warren::net::{Env, dialling_endpoint};
+use warren::wire::{EnrollRequest, Heard, Hello, frame};
+use warren_raft::TokenRole;
 use warren_raft::saved::Reader;
 
 /// A proxy with an audit log in its home.
@@ -507,6 +512,86 @@ fn nothing_is_changed_over_http_and_no_other_name_answers() {
     }
     assert_eq!((proxy.get("/v1/tokens"), proxy.get("/v1/raft").expect("an answer")["term"].clone()), before);
     assert!(!lines(proxy).iter().any(|line| line["event"] == "administration"));
+}
+
+/// The key of the authority is in the store, and an operator makes a directory for all to look into.
+#[test]
+fn nobody_else_gets_into_the_store() {
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o7777;
+    let open = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    let mut cluster = Cluster::start_on(2, |dir| {
+        fs::create_dir(dir).expect("a directory");
+        open(dir, 0o755);
+    });
+    let private = |proxy: &Proxy| {
+        let dir = proxy.data_dir();
+        assert_eq!(mode(&dir), 0o755, "what an operator has made is not changed");
+        for (name, expected) in [("store", 0o700), ("identity", 0o700), ("lock", 0o600), ("secret", 0o600), ("admin.sock", 0o600)] {
+            assert_eq!(mode(&dir.join(name)), expected, "{name} of {}", proxy.name());
+        }
+    };
+    cluster.proxies().iter().for_each(private);
+    // As an earlier version has left it.
+    cluster.proxy_mut(1).stop();
+    let dir = cluster.proxy(1).data_dir();
+    open(&dir.join("store"), 0o755);
+    open(&dir.join("lock"), 0o644);
+    cluster.proxy_mut(1).restart(Ports::Same);
+    cluster.proxy_mut(1).wait_ready();
+    private(cluster.proxy(1));
+}
+
+/// Asks to be enrolled with this secret, and goes away as soon as the proxy has heard that.
+async fn ask_and_leave(connection: quinn::Connection, (secret, name): ([u8; 32], &str)) {
+    let env = Env::real();
+    let (mut send, _recv) = connection.open_bi().await.expect("a stream");
+    let role = Heard::Known(TokenRole::Client);
+    let request =
+        EnrollRequest { hello: Hello::ours(), secret, role, name: name.to_owned(), request: MachineKey::generate(&env.entropy).csr() };
+    frame::write(&mut send, &request, frame::MAX_MESSAGE).await.expect("written");
+    send.finish().expect("it is open");
+    assert_eq!(send.stopped().await.expect("heard"), None);
+    connection.close(0_u32.into(), b"");
+}
+
+/// Whoever tries tokens must not go unseen, nor be tried again, by not waiting for the answers.
+#[test]
+fn who_leaves_before_it_is_answered_is_told_and_counted() {
+    let further = "[limits]\nfailed_enrollments_per_source = 3\nheader_timeout = \"50s\"\n";
+    let mut cluster = Cluster::start_with(2, |proxy| audited_with(proxy, further));
+    let (created, unused) = (cluster.create_token("client", &[]), cluster.create_token("client", &[]));
+    let address = cluster.proxy(0).public_address();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut strangers: Vec<_> = runtime.block_on(async {
+        let mut strangers = Vec::new();
+        for _ in 0..4 {
+            strangers.push(Later::stranger(&created, address).await);
+        }
+        strangers
+    });
+    // Nobody confirms that a token is unknown, and nobody records that one was used.
+    cluster.proxy_mut(1).freeze();
+    let good = strangers.pop().expect("four");
+    let mut tries = JoinSet::new();
+    tries.spawn_on(ask_and_leave(good, (Later::secret(&created), "leaver")), runtime.handle());
+    for stranger in strangers {
+        tries.spawn_on(ask_and_leave(stranger, ([5; 32], "guesser")), runtime.handle());
+    }
+    runtime.block_on(tries.join_all());
+    let proxy = cluster.proxy(0);
+    let leaver = &told(proxy, &[("event", "enrolment"), ("name", "leaver"), ("outcome", "cancelled")])[0];
+    assert_eq!((&leaver["token"], &leaver["role"]), (&created["id"], &"client".into()), "{leaver}");
+    assert!(leaver["reason"].as_str().is_some_and(|reason| reason.contains("may be enrolled")), "{leaver}");
+    assert!(leaver["from"].is_string() && leaver["key"].is_string(), "{leaver}");
+    wait_for("all are counted", || {
+        let (_, metrics) = support::get(proxy.http_address(), "/metrics").ok()?;
+        metrics.lines().any(|line| line == "warren_enrollments_total{outcome=\"left\"} 4").then_some(())
+    });
+    assert_eq!(told(proxy, &[("event", "enrolment"), ("name", "guesser"), ("outcome", "cancelled")]).len(), 3);
+    let file = cluster.home().join("unused.token");
+    fs::write(&file, unused["token"].as_str().expect("a token")).expect("a file");
+    let next = Client::unenrolled(cluster.home(), "next").enroll_at("next", &[address], &file);
+    next.must_fail(1, "too many tries to enrol from this address have failed");
 }
 
 #[test]

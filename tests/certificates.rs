@@ -5,12 +5,19 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Agent, Client, Cluster, Dialling, Echoing, Forward, Proxy, Target, took, wait_for, warren};
+use support::forge::Presented;
+use support::later::Later;
+use support::{Agent, Client, Cluster, Dialling, Echoing, Forward, LONG, Proxy, Target, took, wait_for, warren};
 use tokio::time::Instant;
+use warren::identity::Alpn;
+use warren::net::quic::Profile;
+use warren::wire::{AuthoritiesReply, AuthoritiesRequest, ClientRequest, Heard, Hello, Holdings, frame};
+use warren_raft::{Serial, Timestamp};
 
 /// A cluster whose certificates live for so long, such as `10s`.
 fn living(count: usize, lifetime: &str) -> Cluster {
@@ -307,6 +314,42 @@ fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() 
         (rows.len() == 1 && rows[0]["serial"] == "4f".repeat(16)).then_some(())
     });
     cluster_survives(&cluster);
+}
+
+/// A client that says of a certificate with this number that it has it, and that it has ended long ago.
+async fn lie(client: &Later, address: SocketAddr, serial: Serial) -> quinn::Connection {
+    let connection = client.dial(Alpn::Client, Profile::Client, address).await;
+    let (mut send, mut recv) = connection.open_bi().await.expect("a stream");
+    let holds = Holdings { serial, expires_at: Timestamp(1), lifetime_ms: 1, issuer: None, trusted: Vec::new() };
+    let says = ClientRequest::Authorities(AuthoritiesRequest { hello: Hello::ours(), holds });
+    frame::write(&mut send, &says, frame::MAX_MESSAGE).await.expect("written");
+    // It trusts nobody, and is told at once whom to: what it has said is noted by then.
+    let told: Heard<AuthoritiesReply> = frame::hear(&mut recv, frame::MAX_MESSAGE).await.expect("an answer");
+    assert!(matches!(told, Heard::Known(AuthoritiesReply::Authorities(_))), "{told:?}");
+    connection
+}
+
+#[test]
+fn a_certificate_is_refused_whatever_is_said_of_it() {
+    let cluster = Cluster::start(1);
+    let (ann, bob) = (cluster.client("ann", "*/*"), cluster.client("bob", "*/*"));
+    let (address, runtime) = (cluster.proxy(0).public_address(), tokio::runtime::Runtime::new().expect("a runtime"));
+    let number = Presented::of(ann.identity()).serial();
+    let serial = Serial(hex::decode(&number).expect("digits").try_into().expect("16 bytes"));
+    let (bobs, thief) = runtime.block_on(async {
+        let bobs = lie(&Later::of(&bob), address, serial).await;
+        (bobs, lie(&Later::of(&ann), address, serial).await)
+    });
+    let revoked = ca(&cluster, 0, &["revoke", &number]);
+    assert_eq!(text(&revoked["holder"]), "client `ann`", "whoever came with it is its holder");
+    runtime.block_on(async {
+        tokio::time::timeout(LONG, thief.closed()).await.expect("what was made with it is cut");
+        if let Ok(again) = Later::of(&ann).try_dial(Alpn::Client, Profile::Client, address).await {
+            tokio::time::timeout(LONG, again.closed()).await.expect("it is refused from now on");
+        }
+        drop(bobs);
+    });
+    ann.connect("none/echo", cluster.proxy(0), b"").must_fail(5, "revoked");
 }
 
 fn cluster_survives(cluster: &Cluster) {

@@ -115,6 +115,7 @@ fn statuses(cluster: &Cluster) {
             "epoch",
             "feature_level",
             "id",
+            "ingress",
             "lag_entries",
             "leader",
             "name",

@@ -195,6 +195,7 @@ fn degraded() -> StatusView {
         tunnels: Some(1),
         drain: None,
         certificate: None,
+        ingress: Vec::new(),
     };
     StatusView {
         schema: Schema,

@@ -16,7 +16,8 @@ fn a_database_is_reached_through_every_proxy() {
     let Some([psql, initdb, postgres]) = all_installed("tests/psql.rs", ["psql", "initdb", "postgres"]) else { return };
     let Some(database) = Database::start(&initdb, &postgres) else { return };
     let door = Door::to_socket(database.socket());
-    let cluster = Cluster::start(3);
+    let port = "[[ingress.tcp]]\nlisten = \"127.0.0.1:0\"\ntarget = \"any/postgres\"\n";
+    let cluster = Cluster::start_with(3, |proxy| proxy.configured(port));
     let _agent = cluster.agent("rack", &[2], &[("postgres", door.address().to_string())]);
     let client = cluster.client("analyst", "*/postgres");
 
@@ -27,6 +28,10 @@ fn a_database_is_reached_through_every_proxy() {
         let wrong = query(&psql, forward.address(), &["select from nowhere"]);
         assert_eq!(wrong.status, Some(1), "{wrong:?}");
         assert!(wrong.stderr.contains("nowhere"), "{wrong:?}");
+        // Without anything of warren on this machine.
+        proxy.wait_published(1);
+        let answer = query(&psql, proxy.ingress("tcp"), &["select 6 * 7"]);
+        assert_eq!(answer.must_succeed(), b"42\n", "by a static port of {}", proxy.name());
     }
     let forward = client.forward("any", "any/postgres", &[cluster.proxy(0).public_address()]);
     a_table_goes_out_and_comes_back(&psql, forward.address(), cluster.home());

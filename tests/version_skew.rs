@@ -188,6 +188,7 @@ fn header(client: &str, agent: &str, service: &str) -> DialHeader {
         agent: agent.parse().expect("a name"),
         service: service.parse().expect("a name"),
         budget_ms: 10_000,
+        entered: None,
     }
 }
 

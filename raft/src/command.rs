@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName, Glob, Pattern, ProxyName, ServiceName};
-use crate::table::{Drain, RotationPhase, Service, Strategy, TokenRole};
+use crate::table::{Drain, IngressRule, RotationPhase, Service, Strategy, TokenRole};
 
 /// One entry of the log: commands that are applied together, by one proposer, exactly once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +150,27 @@ pub enum Command {
         /// When it ends by itself: then it need not be remembered any more.
         until: Timestamp,
     },
+    /// 23: the doors of a proxy by which clients without warren come in, instead of those that it had.
+    SetIngress {
+        /// The proxy.
+        proxy: ProxyId,
+        /// At most [`MAX_INGRESS_RULES`](crate::table::MAX_INGRESS_RULES).
+        rules: Vec<IngressRule>,
+    },
+    /// 24: a client has a further password.
+    IssueCredential {
+        /// The client.
+        client: ClientName,
+        /// The hash of the secret, which never enters the log.
+        secret: KeyHash,
+        /// When it ends.
+        expires_at: Timestamp,
+    },
+    /// 25: no password of a client is worth anything any more.
+    RevokeCredentials {
+        /// The client.
+        client: ClientName,
+    },
 }
 
 impl Command {
@@ -171,6 +192,7 @@ impl Command {
             Self::DrainProxy { .. } | Self::ResumeProxy { .. } => Level(3),
             Self::AllowClient { .. } | Self::RemoveAgent { .. } | Self::RemoveClient { .. } | Self::CreateAgentToken(_) => Level(4),
             Self::BeginRotation(_) | Self::AdvanceRotation { .. } | Self::RollBackRotation { .. } | Self::RevokeSerial { .. } => Level(4),
+            Self::SetIngress { .. } | Self::IssueCredential { .. } | Self::RevokeCredentials { .. } => Level(4),
         }
     }
 
@@ -180,7 +202,7 @@ impl Command {
             Self::StartProxy(_) | Self::ExpireProxy { .. } | Self::WithdrawRoute { .. } | Self::RevokeToken { .. } => true,
             Self::RemoveProxy { .. } | Self::ForgetProxy { .. } | Self::DrainProxy { .. } | Self::ResumeProxy { .. } => true,
             Self::AllowClient { .. } | Self::RemoveAgent { .. } | Self::RemoveClient { .. } => true,
-            Self::RevokeSerial { .. } | Self::RollBackRotation { .. } => true,
+            Self::RevokeSerial { .. } | Self::RollBackRotation { .. } | Self::RevokeCredentials { .. } => true,
             Self::Bootstrap(_)
             | Self::RegisterRoute { .. }
             | Self::PublishServices { .. }
@@ -190,7 +212,9 @@ impl Command {
             | Self::SetStrategy(_)
             | Self::RaiseLevel { .. }
             | Self::BeginRotation(_)
-            | Self::AdvanceRotation { .. } => false,
+            | Self::AdvanceRotation { .. }
+            | Self::SetIngress { .. }
+            | Self::IssueCredential { .. } => false,
         }
     }
 }

@@ -33,7 +33,7 @@ pub use store::{
 };
 pub use store::{offline, saved};
 pub use table::{
-    Agent, AuthorityRecord, Client, Cluster, Drain, Proxy, ProxyState, Rotation, RotationPhase, Route, SectionError, Service, ServiceKind,
-    Strategy, StrategyKind, Table, Token, TokenRole,
+    Agent, AuthorityRecord, Client, Cluster, Drain, IngressAdmits, IngressKind, IngressRule, Proxy, ProxyState, Reach, Rotation,
+    RotationPhase, Route, SectionError, Service, ServiceKind, Strategy, StrategyKind, Table, Token, TokenRole,
 };
 pub use transport::{Transport, TransportError};

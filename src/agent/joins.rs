@@ -203,6 +203,7 @@ mod tests {
             agent: "a".parse().expect("a name"),
             service: "s".parse().expect("a name"),
             budget_ms: 10_000,
+            entered: None,
         }
     }
 

@@ -198,8 +198,7 @@ impl<'a> Live<'a> {
         loop {
             let stream = self.connection.accept_bi().await?;
             self.carried.fetch_add(1, Ordering::Relaxed);
-            let (env, services, cancel) = (self.tunnels.env.clone(), self.tunnels.services.clone(), self.tunnels.cancel.clone());
-            let connecting = self.tunnels.connecting.clone();
+            let (tunnels, cancel) = (self.tunnels.serving(), self.tunnels.cancel.clone());
             let sending = room.enter();
             let running = self.streams.token();
             if let Some(limit) = limit.raised(self.streams.len()) {
@@ -207,7 +206,7 @@ impl<'a> Live<'a> {
             }
             self.tunnels.tasks.spawn(async move {
                 tokio::select! {
-                    () = service::carry(&env, &services, &connecting, stream, sending.received()) => {}
+                    () = service::carry(&tunnels, stream, sending.received()) => {}
                     () = cancel.cancelled() => {}
                 }
                 drop((running, sending));

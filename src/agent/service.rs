@@ -1,13 +1,16 @@
 //! A stream over a tunnel, connected to one of the agent's services.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
+use tokio::io::AsyncWriteExt;
 use warren_raft::{Service, ServiceName};
 
 use super::joins::{Joins, Superseded};
+use crate::ingress::proxy_header;
 use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Env, Stream, relay};
 use crate::wire::close::Close;
@@ -23,14 +26,17 @@ const WAY_BACK: Duration = Duration::from_millis(200);
 /// The connections to targets that are being made.
 pub(super) type Connecting = Joins<std::io::Result<Box<dyn Stream>>>;
 
+/// What streams are served with. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Serving {
+    pub(super) env: Env,
+    pub(super) services: Arc<Vec<Service>>,
+    pub(super) told: Arc<BTreeSet<ServiceName>>,
+    pub(super) connecting: Arc<Connecting>,
+}
+
 /// Carries the stream to its end.
-pub(super) async fn carry(
-    env: &Env,
-    services: &[Service],
-    connecting: &Connecting,
-    (mut send, mut recv): (SendStream, RecvStream),
-    received: StreamWindow,
-) {
+pub(super) async fn carry(serving: &Serving, (mut send, mut recv): (SendStream, RecvStream), received: StreamWindow) {
     let header: DialHeader = match Budget::new(HEADER).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
         Ok(Ok(header)) => header,
         Ok(Err(error)) => {
@@ -41,7 +47,7 @@ pub(super) async fn carry(
     };
     let (trace, service) = (header.trace, header.service.clone());
     let connected = tokio::select! {
-        connected = connect(env, services, connecting, &header) => connected,
+        connected = connect(serving, &header) => connected,
         // The proxy does not want it any more.
         _ = send.stopped() => return Close::CANCELLED.abort(&mut send, &mut recv),
     };
@@ -51,7 +57,7 @@ pub(super) async fn carry(
                 return stream.abort();
             }
             tracing::debug!(%trace, %service, client = %header.client, "connected");
-            let relayed = relay::local(stream, (send, recv), env.readers.begin([None, Some(received)])).await;
+            let relayed = relay::local(stream, (send, recv), serving.env.readers.begin([None, Some(received)])).await;
             tracing::debug!(
                 %trace, %service, sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "ended"
             );
@@ -72,11 +78,20 @@ pub(super) async fn carry(
     }
 }
 
-async fn connect(env: &Env, services: &[Service], connecting: &Connecting, header: &DialHeader) -> Result<Box<dyn Stream>, DialAnswer> {
+async fn connect(serving: &Serving, header: &DialHeader) -> Result<Box<dyn Stream>, DialAnswer> {
+    let Serving { env, services, told, connecting } = serving;
     let target: Arc<str> = target(services, &header.service).ok_or(DialAnswer::UnknownService)?.into();
+    // Of a dial that comes by two ways the target sees one connection, and one header.
+    let origin = told.contains(&header.service).then(|| proxy_header::encode(header.client_address.parse().ok(), header.trace));
     let begin = || {
-        let (net, target) = (env.net.clone(), target.clone());
-        Box::pin(async move { net.connect(&target).await }) as _
+        let (net, target, origin) = (env.net.clone(), target.clone(), origin.clone());
+        Box::pin(async move {
+            let mut stream = net.connect(&target).await?;
+            if let Some(origin) = origin {
+                stream.write_all(&origin).await?;
+            }
+            Ok(stream)
+        }) as _
     };
     let budget = Budget::new(Duration::from_millis(header.budget_ms.into()).saturating_sub(WAY_BACK).min(MAX_CONNECT));
     match budget.run(connecting.connect(header, begin)).await {

@@ -1,8 +1,9 @@
 //! What an agent is to be.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use warren_raft::{AgentName, Service};
+use warren_raft::{AgentName, Service, ServiceName};
 
 /// Where the token comes from when it is needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Agent {
     pub proxies: Vec<String>,
     /// What it publishes.
     pub services: Vec<Service>,
+    /// The services whose targets want to be told where each connection comes from, by the PROXY protocol.
+    pub told: BTreeSet<ServiceName>,
     /// Where its identity is kept.
     pub data_dir: PathBuf,
     /// Reads the token, when it has no identity yet.

@@ -55,6 +55,7 @@ impl Agent {
             endpoint: endpoint.clone(),
             credentials: credentials.clone(),
             services: Arc::new(self.services.clone()),
+            told: Arc::new(self.told.clone()),
             connecting: Arc::default(),
             events,
             progress: watch::Sender::new(Progress::default()),

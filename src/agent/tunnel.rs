@@ -1,5 +1,6 @@
 //! One tunnel: from the dial over the welcome to its end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use quinn::{RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{ProxyId, Sequence, Service};
+use warren_raft::{ProxyId, Sequence, Service, ServiceName};
 
 use super::dialling::{Addresses, Dial, Met, Socket};
 use super::events::{End, Event, What};
@@ -32,12 +33,22 @@ pub(super) struct Tunnels {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) credentials: CredentialsHandle,
     pub(super) services: Arc<Vec<Service>>,
+    /// Those of them whose targets are told where a connection comes from.
+    pub(super) told: Arc<BTreeSet<ServiceName>>,
     pub(super) connecting: Arc<service::Connecting>,
     pub(super) events: mpsc::Sender<Event>,
     /// How far the agent is, which each proxy is told.
     pub(super) progress: watch::Sender<Progress>,
     pub(super) tasks: TaskTracker,
     pub(super) cancel: CancellationToken,
+}
+
+impl Tunnels {
+    /// What streams are served with.
+    pub(super) fn serving(&self) -> service::Serving {
+        let Self { env, services, told, connecting, .. } = self;
+        service::Serving { env: env.clone(), services: services.clone(), told: told.clone(), connecting: connecting.clone() }
+    }
 }
 
 /// A tunnel that is to be.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, ClientName, Pattern};
 
-use super::{Schema, Time, TokenText};
+use super::{CredentialRow, Schema, Time, TokenText};
 
 /// Every client that enrolled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct ClientRow {
     pub enrolled_at: Time,
     /// The SHA-256 of its public key, as hexadecimal digits.
     pub key: String,
+    /// Its passwords for the ways in of proxies, those that have expired too.
+    #[serde(default)]
+    pub credentials: Vec<CredentialRow>,
 }
 
 /// What a client may reach from now on, instead of what it might before.

@@ -6,6 +6,7 @@
 mod agents;
 mod authority;
 mod clients;
+mod credentials;
 mod drain;
 mod error;
 mod paths;
@@ -35,11 +36,15 @@ pub use authority::{
 pub use clients::{
     AgentRemovalRequest, AgentRemovalView, AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView,
 };
+pub use credentials::{
+    CredentialIssued, CredentialRequest, CredentialRequestError, CredentialRevocationRequest, CredentialRow, CredentialsRevoked,
+    MAX_CREDENTIAL_TTL,
+};
 pub use drain::{DrainRequest, DrainRow, DrainView, ResumeRequest};
 pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};
 pub use ping::{PingFailure, PingRow, PingView, RoundTrip};
-pub use proxies::{ProxiesView, ProxyView, RemovalPlan, RemovalRequest, RemovalView};
+pub use proxies::{IngressRow, ProxiesView, ProxyView, RemovalPlan, RemovalRequest, RemovalView};
 pub use raft::{RaftState, RaftView};
 pub use recovery::{DroppedRow, RecoveryView};
 pub use routes::{RouteRow, RoutesView};

@@ -19,6 +19,10 @@ pub enum Path {
     Allow,
     /// POST of a [`ClientRemovalRequest`](super::ClientRemovalRequest): [`ClientRemovalView`](super::ClientRemovalView); on the admin socket only.
     ClientRemoval,
+    /// POST of a [`CredentialRequest`](super::CredentialRequest): [`CredentialIssued`](super::CredentialIssued); on the admin socket only.
+    Credential,
+    /// POST of a [`CredentialRevocationRequest`](super::CredentialRevocationRequest): [`CredentialsRevoked`](super::CredentialsRevoked); on the admin socket only.
+    CredentialRevocation,
     /// GET: [`RoutesView`](super::RoutesView).
     Routes,
     /// GET: [`RaftView`](super::RaftView); on the admin socket only.
@@ -77,6 +81,8 @@ impl Path {
             "/v1/clients" => Some(Self::Clients),
             "/v1/clients/allow" => Some(Self::Allow),
             "/v1/clients/remove" => Some(Self::ClientRemoval),
+            "/v1/clients/credential" => Some(Self::Credential),
+            "/v1/clients/credential/revoke" => Some(Self::CredentialRevocation),
             "/v1/routes" => Some(Self::Routes),
             "/v1/raft" => Some(Self::Raft),
             "/v1/raft/snapshot/confirmed" => Some(Self::Snapshot(Freshness::Confirmed)),
@@ -108,6 +114,8 @@ impl fmt::Display for Path {
             Self::Clients => f.pad("/v1/clients"),
             Self::Allow => f.pad("/v1/clients/allow"),
             Self::ClientRemoval => f.pad("/v1/clients/remove"),
+            Self::Credential => f.pad("/v1/clients/credential"),
+            Self::CredentialRevocation => f.pad("/v1/clients/credential/revoke"),
             Self::Routes => f.pad("/v1/routes"),
             Self::Raft => f.pad("/v1/raft"),
             Self::Snapshot(Freshness::Confirmed) => f.pad("/v1/raft/snapshot/confirmed"),

@@ -23,6 +23,19 @@ pub struct ProxyView {
     pub proxy: ProxyRow,
 }
 
+/// A way in of a proxy for programs that know nothing of warren.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IngressRow {
+    /// `tcp`, `tls`, `http_connect` or `socks5`.
+    pub kind: String,
+    /// Where it listens, `IP:PORT`.
+    pub listen: String,
+    /// `none`, `password` or `certificate`.
+    pub authentication: String,
+    /// What whoever shows no identity may reach: patterns, or the one target of a port. Empty where one has to be shown.
+    pub reach: Vec<String>,
+}
+
 /// Which proxy is to leave the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemovalRequest {

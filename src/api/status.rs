@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use warren_raft::{ProxyId, ProxyName, Strategy};
 
-use super::{DrainRow, Schema, SerialText, Time};
+use super::{DrainRow, IngressRow, Schema, SerialText, Time};
 
 /// The verdict on a cluster, as the asked proxy sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,9 @@ pub struct ProxyRow {
     /// Its certificate; `None` when it does not answer.
     #[serde(default)]
     pub certificate: Option<ProxyCertificate>,
+    /// Its ways in for programs that know nothing of warren, as the cluster knows them.
+    #[serde(default)]
+    pub ingress: Vec<IngressRow>,
 }
 
 /// A proxy's own certificate.

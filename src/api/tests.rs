@@ -91,6 +91,7 @@ pub(crate) fn status() -> StatusView {
         tunnels: Some(3),
         drain: None,
         certificate: Some(proxy_certificate()),
+        ingress: vec![ingress()],
     };
     let second = ProxyRow {
         id: ProxyId(2),
@@ -107,6 +108,7 @@ pub(crate) fn status() -> StatusView {
         tunnels: None,
         drain: Some(DrainRow { ordered: true, done: false, cut_streams: None }),
         certificate: None,
+        ingress: Vec::new(),
         ..first.clone()
     };
     StatusView {
@@ -238,9 +240,40 @@ pub(crate) fn agent_removal() -> AgentRemovalView {
 }
 
 pub(crate) fn clients() -> ClientsView {
-    let ada = ClientRow { name: name("ada"), allow: vec![name("lab-*/ssh"), name("*/web")], enrolled_at: AT.into(), key: "0a".repeat(32) };
-    let bob = ClientRow { name: name("bob"), allow: vec![], ..ada.clone() };
+    let ada = ClientRow {
+        name: name("ada"),
+        allow: vec![name("lab-*/ssh"), name("*/web")],
+        enrolled_at: AT.into(),
+        key: "0a".repeat(32),
+        credentials: vec![CredentialRow { issued_at: AT.into(), expires_at: AT.into() }],
+    };
+    let bob = ClientRow { name: name("bob"), allow: vec![], credentials: vec![], ..ada.clone() };
     ClientsView { schema: Schema, clients: vec![ada, bob] }
+}
+
+pub(crate) fn credential_issued() -> CredentialIssued {
+    let secret = format!("warrenc1_{}", "cd".repeat(32));
+    CredentialIssued { schema: Schema, client: name("ada"), secret, expires_at: AT.into() }
+}
+
+pub(crate) fn credentials_revoked() -> CredentialsRevoked {
+    CredentialsRevoked { schema: Schema, client: name("ada"), revoked: 2 }
+}
+
+#[test]
+fn credentials() {
+    check(&CredentialRequest { name: name("ada"), ttl_ms: 1000 }, r#"{"name":"ada","ttl_ms":1000}"#);
+    check(&CredentialRevocationRequest { name: name("ada") }, r#"{"name":"ada"}"#);
+    check(&credentials_revoked(), r#"{"schema":1,"client":"ada","revoked":2}"#);
+    assert!(!format!("{:?}", credential_issued()).contains("cdcd"), "a secret is not shown");
+    for (ttl_ms, expected) in [(999, false), (1_000, true), (366 * 24 * 3_600_000, true), (366 * 24 * 3_600_000 + 1, false)] {
+        assert_eq!(CredentialRequest { name: name("ada"), ttl_ms }.check().is_ok(), expected, "{ttl_ms}");
+    }
+}
+
+pub(crate) fn ingress() -> IngressRow {
+    let reach = vec!["*/web".to_owned()];
+    IngressRow { kind: "tls".to_owned(), listen: "0.0.0.0:443".to_owned(), authentication: "none".to_owned(), reach }
 }
 
 pub(crate) fn client() -> ClientView {
@@ -257,7 +290,7 @@ fn clients_and_machines_that_are_removed() {
     check(
         &client(),
         &format!(
-            r#"{{"schema":1,"client":{{"name":"ada","allow":["lab-*/ssh","*/web"],"enrolled_at":"2026-11-22T13:04:05.25Z","key":"{key}"}}}}"#
+            r#"{{"schema":1,"client":{{"name":"ada","allow":["lab-*/ssh","*/web"],"enrolled_at":"2026-11-22T13:04:05.25Z","key":"{key}","credentials":[{{"issued_at":"2026-11-22T13:04:05.25Z","expires_at":"2026-11-22T13:04:05.25Z"}}]}}}}"#
         ),
     );
     check(&AllowRequest { name: name("ada"), allow: vec![name("*/web")] }, r#"{"name":"ada","allow":["*/web"]}"#);
@@ -373,10 +406,10 @@ fn status_keys() {
 "voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
 "agents":2,"streams":7,"version":"0.1.0","feature_level":2,"tunnels":3,"drain":null,
-"certificate":{"serial":"4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a","expires_at":"1970-01-02T00:00:00Z","remaining_seconds":3600,"renewal_failed":null}},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
+"certificate":{"serial":"4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a","expires_at":"1970-01-02T00:00:00Z","remaining_seconds":3600,"renewal_failed":null},"ingress":[{"kind":"tls","listen":"0.0.0.0:443","authentication":"none","reach":["*/web"]}]},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
 "public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
 "lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1,"tunnels":null,
-"drain":{"ordered":true,"done":false,"cut_streams":null},"certificate":null}],"agents":2,"routes":2,
+"drain":{"ordered":true,"done":false,"cut_streams":null},"certificate":null,"ingress":[]}],"agents":2,"routes":2,
 "strategy":{"type":"proxy_peering","agent_connection_count":1},
 "problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}],
 "feature_level":1}"#,

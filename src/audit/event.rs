@@ -30,8 +30,12 @@ pub enum Event {
 /// A dial, from its request to its end.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Dial {
-    /// Who asked.
-    pub client: String,
+    /// Who asked, if it is a client of the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// By which way in, such as `socks5 127.0.0.1:1080`, if not by a connection of warren's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<String>,
     /// Where the client comes from, `IP:PORT`.
     pub from: String,
     /// What it asked for.
@@ -184,6 +188,8 @@ pub enum Port {
     Peer,
     /// The admin socket.
     Admin,
+    /// A way in for programs that know nothing of warren.
+    Ingress,
 }
 
 /// Somebody who was turned away.

@@ -32,7 +32,8 @@ impl Wall for Noon {
 
 fn dial() -> Dial {
     Dial {
-        client: "alice".to_owned(),
+        client: Some("alice".to_owned()),
+        ingress: None,
         from: "192.0.2.7:40000".to_owned(),
         target: "any/ssh".to_owned(),
         agent: Some("lab-pi".to_owned()),

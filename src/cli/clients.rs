@@ -1,14 +1,21 @@
 //! `warren clients`.
 
+use std::io::Write;
+use std::time::Duration;
+
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use warren_raft::{ClientName, Pattern};
 
 use super::context::Context;
 use super::output::{Show, Width, lines};
-use super::table::{Cell, Table};
+use super::table::{Cell, Table, count};
 use super::{CliError, Exit, UsageError};
-use crate::api::{AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView, Path, Schema, TokenText};
+use crate::api::{
+    AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView, CredentialIssued, CredentialRequest,
+    CredentialRequestError, CredentialRevocationRequest, CredentialsRevoked, Path, Schema, TokenText,
+};
+use crate::failure::Printable;
 use crate::http::{ClientError, StatusCode};
 use crate::telemetry::Colour;
 
@@ -30,6 +37,7 @@ enum ClientsVerb {
         name: ClientName,
     },
     Allow(AllowArgs),
+    Credential(CredentialArgs),
     Rm(RmArgs),
 }
 
@@ -48,6 +56,23 @@ struct AllowArgs {
     /// It may reach nothing
     #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_NONE", hide_env_values = true)]
     none: bool,
+}
+
+/// Make a password for a client, for programs that come in by a proxy's SOCKS5 or HTTP: it is printed on standard output, once
+#[derive(Debug, Args)]
+#[command(
+    after_help = "`curl --proxy-user NAME:SECRET`: the cluster keeps a hash of the secret. A client has at most 8 of them, and with any of them reaches what `warren clients show` says."
+)]
+struct CredentialArgs {
+    /// The client's name
+    #[arg(value_name = "NAME")]
+    name: ClientName,
+    /// How long it is valid, such as `30days` or `12h`
+    #[arg(long, value_name = "DURATION", default_value = "30days", value_parser = humantime::parse_duration, env = "WARREN_TTL", hide_env_values = true)]
+    ttl: Duration,
+    /// Make all passwords of the client worth nothing instead, and cut what runs by them
+    #[arg(long, value_parser = FalseyValueParser::new(), conflicts_with = "ttl", env = "WARREN_REVOKE", hide_env_values = true)]
+    revoke: bool,
 }
 
 /// Remove a client: its connections are closed, and its key is never admitted again
@@ -79,7 +104,34 @@ impl ClientsArgs {
                 let allowed: ClientView = context.admin()?.post_json(Path::Allow, &AllowRequest { name, allow }).await?;
                 context.output().show(&allowed)?;
             }
+            ClientsVerb::Credential(args) => return args.run(context).await,
             ClientsVerb::Rm(args) => return args.run(context).await,
+        }
+        Ok(Exit::Success)
+    }
+}
+
+impl CredentialArgs {
+    async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let Self { name, ttl, revoke } = self;
+        if revoke {
+            let request = CredentialRevocationRequest { name };
+            let revoked: CredentialsRevoked = context.admin()?.post_json(Path::CredentialRevocation, &request).await?;
+            return context.output().show(&revoked).map(|()| Exit::Success);
+        }
+        let request = CredentialRequest { name, ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX) };
+        let wrong = |error: CredentialRequestError| UsageError {
+            message: error.to_string(),
+            hint: "`warren clients credential --help`".to_owned(),
+        };
+        request.check().map_err(wrong)?;
+        let issued: CredentialIssued = context.admin()?.post_json(Path::Credential, &request).await?;
+        let output = context.output();
+        output.show(&issued)?;
+        if !output.is_json() {
+            let text = format!("the password of client {} until {}; it is shown only now\n", issued.client, issued.expires_at);
+            // The secret is out; that its explanation cannot be written changes nothing.
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
         }
         Ok(Exit::Success)
     }
@@ -126,13 +178,13 @@ fn reach(client: &ClientRow) -> String {
 fn table(clients: &[ClientRow], width: Width, colour: Colour) -> String {
     let mut headings = vec!["NAME", "ALLOW", "ENROLLED"];
     if width == Width::Wide {
-        headings.push("KEY");
+        headings.extend(["PASSWORDS", "KEY"]);
     }
     let mut table = Table::new(&headings);
     for client in clients {
         let mut cells = vec![Cell::plain(&client.name), Cell::list(&client.allow), Cell::plain(&client.enrolled_at)];
         if width == Width::Wide {
-            cells.push(Cell::plain(&client.key));
+            cells.extend([Cell::plain(&client.credentials.len()), Cell::plain(&client.key)]);
         }
         table.row(cells);
     }
@@ -162,6 +214,26 @@ impl Show for ClientView {
 impl Show for ClientRemovalView {
     fn to_text(&self, _width: Width, _colour: Colour) -> String {
         format!("client {} is removed; its key is refused from now on\n{}", self.name, left(&self.tokens_left))
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl Show for CredentialIssued {
+    fn to_text(&self, _width: Width, _colour: Colour) -> String {
+        format!("{}\n", Printable(&self.secret))
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        vec![serde_json::to_string(self)]
+    }
+}
+
+impl Show for CredentialsRevoked {
+    fn to_text(&self, _width: Width, _colour: Colour) -> String {
+        format!("{} of client {} revoked\n", count(self.revoked, "password"), self.client)
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::{CliError, Exit, UsageError, run};
 use crate::config::{EnrollSettings, HostPort, TokenSource};
 
-/// Get a client's identity, kept for connect and forward
+/// Get a client's identity, kept for connect, forward and socks
 #[derive(Debug, Args)]
 #[command(after_help = "On the machine of any proxy, `warren token create --role client --allow PATTERN` makes the token.")]
 pub(super) struct EnrollArgs {

@@ -8,9 +8,11 @@ use super::context::Context;
 use super::drain::{DrainArgs, ResumeArgs};
 use super::output::{Show, Width, lines};
 use super::status::proxies;
-use super::table::count;
+use super::table::{Cell, Table, count};
 use super::{CliError, Exit, UsageError};
-use crate::api::{DrainView, Path, ProxiesView, ProxyRow, ProxyView, RemovalPlan, RemovalRequest, RemovalView, Schema, StatusView};
+use crate::api::{
+    DrainView, IngressRow, Path, ProxiesView, ProxyRow, ProxyView, RemovalPlan, RemovalRequest, RemovalView, Schema, StatusView,
+};
 use crate::http::{ClientError, StatusCode};
 use crate::telemetry::Colour;
 
@@ -119,7 +121,10 @@ impl Show for ProxiesView {
 
 impl Show for ProxyView {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
-        let table = proxies(std::slice::from_ref(&self.proxy), Width::Wide, colour);
+        let mut table = proxies(std::slice::from_ref(&self.proxy), Width::Wide, colour);
+        if !self.proxy.ingress.is_empty() {
+            table = format!("{table}\n{}", ingress(&self.proxy.ingress, colour));
+        }
         if self.proxy.drain.is_none() {
             return table;
         }
@@ -130,6 +135,15 @@ impl Show for ProxyView {
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
         vec![serde_json::to_string(self)]
     }
+}
+
+/// The ways in of a proxy, and what they let through.
+fn ingress(rows: &[IngressRow], colour: Colour) -> String {
+    let mut table = Table::new(&["INGRESS", "LISTEN", "AUTHENTICATION", "OPEN TO ANYBODY"]);
+    for row in rows {
+        table.row(vec![Cell::plain(&row.kind), Cell::plain(&row.listen), Cell::plain(&row.authentication), Cell::list(&row.reach)]);
+    }
+    table.render(colour)
 }
 
 impl Show for RemovalView {

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
     CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, join, ping, proxies, proxy, raft, routes,
-    ssh_config, status, strategy, token,
+    socks, ssh_config, status, strategy, token,
 };
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
@@ -22,9 +22,10 @@ Run:
   agent    Publish services of this network through the proxies
 
 Use:
-  enroll   Get a client's identity, kept for connect and forward
+  enroll   Get a client's identity, kept for connect, forward and socks
   connect  Join standard input and output to a service, as ssh's ProxyCommand
   forward  Forward local TCP ports to services
+  socks    Serve SOCKS5 and an HTTP proxy to every service, for programs on this machine
   ssh-config Lead ssh, scp, rsync and git to `NAME.warren`
 
 Look:
@@ -75,6 +76,7 @@ enum Verb {
     Enroll(enroll::EnrollArgs),
     Connect(connect::ConnectArgs),
     Forward(forward::ForwardArgs),
+    Socks(socks::SocksArgs),
     SshConfig(ssh_config::SshConfigArgs),
     Status(status::StatusArgs),
     Ping(ping::PingArgs),
@@ -138,6 +140,7 @@ impl Verb {
             Self::Enroll(args) => args.run(context).await,
             Self::Connect(args) => args.run(context).await,
             Self::Forward(args) => args.run(context).await,
+            Self::Socks(args) => args.run(context).await,
             Self::SshConfig(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
             Self::Ping(args) => args.run(context).await,

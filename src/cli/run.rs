@@ -11,13 +11,15 @@ use super::signals::Signals;
 use super::{CliError, Exit, UsageError};
 use crate::agent::{self, Agent, TokenFrom};
 use crate::audit::AuditWriter;
-use crate::client::{self, EnrollError, Forwarding, Session};
+use crate::client::{self, EnrollError, Forwarding, LocalDoor, Session};
 use crate::config::{
-    AfterEnroll, AgentSettings, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings, TokenSource,
+    AfterEnroll, AgentSettings, Announcing, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings,
+    SocksSettings, TokenSource,
 };
 use crate::dev::Dev;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
+use crate::ingress::{Asks, Protocol};
 use crate::net::{Budget, Env, dialling_endpoint};
 use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
 use crate::wire::Member;
@@ -120,10 +122,12 @@ pub(super) async fn join(settings: JoinSettings) -> Result<(), CliError> {
 
 pub(super) async fn agent(settings: AgentSettings) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
+    let told = settings.services.iter().filter(|service| service.proxy_protocol == Announcing::On);
     let agent = Agent {
         name: settings.name.clone(),
         proxies: texts(&settings.proxies),
         services: settings.services.iter().map(service).collect(),
+        told: told.map(|service| service.name.clone()).collect(),
         data_dir: settings.data_dir,
         token: settings.token_file.as_ref().map_or(TokenFrom::Nowhere, |source| TokenFrom::File(path(source))),
     };
@@ -174,6 +178,29 @@ pub(super) async fn forward(settings: ForwardSettings) -> Result<(), CliError> {
         let forwarding = Forwarding { bind, target: forward.target, dial_timeout: settings.dial_timeout };
         let running = forwarding.open(&env, session.clone()).await.with_context(|| format!("cannot listen on {bind}/tcp"))?;
         say(&format!("{} -> {target}\n", running.local_addr()))?;
+        open.push(running);
+    }
+    signals.stop().await;
+    for running in open {
+        running.shutdown().await;
+    }
+    session.close(GOODBYE).await;
+    Ok(())
+}
+
+pub(super) async fn socks(settings: SocksSettings) -> Result<(), CliError> {
+    let mut signals = Signals::new()?;
+    let env = Env::real_with(settings.transport.settings());
+    let session = session(settings.identity, &settings.proxies, &env)?;
+    let doors = [
+        ("socks5", settings.socks5, Protocol::Socks5(settings.domain.clone(), Asks::Nothing)),
+        ("http", settings.http, Protocol::HttpConnect(settings.domain, Asks::Nothing)),
+    ];
+    let mut open = Vec::new();
+    for (name, bind, protocol) in doors {
+        let door = LocalDoor { bind, protocol, dial_timeout: settings.dial_timeout };
+        let running = door.open(&env, session.clone()).await.with_context(|| format!("cannot listen on {bind}/tcp"))?;
+        say(&format!("{name} {}\n", running.local_addr()))?;
         open.push(running);
     }
     signals.stop().await;
@@ -255,6 +282,7 @@ pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
         limits: config.limits.proxy,
         admin_socket: config.admin.socket.clone(),
         http_listen: config.admin.http,
+        ingress: super::ingress::doors(&config.ingress),
     })
 }
 

@@ -100,6 +100,8 @@ fn answers_are_as_before() {
     check_answer("agents-rm", &samples::agent_removal());
     check_answer("clients-ls", &samples::clients());
     check_answer("clients-show", &samples::client());
+    check_answer("clients-credential", &samples::credential_issued());
+    check_answer("clients-credential-revoked", &samples::credentials_revoked());
     check_answer("clients-rm", &samples::client_removal());
     check_answer("routes-ls", &samples::routes());
     check_answer("raft-status", &samples::raft());

@@ -12,6 +12,7 @@ mod nearest;
 mod ping;
 mod refuge;
 mod session;
+mod socks;
 
 pub use connect::connect;
 pub use enroll::{EnrollError, enroll};
@@ -19,3 +20,4 @@ pub use forward::{Forwarding, RunningForward};
 pub(crate) use ping::time_of;
 pub use ping::{Pong, ping_proxy, ping_service};
 pub use session::{Dialled, Session};
+pub use socks::{LocalDoor, RunningDoor};

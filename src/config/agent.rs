@@ -35,6 +35,18 @@ pub struct ServiceSettings {
     pub name: ServiceName,
     /// What the agent dials.
     pub target: HostPort,
+    /// Whether the target is told where each connection comes from.
+    pub proxy_protocol: Announcing,
+}
+
+/// Whether a target is told where each connection comes from, by a PROXY header of version 2 in front of its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Announcing {
+    /// It is not.
+    #[default]
+    Off,
+    /// It is, and has to expect it.
+    On,
 }
 
 /// What an agent runs with: it has proxies to go to and something to publish.
@@ -106,7 +118,7 @@ impl std::str::FromStr for ServiceSettings {
     fn from_str(text: &str) -> Result<Self, String> {
         let form = || format!("`{}` is not `NAME=HOST:PORT`", crate::failure::Printable(text));
         let (name, target) = text.split_once('=').ok_or_else(form)?;
-        Ok(Self { name: ServiceName::parse(name)?, target: HostPort::parse(target)? })
+        Ok(Self { name: ServiceName::parse(name)?, target: HostPort::parse(target)?, proxy_protocol: Announcing::Off })
     }
 }
 
@@ -126,7 +138,7 @@ impl Setting for ServiceSettings {
             faults.add(value.span(), wanted("a table", value));
             return None;
         };
-        const KEYS: [&str; 2] = ["name", "target"];
+        const KEYS: [&str; 3] = ["name", "target", "proxy_protocol"];
         for key in table.keys().filter(|key| !KEYS.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref().as_ref();
             let hint = nearest(name, KEYS.into_iter()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
@@ -134,11 +146,20 @@ impl Setting for ServiceSettings {
         }
         let name = field(table, KEYS[0], value, faults);
         let target = field(table, KEYS[1], value, faults);
-        Some(Self { name: name?, target: target? })
+        let announcing = table.get(KEYS[2]).map_or(Some(Announcing::Off), |value| match value.get_ref().as_bool() {
+            Some(true) => Some(Announcing::On),
+            Some(false) => Some(Announcing::Off),
+            None => {
+                faults.add(value.span(), wanted("true or false", value));
+                None
+            }
+        });
+        Some(Self { name: name?, target: target?, proxy_protocol: announcing? })
     }
 
     fn show(&self) -> String {
-        format!("{{ name = {}, target = {} }}", quote(self.name.as_str()), quote(&self.target.to_string()))
+        let announcing = if self.proxy_protocol == Announcing::On { ", proxy_protocol = true" } else { "" };
+        format!("{{ name = {}, target = {}{announcing} }}", quote(self.name.as_str()), quote(&self.target.to_string()))
     }
 }
 

@@ -8,6 +8,7 @@ use warren_raft::ClientName;
 
 use super::{HostPort, TokenSource, TransportTable};
 use crate::failure::Printable;
+use crate::ingress::Domain;
 use crate::target::Target;
 
 /// What `warren enroll` runs with.
@@ -43,6 +44,25 @@ pub struct ConnectSettings {
 pub struct ForwardSettings {
     /// What is forwarded where, at least one.
     pub forwards: Vec<Forward>,
+    /// Where dials enter; empty: where the identity says.
+    pub proxies: Vec<HostPort>,
+    /// The directory of the identity.
+    pub identity: PathBuf,
+    /// The budget of each dial.
+    pub dial_timeout: Duration,
+    /// `[transport]`.
+    pub transport: TransportTable,
+}
+
+/// What `warren socks` runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocksSettings {
+    /// Where SOCKS5 is spoken, TCP; port 0 picks one.
+    pub socks5: SocketAddr,
+    /// Where the HTTP proxy is, TCP; port 0 picks one.
+    pub http: SocketAddr,
+    /// What follows the names of agents in host names.
+    pub domain: Domain,
     /// Where dials enter; empty: where the identity says.
     pub proxies: Vec<HostPort>,
     /// The directory of the identity.

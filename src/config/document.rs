@@ -33,9 +33,16 @@ impl<'t> Document<'t> {
         self.path
     }
 
-    /// The value of `key` in the table `section`.
+    /// The value of `key` in the table `section`, which may be one within another, `OUTER.INNER`.
     pub(super) fn get(&self, section: &str, key: &str) -> Option<&Value<'t>> {
-        self.root.get_ref().get(section)?.get_ref().as_table()?.get(key)
+        self.table(section)?.get_ref().as_table()?.get(key)
+    }
+
+    /// The table `section`.
+    pub(super) fn table(&self, section: &str) -> Option<&Value<'t>> {
+        let mut labels = section.split('.');
+        let first = self.root.get_ref().get(labels.next()?)?;
+        labels.try_fold(first, |outer, label| outer.get_ref().as_table()?.get(label))
     }
 
     /// What stands at the top: tables, or things that should not be there.

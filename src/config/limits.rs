@@ -82,6 +82,9 @@ fn of_a_proxy(section: &mut Section<'_, '_>) -> Limits {
         enrollments_per_source: count(section, "enrollments_per_source", default.enrollments_per_source, 4_096),
         failed_enrollments_per_source: count(section, "failed_enrollments_per_source", default.failed_enrollments_per_source, 60_000),
         http_connections: count(section, "http_connections", default.http_connections, 4_096),
+        ingress_connections: count(section, "ingress_connections", default.ingress_connections, 65_536),
+        ingress_connections_per_source: count(section, "ingress_connections_per_source", default.ingress_connections_per_source, 65_536),
+        failed_logins_per_source: count(section, "failed_logins_per_source", default.failed_logins_per_source, 60_000),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A key is named in one place only, where its table reads it; the reader learns from that which keys exist, what they
 //! are worth and where that came from. A wrong value is noted and replaced by the default, so that the rest is checked too.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
@@ -82,9 +83,16 @@ impl<'a> Reader<'a> {
     fn refuse_unknown(&mut self) {
         let Some(document) = &self.document else { return };
         let mut errors = Vec::new();
-        for (name, value) in document.sections() {
-            let section = name.get_ref().as_ref();
-            let known: Vec<_> = self.shown.iter().filter(|shown| shown.section == section).map(|shown| shown.key).collect();
+        let inner = self.inner();
+        let tables = inner.iter().filter_map(|(outer, label)| {
+            let (key, value) = document.table(outer)?.get_ref().as_table()?.get_key_value(*label)?;
+            Some((format!("{outer}.{label}"), key, value))
+        });
+        let outermost = document.sections().map(|(name, value)| (name.get_ref().to_string(), name, value));
+        for (section, name, value) in outermost.chain(tables) {
+            let section = section.as_str();
+            let own = self.shown.iter().filter(|shown| shown.section == section).map(|shown| shown.key);
+            let known: Vec<_> = own.chain(inner.iter().filter(|(outer, _)| *outer == section).map(|(_, label)| *label)).collect();
             let Some(keys) = value.get_ref().as_table().filter(|_| !known.is_empty()) else {
                 let sections = self.shown.iter().map(|shown| shown.section);
                 let is_table = value.get_ref().as_table().is_some() || value.get_ref().as_array().is_some();
@@ -103,6 +111,11 @@ impl<'a> Reader<'a> {
             errors.extend(strangers.map(|key| unknown(document, "unknown key", key, &place, known.iter().copied())));
         }
         self.errors.append(&mut errors);
+    }
+
+    /// The tables within others, each as the outer one and its own name in there.
+    fn inner(&self) -> BTreeSet<(&'static str, &'static str)> {
+        self.shown.iter().filter_map(|shown| shown.section.rsplit_once('.')).collect()
     }
 
     fn file_fault(&mut self, span: Range<usize>, message: String) {
@@ -131,6 +144,30 @@ impl Section<'_, '_> {
             Some((None, _)) | None => (default, Origin::Default),
         };
         self.show(key, value, origin)
+    }
+
+    /// Whether the file has the table.
+    pub(super) fn is_there(&self) -> bool {
+        self.reader.document.as_ref().is_some_and(|document| document.table(self.name).is_some())
+    }
+
+    /// Whether the file sets the key, be it to nothing.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.reader.document.as_ref().is_some_and(|document| document.get(self.name, key).is_some())
+    }
+
+    /// The value of a key that was read before, to be looked at beside others; `None` if it is empty, or wrong.
+    pub(super) fn peek<T: Setting>(&self, key: &str) -> Option<T> {
+        let shown = self.reader.shown.iter().find(|shown| shown.section == self.name && shown.key == key)?;
+        T::parse(shown.value.trim_matches('"')).ok()
+    }
+
+    /// Notes that the value of `key`, though well-formed, cannot be, and what could.
+    pub(super) fn refuse_with_hint(&mut self, key: &'static str, reason: impl Into<String>, hint: &str) {
+        self.refuse(key, reason);
+        if let Some(error) = self.reader.errors.last_mut() {
+            error.hint = Some(hint.to_owned());
+        }
     }
 
     /// Notes that the value of `key`, though well-formed, cannot be.
@@ -196,8 +233,8 @@ impl Section<'_, '_> {
 
     fn file_place(&self, key: &str) -> Place {
         let document = self.reader.document.as_ref();
-        let place = document.and_then(|document| document.get(self.name, key).map(|value: &Value<'_>| document.place(value.span())));
-        place.unwrap_or(Place::Whole)
+        let value = document.and_then(|document| document.get(self.name, key).or_else(|| document.table(self.name)));
+        document.zip(value).map_or(Place::Whole, |(document, value): (_, &Value<'_>)| document.place(value.span()))
     }
 }
 

@@ -8,8 +8,8 @@ use super::document::Document;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::{Reader, Shown};
 use super::{
-    AdminTable, AgentTable, AuditTable, ClusterTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable, PublicTable, RaftTable,
-    TelemetryTable, TransportTable, TunnelStrategyTable,
+    AdminTable, AgentTable, AuditTable, ClusterTable, IngressTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable,
+    PublicTable, RaftTable, TelemetryTable, TransportTable, TunnelStrategyTable,
 };
 
 /// Largest configuration file that is read, in bytes.
@@ -34,6 +34,8 @@ pub struct Config {
     pub liveness: LivenessTable,
     /// `[transport]`.
     pub transport: TransportTable,
+    /// `[ingress.*]`.
+    pub ingress: IngressTable,
     /// `[limits]`.
     pub limits: LimitsTable,
     /// `[admin]`.
@@ -82,6 +84,7 @@ impl Config {
             raft: RaftTable::read(&mut reader),
             liveness: LivenessTable::read(&mut reader),
             transport: TransportTable::read(&mut reader),
+            ingress: IngressTable::read(&mut reader),
             limits: LimitsTable::read(&mut reader),
             admin: AdminTable::read(&mut reader, &proxy.data_dir),
             audit: AuditTable::read(&mut reader),

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
-use warren_raft::{AgentName, ProxyName, ServiceName, StrategyKind};
+use warren_raft::{AgentName, Pattern, ProxyName, ServiceName, StrategyKind};
 
 use super::address::HostPort;
 use super::document::Value;
 use crate::failure::Printable;
+use crate::ingress::{Domain, Network};
 use crate::net::quic::CongestionControl;
+use crate::target::Target;
 
 /// Most entries of a list.
 const MAX_LIST: usize = 1024;
@@ -208,4 +210,4 @@ macro_rules! from_str {
     };
 }
 
-from_str!(AgentName, HostPort, ProxyName, ServiceName);
+from_str!(AgentName, Domain, HostPort, Network, Pattern, ProxyName, ServiceName, Target);

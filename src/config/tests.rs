@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use super::{AgentSettings, Config, ConfigErrors, Origin, Overrides};
 use crate::audit::{Output, Rotation};
 use proptest::prelude::*;
+use warren_raft::IngressAdmits;
 
 const DOCUMENTED: &str = include_str!("../../config.toml");
 
@@ -32,7 +33,10 @@ fn the_documented_file_has_every_key_at_its_default() {
     parse(&uncommented).expect("the examples");
     let table: toml::Table = uncommented.parse().expect("the documented file");
     for shown in defaults.shown() {
-        assert!(table[shown.section].get(shown.key).is_some(), "{}.{} is not documented", shown.section, shown.key);
+        let mut labels = shown.section.split('.').chain([shown.key]);
+        let outer = labels.next().and_then(|label| table.get(label));
+        let found = labels.try_fold(outer.expect(shown.section), |outer, label| outer.get(label));
+        assert!(found.is_some(), "{}.{} is not documented", shown.section, shown.key);
     }
 }
 
@@ -54,6 +58,47 @@ fn an_audit_log_goes_somewhere_that_can_be() {
     ] {
         assert!(read(text).is_err_and(|error| error.contains(part)), "{text}: {:?}", read(text));
     }
+}
+
+#[test]
+fn ways_in_are_off_until_they_are_there() {
+    let read = |text: &str| parse(text).expect(text).ingress;
+    let off = read("");
+    assert_eq!((off.tcp.len(), off.tls, off.http_connect, off.socks5), (0, None, None, None));
+    // As short as they can be.
+    let on = read(
+        "[ingress.socks5]\nlisten = \"127.0.0.1:1080\"\n[ingress.http_connect]\nlisten = \"[::1]:8080\"\n\
+         [ingress.tls]\nlisten = \"0.0.0.0:443\"\ndomain = \"mesh.example.net\"\n\
+         [[ingress.tcp]]\nlisten = \"127.0.0.1:5432\"\ntarget = \"any/postgres\"\n",
+    );
+    let socks5 = on.socks5.expect("it is there");
+    assert_eq!(
+        (socks5.listen.port(), socks5.domain.as_str(), socks5.allow.len(), socks5.admits),
+        (1080, "warren", 1, IngressAdmits::Anybody)
+    );
+    assert_eq!(on.tls.expect("it is there").domain.as_str(), "mesh.example.net");
+    assert_eq!((on.tcp[0].listen.port(), on.tcp[0].target.to_string().as_str()), (5432, "any/postgres"));
+    assert!(on.http_connect.is_some());
+    for meant in ["authentication = \"password\"", "authentication = \"certificate\"", "open_to_anybody = true"] {
+        assert!(read(&format!("[ingress.socks5]\nlisten = \"0.0.0.0:1080\"\n{meant}")).socks5.is_some(), "{meant}");
+    }
+    let trusting = read("[ingress.tls]\nlisten = \"0.0.0.0:443\"\nproxy_protocol = \"accept\"\nproxy_protocol_from = [\"10.0.0.0/8\"]");
+    assert_eq!(trusting.tls.expect("it is there").trusted.len(), 1);
+    let by_variable = Overrides::none("host-1")
+        .with_variable("WARREN_INGRESS_SOCKS5_LISTEN", "127.0.0.1:9")
+        .with_variable("WARREN_INGRESS_TCP", "127.0.0.1:7=lab-pi:22");
+    let by_variable = Config::load(None, &by_variable).expect("variables").ingress;
+    assert_eq!((by_variable.socks5.map(|socks5| socks5.listen.port()), by_variable.tcp.len()), (Some(9), 1));
+}
+
+#[test]
+fn an_open_door_is_refused_with_its_line() {
+    check(
+        "[ingress.socks5]\nlisten = \"0.0.0.0:1080\"\n",
+        "error: `ingress.socks5.listen` is 0.0.0.0:1080, which is not loopback, and `authentication` is \"none\": whoever reaches it could dial \
+         everything that `allow` says\n  --> config.toml:2:10\n  |\n2 | listen = \"0.0.0.0:1080\"\n  |          ^^^^^^^^^^^^^^\n\
+         hint: `authentication = \"password\"` or \"certificate\", a loopback address, or `open_to_anybody = true` if that is what is meant",
+    );
 }
 
 #[test]
@@ -105,7 +150,30 @@ fn wrong_values_are_refused() {
         ("[proxy]\nname = \"x\"\nname = \"y\"", &["duplicate"]),
         ("[proxy\nzone = 1\nx", &["unclosed table", "key with no value"]),
         ("drain_timeout = 30", &["unknown key `drain_timeout` outside of any table"]),
-        ("[ingress.socks5]\nlisten = \"127.0.0.1:1080\"", &["unknown table `ingress`"]),
+        ("[ingress.socks4]\nlisten = \"127.0.0.1:1080\"", &["unknown key `socks4` in [ingress]"]),
+        (
+            "[ingress.socks5]\nlisen = \"127.0.0.1:1080\"",
+            &["`ingress.socks5.listen` is missing", "unknown key `lisen` in [ingress.socks5]"],
+        ),
+        ("ingress = { tls = 3 }", &["`ingress.tls.listen` is missing", "this should be a table: `tls`"]),
+        ("[ingress.socks5]\nlisten = \"0.0.0.0:1080\"", &["is 0.0.0.0:1080, which is not loopback, and `authentication` is \"none\""]),
+        (
+            "[ingress.http_connect]\nlisten = \"[::]:1\"\nauthentication = \"token\"\nopen_to_anybody = 1",
+            &["is [::]:1, which is not loopback", "`token` is no way to show who comes", "expected true or false"],
+        ),
+        (
+            "[ingress.tls]\nlisten = \"0.0.0.0:443\"\ndomain = \"Mesh\"\nallow = [\"web\"]\nproxy_protocol = \"accept\"",
+            &["`proxy_protocol_from` is empty", "`Mesh` is no domain", "a pattern is `AGENT/SERVICE`"],
+        ),
+        ("[ingress.tls]\nlisten = \"1.2.3.4:443\"\nproxy_protocol_from = [\"10/8\"]", &["`10/8` is no network"]),
+        (
+            "[[ingress.tcp]]\nlisten = \"127.0.0.1:1\"\ntargt = \"any\"\nproxy_protocol = \"accept\"",
+            &["unknown key `targt`; did you mean `target`?", "`target` is missing", "`proxy_protocol_from` is missing"],
+        ),
+        (
+            "[ingress]\ntcp = [{ listen = \"127.0.0.1:1\", target = \"a/b\" }, { listen = \"127.0.0.1:1\", target = \"any:2\" }]",
+            &["`any` is reserved"],
+        ),
         (
             "[admin]\nsocket = \"/tmp/x\"\n\n[proxy]\nzone = 1\ndrain = \"1s\"\n[what]",
             &["found an integer", "unknown key `drain`", "unknown table `what`"],

@@ -5,6 +5,7 @@
 
 mod demo;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -213,6 +214,7 @@ fn proxy(number: usize, home: &Path, join: Option<Joining>) -> anyhow::Result<Pr
         limits: Limits::default(),
         admin_socket: socket(home, number),
         http_listen: Some(any_port),
+        ingress: Vec::new(),
     })
 }
 
@@ -245,7 +247,8 @@ async fn start_agent(home: &Path, proxies: &[RunningProxy], services: &[(&str, S
     let service =
         |(name, target): &(&str, SocketAddr)| Ok(Service { name: name.parse()?, target: target.to_string(), kind: ServiceKind::Tcp });
     let services = services.iter().map(service).collect::<anyhow::Result<_>>()?;
-    let agent = Agent { name: AGENT.parse()?, proxies: vec![last.public_addr()?.to_string()], services, data_dir, token };
+    let agent =
+        Agent { name: AGENT.parse()?, proxies: vec![last.public_addr()?.to_string()], services, told: BTreeSet::new(), data_dir, token };
     let running = agent.start(env.clone()).await?;
     let mut status = running.status();
     Budget::new(STEP).run(status.wait_for(|status| !status.tunnels.is_empty())).await.context("it gets no tunnel")??;

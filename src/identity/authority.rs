@@ -99,16 +99,42 @@ impl Authority {
     /// # Errors
     /// If the request cannot be trusted, or `identity` is none.
     pub fn issue(&self, csr_der: &[u8], identity: &Identity, lifetime: Duration, env: &Env) -> Result<Issued, IssueError> {
-        let request = SigningRequest::parse(csr_der)?;
         let uri = identity.to_string();
         uri.parse::<Identity>()?;
+        let usages = [ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        let name = format!("{} {}", identity.role, identity.name);
+        self.certify(csr_der, (name, vec![SanType::URI(Ia5String::try_from(uri)?)], &usages), lifetime, env)
+    }
+
+    /// Issues a certificate for the key in `csr_der` by which a server is known to programs that know nothing of warren: for host names and addresses. It names
+    /// no identity of the cluster, so that no machine of it takes it for one.
+    ///
+    /// # Errors
+    /// If the request cannot be trusted, or a name is none.
+    pub fn issue_server(&self, csr_der: &[u8], names: &[String], lifetime: Duration, env: &Env) -> Result<Issued, IssueError> {
+        let name = |name: &String| match name.parse() {
+            Ok(ip) => Ok(SanType::IpAddress(ip)),
+            Err(_) => Ia5String::try_from(name.clone()).map(SanType::DnsName),
+        };
+        let names = names.iter().map(name).collect::<Result<Vec<_>, _>>()?;
+        self.certify(csr_der, ("warren ingress".to_owned(), names, &[ExtendedKeyUsagePurpose::ServerAuth]), lifetime, env)
+    }
+
+    fn certify(
+        &self,
+        csr_der: &[u8],
+        (name, names, usages): (String, Vec<SanType>, &[ExtendedKeyUsagePurpose]),
+        lifetime: Duration,
+        env: &Env,
+    ) -> Result<Issued, IssueError> {
+        let request = SigningRequest::parse(csr_der)?;
         let (now, serial) = (env.wall.now(), serial(env));
         let mut params = dated(now, lifetime, serial);
-        params.distinguished_name.push(DnType::CommonName, format!("{} {}", identity.role, identity.name));
-        params.subject_alt_names = vec![SanType::URI(Ia5String::try_from(uri)?)];
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.subject_alt_names = names;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = usages.to_vec();
         params.use_authority_key_identifier_extension = true;
         let issuer = Issuer::from_ca_cert_der(&self.certificate, self.key.pair())?;
         let certificate = params.signed_by(request.key(), &issuer)?.der().clone();

@@ -15,7 +15,6 @@ use super::authority_key::AuthorityKey;
 use super::fingerprint::fingerprint;
 use super::key::MachineKey;
 use super::tls::leaf::{Leaf, LeafError};
-use super::tls::provider;
 use super::uri::Identity;
 
 /// Most authorities that are trusted at once: a rotation has two.
@@ -149,7 +148,7 @@ impl Credentials {
     }
 
     fn certified(&self, chain: Vec<CertificateDer<'static>>) -> Result<Arc<CertifiedKey>, rustls::Error> {
-        CertifiedKey::from_der(chain, self.key.private_key(), &provider()).map(Arc::new)
+        self.key.certified(chain)
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData, SignatureAlgorithm};
 use ring::hkdf;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
 use warren_raft::KeyHash;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::armour::pem;
 use super::fingerprint::key_hash;
 use super::store::StoreError;
+use super::tls::provider;
 use crate::net::{Access, Entropy, StateFiles};
 
 /// An Ed25519 key in PKCS #8 up to its 32 bytes of secret (RFC 8410, section 7).
@@ -95,6 +98,14 @@ impl MachineKey {
             .and_then(|okm| okm.fill(&mut *secret))
             .expect("32 bytes are within HKDF's bound");
         secret
+    }
+
+    /// The key with certificates for it, as rustls presents them.
+    ///
+    /// # Errors
+    /// If the TLS library refuses the key.
+    pub fn certified(&self, chain: Vec<CertificateDer<'static>>) -> Result<Arc<CertifiedKey>, rustls::Error> {
+        CertifiedKey::from_der(chain, self.private_key(), &provider()).map(Arc::new)
     }
 
     pub(super) fn pair(&self) -> &KeyPair {

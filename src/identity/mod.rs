@@ -20,6 +20,7 @@ pub mod known;
 pub mod policy;
 pub mod renewal;
 pub mod request;
+pub mod secret;
 pub mod store;
 pub mod tls;
 pub mod token;
@@ -32,8 +33,9 @@ pub use key::MachineKey;
 pub use known::KnownProxies;
 pub use policy::{Policy, Refusal};
 pub use request::{RequestError, SigningRequest, key_hash_of_csr};
+pub use secret::{ClientSecret, SecretError};
 pub use store::{CredentialStore, StoreError};
-pub use tls::{Alpn, ClientTls, ServerTls, peer_identity, peer_serial};
+pub use tls::{Alpn, ClientTls, IngressTls, ServerTls, peer_identity, peer_serial};
 pub use token::{Token, TokenSecret};
 /// How long a certificate lives, unless it is configured. It is renewed when two thirds are over.
 pub const LIFETIME: std::time::Duration = std::time::Duration::from_secs(24 * 3600);

@@ -37,11 +37,17 @@ pub enum Limit {
     FailedEnrollmentsPerSource,
     /// Connections to the HTTP address, and as many to the admin socket.
     HttpConnections,
+    /// Connections to a way in for programs that know nothing of warren.
+    IngressConnections,
+    /// Those of one source.
+    IngressConnectionsPerSource,
+    /// Logins of one source that fail, in a minute.
+    FailedLoginsPerSource,
 }
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Handshakes,
         Self::HandshakesPerSource,
         Self::HandshakeTimeout,
@@ -58,6 +64,9 @@ impl Limit {
         Self::EnrollmentsPerSource,
         Self::FailedEnrollmentsPerSource,
         Self::HttpConnections,
+        Self::IngressConnections,
+        Self::IngressConnectionsPerSource,
+        Self::FailedLoginsPerSource,
     ];
 
     /// Its key in `[limits]`.
@@ -79,6 +88,9 @@ impl Limit {
             Self::EnrollmentsPerSource => "enrollments_per_source",
             Self::FailedEnrollmentsPerSource => "failed_enrollments_per_source",
             Self::HttpConnections => "http_connections",
+            Self::IngressConnections => "ingress_connections",
+            Self::IngressConnectionsPerSource => "ingress_connections_per_source",
+            Self::FailedLoginsPerSource => "failed_logins_per_source",
         }
     }
 }

@@ -35,6 +35,12 @@ pub struct Limits {
     pub failed_enrollments_per_source: usize,
     /// Connections to the HTTP address, and as many to the admin socket.
     pub http_connections: usize,
+    /// Connections to each way in for programs that know nothing of warren, those that run included.
+    pub ingress_connections: usize,
+    /// Those of one source. Half: many may be behind one address, or a load balancer that does not say whom it speaks for.
+    pub ingress_connections_per_source: usize,
+    /// Logins of one source that may fail in a minute; beyond that none of it is looked at for a while.
+    pub failed_logins_per_source: usize,
 }
 
 impl Default for Limits {
@@ -55,6 +61,9 @@ impl Default for Limits {
             enrollments_per_source: 32,
             failed_enrollments_per_source: 30,
             http_connections: 128,
+            ingress_connections: 2048,
+            ingress_connections_per_source: 1024,
+            failed_logins_per_source: 30,
         }
     }
 }

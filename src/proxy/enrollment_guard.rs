@@ -24,6 +24,10 @@ pub(super) enum Outcome {
     Failed,
     /// Too many tries from there had been refused.
     Limited,
+    /// The machine went away while its token was looked at: it counts as one that was refused, since whoever tries tokens would do that to be tried again.
+    Left,
+    /// It went away when its token had been found good.
+    LeftAdmitted,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,7 +49,7 @@ impl EnrollmentGuard {
         let per_minute = u32::try_from(limits.failed_enrollments_per_source).unwrap_or(u32::MAX);
         let guesses = Arc::new(Mutex::new(Guesses::new(per_minute, Instant::now())));
         let guard = Self { guesses, counted: Family::default(), reached };
-        for outcome in [Outcome::Enrolled, Outcome::Refused, Outcome::Failed, Outcome::Limited] {
+        for outcome in [Outcome::Enrolled, Outcome::Refused, Outcome::Failed, Outcome::Limited, Outcome::Left] {
             drop(guard.counter(outcome));
         }
         let registry = registry.sub_registry_with_prefix("warren");
@@ -68,7 +72,7 @@ impl EnrollmentGuard {
     /// Notes how a try from there has ended.
     pub(super) fn ended(&self, from: IpAddr, outcome: Outcome) {
         self.counter(outcome).inc();
-        if outcome == Outcome::Refused {
+        if matches!(outcome, Outcome::Refused | Outcome::Left) {
             self.lock().failed(from.into(), Instant::now());
         }
     }
@@ -90,6 +94,7 @@ impl EnrollmentGuard {
             Outcome::Refused => "refused",
             Outcome::Failed => "failed",
             Outcome::Limited => "limited",
+            Outcome::Left | Outcome::LeftAdmitted => "left",
         };
         self.counted.get_or_create(&Labels { outcome }).clone()
     }

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use warren_raft::table::Rights;
-use warren_raft::{AgentName, ClientName, KeyHash, RoutingStore, ServiceName, Table};
+use warren_raft::{AgentName, KeyHash, RoutingStore, ServiceName, Table};
 
+use super::caller::{Caller, Shown};
 use super::metrics::Metrics;
 use super::streams::Why;
 use crate::wire::close::Close;
@@ -20,9 +21,9 @@ use crate::wire::close::Close;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Grant {
     /// Who has dialled.
-    pub client: ClientName,
-    /// With which key, where this proxy has seen that.
-    pub key: Option<KeyHash>,
+    pub caller: Caller,
+    /// And has shown what, where this proxy has seen that.
+    pub shown: Shown,
     /// Whose service it is.
     pub agent: AgentName,
     /// Which.
@@ -32,8 +33,8 @@ pub(super) struct Grant {
 impl Grant {
     /// Whether the table allows it.
     pub(super) fn stands(&self, table: &Table) -> bool {
-        let is_same = |key| table.client(&self.client).is_some_and(|client| client.key == key);
-        self.key.is_none_or(is_same) && table.agent(&self.agent).is_some() && table.allows(&self.client, &self.agent, &self.service)
+        let may = self.caller.may(table, &self.agent, &self.service);
+        may && self.shown.stands(table, &self.caller) && table.agent(&self.agent).is_some()
     }
 }
 
@@ -125,7 +126,7 @@ impl Grants {
         let fallen = streams.iter().filter(|(grant, running)| !running.revoked.is_cancelled() && !stands(grant));
         fallen
             .map(|(grant, running)| {
-                tracing::info!(client = %grant.client, agent = %grant.agent, service = %grant.service, streams = running.streams, "not allowed any more: cut");
+                tracing::info!(caller = %grant.caller, agent = %grant.agent, service = %grant.service, streams = running.streams, "not allowed any more: cut");
                 running.revoked.cancel();
                 running.streams
             })
@@ -177,7 +178,8 @@ mod tests {
 
     fn grant(client: &str, service: &str) -> Grant {
         let name = |text: &str| text.parse().expect("a name");
-        Grant { client: client.parse().expect("a name"), key: None, agent: name("lab-pi"), service: service.parse().expect("a name") }
+        let caller = Caller::Client(client.parse().expect("a name"));
+        Grant { caller, shown: Shown::Nothing, agent: name("lab-pi"), service: service.parse().expect("a name") }
     }
 
     #[test]
@@ -186,7 +188,7 @@ mod tests {
         let enter = |client, service| grants.stream(grant(client, service), |_| true);
         let (ssh, more, web, other) = (enter("c", "ssh"), enter("c", "ssh"), enter("c", "web"), enter("d", "ssh"));
         assert_eq!(grants.cut_streams(|_| true), 0);
-        let may = |grant: &Grant| grant.client.as_str() != "c" || grant.service.as_str() != "ssh";
+        let may = |grant: &Grant| grant.caller != Caller::Client("c".parse().expect("a name")) || grant.service.as_str() != "ssh";
         assert_eq!(grants.cut_streams(may), 2);
         let cut = [&ssh, &more, &web, &other].map(|granted| granted.revoked().is_cancelled());
         assert_eq!(cut, [true, true, false, false]);

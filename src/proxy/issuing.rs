@@ -1,9 +1,11 @@
 //! The cluster's authority at work: every proxy has it in its table, and any of them issues.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use warren_raft::{AuthorityRecord, RoutingStore, Table};
+use rustls::sign::CertifiedKey;
+use warren_raft::{AuthorityRecord, RoutingStore, Table, Timestamp};
 
 use crate::identity::authority::AuthorityError;
 use crate::identity::credentials::CredentialsError;
@@ -30,6 +32,8 @@ pub(super) enum NotIssued {
     Issue(#[from] IssueError),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
 }
 
 impl Issuing {
@@ -55,6 +59,14 @@ impl Issuing {
             Ok(credentials.trusting(trusted.clone())?)
         };
         records.iter().map(certify).collect()
+    }
+
+    /// A certificate for a server that is known to others by these names, with the authority behind it, and when it ends.
+    pub(super) fn certify_server(&self, key: &MachineKey, names: &[String]) -> Result<(Arc<CertifiedKey>, Timestamp), NotIssued> {
+        let authority = taken_up(self.store.table().presented_authority())?;
+        let issued = authority.issue_server(&key.csr(), names, self.lifetime, &self.env)?;
+        tracing::info!(?names, serial = %issued.serial, "certificate issued for a way in");
+        Ok((key.certified(vec![issued.certificate, authority.certificate_der().clone()])?, issued.not_after))
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod admin;
 mod attempts;
+mod caller;
 mod certificate_metrics;
 mod custody;
 mod data_dir;
@@ -24,6 +25,7 @@ mod follow;
 mod gatekeeper;
 mod grants;
 pub(crate) mod handover;
+mod ingress;
 mod issuing;
 mod lifecycle;
 mod liveness;
@@ -56,6 +58,6 @@ pub use data_dir::DataDirError;
 pub use lifecycle::RunningProxy;
 pub use member::{JoinError, Joining};
 pub use restored::{RestoreError, read_snapshot};
-pub use settings::{Proxy, RaftSettings};
+pub use settings::{IngressDoor, Proxy, RaftSettings};
 pub use start_error::StartError;
 pub use stopped::{StoppedError, StoppedProxy};

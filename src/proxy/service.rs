@@ -73,6 +73,6 @@ impl PeerService for Service {
 
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream)) {
         let span = tracing::info_span!("dial", trace = %header.trace, agent = %header.agent, service = %header.service, ingress = %from);
-        self.owner.carry(header, self.links.received(from), stream).instrument(span).await;
+        self.owner.carry((from, header), self.links.received(from), stream).instrument(span).await;
     }
 }

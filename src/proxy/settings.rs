@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use warren_raft::{ProxyName, Strategy};
+use warren_raft::{IngressAdmits, ProxyName, Reach, Strategy};
 
 use super::member::Joining;
+use crate::ingress::{Network, Protocol};
 use crate::limits::Limits;
 
 /// What a proxy is to be.
@@ -50,6 +51,23 @@ pub struct Proxy {
     pub admin_socket: PathBuf,
     /// Where probes and scrapers reach it; `None` for nowhere.
     pub http_listen: Option<SocketAddr>,
+    /// Its ways in for programs that know nothing of warren.
+    pub ingress: Vec<IngressDoor>,
+}
+
+/// A way in for programs that know nothing of warren.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressDoor {
+    /// Where it listens, TCP.
+    pub listen: SocketAddr,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Whom it lets in.
+    pub admits: IngressAdmits,
+    /// What whoever shows no identity may reach.
+    pub reach: Vec<Reach>,
+    /// The networks from which a PROXY header is expected in front; none: from nowhere.
+    pub trusted: Vec<Network>,
 }
 
 /// The routing store's timings.

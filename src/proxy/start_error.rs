@@ -27,6 +27,14 @@ pub enum StartError {
         /// Why not.
         error: std::io::Error,
     },
+    /// A way in for programs that know nothing of warren.
+    #[error("cannot listen on {address}/tcp for ingress: {error}")]
+    Ingress {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
     /// The thread for control.
     #[error("no thread could be started: {0}")]
     Thread(std::io::Error),

@@ -19,6 +19,7 @@ use super::follow;
 use super::gatekeeper::{Counts, Gatekeeper};
 use super::grants::Grants;
 use super::handover::{Drain, Handover};
+use super::ingress::{Bound, Entrances, IngressListeners, IngressMetrics, Listening, Logins, Publishing, ServerCertificate};
 use super::issuing::Issuing;
 use super::lifecycle::{Parts, RunningProxy};
 use super::member::Membership;
@@ -38,7 +39,7 @@ use super::threads::Threads;
 use super::tunnels::Tunnels;
 use super::watch::watch;
 use crate::http;
-use crate::identity::{CredentialsHandle, ServerTls};
+use crate::identity::{CredentialsHandle, IngressTls, ServerTls};
 use crate::net::Env;
 use crate::net::quic::{Door, Port};
 use crate::wire::{Authorities, ClusterView};
@@ -102,6 +103,10 @@ pub(super) struct Wiring {
     /// Why this proxy's certificate was not renewed.
     renewal_failed: watch::Sender<Option<String>>,
     connected: Connected,
+    dialer: Arc<Dialer>,
+    shares: Shares,
+    ingress: IngressMetrics,
+    listening: Listening,
 }
 
 impl Wiring {
@@ -111,13 +116,20 @@ impl Wiring {
         ground.links.calls().register(&mut registry);
         let guard = EnrollmentGuard::new(&ground.proxy.limits, metrics.reached().clone(), &mut registry);
         ground.env.audit.register(&mut registry);
-        let leaving = CancellationToken::new();
+        let ingress = IngressMetrics::register(&mut registry);
+        let (leaving, tunnels) = (CancellationToken::new(), Arc::default());
+        let parts = (ground.links.clone(), Arc::clone(&tunnels));
+        let me = (ground.membership.member.id, &ground.proxy.name);
         Self {
+            dialer: Arc::new(Dialer::new(me, ground.env.clone(), store.clone(), parts)),
+            shares: Shares::new(&ground.proxy.limits),
+            ingress,
+            listening: Listening::default(),
             ground,
             store,
             registry,
             metrics,
-            tunnels: Arc::default(),
+            tunnels,
             grants: Arc::default(),
             guard,
             tasks: TaskTracker::new(),
@@ -132,6 +144,7 @@ impl Wiring {
 
     /// Puts the parts together and sets them to work.
     pub(super) async fn run(mut self, connections: mpsc::Receiver<PeerConnection>) -> Result<RunningProxy, StartError> {
+        let bound = Bound::bind_all(&self.ground.proxy.ingress, &self.ground.env).await?;
         let admin = self.admin().await?;
         let http_address = admin.http_addr();
         self.tasks.spawn(admin.run(self.stopped.clone()));
@@ -146,6 +159,7 @@ impl Wiring {
             let _there = self.ground.threads.control.enter();
             self.store.live(self.particulars());
         }
+        self.serve_ingress(bound);
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
         self.tasks.spawn(self.grants.clone().follow(self.store.clone(), self.metrics.clone(), self.stopped.clone()));
@@ -171,6 +185,60 @@ impl Wiring {
             removed,
             dir: ground.dir,
         }))
+    }
+
+    fn serve_ingress(&self, bound: Vec<Bound>) {
+        let publishing = Publishing {
+            me: self.me(),
+            env: self.ground.env.clone(),
+            store: self.store.clone(),
+            rules: bound.iter().map(Bound::rule).collect(),
+        };
+        self.tasks.spawn(publishing.run(self.stopped.clone()));
+        let Ground { env, proxy, credentials, .. } = &self.ground;
+        let policy = Arc::new(TablePolicy { store: self.store.clone(), env: env.clone() });
+        let presented = Arc::new(ServerCertificate::new(self.issuing(), self.server_names(&bound)));
+        let listeners = IngressListeners {
+            env: env.clone(),
+            entrances: Arc::new(self.entrances()),
+            limits: proxy.limits,
+            tls: IngressTls::new(credentials, policy, presented, env),
+            metrics: self.ingress.clone(),
+            listening: self.listening.clone(),
+            drain: self.drain.clone(),
+            tasks: self.tasks.clone(),
+            stopped: self.stopped.clone(),
+        };
+        listeners.serve(bound);
+    }
+
+    fn entrances(&self) -> Entrances {
+        let Ground { env, proxy, .. } = &self.ground;
+        Entrances {
+            me: self.me(),
+            name: proxy.name.to_string(),
+            env: env.clone(),
+            store: self.store.clone(),
+            dialer: self.dialer.clone(),
+            dial_timeout: proxy.dial_timeout,
+            shares: self.shares.clone(),
+            metrics: self.metrics.clone(),
+            grants: self.grants.clone(),
+            logins: Logins::new(env.clone(), self.store.clone(), (&proxy.limits, self.metrics.reached().clone())),
+        }
+    }
+
+    /// By which names the ways in are reached, as far as that is known here: the proxy's own, those of its public addresses, and the addresses where it listens.
+    fn server_names(&self, bound: &[Bound]) -> Vec<String> {
+        let Ground { env, proxy, sockets, .. } = &self.ground;
+        let host = |address: &String| address.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']']).to_owned());
+        let public = sockets.public_addresses.iter().filter_map(host);
+        let listening = bound.iter().map(Bound::ip).filter(|ip| !ip.is_unspecified());
+        let own = [proxy.name.to_string(), "localhost".to_owned()].into_iter();
+        let mut names: Vec<_> = own.chain(public).chain(listening.chain(env.net.routable_ip()).map(|ip| ip.to_string())).collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     fn issuing(&self) -> Issuing {
@@ -228,6 +296,7 @@ impl Wiring {
             rotations: self.rotations(),
             settled: self.settled(),
             guard: self.guard.clone(),
+            listening: self.listening.clone(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
         };
         let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
@@ -328,16 +397,15 @@ impl Wiring {
 
     fn clients(&self, authorities: watch::Receiver<Authorities>) -> Clients {
         let (env, store) = (self.ground.env.clone(), self.store.clone());
-        let (links, tunnels) = (self.ground.links.clone(), self.tunnels.clone());
         Clients {
             name: self.ground.proxy.name.to_string(),
-            env: env.clone(),
-            store: store.clone(),
+            env,
+            store,
             issuing: self.issuing(),
             authorities,
-            dialer: Dialer::new(self.me(), env, store, (links, tunnels)),
+            dialer: self.dialer.clone(),
             dial_timeout: self.ground.proxy.dial_timeout,
-            shares: Shares::new(&self.ground.proxy.limits),
+            shares: self.shares.clone(),
             metrics: self.metrics.clone(),
             grants: self.grants.clone(),
             tasks: self.tasks.clone(),

@@ -65,6 +65,17 @@ pub struct DialHeader {
     pub service: ServiceName,
     /// What is left of the dial's budget, in milliseconds.
     pub budget_ms: u32,
+    /// By which door of the ingress proxy somebody has come in who has shown nothing; the owner proxy checks what the door lets through, and `client` is the
+    /// ingress proxy's name then. Feature level 4.
+    #[serde(with = "super::absent")]
+    pub entered: Option<Entered>,
+}
+
+/// A door of the ingress proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// Its place among those that the proxy has published.
+    pub rule: u16,
 }
 
 /// The answer to a [`DialHeader`].

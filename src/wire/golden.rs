@@ -8,7 +8,7 @@ use warren_raft::{
     ClusterId, ProxyId, RotationPhase, Sequence, Serial, Service, ServiceKind, Strategy, StrategyKind, Timestamp, TokenRole,
 };
 
-use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, PingReply, PingRequest};
+use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered, PingReply, PingRequest};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled};
 use super::member::{ClusterView, Member, MemberState};
 use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
@@ -195,12 +195,6 @@ fn dials() {
         table,
     );
     let table = [
-        (PingReply::Pong { path: vec!["p".parse().expect("a name")], at_ms: 300, hello: hello() }, &*format!("00010170ac02{HELLO_HEX}")),
-        (PingReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
-    ];
-    check_grown(&table[0].0, table[0].1, &[HELLO_HEX]);
-    check_messages(variants!(PingReply { PingReply::Pong { .. }, PingReply::Failed(_) }), table);
-    let table = [
         (AuthoritiesReply::Authorities(authorities()), &*format!("00{AUTHORITIES_HEX}")),
         (AuthoritiesReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
     ];
@@ -221,8 +215,21 @@ fn dials() {
         agent: "a".parse().expect("a name"),
         service: "s".parse().expect("a name"),
         budget_ms: 300,
+        entered: None,
     };
     check(&header, &format!("{TRACE_HEX}016303693a3101610173ac02"));
+    let entered = DialHeader { entered: Some(Entered { rule: 300 }), ..header };
+    check(&entered, &format!("{TRACE_HEX}016303693a3101610173ac0202ac02"));
+}
+
+#[test]
+fn answers_to_pings() {
+    let table = [
+        (PingReply::Pong { path: vec!["p".parse().expect("a name")], at_ms: 300, hello: hello() }, &*format!("00010170ac02{HELLO_HEX}")),
+        (PingReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
+    ];
+    check_grown(&table[0].0, table[0].1, &[HELLO_HEX]);
+    check_messages(variants!(PingReply { PingReply::Pong { .. }, PingReply::Failed(_) }), table);
 }
 
 #[test]

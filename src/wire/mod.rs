@@ -24,7 +24,7 @@ mod trace;
 pub mod trust;
 pub mod tunnel;
 
-pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, PingReply, PingRequest};
+pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered, PingReply, PingRequest};
 pub use enroll::{EnrollReply, EnrollRequest, Enrolled};
 pub use heard::Heard;
 pub use hello::{Agreed, FEATURES, Hello, LEAST, Party, TooOld, VERSION, not_understood};

@@ -51,6 +51,7 @@ fn header(number: u32) -> DialHeader {
         agent: "captive".parse().expect("a name"),
         service: "x".parse().expect("a name"),
         budget_ms: 10_000,
+        entered: None,
     }
 }
 

@@ -172,6 +172,7 @@ fn header(client: &str, number: u8) -> DialHeader {
         agent: "good-forged".parse().expect("a name"),
         service: "echo".parse().expect("a name"),
         budget_ms: 10_000,
+        entered: None,
     }
 }
 

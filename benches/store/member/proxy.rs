@@ -41,6 +41,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<RunningProxy> {
         limits: Limits::default(),
         admin_socket: settings.directory.join("admin.sock"),
         http_listen: None,
+        ingress: Vec::new(),
     };
     Ok(proxy.start(Env::real()).await?)
 }

@@ -94,7 +94,7 @@ impl Agents {
         let service = Service { name: "echo".parse()?, target: target.clone(), kind: ServiceKind::Tcp };
         let (name, data_dir) = (name(number), directory.join(number.to_string()));
         let token = TokenFrom::File(token.clone());
-        Ok(Agent { name: name.parse()?, proxies: proxies.clone(), services: vec![service], data_dir, token })
+        Ok(Agent { name: name.parse()?, proxies: proxies.clone(), services: vec![service], told: Default::default(), data_dir, token })
     }
 }
 

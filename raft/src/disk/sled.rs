@@ -5,13 +5,16 @@
 //! segments become files in `blobs/`, which it never syncs: none becomes that large, for large values are [cut](super::pieces). Snapshots of its
 //! page table, `snap.*`, are synced by sled but their names are not; the directory is synced whenever its listing changed.
 //!
+//! Nobody but its owner gets into the directory, whatever the umask is and whoever made it.
+//!
 //! Beside the database lies its [fence](super::fence). Before each write the [room](super::room) is looked at, a panic of sled stays
 //! [inside](super::guard), and what an opening reads comes [from the disk](super::cold).
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, mpsc};
@@ -35,6 +38,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(25);
 const CLOSING: Duration = Duration::from_secs(5);
 /// What sled calls corruption, which it says in terms of its source.
 const CORRUPT: &str = "what is in its files `db`, `conf` or `snap.*` does not fit its checksums";
+/// Mode of the directory.
+const OWNER_ALONE: u32 = 0o700;
 /// Where flushes are counted: beyond every space.
 const FLUSHES: &[u8] = b"\xffflushes";
 
@@ -66,7 +71,7 @@ impl SledDisk {
     /// The same, while so many bytes are free.
     pub(super) fn open_with_room(path: &Path, least: u64) -> Result<Self, OpenError> {
         let io = |error: io::Error| not_opened(path, &error);
-        std::fs::create_dir_all(path).map_err(io)?;
+        make_private(path).map_err(io)?;
         Room::at(path).map_err(io)?.has(least).map_err(|error| OpenError::Disk(no_room(path, &error)))?;
         forget_cached(path).map_err(io)?;
         let db = open_patiently(path)?;
@@ -228,6 +233,16 @@ impl Disk for SledDisk {
     }
 }
 
+/// Makes the directory, or takes it away from everybody but its owner. sled leaves the modes of its files to the umask, and the key of the cluster's authority
+/// is in them; nor is the directory above to be relied on, which whoever installs a machine makes, for all to look into.
+fn make_private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(OWNER_ALONE).create(path)?;
+    if fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(OWNER_ALONE))
+}
+
 /// Closes a database that has failed; false when that hangs.
 fn released(db: sled::Db) -> bool {
     let (tell, closed) = mpsc::channel();
@@ -303,5 +318,29 @@ fn open_once(path: &Path) -> Result<sled::Db, OpenError> {
 }
 
 fn listing(directory: &Path) -> io::Result<BTreeSet<OsString>> {
-    std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
+    fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn nobody_else_gets_into_the_directory() {
+        let home = tempfile::tempdir().expect("a directory");
+        fs::set_permissions(home.path(), Permissions::from_mode(0o755)).expect("for all to look into");
+        let fresh = home.path().join("fresh");
+        SledDisk::open(&fresh).expect("it opens").close();
+        assert_eq!(mode(&fresh), 0o700);
+        for open in [0o755, 0o777, 0o750, 0o701] {
+            fs::set_permissions(&fresh, Permissions::from_mode(open)).expect("as an earlier version has left it");
+            SledDisk::open(&fresh).expect("it opens again").close();
+            assert_eq!(mode(&fresh), 0o700, "it was {open:o}");
+        }
+        assert_eq!(mode(home.path()), 0o755, "what is above is not ours");
+    }
 }

@@ -8,9 +8,9 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use super::apply::Answer;
-use super::{Agent, Client, MAX_PATTERNS, RemovedKey, Service, Table};
+use super::{Agent, Client, Credentials, Ingress, MAX_PATTERNS, RemovedKey, Service, Table};
 use crate::command::{Accepted, NewToken, Rejection};
-use crate::ids::{KeyHash, Timestamp, TokenId};
+use crate::ids::{KeyHash, ProxyId, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName, Pattern, ServiceName};
 
 /// What an agent may publish. Fields are only ever added, in a section of their own.
@@ -20,17 +20,25 @@ pub struct Publishing {
     pub allow: Vec<Pattern>,
 }
 
-/// Which clients there are with what they may, and which keys were removed, as they were in some version of the table.
+/// Which clients there are with what they may and how they may show themselves, what proxies let in besides, and which keys and certificates are refused, as
+/// they were in some version of the table.
 #[derive(Clone, Debug)]
 pub struct Rights {
     clients: OrdMap<ClientName, Client>,
     removed_keys: OrdMap<KeyHash, RemovedKey>,
+    credentials: OrdMap<ClientName, Credentials>,
+    ingress: OrdMap<ProxyId, Ingress>,
+    revoked: OrdMap<Serial, Timestamp>,
 }
 
 impl Rights {
     /// Whether nothing has changed since then. It takes no time, and may say no though nothing has.
     pub fn are_those_of(&self, table: &Table) -> bool {
-        self.clients.ptr_eq(&table.clients) && self.removed_keys.ptr_eq(&table.removed_keys)
+        self.clients.ptr_eq(&table.clients)
+            && self.removed_keys.ptr_eq(&table.removed_keys)
+            && self.credentials.ptr_eq(&table.credentials)
+            && self.ingress.ptr_eq(&table.ingress)
+            && self.revoked.ptr_eq(&table.revoked)
     }
 }
 
@@ -63,7 +71,13 @@ impl Table {
 
     /// What follows for who may do what, to see whether a later version has other [`Rights`].
     pub fn rights(&self) -> Rights {
-        Rights { clients: self.clients.clone(), removed_keys: self.removed_keys.clone() }
+        Rights {
+            clients: self.clients.clone(),
+            removed_keys: self.removed_keys.clone(),
+            credentials: self.credentials.clone(),
+            ingress: self.ingress.clone(),
+            revoked: self.revoked.clone(),
+        }
     }
 
     /// What an agent may publish; `None` if that is anything.
@@ -121,7 +135,7 @@ impl Table {
 }
 
 /// Whether a list of patterns is not too long.
-pub(super) fn bounded(patterns: &[Pattern]) -> Result<(), Rejection> {
+pub(super) fn bounded<T>(patterns: &[T]) -> Result<(), Rejection> {
     if patterns.len() > MAX_PATTERNS {
         return Err(Rejection::TooMany { what: "patterns".to_owned(), limit: MAX_PATTERNS as u64 });
     }

@@ -71,6 +71,9 @@ impl Table {
             Command::AdvanceRotation { began_at, from } => self.advance_rotation(*began_at, *from, at),
             Command::RollBackRotation { began_at } => self.roll_back_rotation(*began_at, at),
             Command::RevokeSerial { serial, until } => self.revoke_serial(*serial, *until, at),
+            Command::SetIngress { proxy, rules } => self.set_ingress(*proxy, rules),
+            Command::IssueCredential { client, secret, expires_at } => self.issue_credential(client, (*secret, *expires_at), at),
+            Command::RevokeCredentials { client } => self.revoke_credentials(client),
         }
     }
 }

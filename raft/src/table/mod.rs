@@ -8,7 +8,9 @@ mod allowances;
 mod apply;
 mod authorities;
 mod census;
+mod credentials;
 mod drains;
+mod ingress;
 mod levels;
 mod name_map;
 mod presence;
@@ -29,7 +31,9 @@ mod tests;
 pub use allowances::{Publishing, Rights};
 pub use authorities::{AuthorityRecord, Rotation, RotationPhase};
 pub use census::Counts;
+pub use credentials::{Credential, Credentials, MAX_CREDENTIALS};
 pub use drains::Drain;
+pub use ingress::{Ingress, IngressAdmits, IngressKind, IngressRule, MAX_INGRESS_RULES, Reach, port_of};
 pub use presence::Seen;
 pub use records::{Agent, Client, Cluster, LastProposal, Proxy, ProxyState, Route, Service, ServiceKind, Token, TokenRole};
 pub(crate) use remains::Remains;
@@ -82,6 +86,10 @@ pub struct Table {
     pub(crate) rotation: Option<Rotation>,
     /// Certificates that are refused, and until when.
     pub(crate) revoked: OrdMap<Serial, Timestamp>,
+    /// The doors of proxies by which somebody without a connection of warren's own comes in.
+    pub(crate) ingress: OrdMap<ProxyId, Ingress>,
+    /// What clients may show there.
+    pub(crate) credentials: OrdMap<ClientName, Credentials>,
     pub(crate) next_proxy: u64,
     pub(crate) next_epoch: u64,
     /// Follows from `presences`.

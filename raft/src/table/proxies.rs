@@ -99,6 +99,7 @@ impl Table {
             self.keep_removed(key, at);
         }
         self.drains.remove(&id);
+        self.ingress.remove(&id);
         Ok(Accepted::Done)
     }
 

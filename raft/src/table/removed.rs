@@ -37,6 +37,7 @@ impl Table {
 
     pub(super) fn remove_client(&mut self, name: &ClientName, at: Timestamp) -> Answer {
         let client = self.clients.remove(name).ok_or_else(|| Rejection::ClientUnknown(name.clone()))?;
+        self.credentials.remove(name);
         self.keep_removed(client.key, at);
         Ok(Accepted::Done)
     }

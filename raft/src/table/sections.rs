@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::drains::Drains;
 use super::presence::Presence;
-use super::{Agent, Client, Cluster, LastProposal, Proxy, Publishing, RemovedKey, Rotation, Table, Token};
+use super::{Agent, Client, Cluster, Credentials, Ingress, LastProposal, Proxy, Publishing, RemovedKey, Rotation, Table, Token};
 use crate::ids::{KeyHash, ProxyId, Serial, Timestamp, TokenId};
 use crate::names::{AgentName, ClientName};
 
@@ -46,6 +46,10 @@ pub(crate) enum SectionRecord<'a> {
     Rotation(&'a Rotation),
     /// 15: a certificate that is refused, and until when.
     Revoked(&'a Serial, &'a Timestamp),
+    /// 16: the doors of a proxy.
+    Ingress(&'a ProxyId, &'a Ingress),
+    /// 17: the credentials of a client.
+    Credentials(&'a ClientName, &'a Credentials),
 }
 
 impl SectionRecord<'_> {
@@ -66,6 +70,8 @@ impl SectionRecord<'_> {
             Self::RemovedKey(..) => 13,
             Self::Rotation(_) => 14,
             Self::Revoked(..) => 15,
+            Self::Ingress(..) => 16,
+            Self::Credentials(..) => 17,
         }
     }
 
@@ -86,6 +92,8 @@ impl SectionRecord<'_> {
             Self::RemovedKey(key, record) => append(&(key, record), out),
             Self::Rotation(rotation) => append(&rotation, out),
             Self::Revoked(key, record) => append(&(key, record), out),
+            Self::Ingress(key, record) => append(&(key, record), out),
+            Self::Credentials(key, record) => append(&(key, record), out),
         }
     }
 }
@@ -127,6 +135,8 @@ impl Table {
             removed_keys,
             rotation,
             revoked,
+            ingress,
+            credentials,
             next_proxy,
             next_epoch,
             census: _,
@@ -145,6 +155,8 @@ impl Table {
             .chain(removed_keys.iter().map(|(key, record)| SectionRecord::RemovedKey(key, record)))
             .chain(rotation.iter().map(SectionRecord::Rotation))
             .chain(revoked.iter().map(|(key, record)| SectionRecord::Revoked(key, record)))
+            .chain(ingress.iter().map(|(key, record)| SectionRecord::Ingress(key, record)))
+            .chain(credentials.iter().map(|(key, record)| SectionRecord::Credentials(key, record)))
     }
 
     /// The bytes of all records as they are stored, without what frames them.
@@ -182,6 +194,8 @@ impl Table {
             13 => put(read(section, bytes)?, |key, record| self.removed_keys.insert(key, record)),
             14 => self.rotation.replace(read(section, bytes)?).is_some(),
             15 => put(read(section, bytes)?, |key, record| self.revoked.insert(key, record)),
+            16 => put(read(section, bytes)?, |key, record| self.ingress.insert(key, record)),
+            17 => put(read(section, bytes)?, |key, record| self.credentials.insert(key, record)),
             unknown => return Err(SectionError::Unknown(unknown)),
         };
         if replaced { Err(SectionError::Twice(section)) } else { Ok(()) }

@@ -37,6 +37,11 @@ impl Table {
         self.revoked.get(&serial).is_some_and(|until| *until > now)
     }
 
+    /// Whether the certificate with this serial number was revoked, be it that it has ended by itself since.
+    pub fn was_revoked(&self, serial: Serial) -> bool {
+        self.revoked.contains_key(&serial)
+    }
+
     /// Every certificate that is refused, by serial number, with when it ends by itself; some may have by now.
     pub fn revoked(&self) -> impl Iterator<Item = (Serial, Timestamp)> {
         self.revoked.iter().map(|(serial, until)| (*serial, *until))

@@ -1,6 +1,6 @@
 //! The program of a machine with agents: what `warren agent` does, several times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +102,7 @@ async fn try_start(stage: &Stage, host: HostId, agent: u16, proxies: &[String], 
         Ok::<_, anyhow::Error>(Service { name: name.parse()?, target: target.to_string(), kind: ServiceKind::Tcp })
     };
     let services = vec![service("work", works)?, service("nobody", nobody)?, service("secret", works)?];
-    let agent = Agent { name: format!("agent-{agent}").parse()?, proxies: proxies.to_vec(), services, data_dir: dir, token };
+    let agent =
+        Agent { name: format!("agent-{agent}").parse()?, proxies: proxies.to_vec(), services, told: BTreeSet::new(), data_dir: dir, token };
     Ok(agent.start(env.clone()).await?)
 }

@@ -125,6 +125,7 @@ fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topolo
         dial_timeout: Duration::from_secs(10),
         limits: Limits::default(),
         http_listen: None,
+        ingress: Vec::new(),
         data_dir: dir,
     })
 }

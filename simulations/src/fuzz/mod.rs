@@ -14,25 +14,31 @@ mod corpus;
 mod dial;
 mod dialled;
 mod enrolment;
+mod entrance;
 mod fence;
 mod files;
 mod frame;
 mod hello;
+mod host;
 mod http;
 mod identity;
 mod kinds;
 mod message;
 mod mutation;
 mod names;
+mod origin;
 mod outcome;
 mod peer;
 mod pieces;
+mod proxied;
 mod record;
 mod request;
 mod section;
 mod session;
 mod setting;
 mod snapshot;
+mod sni;
+mod socks5;
 mod store;
 mod target;
 mod token;
@@ -74,6 +80,12 @@ pub const TARGETS: &[Target] = &[
     pieces::TARGET,
     chain::TARGET,
     files::TARGET,
+    socks5::TARGET,
+    proxied::TARGET,
+    origin::TARGET,
+    sni::TARGET,
+    host::TARGET,
+    entrance::TARGET,
 ];
 
 /// The target of that name.

@@ -18,12 +18,14 @@ fn target(data: &[u8]) -> Outcome {
     let Some((first, rest)) = data.split_first() else { return Outcome::refused("nothing", &"no key") };
     let Ok(text) = std::str::from_utf8(rest) else { return Outcome::refused("setting", &"no text") };
     let (section, key) = &keys()[usize::from(*first) % keys().len()];
-    let variable = format!("WARREN_{section}_{key}").to_uppercase();
+    let variable = format!("WARREN_{section}_{key}").replace('.', "_").to_uppercase();
     let overrides = Overrides::none("host-1").with_variable(&variable, text);
     match Config::load(None, &overrides) {
         Ok(config) => {
             let shown = config.shown().iter().find(|shown| (shown.section, shown.key) == (section, key)).expect("it was set");
-            let file = format!("[{section}]\n{key} = {}\n", shown.value);
+            // A way in is there once it is said where it listens.
+            let listen = if section.starts_with("ingress.") && *key != "listen" { "listen = \"127.0.0.1:1\"\n" } else { "" };
+            let file = format!("[{section}]\n{listen}{key} = {}\n", shown.value);
             let again = Config::parse("config.toml", &file, &Overrides::none("host-1"));
             let again = again.unwrap_or_else(|errors| panic!("what is shown can be read: {errors}\n{file}"));
             let same = again.shown().iter().find(|shown| (shown.section, shown.key) == (section, key)).expect("it was set");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::HostPort;
-use crate::target::DEFAULT_DOMAIN;
+use crate::ingress::host::DEFAULT_DOMAIN;
 
 /// What the block is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]

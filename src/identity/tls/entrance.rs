@@ -6,12 +6,12 @@ const PREFIX: &str = "ca-";
 const SUFFIX: &str = ".warren";
 
 /// The server's name for the first 16 bytes of the SHA-256 of an authority's certificate, which is no secret.
-pub(in crate::identity) fn name(fingerprint: [u8; 16]) -> String {
+pub fn name(fingerprint: [u8; 16]) -> String {
     format!("{PREFIX}{}{SUFFIX}", hex::encode(fingerprint))
 }
 
 /// What [`name`] was made of; `None` of any other name.
-pub(super) fn fingerprint(name: &str) -> Option<[u8; 16]> {
+pub fn fingerprint(name: &str) -> Option<[u8; 16]> {
     let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     let mut fingerprint = [0; 16];
     hex::decode_to_slice(digits, &mut fingerprint).ok().map(|()| fingerprint)

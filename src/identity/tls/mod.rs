@@ -12,6 +12,7 @@
 pub mod alert;
 pub mod alpn;
 pub mod client;
+pub mod ingress;
 pub mod leaf;
 pub mod server;
 
@@ -26,6 +27,9 @@ mod tests;
 pub use alert::{Denied, Refused, denied, refused};
 pub use alpn::{Alpn, negotiated};
 pub use client::{ClientTls, Expected, SERVER_NAME, VerifiedServer};
+#[doc(hidden)]
+pub use entrance::{fingerprint as entrance_fingerprint, name as entrance_name};
+pub use ingress::{IngressTls, NotAccepted};
 pub use leaf::{peer_identity, peer_serial};
 pub(super) use provider::provider;
 pub use server::ServerTls;

@@ -183,6 +183,9 @@ fn tells(command: &Command) -> bool {
         | Command::AdvanceRotation { .. }
         | Command::RollBackRotation { .. }
         | Command::RevokeSerial { .. }
+        | Command::SetIngress { .. }
+        | Command::IssueCredential { .. }
+        | Command::RevokeCredentials { .. }
         | Command::ForgetProxy { .. }
         | Command::AllowClient { .. }
         | Command::RemoveAgent { .. }

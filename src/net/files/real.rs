@@ -1,7 +1,7 @@
 //! The file system behind [`StateFiles`].
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -50,7 +50,13 @@ impl StateFiles for RealFiles {
     fn lock_dir(&self, path: &Path) -> Result<DirLock, LockError> {
         self.make_dir(path)?;
         let lock = path.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(|error| FileError::io(&lock, error))?;
+        // Whoever can open it can take it, and no proxy starts then.
+        let opened = File::options().create(true).truncate(false).write(true).mode(0o600).open(&lock);
+        let file = opened.map_err(|error| FileError::io(&lock, error))?;
+        if file.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
+            // Earlier versions left it to the umask. One that belongs to somebody else is theirs to close.
+            let _ = file.set_permissions(Permissions::from_mode(0o600));
+        }
         match file.try_lock() {
             Ok(()) => Ok(DirLock::new(file)),
             Err(TryLockError::WouldBlock) => Err(LockError::InUse(path.to_owned())),

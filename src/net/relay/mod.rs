@@ -26,7 +26,7 @@ mod side;
 mod tests;
 
 pub use ended::{End, Relayed};
-pub use pump::{local, quic};
+pub use pump::{local, local_while, quic};
 
 /// How many bytes are taken from one side at once, about: above it a call costs little compared with its bytes. It is also what a direction holds beside
 /// the streams' own windows when its reader stalls.

@@ -25,6 +25,22 @@ pub async fn local(stream: Box<dyn Stream>, remote: (SendStream, RecvStream), ca
     pump.relayed(end)
 }
 
+/// The same where a proxy is one end: given up, it says that it goes out of service, and once `revoked` resolves that it is not allowed any more.
+pub async fn local_while(
+    stream: Box<dyn Stream>,
+    remote: (SendStream, RecvStream),
+    carried: Carried,
+    revoked: impl Future<Output = ()>,
+) -> Relayed {
+    let mut pump = Pump::new(Local::new(stream), Remote::new(remote, End::Cut), &carried);
+    let end = pump.run(&carried, revoked).await;
+    if end == End::Whole {
+        pump.first.close();
+    }
+    pump.second.give_up(end);
+    pump.relayed(end)
+}
+
 /// Relays between two QUIC streams, without a copy. Dropped before its end, as a proxy does that goes out of service, it aborts both and says that;
 /// so it does, and says why, once `revoked` resolves because it is not allowed any more.
 pub async fn quic(

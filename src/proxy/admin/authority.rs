@@ -175,15 +175,15 @@ pub(super) async fn revoke(parts: &AdminParts, body: &[u8]) -> Response {
         Err(error) => return Response::text(StatusCode::BAD_REQUEST, &format!("not a request to revoke a certificate: {error}")),
     };
     let live = parts.rotations.all_live().await;
-    let uses = |machine: &&Machine| machine.serial == serial.0 || machine.holds.as_ref().is_some_and(|holds| holds.serial == serial.0);
-    let holder = live.iter().flat_map(|live| live.machines.iter().map(|machine| (live.proxy, machine))).find(|(_, machine)| uses(machine));
-    // Of one that nobody uses now it is not known when it ends.
-    let longest = Timestamp(parts.env.wall.now().0.saturating_add(u64::try_from(LONGEST_LIFETIME.as_millis()).unwrap_or(u64::MAX)));
-    let held = holder.and_then(|(_, machine)| machine.holds.as_ref()).filter(|holds| holds.serial == serial.0);
-    let until = held.map_or(longest, |holds| holds.expires_at.min(longest));
+    let machines = || live.iter().flat_map(|live| &live.machines);
+    let says = |machine: &&Machine| machine.holds.as_ref().is_some_and(|holds| holds.serial == serial.0);
+    // Whoever has connected with it is its holder, whatever others say that they hold.
+    let holder = machines().find(|machine| machine.serial == serial.0).or_else(|| machines().find(says));
+    let held = holder.filter(says).and_then(|machine| machine.holds.as_ref());
+    let until = refused_until(held.map(|holds| holds.expires_at), (parts.env.wall.now(), parts.rotations.lifetime));
     match parts.store.propose(Command::RevokeSerial { serial: serial.0, until }, COMMIT).await {
         Ok(_) => {
-            let holder = holder.map(|(_, machine)| name_of(&parts.store.table(), machine));
+            let holder = holder.map(|machine| name_of(&parts.store.table(), machine));
             tracing::warn!(%serial, holder, "an operator has revoked a certificate");
             Response::json(&SerialRevoked { schema: Schema, serial, until: until.into(), holder })
         }
@@ -191,8 +191,38 @@ pub(super) async fn revoke(parts: &AdminParts, body: &[u8]) -> Response {
     }
 }
 
+/// Until when a certificate is refused whose holder says that it ends then; of one that nobody uses now it is not known. A thief says what it likes, and may hold on to what it has
+/// stolen by saying that it ends at once: nothing that was issued until now ends later than `lifetime` from now, and so long it is refused in any case.
+fn refused_until(said: Option<Timestamp>, (now, lifetime): (Timestamp, Duration)) -> Timestamp {
+    let after = |life: Duration| Timestamp(now.0.saturating_add(u64::try_from(life.as_millis()).unwrap_or(u64::MAX)));
+    said.map_or(after(LONGEST_LIFETIME), |said| said.max(after(lifetime)).min(after(LONGEST_LIFETIME)))
+}
+
 fn name_of(table: &Table, machine: &Machine) -> String {
     let proxy = machine.name.parse().ok().and_then(|id| table.proxy(ProxyId(id))).filter(|_| machine.role == warren_raft::TokenRole::Proxy);
     let name = proxy.map_or_else(|| machine.name.clone(), |proxy| proxy.name.to_string());
     format!("{} `{name}`", machine.role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_holder_says_that_a_refusal_is_short() {
+        let (now, day) = (Timestamp(1_000_000), Duration::from_secs(86_400));
+        let longest = 30 * 86_400_000;
+        let table = [
+            (None, longest),
+            (Some(0), 86_400_000),
+            (Some(1_000_001), 86_400_000),
+            (Some(now.0 + 86_400_000), 86_400_000),
+            // The life of certificates was made shorter a while ago.
+            (Some(now.0 + 2 * 86_400_000), 2 * 86_400_000),
+            (Some(u64::MAX), longest),
+        ];
+        for (said, expected) in table {
+            assert_eq!(refused_until(said.map(Timestamp), (now, day)), Timestamp(now.0 + expected), "{said:?}");
+        }
+    }
 }

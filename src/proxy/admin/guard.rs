@@ -121,6 +121,8 @@ fn is_act(method: &Method, path: Path) -> bool {
         | Path::Resume
         | Path::AgentRemoval
         | Path::ClientRemoval
+        | Path::Credential
+        | Path::CredentialRevocation
         | Path::Rotate
         | Path::Rollback
         | Path::RevokeSerial

@@ -11,6 +11,7 @@ pub(super) fn readyz(parts: &AdminParts, verbose: bool) -> Response {
         ("member", parts.store.table().proxy(parts.me).is_some()),
         ("lease", matches!(*parts.store.lease().borrow(), LeaseState::Held(_))),
         ("disk", *parts.store.disk().borrow() == DiskState::Writable),
+        ("ingress", parts.listening.is_well()),
         ("not draining", !parts.drain.is_on()),
     ];
     let ready = checks.iter().all(|(_, passed)| *passed);

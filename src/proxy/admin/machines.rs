@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use warren_raft::table::Credential;
 use warren_raft::{AgentName, ClientName, Command, KeyHash, ProposeError, Rejection, Table, Timestamp, Token};
 
 use super::parts::AdminParts;
 use crate::api::{
     AgentRemovalRequest, AgentRemovalView, AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView,
-    Declined, Schema, TokenText,
+    CredentialRow, Declined, Schema, TokenText,
 };
 use crate::failure::{Code, Failure, Stage};
 use crate::http::{Response, StatusCode};
@@ -75,7 +76,7 @@ pub(super) async fn remove_agent(parts: &AdminParts, body: &[u8]) -> Response {
 }
 
 /// Has the cluster record a change, and waits a little until this proxy knows of it, so that it shows what was just done.
-async fn change(parts: &AdminParts, command: Command) -> Result<(), Box<Response>> {
+pub(super) async fn change(parts: &AdminParts, command: Command) -> Result<(), Box<Response>> {
     let committed = parts.store.propose(command, COMMIT).await.map_err(|error| Box::new(refused(&error)))?;
     let mut applied = parts.store.applied();
     // It holds for the cluster all the same.
@@ -92,10 +93,17 @@ fn tokens_left(table: &Table, key: Option<KeyHash>, now: Timestamp) -> Vec<Token
 
 fn row(table: &Table, name: &ClientName) -> Option<ClientRow> {
     let client = table.client(name)?;
-    Some(ClientRow { name: name.clone(), allow: client.allow.clone(), enrolled_at: client.enrolled_at.into(), key: client.key.to_string() })
+    let credential = |known: &Credential| CredentialRow { issued_at: known.issued_at.into(), expires_at: known.expires_at.into() };
+    Some(ClientRow {
+        name: name.clone(),
+        allow: client.allow.clone(),
+        enrolled_at: client.enrolled_at.into(),
+        key: client.key.to_string(),
+        credentials: table.credentials(name).iter().map(credential).collect(),
+    })
 }
 
-fn no_client(name: &ClientName) -> Response {
+pub(super) fn no_client(name: &ClientName) -> Response {
     Response::declined(StatusCode::NOT_FOUND, Declined::new(format!("there is no client `{name}`"), "`warren clients ls` lists them"))
 }
 

@@ -5,6 +5,7 @@
 
 mod authority;
 mod certificates;
+mod credentials;
 mod disks;
 mod drain;
 mod guard;

@@ -10,6 +10,7 @@ use crate::identity::CredentialsHandle;
 use crate::net::Env;
 use crate::proxy::enrollment_guard::EnrollmentGuard;
 use crate::proxy::handover::Drain;
+use crate::proxy::ingress::Listening;
 use crate::proxy::mesh::Links;
 use crate::proxy::metrics::Metrics;
 use crate::proxy::rotation::Rotations;
@@ -31,5 +32,6 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) rotations: Rotations,
     pub(in crate::proxy) settled: watch::Receiver<Settled>,
     pub(in crate::proxy) guard: EnrollmentGuard,
+    pub(in crate::proxy) listening: Listening,
     pub(in crate::proxy) saves: Arc<Semaphore>,
 }

@@ -197,6 +197,7 @@ mod tests {
             tunnels: None,
             drain: None,
             certificate: None,
+            ingress: Vec::new(),
         }
     }
 

@@ -142,6 +142,7 @@ mod tests {
             tunnels: None,
             drain: None,
             certificate: None,
+            ingress: Vec::new(),
         }
     }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{authority, drain, guard, health, machines, removal, snapshot, strategy, tokens, transfer, views};
+use super::{authority, credentials, drain, guard, health, machines, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Bounds, Caller, Handler, HttpServer, Method, Request, Response, StatusCode};
 use crate::net::{Listener, LocalError, Stream};
@@ -157,6 +157,8 @@ impl Answers {
             (&Method::POST, Path::AgentRemoval, Audience::Operator) => machines::remove_agent(parts, &request.body).await,
             (&Method::GET | &Method::HEAD, Path::Clients, Audience::Operator) => Response::json(&machines::clients(&parts.store.table())),
             (&Method::POST, Path::Allow, Audience::Operator) => machines::allow(parts, &request.body).await,
+            (&Method::POST, Path::Credential, Audience::Operator) => credentials::issue(parts, &request.body).await,
+            (&Method::POST, Path::CredentialRevocation, Audience::Operator) => credentials::revoke(parts, &request.body).await,
             (&Method::POST, Path::ClientRemoval, Audience::Operator) => machines::remove_client(parts, &request.body).await,
             (&Method::POST, Path::Transfer, Audience::Operator) => transfer::transfer(parts, &request.body).await,
             (&Method::POST, Path::Removal, Audience::Operator) => removal::remove(parts, &request.body).await,
@@ -181,6 +183,8 @@ impl Answers {
                 | Path::Clients
                 | Path::Allow
                 | Path::ClientRemoval
+                | Path::Credential
+                | Path::CredentialRevocation
                 | Path::Snapshot(_)
                 | Path::Transfer
                 | Path::Removal

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use warren_raft::table::Counts;
-use warren_raft::{Drain, LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
+use warren_raft::{Drain, IngressRule, LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
 
 use super::outlook::{self, Outlook};
 use super::parts::AdminParts;
 use super::{certificates, disks, problems, skew};
 use crate::api::{
-    AgentRow, AgentsView, DrainRow, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema, ServiceRow,
-    StatusView,
+    AgentRow, AgentsView, DrainRow, IngressRow, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema,
+    ServiceRow, StatusView,
 };
 use crate::net::Budget;
 use crate::proxy::disk_report::disk_report;
@@ -103,8 +103,18 @@ impl Seen<'_> {
             feature_level: Some(proxy.level.0).filter(|level| *level > 0),
             tunnels: report.map(|report| report.tunnels),
             drain: drain(report, self.table.drain(id)),
+            ingress: self.table.ingress(id).iter().map(ingress).collect(),
             certificate: self.certificates.get(&id).map(|report| certificates::of_proxy(report, parts.env.wall.now())),
         }
+    }
+}
+
+fn ingress(rule: &IngressRule) -> IngressRow {
+    IngressRow {
+        kind: rule.kind.to_string(),
+        listen: rule.listen.clone(),
+        authentication: rule.admits.to_string(),
+        reach: rule.reach.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::Rng;
 use tokio::time::{Instant, sleep_until};
-use warren_raft::{AgentName, ClientName, ProxyId, RoutingStore, ServiceName, Table, mutant, reached};
+use warren_raft::{AgentName, ClientName, ProxyId, ProxyName, RoutingStore, ServiceName, Table, mutant, reached};
 
 use super::again::Failed;
 use super::attempt::{self, Miss, Open};
@@ -20,10 +20,11 @@ use super::tries::Tries;
 use super::{candidates, failures};
 use crate::failure::{Code, Failure, Stage};
 use crate::net::{Budget, Env};
+use crate::proxy::caller::Caller;
 use crate::proxy::mesh::Links;
 use crate::proxy::tunnels::Tunnels;
 use crate::target::Target;
-use crate::wire::{DialAnswer, DialHeader, TraceId};
+use crate::wire::{DialAnswer, DialHeader, Entered, TraceId};
 
 /// Most ways that are tried for one dial.
 const MAX_TRIES: usize = 8;
@@ -36,7 +37,9 @@ const MAX_WAYS: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     /// Who asks.
-    pub client: ClientName,
+    pub caller: Caller,
+    /// By which way in, if it is not one of warren's own connections.
+    pub ingress: Option<String>,
     /// Where it comes from, `IP:PORT`.
     pub client_address: String,
     /// What for.
@@ -65,6 +68,8 @@ pub(crate) struct Connection {
 pub(crate) struct Dialer {
     /// This proxy.
     pub(super) me: ProxyId,
+    /// What is said of who asks where that is nobody in particular: the name of this proxy.
+    name: ClientName,
     /// The clock and the randomness.
     env: Env,
     /// Who is where.
@@ -85,9 +90,10 @@ pub(crate) struct Dialer {
 
 impl Dialer {
     /// A dialler for the clients of `me`.
-    pub(crate) fn new(me: ProxyId, env: Env, store: RoutingStore, (links, tunnels): (Links, Arc<Tunnels>)) -> Self {
+    pub(crate) fn new((me, name): (ProxyId, &ProxyName), env: Env, store: RoutingStore, (links, tunnels): (Links, Arc<Tunnels>)) -> Self {
+        let name = name.as_str().parse().expect("proxies and clients are named by the same rules");
         let (quorum, suspects, pace, loads) = (QuorumMemory::default(), Suspects::default(), Pace::default(), Loads::default());
-        Self { me, env, store, links, tunnels, quorum, suspects, pace, loads }
+        Self { me, name, env, store, links, tunnels, quorum, suspects, pace, loads }
     }
 
     /// Dials until one try connects, an answer is final, or the budget is used up.
@@ -106,7 +112,7 @@ impl Dialer {
     }
 
     pub(super) async fn dial_in(&self, table: &Table, wanted: &Wanted) -> Result<Connection, Failed> {
-        let choices = resolve(table, &wanted.client, &wanted.target, self.somewhere(&wanted.target)).map_err(|why| {
+        let choices = resolve(table, &wanted.caller, &wanted.target, self.somewhere(&wanted.target)).map_err(|why| {
             let failure = failures::unresolved(&wanted.target, &why);
             match why {
                 Unresolved::AgentUnknown(_) | Unresolved::ServiceUnknown | Unresolved::Denied => Failed::Doubtful(failure),
@@ -279,13 +285,18 @@ impl Dialer {
     }
 
     async fn try_owner(&self, owner: ProxyId, choice: &Choice, wanted: &Wanted, budget: Budget) -> Result<Open, Miss> {
+        let (client, entered) = match &wanted.caller {
+            Caller::Client(client) => (client.clone(), None),
+            Caller::Ingress { rule, .. } => (self.name.clone(), Some(Entered { rule: *rule })),
+        };
         let header = DialHeader {
             trace: wanted.trace,
-            client: wanted.client.clone(),
+            client,
             client_address: wanted.client_address.clone(),
             agent: choice.agent.clone(),
             service: choice.service.clone(),
             budget_ms: budget.left_ms(),
+            entered,
         };
         let counted = Some(self.loads.begin(&choice.agent));
         let open = if owner == self.me && !mutant!("forwarded_to_itself") {

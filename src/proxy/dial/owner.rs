@@ -11,6 +11,7 @@ use crate::audit::{Audit, Denial, Port};
 use crate::net::quic::StreamWindow;
 use crate::net::stalled::Readers;
 use crate::net::{Budget, relay};
+use crate::proxy::caller::{Caller, Shown};
 use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::tunnels::Tunnels;
@@ -44,11 +45,20 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Carries the dial of `header` to its end. Of the peer's stream so much may wait here.
-    pub(crate) async fn carry(&self, header: DialHeader, received: StreamWindow, (mut send, mut recv): (SendStream, RecvStream)) {
+    /// Carries the dial of `header` by the proxy `from` to its end. Of the peer's stream so much may wait here.
+    pub(crate) async fn carry(
+        &self,
+        (from, header): (ProxyId, DialHeader),
+        received: StreamWindow,
+        (mut send, mut recv): (SendStream, RecvStream),
+    ) {
+        let caller = match &header.entered {
+            None => Caller::Client(header.client.clone()),
+            Some(entered) => Caller::Ingress { proxy: from, rule: entered.rule },
+        };
         let budget = Budget::new(Duration::from_millis(header.budget_ms.into()).min(MAX_BUDGET));
         let dialled = tokio::select! {
-            dialled = self.dial(&header, budget) => dialled,
+            dialled = self.dial(&caller, &header, budget) => dialled,
             // The ingress proxy has found another way, or its client has left.
             _ = send.stopped() => {
                 tracing::debug!("cancelled by the ingress proxy");
@@ -57,7 +67,7 @@ impl Owner {
             }
         };
         match dialled {
-            Ok(open) => self.relay((open, header), received, (send, recv)).await,
+            Ok(open) => self.relay((open, header, caller), received, (send, recv)).await,
             Err(answer) => {
                 if answer == DialAnswer::Superseded {
                     tracing::debug!(%answer, "dial not carried");
@@ -74,8 +84,8 @@ impl Owner {
         }
     }
 
-    async fn dial(&self, header: &DialHeader, budget: Budget) -> Result<Open, DialAnswer> {
-        self.check(header, budget).await?;
+    async fn dial(&self, caller: &Caller, header: &DialHeader, budget: Budget) -> Result<Open, DialAnswer> {
+        self.check(caller, header, budget).await?;
         attempt::local(&self.tunnels, header, budget).await.map_err(|miss| match miss {
             Miss::Answered(DialAnswer::NotHere { .. }) => DialAnswer::NotHere { hint: self.elsewhere(header) },
             Miss::Answered(answer) => answer,
@@ -84,9 +94,9 @@ impl Owner {
         })
     }
 
-    /// Checks by itself that the client may, so that one bad proxy cannot quietly reach everything.
-    async fn check(&self, header: &DialHeader, budget: Budget) -> Result<(), DialAnswer> {
-        let allowed = |table: &Table| table.allows(&header.client, &header.agent, &header.service);
+    /// Checks by itself that the client may, or that the proxy has said of its door that everybody may, so that one bad proxy cannot quietly reach everything.
+    async fn check(&self, caller: &Caller, header: &DialHeader, budget: Budget) -> Result<(), DialAnswer> {
+        let allowed = |table: &Table| caller.may(table, &header.agent, &header.service);
         if self.store.with_table(allowed) {
             return Ok(());
         }
@@ -96,10 +106,11 @@ impl Owner {
                 // The proxy that sent it on has checked it too: it is behind, or not to be trusted.
                 let (agent, service, trace) = (&header.agent, &header.service, header.trace);
                 let reason = format!("a proxy sent on a dial to {agent}/{service} that is not allowed, trace {trace}");
-                self.audit.denied(
-                    Denial::at(Port::Peer, header.client_address.chars().take(MAX_ADDRESS).collect::<String>(), reason)
-                        .of("client", &header.client),
-                );
+                let denial = Denial::at(Port::Peer, header.client_address.chars().take(MAX_ADDRESS).collect::<String>(), reason);
+                self.audit.denied(match caller {
+                    Caller::Client(client) => denial.of("client", client),
+                    Caller::Ingress { proxy, .. } => denial.of("proxy", proxy),
+                });
                 Err(DialAnswer::Denied)
             }
             Err(error) => Err(DialAnswer::Unconfirmed { reason: error.to_string() }),
@@ -110,7 +121,12 @@ impl Owner {
         self.store.with_table(|table| table.routes_of(&header.agent).map(|route| route.proxy).find(|proxy| *proxy != self.me))
     }
 
-    async fn relay(&self, (open, header): (Open, DialHeader), received: StreamWindow, (mut send, recv): (SendStream, RecvStream)) {
+    async fn relay(
+        &self,
+        (open, header, caller): (Open, DialHeader, Caller),
+        received: StreamWindow,
+        (mut send, recv): (SendStream, RecvStream),
+    ) {
         if frame::write(&mut send, &DialAnswer::Connected, frame::MAX_MESSAGE).await.is_err() {
             let (mut send, mut recv) = (open.send, open.recv);
             Close::CANCELLED.abort(&mut send, &mut recv);
@@ -118,10 +134,10 @@ impl Owner {
         }
         reached!("proxy.dial_carried");
         let carried = self.readers.begin([Some(received), Some(open.received)]);
-        let DialHeader { client, agent, service, .. } = header;
-        // The ingress proxy knows the client's key, and this one only its word for it.
-        let granted =
-            self.grants.stream(Grant { client, key: None, agent, service }, |grant| self.store.with_table(|table| grant.stands(table)));
+        let DialHeader { agent, service, .. } = header;
+        // The ingress proxy knows what the client has shown, and this one only its word for it.
+        let grant = Grant { caller, shown: Shown::Nothing, agent, service };
+        let granted = self.grants.stream(grant, |grant| self.store.with_table(|table| grant.stands(table)));
         let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let Some(relayed) = self.metrics.streams().begin(open.permit.as_ref()).carry(relay).await else {
             return tracing::info!("stream cut: the time that this proxy had to drain is over");

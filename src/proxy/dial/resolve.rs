@@ -3,8 +3,9 @@
 //! What a client may not reach makes no difference to what it is told: where it does not matter whether something is there, the answer is the same with it and
 //! without it. So "unknown" is an answer only for who may reach everything that could have been meant.
 
-use warren_raft::{AgentName, ClientName, Service, ServiceName, Table};
+use warren_raft::{AgentName, Service, ServiceName, Table};
 
+use crate::proxy::caller::Caller;
 use crate::target::{Target, port_of};
 
 /// Most agents of an `any/SERVICE` target that are considered.
@@ -28,13 +29,13 @@ pub(super) enum Unresolved {
     Denied,
 }
 
-/// The services that `target` means and `client` may reach, those that are online first. Never empty. Where more agents publish a service than are considered, `place`
+/// The services that `target` means and `caller` may reach, those that are online first. Never empty. Where more agents publish a service than are considered, `place`
 /// decides which: another number each time.
-pub(super) fn resolve(table: &Table, client: &ClientName, target: &Target, place: u64) -> Result<Vec<Choice>, Unresolved> {
+pub(super) fn resolve(table: &Table, caller: &Caller, target: &Target, place: u64) -> Result<Vec<Choice>, Unresolved> {
     match target {
         Target::Service(agent, service) => {
             // What is not allowed is not told apart from what does not exist.
-            allow(table, client, agent, service)?;
+            allow(table, caller, agent, service)?;
             let record = table.agent(agent).ok_or_else(|| Unresolved::AgentUnknown(agent.clone()))?;
             if !record.services.iter().any(|known| known.name == *service) {
                 return Err(Unresolved::ServiceUnknown);
@@ -43,26 +44,26 @@ pub(super) fn resolve(table: &Table, client: &ClientName, target: &Target, place
         }
         Target::Port(agent, port) => {
             let services = table.agent(agent).map(|record| record.services.as_slice()).unwrap_or_default();
-            let has_port = |known: &&Service| port_of(&known.target) == Some(*port) && table.allows(client, agent, &known.name);
+            let has_port = |known: &&Service| port_of(&known.target) == Some(*port) && caller.may(table, agent, &known.name);
             match services.iter().find(has_port) {
                 Some(known) => Ok(vec![Choice { agent: agent.clone(), service: known.name.clone() }]),
-                None if !table.allows_all_of(client, agent) => Err(Unresolved::Denied),
+                None if !caller.may_all_of(table, agent) => Err(Unresolved::Denied),
                 None if table.agent(agent).is_none() => Err(Unresolved::AgentUnknown(agent.clone())),
                 None => Err(Unresolved::ServiceUnknown),
             }
         }
-        Target::Any(service) => any(table, client, service, place),
+        Target::Any(service) => any(table, caller, service, place),
     }
 }
 
-fn any(table: &Table, client: &ClientName, service: &ServiceName, place: u64) -> Result<Vec<Choice>, Unresolved> {
+fn any(table: &Table, caller: &Caller, service: &ServiceName, place: u64) -> Result<Vec<Choice>, Unresolved> {
     // Nobody makes a proxy look through a million agents for what it may not have anyway.
-    if !table.allows_somewhere(client, service) {
+    if !caller.may_somewhere(table, service) {
         return Err(Unresolved::Denied);
     }
     let publishing = table.agents_around(place).filter(|(_, agent)| agent.services.iter().any(|known| known.name == *service));
     let (mut online, mut offline) = (Vec::new(), Vec::new());
-    for (name, _) in publishing.filter(|(name, _)| table.allows(client, name, service)) {
+    for (name, _) in publishing.filter(|(name, _)| caller.may(table, name, service)) {
         let choices = if table.routes_of(name).next().is_some() { &mut online } else { &mut offline };
         if choices.len() < MAX_CHOICES {
             choices.push(Choice { agent: name.clone(), service: service.clone() });
@@ -76,13 +77,13 @@ fn any(table: &Table, client: &ClientName, service: &ServiceName, place: u64) ->
     online.truncate(MAX_CHOICES);
     match online.is_empty() {
         false => Ok(online),
-        true if table.allows_everywhere(client, service) => Err(Unresolved::ServiceUnknown),
+        true if caller.may_everywhere(table, service) => Err(Unresolved::ServiceUnknown),
         true => Err(Unresolved::Denied),
     }
 }
 
-fn allow(table: &Table, client: &ClientName, agent: &AgentName, service: &ServiceName) -> Result<(), Unresolved> {
-    if table.allows(client, agent, service) { Ok(()) } else { Err(Unresolved::Denied) }
+fn allow(table: &Table, caller: &Caller, agent: &AgentName, service: &ServiceName) -> Result<(), Unresolved> {
+    if caller.may(table, agent, service) { Ok(()) } else { Err(Unresolved::Denied) }
 }
 
 #[cfg(test)]
@@ -132,8 +133,8 @@ mod tests {
     }
 
     fn check(allow: &[&str], target: &str, expected: Result<&[&str], Unresolved>) {
-        let client = "c".parse().expect("a name");
-        let choices = resolve(&table(allow), &client, &target.parse().expect("a target"), 0);
+        let caller = Caller::Client("c".parse().expect("a name"));
+        let choices = resolve(&table(allow), &caller, &target.parse().expect("a target"), 0);
         let found = choices.map(|mut choices| {
             choices.sort();
             choices.iter().map(|choice| format!("{}/{}", choice.agent, choice.service)).collect::<Vec<_>>()

@@ -98,7 +98,7 @@ impl Dialer {
 
     /// Asks the peers, and this proxy's own tunnels, who has what is wanted, and dials it there.
     async fn ask(&self, table: &Table, wanted: &Wanted) -> Asked {
-        let may = |held: &Held| table.allows(&wanted.client, &held.agent, &held.service);
+        let may = |held: &Held| wanted.caller.may(table, &held.agent, &held.service);
         // What the client may not reach must not even show itself by who is asked.
         let here = self.tunnels.held(&wanted.target).into_iter().filter(|held| may(held)).map(|held| (self.me, held));
         let mut found = Found { answered: 0, held: here.collect() };

@@ -53,6 +53,29 @@ impl Drain {
         self.0.leaving.cancelled().await;
     }
 
+    /// Resolves once it gives away what it has.
+    pub(in crate::proxy) async fn begun(&self) {
+        let mut phase = self.0.phase.subscribe();
+        tokio::select! {
+            // The sender lives as long as this.
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => {}
+            () = self.leaving() => {}
+        }
+    }
+
+    /// Resolves once it serves again; never if it is to stop.
+    pub(in crate::proxy) async fn resumed(&self) {
+        let mut phase = self.0.phase.subscribe();
+        loop {
+            // The sender lives as long as this.
+            let _ = phase.wait_for(|phase| *phase == Phase::Serving).await;
+            if !self.is_leaving() {
+                return;
+            }
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// How far it is.
     pub(in crate::proxy) fn phase(&self) -> Phase {
         *self.0.phase.borrow()

@@ -154,6 +154,7 @@ fn header() -> DialHeader {
         agent: "a".parse().expect("a name"),
         service: "s".parse().expect("a name"),
         budget_ms: 10_000,
+        entered: None,
     }
 }
 

@@ -17,10 +17,11 @@ use super::told::ToldDial;
 use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
-use crate::limits::{Bounds, Limit, Limits, Places, Reached};
+use crate::limits::{Bounds, Limit, Limits, Place, Places, Reached};
 use crate::net::quic::{SendRoom, Sending};
 use crate::net::relay::{self, End};
 use crate::net::{Budget, Env};
+use crate::proxy::caller::{Caller, Shown};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::issuing::Issuing;
@@ -54,7 +55,7 @@ pub(crate) struct Clients {
     /// Whom they are to trust.
     pub authorities: watch::Receiver<Authorities>,
     /// The way to the agents.
-    pub dialer: Dialer,
+    pub dialer: Arc<Dialer>,
     /// Longest budget of a dial.
     pub dial_timeout: Duration,
     /// What one client may use.
@@ -67,8 +68,8 @@ pub(crate) struct Clients {
     pub tasks: TaskTracker,
 }
 
-/// What the clients of this proxy use, each over all its connections.
-#[derive(Debug)]
+/// What the clients of this proxy use, each over all its connections. Cheap to clone.
+#[derive(Clone, Debug)]
 pub(crate) struct Shares {
     header_timeout: Duration,
     message_size: usize,
@@ -86,6 +87,22 @@ impl Shares {
             streams: Places::new(each(limits.streams_per_client, Limit::StreamsPerClient)),
             dials: Places::new(each(limits.dials_per_client, Limit::DialsPerClient)),
         }
+    }
+
+    /// A place for a further stream of a client.
+    ///
+    /// # Errors
+    /// What it is told if it has too many.
+    pub(crate) fn stream(&self, client: &ClientName, reached: &Reached) -> Result<Place<ClientName>, Failure> {
+        self.streams.take(client).map_err(|limit| too_many(reached, limit, "streams"))
+    }
+
+    /// A place for a further dial of a client that has no answer yet.
+    ///
+    /// # Errors
+    /// What it is told if it has too many.
+    pub(crate) fn dial(&self, client: &ClientName, reached: &Reached) -> Result<Place<ClientName>, Failure> {
+        self.dials.take(client).map_err(|limit| too_many(reached, limit, "dials without an answer"))
     }
 }
 
@@ -146,9 +163,9 @@ impl Clients {
         sending: &Sending,
     ) {
         let reached = self.metrics.reached();
-        let _place = match self.shares.streams.take(&client) {
+        let _place = match self.shares.stream(&client, reached) {
             Ok(place) => place,
-            Err(limit) => return self.fail(too_many(reached, limit, "streams"), (send, recv)).await,
+            Err(failure) => return self.fail(failure, (send, recv)).await,
         };
         let hearing = frame::hear(&mut recv, self.shares.message_size);
         let request = match Budget::new(self.shares.header_timeout).run(hearing).await {
@@ -236,12 +253,12 @@ impl Clients {
         let client_address = connection.remote_address().to_string();
         let span = tracing::info_span!("dial", %target, %trace);
         let who = (client.clone(), key);
-        let wanted = Wanted { client, client_address, target, budget, trace };
+        let wanted = Wanted { caller: Caller::Client(client), ingress: None, client_address, target, budget, trace };
         let mut told = ToldDial::begin(&self.env.audit, &wanted, &self.name);
-        let place = match self.shares.dials.take(&who.0) {
+        let place = match self.shares.dial(&who.0, self.metrics.reached()) {
             Ok(place) => place,
-            Err(limit) => {
-                let failure = too_many(self.metrics.reached(), limit, "dials without an answer").with_trace(trace.to_string());
+            Err(failure) => {
+                let failure = failure.with_trace(trace.to_string());
                 self.metrics.dialled(Some(failure.code()));
                 told.failed(&failure);
                 return self.fail(failure, (send, recv)).await;
@@ -275,7 +292,7 @@ impl Clients {
     ) {
         let Connection { open, agent, service, path } = connection;
         self.store.with_table(|table| told.connected(&agent, &path, table));
-        let grant = Grant { client: who.0, key: Some(who.1), agent: agent.clone(), service };
+        let grant = Grant { caller: Caller::Client(who.0), shown: Shown::Key(who.1), agent: agent.clone(), service };
         let granted = self.grants.stream(grant, |grant| self.store.with_table(|table| grant.stands(table)));
         tracing::debug!(%agent, hops = path.len(), "dial connected");
         if !said(&mut send, &DialReply::Connected { agent, path, trace, hello: Hello::ours() }).await {

@@ -1,6 +1,5 @@
 //! Machines that enrol: one small message, one answer.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use quinn::SendStream;
@@ -8,12 +7,12 @@ use warren_raft::command::Enrollment;
 use warren_raft::{Accepted, Command, KeyHash, ProposeError, ProxyId, ReadError, Rejection, RoutingStore, Table, TokenRole, reached};
 
 use super::members::{Audience, members};
-use crate::audit::{Enrolment, Event, TokenAction, TokenEvent};
+use super::tried::Tried;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role, TokenSecret, key_hash_of_csr};
 use crate::limits::{Bounds, Limit, Limits, Places, Reached, Source};
 use crate::net::Budget;
-use crate::proxy::enrollment_guard::{EnrollmentGuard, Outcome};
+use crate::proxy::enrollment_guard::EnrollmentGuard;
 use crate::proxy::issuing::{Issuing, NotIssued};
 use crate::proxy::rotation::announced;
 use crate::wire::close::Close;
@@ -91,8 +90,9 @@ impl Enrollments {
             self.reached.note(Limit::HeaderTimeout);
             late()
         })??;
-        let result = self.guarded(&request, connection.remote_address().ip()).await;
-        self.tell(&request, connection, result.as_ref().err());
+        let mut tried = Tried::begin((&self.issuing.env.audit, &self.guard), &request, connection.remote_address());
+        let result = self.enroll(&request, &mut tried).await;
+        tried.ended(result.as_ref().err());
         let reply = match result {
             Ok(enrolled) => {
                 tracing::info!(role = %request.role, name = request.name, "enrolled");
@@ -110,18 +110,17 @@ impl Enrollments {
     }
 
     /// Enrols a machine unless too many have failed where it is.
-    async fn guarded(&self, request: &EnrollRequest, from: IpAddr) -> Result<Enrolled, Failure> {
-        self.guard.admit(from)?;
-        let enrolled = self.enroll(request).await;
-        self.guard.ended(
-            from,
-            match &enrolled {
-                Ok(_) => Outcome::Enrolled,
-                Err(failure) if failure.code() == Code::Denied => Outcome::Refused,
-                Err(_) => Outcome::Failed,
-            },
-        );
-        enrolled
+    async fn enroll(&self, request: &EnrollRequest, tried: &mut Tried<'_>) -> Result<Enrolled, Failure> {
+        tried.look()?;
+        let enrollment = self.admitted(request).await?;
+        tried.admitted();
+        let role = enrollment.role;
+        let committed = self.store.propose(Command::Enroll(enrollment), COMMIT).await.map_err(|error| refused(role, &error))?;
+        let Accepted::Enrolled { proxy } = committed.answer else {
+            return Err(invalid("the store gave another answer".to_owned()));
+        };
+        reached!("proxy.token_consumed");
+        self.issue((request, role), proxy).map_err(|error| invalid(error.to_string()))
     }
 
     /// Strangers choose what they call themselves and how often they come, and must not fill the log.
@@ -133,34 +132,8 @@ impl Enrollments {
         }
     }
 
-    /// Tells who tried to enrol, by which token, and what came of it.
-    fn tell(&self, request: &EnrollRequest, connection: &quinn::Connection, refused: Option<&Failure>) {
-        let (audit, id) = (&self.issuing.env.audit, TokenSecret::from_bytes(request.secret).id());
-        if !audit.is_on() {
-            return;
-        }
-        let from = connection.remote_address().to_string();
-        // Strangers choose what they call themselves.
-        let (role, name) = (request.role.to_string(), request.name.chars().take(MAX_NAME).collect::<String>());
-        let key = key_hash_of_csr(&request.request).ok().map(|key| key.to_string());
-        let reason = refused.map(|failure| failure.causes().first().map_or(failure.message(), String::as_str).to_owned());
-        let token = TokenEvent {
-            from: Some(from.clone()),
-            role: Some(role.clone()),
-            name: Some(name.clone()),
-            outcome: refused.map_or("ok", |failure| failure.code().as_str()),
-            reason: reason.clone(),
-            ..TokenEvent::of(if refused.is_none() { TokenAction::Used } else { TokenAction::Refused }, id)
-        };
-        let outcome = refused.map_or("enrolled", |failure| failure.code().as_str());
-        let enrolment = Enrolment { role, name, from, token: id.to_string(), key, outcome, reason };
-        for event in [Event::Token(token), Event::Enrolment(enrolment)] {
-            // Whoever has no token can try as often as it likes.
-            if refused.is_none() { audit.record(event) } else { audit.record_at_pace(event) }
-        }
-    }
-
-    async fn enroll(&self, request: &EnrollRequest) -> Result<Enrolled, Failure> {
+    /// What the cluster is to record, if it would.
+    async fn admitted(&self, request: &EnrollRequest) -> Result<Enrollment, Failure> {
         request.hello.agree(Party::Machine).map_err(|error| error.failure())?;
         let Heard::Known(role) = request.role else { return Err(not_understood(&format!("the role {}", request.role))) };
         if request.name.len() > MAX_NAME {
@@ -170,12 +143,7 @@ impl Enrollments {
         let key = key_hash_of_csr(&request.request).map_err(|error| invalid(error.to_string()))?;
         let enrollment = Enrollment { token: secret.id(), secret: secret.hash(), role, name: request.name.clone(), key };
         self.precheck(&enrollment).await?;
-        let committed = self.store.propose(Command::Enroll(enrollment), COMMIT).await.map_err(|error| refused(role, &error))?;
-        let Accepted::Enrolled { proxy } = committed.answer else {
-            return Err(invalid("the store gave another answer".to_owned()));
-        };
-        reached!("proxy.token_consumed");
-        self.issue((request, role), proxy).map_err(|error| invalid(error.to_string()))
+        Ok(enrollment)
     }
 
     /// Turns away whoever the table would refuse, without a write: neither a stranger's guesses nor a token that was good once must fill the log.
@@ -271,7 +239,7 @@ fn refused(role: TokenRole, error: &ProposeError) -> Failure {
 }
 
 /// Whether the table still has this identity with this key.
-pub(super) fn is_enrolled(table: &Table, role: TokenRole, name: &str, key: KeyHash) -> bool {
+pub(in crate::proxy) fn is_enrolled(table: &Table, role: TokenRole, name: &str, key: KeyHash) -> bool {
     let known = match role {
         TokenRole::Agent => name.parse().ok().and_then(|name| table.agent(&name)).map(|agent| agent.key),
         TokenRole::Client => name.parse().ok().and_then(|name| table.client(&name)).map(|client| client.key),

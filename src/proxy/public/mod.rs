@@ -15,13 +15,15 @@ mod modelled;
 mod pulse;
 mod renew;
 mod told;
+mod tried;
 
 pub(super) use accept::PublicAcceptor;
 pub(super) use admission::Admission;
 pub(super) use agents::Agents;
 pub(super) use clients::{Clients, Shares};
-pub(super) use enroll::Enrollments;
+pub(super) use enroll::{Enrollments, is_enrolled};
 pub(super) use members::cluster_view;
 #[cfg(any(test, simulation))]
 pub(crate) use modelled::{Answer, ModelledDoor, pulse, view};
 pub(super) use pulse::with_pulse;
+pub(super) use told::ToldDial;

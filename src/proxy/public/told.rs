@@ -7,11 +7,12 @@ use crate::audit::{Audit, Dial, Event};
 use crate::failure::{Code, Failure};
 use crate::net::relay::Relayed;
 use crate::net::stalled::Teller;
+use crate::proxy::caller::Caller;
 use crate::proxy::dial::Wanted;
 
 /// A dial that has not ended. Dropped, it has.
 #[derive(Debug)]
-pub(super) struct ToldDial {
+pub(in crate::proxy) struct ToldDial {
     audit: Audit,
     begun: Instant,
     /// `None` where nobody is told.
@@ -20,10 +21,14 @@ pub(super) struct ToldDial {
 
 impl ToldDial {
     /// A client has asked.
-    pub(super) fn begin(audit: &Audit, wanted: &Wanted, me: &str) -> Self {
+    pub(in crate::proxy) fn begin(audit: &Audit, wanted: &Wanted, me: &str) -> Self {
         let dial = audit.is_on().then(|| {
             Box::new(Dial {
-                client: wanted.client.to_string(),
+                client: match &wanted.caller {
+                    Caller::Client(client) => Some(client.to_string()),
+                    Caller::Ingress { .. } => None,
+                },
+                ingress: wanted.ingress.clone(),
                 from: wanted.client_address.clone(),
                 target: wanted.target.to_string(),
                 agent: None,
@@ -41,7 +46,7 @@ impl ToldDial {
     }
 
     /// A way was found.
-    pub(super) fn connected(&mut self, agent: &AgentName, path: &[ProxyId], table: &Table) {
+    pub(in crate::proxy) fn connected(&mut self, agent: &AgentName, path: &[ProxyId], table: &Table) {
         let Some(dial) = &mut self.dial else { return };
         (dial.outcome, dial.agent) = ("connected", Some(agent.to_string()));
         // Whoever was removed a moment ago has a number still.
@@ -50,19 +55,19 @@ impl ToldDial {
     }
 
     /// None was.
-    pub(super) fn failed(&mut self, failure: &Failure) {
+    pub(in crate::proxy) fn failed(&mut self, failure: &Failure) {
         let Some(dial) = &mut self.dial else { return };
         (dial.outcome, dial.reason) = (failure.code().as_str(), Some(failure.message().to_owned()));
     }
 
     /// The stream has come to its end.
-    pub(super) fn relayed(&mut self, relayed: &Relayed) {
+    pub(in crate::proxy) fn relayed(&mut self, relayed: &Relayed) {
         let Some(dial) = &mut self.dial else { return };
         (dial.end, dial.sent_bytes, dial.received_bytes) = (Some(relayed.end.as_str()), relayed.sent_bytes, relayed.received_bytes);
     }
 
     /// The stream was cut by this proxy, when so much had moved.
-    pub(super) fn cut(&mut self, moved: &[Teller; 2]) {
+    pub(in crate::proxy) fn cut(&mut self, moved: &[Teller; 2]) {
         let Some(dial) = &mut self.dial else { return };
         let [sent, received] = moved;
         (dial.end, dial.sent_bytes, dial.received_bytes) = (Some("cut"), sent.moved_bytes(), received.moved_bytes());

@@ -4,6 +4,15 @@ use super::*;
 use crate::command::{Accepted, NewAuthority, Rejection};
 use crate::golden::{Variants, check, check_variants, variants};
 
+fn reaches() -> Vec<Reach> {
+    vec![Reach::Pattern("*/ssh".parse().expect("a pattern")), Reach::Port(agent("a"), 22.try_into().expect("a port"))]
+}
+
+fn rules() -> Vec<IngressRule> {
+    let rule = |kind, admits, reach| IngressRule { kind, listen: "i:1".to_owned(), admits, reach };
+    vec![rule(IngressKind::Tcp, IngressAdmits::Anybody, reaches()), rule(IngressKind::Socks5, IngressAdmits::Password, Vec::new())]
+}
+
 fn commands() -> Vec<Command> {
     vec![
         Command::Bootstrap(Box::new(bootstrap())),
@@ -29,6 +38,9 @@ fn commands() -> Vec<Command> {
         Command::AdvanceRotation { began_at: Timestamp(300), from: RotationPhase::Issuing },
         Command::RollBackRotation { began_at: Timestamp(300) },
         Command::RevokeSerial { serial: Serial([9; 16]), until: Timestamp(300) },
+        Command::SetIngress { proxy: ProxyId(2), rules: rules() },
+        Command::IssueCredential { client: client("c"), secret: hash(9), expires_at: Timestamp(300) },
+        Command::RevokeCredentials { client: client("c") },
     ]
 }
 
@@ -59,6 +71,9 @@ fn the_bytes_of_commands() {
         20 => Command::AdvanceRotation { .. },
         21 => Command::RollBackRotation { .. },
         22 => Command::RevokeSerial { .. },
+        23 => Command::SetIngress { .. },
+        24 => Command::IssueCredential { .. },
+        25 => Command::RevokeCredentials { .. },
     });
     check_variants(&all, &commands());
 }
@@ -86,6 +101,22 @@ fn the_bytes_of_words() {
         3 => RotationPhase::Returning,
     });
     check_variants(&all, &phases);
+    let kinds = [IngressKind::Tcp, IngressKind::Tls, IngressKind::HttpConnect, IngressKind::Socks5];
+    check(&kinds, &["00", "01", "02", "03"]);
+    let all = variants!(IngressKind {
+        0 => IngressKind::Tcp,
+        1 => IngressKind::Tls,
+        2 => IngressKind::HttpConnect,
+        3 => IngressKind::Socks5,
+    });
+    check_variants(&all, &kinds);
+    let admits = [IngressAdmits::Anybody, IngressAdmits::Password, IngressAdmits::Certificate];
+    check(&admits, &["00", "01", "02"]);
+    let all = variants!(IngressAdmits { 0 => IngressAdmits::Anybody, 1 => IngressAdmits::Password, 2 => IngressAdmits::Certificate });
+    check_variants(&all, &admits);
+    let reaches = reaches();
+    check(&reaches, &["00052a2f737368", "01016116"]);
+    check_variants(&variants!(Reach { 0 => Reach::Pattern(_), 1 => Reach::Port(..) }), &reaches);
     check(&["lab-*/ssh".parse::<crate::Pattern>().expect("a pattern")], &["096c61622d2a2f737368"]);
     check(&[Timestamp(300)], &["ac02"]);
     check(&[TokenId([6; 8])], &["0606060606060606"]);
@@ -202,6 +233,9 @@ fn the_bytes_of_later_records() {
     world.accept(Command::RemoveAgent { agent: agent("lab-pi") });
     world.table.begin_rotation(&NewAuthority { certificate: vec![5, 6], key: vec![7, 8] }, NOW).expect("begun");
     world.table.revoke_serial(Serial([9; 16]), Timestamp(NOW.0 + 1), NOW).expect("revoked");
+    world.table.set_ingress(ProxyId(1), &rules()).expect("set");
+    let credential = Credential { secret: hash(9), issued_at: NOW, expires_at: Timestamp(NOW.0 + 1) };
+    world.table.credentials.insert(client("lab-user"), Credentials { known: vec![credential] });
     check_records(&world.table, LATER_RECORDS);
 }
 
@@ -249,6 +283,9 @@ const COMMANDS: &[&str] = &[
     "14ac0201",
     "15ac02",
     "1609090909090909090909090909090909ac02",
+    "1702020003693a31000200052a2f737368010161160303693a310100",
+    "1801630909090909090909090909090909090909090909090909090909090909090909ac02",
+    "190163",
 ];
 const PROPOSAL: &[&str] = &["020304c0843d0104066c61622d7069010304"];
 const ACCEPTED: &[&str] = &["00", "0105", "0200", "020103"];
@@ -320,4 +357,6 @@ const LATER_RECORDS: &[(u16, &str)] = &[
     (13, "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac0843d"),
     (14, "02050602070800c0843dc0843d"),
     (15, "09090909090909090909090909090909c1843d"),
+    (16, "01020003693a31000200052a2f737368010161160303693a310100"),
+    (17, "086c61622d75736572010909090909090909090909090909090909090909090909090909090909090909c0843dc1843d"),
 ];

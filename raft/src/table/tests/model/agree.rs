@@ -14,6 +14,7 @@ pub(super) fn check(table: &Table, naive: &Naive) -> Result<(), TestCaseError> {
     proxies(table, naive)?;
     machines(table, naive)?;
     authorities(table, naive)?;
+    let_in(table, naive)?;
     // What is stored is all there is.
     let records = crate::decoding::records(table);
     let back = crate::decoding::table(records.iter().map(|(section, bytes)| (*section, bytes.as_slice())));
@@ -86,6 +87,37 @@ fn authorities(table: &Table, naive: &Naive) -> Result<(), TestCaseError> {
     prop_assert_eq!(trusted, old.into_iter().chain(new).collect::<BTreeSet<_>>());
     prop_assert_eq!(table.issuing_authority(), table.trusted_authorities().first().copied());
     prop_assert_eq!(table.revoked().collect::<BTreeMap<_, _>>(), naive.revoked.clone());
+    Ok(())
+}
+
+fn let_in(table: &Table, naive: &Naive) -> Result<(), TestCaseError> {
+    let (lab, ssh) = (agent("lab-0"), service("ssh").name);
+    let publishes = naive.agents.get("lab-0").is_some_and(|(_, services, _)| services.contains("ssh"));
+    for id in (1..9).map(ProxyId) {
+        let rules = naive.ingress.get(&id).map_or(&[][..], Vec::as_slice);
+        prop_assert_eq!(table.ingress(id), rules);
+        for number in 0..4_u16 {
+            let may = |rule: &IngressRule| {
+                let reaches = rule.reach.iter().any(|reach| match reach {
+                    Reach::Pattern(_) => true,
+                    Reach::Port(_, port) => publishes && port.get() == 22,
+                });
+                rule.admits == IngressAdmits::Anybody && reaches
+            };
+            let expected = rules.get(usize::from(number)).is_some_and(may);
+            prop_assert_eq!(table.ingress_allows((id, number), &lab, &ssh), expected);
+        }
+    }
+    for name in ["lab-0", "lab-1", "x"] {
+        let known: Vec<_> = table.credentials(&client(name)).iter().map(|known| (known.secret, known.expires_at)).collect();
+        let expected = naive.credentials.get(name).cloned().unwrap_or_default();
+        prop_assert_eq!(&known, &expected);
+        for secret in (1..14).map(hash) {
+            let until = known.iter().find(|(of, _)| *of == secret).map(|(_, until)| *until);
+            prop_assert_eq!(table.has_credential(&client(name), secret), until.is_some());
+            prop_assert_eq!(table.admits_credential(&client(name), secret, Timestamp(NOW.0 + 30)), until > Some(Timestamp(NOW.0 + 30)));
+        }
+    }
     Ok(())
 }
 

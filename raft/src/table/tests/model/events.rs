@@ -89,6 +89,34 @@ fn rotated() -> impl Drawn<Value = Command> {
     ]
 }
 
+/// More passwords than one client may have, and doors of every proxy.
+fn let_in() -> impl Drawn<Value = Command> {
+    let reach = || {
+        let reach = prop_oneof![
+            Just(Reach::Pattern("lab-0/ssh".parse().expect("a pattern"))),
+            Just(Reach::Port(agent("lab-0"), 22.try_into().expect("a port"))),
+            Just(Reach::Port(agent("lab-0"), 23.try_into().expect("a port"))),
+        ];
+        proptest::collection::vec(reach, 0..2)
+    };
+    let admits = prop_oneof![2 => Just(IngressAdmits::Anybody), 1 => Just(IngressAdmits::Password)];
+    let rule = (admits, reach()).prop_map(|(admits, reach)| IngressRule {
+        kind: IngressKind::Socks5,
+        listen: "127.0.0.1:1080".to_owned(),
+        admits,
+        reach,
+    });
+    prop_oneof![
+        2 => (proxy(), proptest::collection::vec(rule, 0..3)).prop_map(|(proxy, rules)| Command::SetIngress { proxy, rules }),
+        4 => (0..AGENTS.len(), 1_u8..14, 0_u64..60).prop_map(|(name, of, soon)| Command::IssueCredential {
+            client: client(AGENTS[name]),
+            secret: hash(of),
+            expires_at: Timestamp(NOW.0 + soon),
+        }),
+        1 => (0..AGENTS.len()).prop_map(|name| Command::RevokeCredentials { client: client(AGENTS[name]) }),
+    ]
+}
+
 fn command() -> impl Drawn<Value = Command> {
     prop_oneof![
         12 => tunnel().prop_map(|(agent, proxy, epoch, sequence)| Command::RegisterRoute { agent, proxy, epoch, sequence }),
@@ -109,6 +137,7 @@ fn command() -> impl Drawn<Value = Command> {
         1 => (0..AGENTS.len()).prop_map(|name| Command::RemoveAgent { agent: agent(AGENTS[name]) }),
         1 => (0..AGENTS.len()).prop_map(|name| Command::RemoveClient { client: client(AGENTS[name]) }),
         3 => rotated(),
+        3 => let_in(),
         1 => Just(Command::Bootstrap(Box::new(bootstrap()))),
     ]
 }

@@ -41,6 +41,9 @@ pub(super) struct Naive {
     pub(super) authority: Vec<u8>,
     pub(super) rotation: Option<(Vec<u8>, RotationPhase, Timestamp)>,
     pub(super) revoked: BTreeMap<Serial, Timestamp>,
+    pub(super) ingress: BTreeMap<ProxyId, Vec<IngressRule>>,
+    /// By client: the hash of each secret, and when it ends.
+    pub(super) credentials: BTreeMap<String, Vec<(KeyHash, Timestamp)>>,
     /// The rotation has made certificates of the new authority possible.
     issued: bool,
     proxies_ever: u64,
@@ -129,13 +132,41 @@ impl Naive {
                 self.clients.get_mut(client.as_str()).ok_or("ClientUnknown")?.1 = allow.clone();
                 Ok(Accepted::Done)
             }
+            Command::SetIngress { proxy, rules } => {
+                self.staying(*proxy)?;
+                self.ingress.insert(*proxy, rules.clone());
+                Ok(Accepted::Done)
+            }
+            Command::IssueCredential { .. } | Command::RevokeCredentials { .. } => self.credential(command, at),
             Command::RemoveAgent { agent } => self.remove_agent(agent.as_str()),
             Command::RemoveClient { client } => {
+                self.credentials.remove(client.as_str());
                 let removed = self.clients.remove(client.as_str()).ok_or("ClientUnknown")?.0;
                 self.keep(removed)
             }
             Command::CreateAgentToken(token) => self.create_limiting(token, at),
         }
+    }
+
+    fn credential(&mut self, command: &Command, at: Timestamp) -> Answer {
+        let (Command::IssueCredential { client, .. } | Command::RevokeCredentials { client }) = command else {
+            return Ok(Accepted::Done);
+        };
+        if !self.clients.contains_key(client.as_str()) {
+            return refused("ClientUnknown");
+        }
+        let known = self.credentials.entry(client.to_string()).or_default();
+        let Command::IssueCredential { secret, expires_at, .. } = command else {
+            known.clear();
+            return Ok(Accepted::Done);
+        };
+        let mut living: Vec<_> = known.iter().filter(|(of, until)| until > &at && of != secret).copied().collect();
+        if living.len() == MAX_CREDENTIALS {
+            return refused("TooMany");
+        }
+        living.push((*secret, *expires_at));
+        *known = living;
+        Ok(Accepted::Done)
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller has looked which it is")]
@@ -358,6 +389,7 @@ impl Naive {
         }
         self.end_epoch(proxy);
         self.ordered.remove(&proxy);
+        self.ingress.remove(&proxy);
         let member = self.proxies.get_mut(&proxy).ok_or("ProxyUnknown")?;
         let (first, key) = (!member.removed, member.key);
         member.removed = true;

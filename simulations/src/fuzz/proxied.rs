@@ -1,0 +1,73 @@
+//! Heads of requests to an HTTP proxy, and bodies behind them.
+
+use warren::ingress::http_body::{Body, Length};
+use warren::ingress::http_head::{MAX_HEAD, Wanted, parse};
+
+use super::{Outcome, Target};
+
+pub(super) const TARGET: Target =
+    Target { name: "proxied", reads: "requests to an HTTP proxy: CONNECT and whole URLs, and where their bodies end", run: target, seeds };
+
+fn target(data: &[u8]) -> Outcome {
+    let (head, length) = match parse(data) {
+        Ok(Some(read)) => read,
+        Ok(None) => {
+            assert!(data.len() < MAX_HEAD, "nothing longer is waited for");
+            return Outcome::plain("head", "not whole");
+        }
+        Err(error) => return Outcome::refused("head", &error),
+    };
+    assert!(length <= data.len() && length <= MAX_HEAD, "{length} bytes");
+    assert_eq!(parse(&data[..length]), Ok(Some((head.clone(), length))), "what follows plays no part");
+    let login = if head.login.is_some() { "with a login" } else { "without a login" };
+    match head.wanted {
+        Wanted::Tunnel(_) => Outcome::plain("tunnel", login),
+        Wanted::Answer { head: sent, body, .. } => {
+            assert!(sent.ends_with(b"\r\nConnection: close\r\n\r\n"), "one request for each connection");
+            let lines = sent.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"Host:")).count();
+            assert_eq!(lines, 1, "one host");
+            assert!(!sent.windows(7).any(|part| part.eq_ignore_ascii_case(b"\nproxy-")), "what is for the proxy stays there");
+            Outcome::plain("answer", &format!("{login} {}", behind(body, &data[length..])))
+        }
+    }
+}
+
+/// The body ends at the same place however it comes.
+fn behind(length: Length, bytes: &[u8]) -> &'static str {
+    let (mut whole, mut pieces) = (Body::new(length), Body::new(length));
+    let taken = whole.take(bytes);
+    let piecewise = bytes.chunks(3).try_fold(0, |taken, piece| pieces.take(piece).map(|more| taken + more));
+    assert_eq!(taken, piecewise);
+    match taken {
+        Ok(taken) => {
+            assert!(taken <= bytes.len());
+            assert_eq!(whole.is_done(), pieces.is_done());
+            if whole.is_done() { "whole" } else { "not whole" }
+        }
+        Err(_) => "garbled",
+    }
+}
+
+fn seeds() -> Vec<Vec<u8>> {
+    let texts = [
+        "CONNECT web.lab-pi.warren:443 HTTP/1.1\r\nHost: web.lab-pi.warren:443\r\n\r\n",
+        "CONNECT [::1]:22 HTTP/1.0\r\nProxy-Authorization: Basic YWRhOnJpZ2h0\r\n\r\nSSH-2.0",
+        "CONNECT web HTTP/1.1\r\n\r\n",
+        "GET http://web.lab-pi.warren/a?b=c HTTP/1.1\r\nHost: evil\r\nProxy-Connection: keep-alive\r\n\r\n",
+        "POST HTTP://web.any.warren:8080?q HTTP/1.1\r\nContent-Length: 3\r\nConnection: x\r\nX: y\r\n\r\nabcGET",
+        "PUT http://a.b.warren/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\nGET",
+        "PUT http://a.b.warren/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz",
+        "PUT http://a.b.warren/ HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "PUT http://a.b.warren/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "GET https://a.b.warren/ HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://me@a.b.warren/ HTTP/1.1\r\n\r\n",
+        "GET http://a.b.warren/ HTTP/2.0\r\n\r\n",
+        "GET http://a.b.warren/ HTTP/1.1\r\n",
+        "\x16\x03\x01\x02",
+    ];
+    let mut seeds: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    seeds.push(format!("GET http://a.b.warren/ HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(MAX_HEAD)).into_bytes());
+    seeds.push(format!("GET http://a.b.warren/ HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(101)).into_bytes());
+    seeds
+}

@@ -1,0 +1,310 @@
+//! The protocols as whoever comes in sees them, over streams in memory and with time that is only reckoned.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::time::Instant;
+use warren_raft::KeyHash;
+
+use super::*;
+use crate::failure::{Code, Failure, Stage};
+use crate::net::Stream;
+use crate::net::relay::{End, Relayed};
+use crate::target::Target;
+
+/// How long whoever comes in may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A socket in memory, which notes that it was reset.
+struct Near(DuplexStream, Arc<Mutex<bool>>);
+
+impl Stream for Near {
+    fn abort(self: Box<Self>) {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+}
+
+impl AsyncRead for Near {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Near {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// What a way in leads to: a service that gives back what it gets, or a failure.
+#[derive(Default)]
+struct Leading {
+    fails: Option<Code>,
+    dialled: Mutex<Vec<(String, Who)>>,
+}
+
+#[async_trait]
+impl Entrance for Leading {
+    fn name(&self) -> &str {
+        "proxy-1"
+    }
+
+    async fn authenticate(&self, _: std::net::SocketAddr, name: &str, secret: &str) -> Result<Who, Failure> {
+        let client = name.parse().map_err(|_| Failure::new(Code::Denied, Stage::Ingress, "wrong"))?;
+        match secret {
+            "right" => Ok(Who::Password(client, KeyHash([1; 32]))),
+            "flood" => Err(Failure::new(Code::LimitReached, Stage::Ingress, "too many")),
+            _ => Err(Failure::new(Code::Denied, Stage::Ingress, "wrong")),
+        }
+    }
+
+    async fn dial(&self, target: Target, visitor: &Visitor) -> Result<Box<dyn Connected>, Failure> {
+        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).push((target.to_string(), visitor.who.clone()));
+        match self.fails {
+            Some(code) => Err(Failure::new(code, Stage::Route, "it failed").with_trace("4f1c")),
+            None => Ok(Box::new(Echoed)),
+        }
+    }
+}
+
+struct Echoed;
+
+#[async_trait]
+impl Connected for Echoed {
+    fn trace(&self) -> String {
+        "4f1c".to_owned()
+    }
+
+    async fn carry(self: Box<Self>, stream: Box<dyn Stream>) -> Option<Relayed> {
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        let copied = tokio::io::copy(&mut reading, &mut writing).await;
+        // An input that broke ends without an end.
+        let end = if copied.is_ok() { End::Whole } else { End::Reset };
+        if copied.is_ok() {
+            writing.shutdown().await.expect("it is read");
+        }
+        Some(Relayed { sent_bytes: copied.unwrap_or_default(), received_bytes: 0, end })
+    }
+
+    fn give_up(self: Box<Self>) {}
+}
+
+/// What came of saying `words` at a door: the answer, what became of the connection, whether it was reset, and how long that took.
+struct Said {
+    answer: Vec<u8>,
+    outcome: Outcome,
+    is_reset: bool,
+    took: Duration,
+}
+
+async fn say(protocol: Protocol, leading: &Leading, words: &[u8]) -> Said {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let reset = Arc::new(Mutex::new(false));
+    let door = Door { protocol, header_timeout: PATIENCE };
+    let begun = Instant::now();
+    let visitor = Visitor { from: "192.0.2.7:1".parse().expect("an address"), who: Who::Anybody };
+    let serving = async {
+        let outcome = door.serve(Box::new(Near(near, reset.clone())), visitor, leading).await;
+        (outcome, begun.elapsed())
+    };
+    let (mut reading, mut writing) = tokio::io::split(far);
+    let talking = async {
+        // It may hear enough before all is said.
+        let _ = writing.write_all(words).await;
+        tokio::time::sleep(PATIENCE * 4).await;
+        let _ = writing.shutdown().await;
+    };
+    let hearing = async {
+        let mut answer = Vec::new();
+        reading.read_to_end(&mut answer).await.expect("a stream in memory does not fail");
+        answer
+    };
+    let ((outcome, took), answer, ()) = tokio::join!(serving, hearing, talking);
+    let is_reset = *reset.lock().unwrap_or_else(PoisonError::into_inner);
+    Said { answer, outcome, is_reset, took }
+}
+
+fn http(asks: Asks) -> Protocol {
+    Protocol::HttpConnect(Domain::default(), asks)
+}
+
+fn socks5(asks: Asks) -> Protocol {
+    Protocol::Socks5(Domain::default(), asks)
+}
+
+fn socks5_request(host: &str) -> Vec<u8> {
+    [&[5, 1, 0, 3, u8::try_from(host.len()).expect("short")], host.as_bytes(), &[0, 80]].concat()
+}
+
+/// Every row of the table of failures.
+#[tokio::test(start_paused = true)]
+async fn every_failure_is_said_in_every_protocol() {
+    for code in Code::ALL {
+        let leading = Leading { fails: Some(code), ..Leading::default() };
+        for request in ["GET http://web.lab-pi.warren/ HTTP/1.1\r\n\r\n", "CONNECT web.lab-pi.warren:80 HTTP/1.1\r\n\r\n"] {
+            let said = say(http(Asks::Nothing), &leading, request.as_bytes()).await;
+            let answer = String::from_utf8(said.answer).expect("a text");
+            assert!(answer.starts_with(&format!("HTTP/1.1 {} ", code.http_status())), "{code}: {answer}");
+            let status = format!(
+                "\r\nProxy-Status: \"proxy-1\"; error={}; details=\"it failed\"; code=\"{code}\"; trace=\"4f1c\"\r\n",
+                code.proxy_status_error()
+            );
+            assert!(answer.contains(&status), "{code}: {answer}");
+            assert_eq!(said.outcome, Outcome::Failed(code));
+        }
+        let said = say(socks5(Asks::Nothing), &leading, &[&[5, 1, 0][..], &socks5_request("web.lab-pi.warren")].concat()).await;
+        assert_eq!(said.answer, [&[5, 0, 5, code.socks5_reply()][..], &[0, 1, 0, 0, 0, 0, 0, 0]].concat(), "{code}");
+        let said = say(Protocol::Tls(Domain::default()), &leading, &hello("web.lab-pi.warren")).await;
+        assert_eq!((said.answer.as_slice(), said.outcome), (&answer::alert(code).record()[..], Outcome::Failed(code)), "{code}");
+        let said = say(Protocol::Tcp("any/web".parse().expect("a target")), &leading, b"").await;
+        assert_eq!(
+            (said.answer.len(), said.is_reset),
+            (0, true),
+            "{code}: there is no word for it, and an end would look like an empty answer"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_arrive_as_they_were_sent() {
+    let leading = Leading::default();
+    let said = say(http(Asks::Nothing), &leading, b"CONNECT web.lab-pi.warren:80 HTTP/1.1\r\n\r\nearly").await;
+    assert_eq!(said.answer, b"HTTP/1.1 200 Connected\r\nProxy-Status: \"proxy-1\"; trace=\"4f1c\"\r\n\r\nearly");
+    let said = say(socks5(Asks::Nothing), &leading, &[&[5, 1, 0][..], &socks5_request("web.lab-pi.warren"), b"early"].concat()).await;
+    assert_eq!(said.answer, [&[5, 0][..], &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], b"early"].concat());
+    let hello = [hello("web.lab-pi.warren"), b"more".to_vec()].concat();
+    assert_eq!(say(Protocol::Tls(Domain::default()), &leading, &hello).await.answer, hello);
+    let said = say(http(Asks::Nothing), &leading, b"PUT http://web.lab-pi.warren/x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").await;
+    assert_eq!(
+        said.answer,
+        b"PUT /x HTTP/1.1\r\nHost: web.lab-pi.warren\r\nContent-Length: 3\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\nabc"
+    );
+}
+
+/// The next request on a connection may be for another service: it must not reach the first one.
+#[tokio::test(start_paused = true)]
+async fn a_second_request_breaks_the_connection() {
+    let leading = Leading::default();
+    for body in ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "\r\n"] {
+        let one = format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\n{body}");
+        let both = format!("{one}GET http://other.lab-pi.warren/secret HTTP/1.1\r\n\r\n");
+        let answer = say(http(Asks::Nothing), &leading, both.as_bytes()).await.answer;
+        assert!(!String::from_utf8_lossy(&answer).contains("secret"), "{body}");
+        let tolerated = say(http(Asks::Nothing), &leading, format!("{one}\r\n").as_bytes()).await;
+        assert!(tolerated.answer.starts_with(b"PUT /x HTTP/1.1\r\n"), "an empty line behind it is nothing: {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_in_has_to_say_who_it_is() {
+    let leading = Leading::default();
+    let client = Who::Password("ada".parse().expect("a name"), KeyHash([1; 32]));
+    let get = |login: &str| format!("GET http://web.lab-pi.warren/ HTTP/1.1\r\n{login}\r\n");
+    for (login, status, outcome) in [
+        ("", "407 ", Outcome::Unauthenticated),
+        ("Proxy-Authorization: Basic YWRhOndyb25n\r\n", "407 ", Outcome::Unauthenticated),
+        ("Proxy-Authorization: Basic YWRhOmZsb29k\r\n", "503 ", Outcome::Unauthenticated),
+    ] {
+        let said = say(http(Asks::Password), &leading, get(login).as_bytes()).await;
+        let answer = String::from_utf8(said.answer).expect("a text");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert_eq!(answer.contains("Proxy-Authenticate: Basic "), status == "407 ", "{answer}");
+        assert_eq!(said.outcome, outcome);
+    }
+    let said = say(http(Asks::Password), &leading, get("Proxy-Authorization: Basic YWRhOnJpZ2h0\r\n").as_bytes()).await;
+    assert_eq!(said.outcome, Outcome::Connected);
+    assert!(!String::from_utf8_lossy(&said.answer).contains("uthorization"), "the service does not get to see it");
+
+    let request = socks5_request("web.lab-pi.warren");
+    let login = |secret: &str| [&[1, 3][..], b"ada", &[u8::try_from(secret.len()).expect("short")], secret.as_bytes()].concat();
+    let right = say(socks5(Asks::Password), &leading, &[&[5, 2, 0, 2][..], &login("right"), &request].concat()).await;
+    assert_eq!((&right.answer[..6], right.outcome), (&[5, 2, 1, 0, 5, 0][..], Outcome::Connected));
+    let wrong = say(socks5(Asks::Password), &leading, &[&[5, 1, 2][..], &login("wrong"), &request].concat()).await;
+    assert_eq!((wrong.answer.as_slice(), wrong.outcome), (&[5, 2, 1, 1][..], Outcome::Unauthenticated));
+    let none = say(socks5(Asks::Password), &leading, &[&[5, 1, 0][..], &request].concat()).await;
+    assert_eq!((none.answer.as_slice(), none.outcome), (&[5, 0xff][..], Outcome::Unauthenticated));
+    let dialled = leading.dialled.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert_eq!(dialled, vec![("lab-pi/web".to_owned(), client.clone()), ("lab-pi/web".to_owned(), client)]);
+}
+
+/// Each with what it is answered, and what it counts as.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_spoken_here_is_turned_away() {
+    let leading = Leading::default();
+    let huge = format!("GET http://a.b.warren/ HTTP/1.1\r\nA: {}", "b".repeat(60_000));
+    let v4 = [5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, 0, 80];
+    let bind = [&[5, 1, 0, 5, 2][..], &socks5_request("web.lab-pi.warren")[2..]].concat();
+    let many = [0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc];
+    let table: [(Protocol, &[u8], &[u8], Outcome); 13] = [
+        (http(Asks::Nothing), b"\x16\x03\x01\x02\x00", b"HTTP/1.1 400 ", Outcome::Malformed),
+        (http(Asks::Nothing), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 421 ", Outcome::Unsupported),
+        (http(Asks::Nothing), huge.as_bytes(), b"HTTP/1.1 431 ", Outcome::Malformed),
+        (http(Asks::Nothing), b"GET http://127.0.0.1/ HTTP/1.1\r\n\r\n", b"HTTP/1.1 404 ", Outcome::Failed(Code::ServiceUnknown)),
+        (socks5(Asks::Nothing), b"GET / HTTP/1.1\r\n\r\n", b"", Outcome::Malformed),
+        (socks5(Asks::Nothing), &v4, &[5, 0, 5, 8], Outcome::Unsupported),
+        (socks5(Asks::Nothing), &bind, &[5, 0, 5, 7], Outcome::Unsupported),
+        (socks5(Asks::Nothing), &[5, 1, 2], &[5, 0xff], Outcome::Unauthenticated),
+        (Protocol::Tls(Domain::default()), b"GET / HTTP/1.1\r\n\r\n", &[21, 3], Outcome::Malformed),
+        (Protocol::Tls(Domain::default()), &[0x16, 3, 1, 0, 0], &[21, 3], Outcome::Malformed),
+        (
+            Protocol::Tls(Domain::default()),
+            &hello("web.lab-pi.elsewhere"),
+            &[21, 3, 3, 0, 2, 2, 112],
+            Outcome::Failed(Code::ServiceUnknown),
+        ),
+        (Protocol::Tls(Domain::default()), &hello("127.0.0.1"), &[21, 3, 3, 0, 2, 2, 109], Outcome::Unsupported),
+        (Protocol::Tls(Domain::default()), &[&many[..], &[0; 16 * 1024]].concat(), &[21, 3], Outcome::Malformed),
+    ];
+    for (protocol, words, begins, outcome) in table {
+        let said = say(protocol.clone(), &leading, words).await;
+        assert_eq!(said.outcome, outcome, "{protocol:?} {:?}", String::from_utf8_lossy(&words[..words.len().min(60)]));
+        assert!(said.answer.starts_with(begins), "{protocol:?}: {:?}", String::from_utf8_lossy(&said.answer));
+        assert!(said.took < PATIENCE * 2, "{:?}", said.took);
+    }
+    assert!(leading.dialled.lock().unwrap_or_else(PoisonError::into_inner).is_empty(), "nobody dials for any of them");
+}
+
+/// However slowly it comes, and whatever there was of it.
+#[tokio::test(start_paused = true)]
+async fn who_is_slow_is_cut() {
+    let leading = Leading::default();
+    let hello = hello("web.lab-pi.warren");
+    let cases: [(Protocol, &[u8]); 6] = [
+        (http(Asks::Nothing), b""),
+        (http(Asks::Nothing), b"GET http://a.b.warren/ HTTP/1.1\r\nA: "),
+        (socks5(Asks::Nothing), b""),
+        (socks5(Asks::Password), &[5, 1, 2, 1, 3]),
+        (socks5(Asks::Nothing), &[5, 1, 0, 5, 1]),
+        (Protocol::Tls(Domain::default()), &hello[..hello.len() - 1]),
+    ];
+    for (protocol, words) in cases {
+        let said = say(protocol.clone(), &leading, words).await;
+        assert_eq!(said.outcome, Outcome::Silent, "{protocol:?}");
+        assert!(said.took < PATIENCE * 2, "{protocol:?}: {:?}", said.took);
+    }
+}
+
+/// The hello of a TLS client that wants `host`.
+pub(super) fn hello(host: &str) -> Vec<u8> {
+    let name = host.to_owned().try_into().expect("a name");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13]).expect("TLS 1.3");
+    let config = config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let mut client = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).expect("a hello");
+    bytes
+}
