@@ -65,9 +65,12 @@ fn the_commands_of_the_readme_are_commands() {
     let lines = page.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap_or_default().lines());
     let mut read = 0;
     for line in lines.map(str::trim).filter(|line| line.starts_with("warren ") && !line.ends_with('\\')) {
-        let words = line.split(" > ").next().unwrap_or(line).split(" < ").next().unwrap_or(line);
-        // As the shell takes it: a pattern is quoted.
-        let words: Vec<_> = words.split_whitespace().map(|word| word.trim_matches('\'')).collect();
+        // As the shell takes it: a pattern is quoted, and what follows one of these is not for us.
+        let words: Vec<_> = line
+            .split_whitespace()
+            .take_while(|word| !["#", ">", "<", "|", ">>"].contains(word))
+            .map(|word| word.trim_matches(['\'', '"']))
+            .collect();
         let parsed = Cli::try_parse_from(&words);
         assert!(parsed.is_ok(), "`{line}`: {}", parsed.map(|_| ()).expect_err("it is none"));
         read += 1;
