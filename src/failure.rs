@@ -302,13 +302,18 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// A text in which every control character is escaped, so that what a peer sent cannot drive the terminal it is shown on.
+/// A text in which every control character is escaped, so that what a peer sent cannot drive the terminal it is shown on, nor turn the order in which that shows what is beside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a str);
 
+/// Control characters, separators of lines, and those that turn the direction of writing (Unicode, annex 9).
+fn is_escaped(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
+        self.0.chars().try_for_each(|c| if is_escaped(c) { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
     }
 }
 
@@ -389,6 +394,20 @@ mod tests {
         let failure =
             Failure::new(Code::Timeout, Stage::Peer, "no answer\u{1b}[2J within 10s").at("proxy-2").at("proxy-1").with_trace("4f1c");
         assert_eq!(failure.to_string(), "error: no answer\\u{1b}[2J within 10s\n  at: stage peer, proxy `proxy-2`, trace `4f1c`");
+    }
+
+    #[test]
+    fn what_a_peer_sends_stays_where_it_is_shown() {
+        let table = [
+            ("127.0.0.1:22", "127.0.0.1:22"),
+            ("caf\u{e9} \u{5d0}", "caf\u{e9} \u{5d0}"),
+            ("a\nb\u{1b}[2J\u{9b}", "a\\nb\\u{1b}[2J\\u{9b}"),
+            ("22\u{202e}1:reverof", "22\\u{202e}1:reverof"),
+            ("\u{2028}\u{2066}\u{200f}\u{61c}", "\\u{2028}\\u{2066}\\u{200f}\\u{61c}"),
+        ];
+        for (text, shown) in table {
+            assert_eq!(Printable(text).to_string(), shown);
+        }
     }
 
     #[test]

@@ -2,19 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use warren::cli::{Cli, core_dumps};
+use warren::cli::{Cli, core_dumps, usage};
 
 fn main() -> ExitCode {
     abort_on_panic();
     core_dumps::forbid();
-    match Cli::try_parse() {
+    match Cli::read(std::env::args_os()) {
         Ok(cli) => cli.run(),
-        Err(error) => {
-            // Help and version are data on standard output; nobody may be reading it any more.
-            let _ = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-        }
+        Err(error) => usage::refuse(&error),
     }
 }
 

@@ -1,14 +1,18 @@
-//! Logs: one subscriber for the process, to standard error.
+//! Logs: one subscriber for the process, to standard error, whose filter and form may change while it runs.
 //!
 //! It must *never* write to standard output, which belongs to a command's data, and *never* more than one line for an event: what a peer has sent must not
 //! pass for another event.
 
+mod forms;
+
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use self::forms::{Form, Forms};
 use crate::config::{LogFormat, TelemetryTable};
 
 /// How much more or less than the configuration says is logged.
@@ -34,16 +38,34 @@ pub enum Colour {
     Off,
 }
 
+/// The logs of the process, as far as they may change. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Logs {
+    filter: reload::Handle<EnvFilter, Registry>,
+    form: Form,
+    verbosity: Verbosity,
+}
+
 /// Sends the process's logs to standard error.
 ///
 /// # Errors
 /// [`TryInitError`] when a subscriber was set before.
-pub fn init(settings: &TelemetryTable, verbosity: Verbosity, colour: Colour) -> Result<(), TryInitError> {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(settings.log.as_str(), verbosity))
-        .with_writer(|| OneLine(io::stderr()))
-        .with_ansi(colour == Colour::On);
-    if writes_json(settings.format) { builder.json().flatten_event(true).finish().try_init() } else { builder.finish().try_init() }
+pub fn init(settings: &TelemetryTable, verbosity: Verbosity, colour: Colour) -> Result<Logs, TryInitError> {
+    let (filter, handle) = reload::Layer::new(filter(settings.log.as_str(), verbosity));
+    let form = Form::default();
+    let logs = Logs { filter: handle, form: form.clone(), verbosity };
+    form.set_json(writes_json(settings.format));
+    tracing_subscriber::registry().with(filter).with(Forms::new(form, colour)).try_init()?;
+    Ok(logs)
+}
+
+impl Logs {
+    /// Logs as configured from now on; what the command line has said of verbosity stays.
+    pub fn change(&self, settings: &TelemetryTable) {
+        self.form.set_json(writes_json(settings.format));
+        // It fails only where the subscriber has gone, which is as long-lived as the process.
+        let _ = self.filter.reload(filter(settings.log.as_str(), self.verbosity));
+    }
 }
 
 fn writes_json(format: LogFormat) -> bool {

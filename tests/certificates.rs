@@ -7,15 +7,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::forge::Presented;
+use support::forge::{Forger, Presented, dial};
 use support::later::Later;
 use support::{Agent, Client, Cluster, Dialling, Echoing, Forward, LONG, Proxy, Target, took, wait_for, warren};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use warren::identity::Alpn;
 use warren::net::quic::Profile;
+use warren::net::{Env, dialling_endpoint};
 use warren::wire::{AuthoritiesReply, AuthoritiesRequest, ClientRequest, Heard, Hello, Holdings, frame};
 use warren_raft::{Serial, Timestamp};
 
@@ -350,6 +353,38 @@ fn a_certificate_is_refused_whatever_is_said_of_it() {
         drop(bobs);
     });
     ann.connect("none/echo", cluster.proxy(0), b"").must_fail(5, "revoked");
+}
+
+/// Shakes hands as this identity, again and again, and says nothing.
+async fn knock(config: Arc<rustls::ClientConfig>, address: SocketAddr) {
+    let endpoint = dialling_endpoint(&Env::real()).expect("a socket");
+    loop {
+        match dial(&endpoint, address, &config).await {
+            Ok(connection) => drop(connection.closed().await),
+            // The authority is another by now.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+#[test]
+fn who_has_stolen_the_authority_s_key_does_not_keep_it_from_being_replaced() {
+    let cluster = Cluster::start(1);
+    let (snapshot, address) = (cluster.home().join("stolen.snapshot"), cluster.proxy(0).public_address());
+    let config = cluster.proxy(0).config();
+    let words = ["--config", config.to_str().expect("text"), "raft", "snapshot", "save", snapshot.to_str().expect("text")];
+    warren(&words, b"").must_succeed();
+    let (forger, runtime) = (Forger::with_snapshot(&snapshot), tokio::runtime::Runtime::new().expect("a runtime"));
+    let mut thieves = JoinSet::new();
+    for number in 0..2 {
+        let agent = forger.sign(&[format!("warren://{}/agent/nobody-{number}", forger.cluster)], -1);
+        let config = Presented::client(Some(&agent), &[b"warren-agent/1"]);
+        thieves.spawn_on(knock(config, address), runtime.handle());
+    }
+    wait_for("they are there", || serials(&cluster).keys().any(|who| who.starts_with("agent/nobody-")).then_some(()));
+    let view = ca(&cluster, 0, &["rotate", "--wait", "--timeout", "60s"]);
+    assert!(view["rotation"].is_null(), "{view:#}");
+    drop(thieves);
 }
 
 fn cluster_survives(cluster: &Cluster) {

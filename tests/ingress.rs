@@ -1,6 +1,12 @@
 //! The ways in of proxies for programs that know nothing of warren: curl by SOCKS5, by CONNECT, by plain requests, by TLS and by a static port; psql
 //! comes by one in `tests/psql.rs`.
 
+#[path = "ingress/bounds.rs"]
+mod bounds;
+#[path = "ingress/identity.rs"]
+mod identity;
+#[path = "ingress/origin.rs"]
+mod origin;
 mod support;
 
 use std::collections::BTreeMap;
@@ -78,8 +84,10 @@ fn curl_enters_by_every_way() {
         let unverified = format!("tls.shed.mesh.test:{}:127.0.0.1", tls.port());
         let refused = fetch(&curl, &["--resolve", &unverified, &format!("https://tls.shed.mesh.test:{}/", tls.port())]);
         assert_eq!(refused.status, Some(60), "{refused:?}");
-        let connected = proxy.counter("warren_ingress_connections_total{ingress=\"tls\",outcome=\"connected\"}");
-        assert!(connected >= 3, "{connected}");
+        wait_for("all are counted", || {
+            let connected = proxy.counter("warren_ingress_connections_total{ingress=\"tls\",outcome=\"connected\"}");
+            (connected >= 3).then_some(())
+        });
     }
     // What is let through is there for everybody to see.
     let shown = cluster.run_at(cluster.proxy(0), &["proxies", "show", "proxy-2", "-o", "json"]);
@@ -197,7 +205,8 @@ fn holding() -> (SocketAddr, mpsc::Sender<()>) {
 /// Sends bytes and gives back all that comes until the other side closes.
 fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = connect(address);
-    stream.write_all(bytes).expect("it is taken");
+    // It may have heard enough before that.
+    let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     // After a reset there is what came before it.
     let _ = stream.read_to_end(&mut answer);

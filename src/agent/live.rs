@@ -1,10 +1,12 @@
 //! A tunnel that has been welcomed or waits to be: what is said on its control stream, its signs of life, and its streams.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,6 +14,7 @@ use warren_raft::{ProxyId, Sequence};
 
 use super::events::{Event, What};
 use super::placement::Hearing;
+use super::publishing::{Offered, Verdict};
 use super::pulse::{Pulse, Seen, Sign};
 use super::service;
 use super::stream_limit::StreamLimit;
@@ -30,6 +33,9 @@ const SAY: Duration = Duration::from_secs(10);
 /// How often a proxy is told how far the agent is, at most.
 const PROGRESS: Duration = Duration::from_secs(1);
 
+/// What is published, and whenever that changes.
+type Published = watch::Receiver<Offered>;
+
 /// A tunnel that is held.
 pub(super) struct Live<'a> {
     tunnels: &'a Tunnels,
@@ -41,6 +47,8 @@ pub(super) struct Live<'a> {
     /// Its route is withdrawn.
     retired: CancellationToken,
     streams: TaskTracker,
+    /// The lists of services that the proxy was told of and has said nothing to yet, in their order.
+    unanswered: Mutex<VecDeque<Offered>>,
     /// How many streams it has carried.
     carried: AtomicU64,
     /// After how many milliseconds the proxy wants to be asked for a sign of life.
@@ -58,16 +66,18 @@ impl<'a> Live<'a> {
         let (retired, streams) = (CancellationToken::new(), TaskTracker::new());
         // Closed, it still takes tasks, and tells when there are none.
         streams.close();
-        Self { tunnels, sequence, proxy, connection, retire, retired, streams, carried: AtomicU64::new(0), pulse_ms: AtomicU32::new(1_000) }
+        let unanswered = Mutex::default();
+        let (carried, pulse_ms) = (AtomicU64::new(0), AtomicU32::new(1_000));
+        Self { tunnels, sequence, proxy, connection, retire, retired, streams, unanswered, carried, pulse_ms }
     }
 
     /// Holds it until it is retired and its last stream has ended, or it breaks.
-    pub(super) async fn run(&self, send: SendStream, recv: RecvStream) -> Result<(), TunnelError> {
+    pub(super) async fn run(&self, send: SendStream, recv: RecvStream, services: Published) -> Result<(), TunnelError> {
         // One at a time: what is not understood costs no more than what is.
         let (not_understood, to_answer) = mpsc::channel(1);
         tokio::select! {
             ended = self.listen(recv, not_understood) => ended,
-            ended = self.speak(send, to_answer) => ended,
+            ended = self.speak(send, to_answer, services) => ended,
             ended = self.accept() => ended,
             () = self.run_out() => Ok(()),
         }
@@ -99,6 +109,21 @@ impl<'a> Live<'a> {
             ProxyMessage::Authorities(authorities) => What::Authorities(authorities),
             ProxyMessage::Move { to } => What::Move { proxy, to },
             ProxyMessage::Refused { failure, retry_after_ms } => return Err(refused(failure, retry_after_ms)),
+            ProxyMessage::Published => {
+                tracing::info!(%proxy, "the proxy has taken over what is published");
+                self.answered(Verdict::Published);
+                return Ok(());
+            }
+            ProxyMessage::NotPublished { failure } => {
+                tracing::warn!(%proxy, failure = failure.message(), "the proxy has not taken over what is published");
+                self.answered(Verdict::Refused(failure));
+                return Ok(());
+            }
+            ProxyMessage::NotUnderstood { number: AgentMessage::PUBLISH } => {
+                tracing::warn!(%proxy, "the proxy is of an older version: it learns of what is published with the next tunnel");
+                self.answered(Verdict::NotUnderstood);
+                return Ok(());
+            }
             // A proxy that does not know how to retire a tunnel withdraws the route when it is closed.
             ProxyMessage::Retired | ProxyMessage::NotUnderstood { number: AgentMessage::RETIRE } => {
                 if self.retire.is_cancelled() {
@@ -114,6 +139,14 @@ impl<'a> Live<'a> {
         self.tell(what).await
     }
 
+    /// Notes what the proxy says to the oldest list that it was told of.
+    fn answered(&self, verdict: Verdict) {
+        let oldest = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        if let Some(offer) = oldest {
+            self.tunnels.publishing.note(offer, verdict);
+        }
+    }
+
     /// What this proxy says of the cluster tells how often it wants to be asked, too.
     fn heed(&self, cluster: ClusterView) -> ClusterView {
         self.pulse_ms.store(cluster.pulse_ms, Ordering::Relaxed);
@@ -121,7 +154,7 @@ impl<'a> Live<'a> {
     }
 
     /// Says what the proxy has to know, and watches for its signs of life.
-    async fn speak(&self, mut send: SendStream, mut to_answer: mpsc::Receiver<u32>) -> Result<(), TunnelError> {
+    async fn speak(&self, mut send: SendStream, mut to_answer: mpsc::Receiver<u32>, mut services: Published) -> Result<(), TunnelError> {
         let mut progress = self.tunnels.progress.subscribe();
         progress.mark_changed();
         let mut pulse = Pulse::new(Instant::now());
@@ -141,6 +174,13 @@ impl<'a> Live<'a> {
                     changed.map_err(|_| TunnelError::Stopping)?;
                     due = self.due();
                     AgentMessage::Holds(self.tunnels.credentials.current().holdings())
+                }
+                changed = services.changed() => {
+                    changed.map_err(|_| TunnelError::Stopping)?;
+                    let offer = services.borrow_and_update().clone();
+                    let message = AgentMessage::Publish { services: offer.services.clone() };
+                    self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push_back(offer);
+                    message
                 }
                 () = sleep(due.wait(self.tunnels.env.wall.now())) => {
                     let current = self.tunnels.credentials.current();
@@ -236,7 +276,7 @@ impl<'a> Live<'a> {
 }
 
 /// Waits for a change that is told not before `at`; gives whether there can be any.
-async fn changed_from<T>(watched: &mut tokio::sync::watch::Receiver<T>, at: Instant) -> bool {
+async fn changed_from<T>(watched: &mut watch::Receiver<T>, at: Instant) -> bool {
     sleep_until(at).await;
     watched.changed().await.is_ok()
 }

@@ -20,6 +20,7 @@ mod live;
 mod modelled;
 mod outcome;
 mod placement;
+mod publishing;
 mod pulse;
 mod service;
 mod settings;
@@ -34,5 +35,5 @@ pub use enrollment::{AgentError, StartError, lives_in};
 #[cfg(any(test, simulation))]
 pub(crate) use modelled::{Deed, ModelledAgent};
 pub use settings::{Agent, TokenFrom};
-pub use start::RunningAgent;
+pub use start::{PublishError, RunningAgent};
 pub use supervisor::AgentStatus;

@@ -1,6 +1,5 @@
 //! A stream over a tunnel, connected to one of the agent's services.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 use warren_raft::{Service, ServiceName};
 
 use super::joins::{Joins, Superseded};
+use super::publishing::Offered;
 use crate::ingress::proxy_header;
 use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Env, Stream, relay};
@@ -30,8 +30,7 @@ pub(super) type Connecting = Joins<std::io::Result<Box<dyn Stream>>>;
 #[derive(Clone)]
 pub(super) struct Serving {
     pub(super) env: Env,
-    pub(super) services: Arc<Vec<Service>>,
-    pub(super) told: Arc<BTreeSet<ServiceName>>,
+    pub(super) offer: Offered,
     pub(super) connecting: Arc<Connecting>,
 }
 
@@ -79,10 +78,10 @@ pub(super) async fn carry(serving: &Serving, (mut send, mut recv): (SendStream, 
 }
 
 async fn connect(serving: &Serving, header: &DialHeader) -> Result<Box<dyn Stream>, DialAnswer> {
-    let Serving { env, services, told, connecting } = serving;
-    let target: Arc<str> = target(services, &header.service).ok_or(DialAnswer::UnknownService)?.into();
+    let Serving { env, offer, connecting } = serving;
+    let target: Arc<str> = target(&offer.services, &header.service).ok_or(DialAnswer::UnknownService)?.into();
     // Of a dial that comes by two ways the target sees one connection, and one header.
-    let origin = told.contains(&header.service).then(|| proxy_header::encode(header.client_address.parse().ok(), header.trace));
+    let origin = offer.told.contains(&header.service).then(|| proxy_header::encode(header.client_address.parse().ok(), header.trace));
     let begin = || {
         let (net, target, origin) = (env.net.clone(), target.clone(), origin.clone());
         Box::pin(async move {

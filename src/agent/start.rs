@@ -1,24 +1,30 @@
 //! From what an agent is to be to one that runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::Sequence;
+use warren_raft::{Sequence, Service, ServiceName};
 
 use super::asleep::Asleep;
 use super::enrollment::{self, AgentError, StartError};
+use super::publishing::{Offer, Publishing, Verdict};
 use super::settings::Agent;
-use super::supervisor::{AgentStatus, Supervisor};
+use super::supervisor::{AgentStatus, Orders, Supervisor};
 use super::tunnel::Tunnels;
+use crate::failure::Failure;
 use crate::identity::CredentialsHandle;
 use crate::net::{Budget, DirLock, Env};
+use crate::wire::frame::FrameError;
 use crate::wire::{AgentHello, Hello, Progress, frame};
 
 /// Events that wait for the supervisor.
 const EVENTS: usize = 64;
+/// How long a proxy may take to record what is published: as long as it waits for a quorum, and a moment.
+const PUBLISHED: Duration = Duration::from_secs(12);
 /// How long the last packets may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -26,6 +32,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct RunningAgent {
     status: watch::Receiver<AgentStatus>,
+    orders: watch::Sender<Orders>,
+    tunnels: Arc<Tunnels>,
+    /// Cancelled once it has given up every tunnel.
+    left: CancellationToken,
     cancel: CancellationToken,
     tasks: TaskTracker,
     endpoint: quinn::Endpoint,
@@ -39,11 +49,7 @@ impl Agent {
     /// # Errors
     /// [`StartError`]: no identity and none to be had, or no socket. Once it runs, nothing ends it but [`RunningAgent::shutdown`].
     pub async fn start(self, env: Env) -> Result<RunningAgent, StartError> {
-        // A message that no proxy takes would be sent for ever.
-        frame::encode(
-            &AgentHello { hello: Hello::ours(), sequence: Sequence(u64::MAX), services: self.services.clone() },
-            frame::MAX_MESSAGE,
-        )?;
+        fit(&self.services)?;
         let lock = env.files.lock_dir(&self.data_dir)?;
         let endpoint = enrollment::endpoint(&env)?;
         let (store, credentials, sequence) = enrollment::identity(&self, &env, &endpoint).await?;
@@ -54,8 +60,7 @@ impl Agent {
             env: env.clone(),
             endpoint: endpoint.clone(),
             credentials: credentials.clone(),
-            services: Arc::new(self.services.clone()),
-            told: Arc::new(self.told.clone()),
+            publishing: Publishing::new(Offer { services: self.services.clone(), told: self.told.clone() }),
             connecting: Arc::default(),
             events,
             progress: watch::Sender::new(Progress::default()),
@@ -71,18 +76,82 @@ impl Agent {
             credentials: credentials.clone(),
         };
         tasks.spawn(asleep.watch(cancel.clone()));
-        let supervisor = Supervisor::new(self.proxies, sequence, tunnels, (credentials, store), tell);
+        let (orders, ordered) = watch::channel(Orders { entry: self.proxies.clone(), is_leaving: false });
+        let supervisor = Supervisor::new(ordered, sequence, tunnels.clone(), (credentials, store), tell);
         tasks.spawn(env.readers.clone().watch(cancel.clone()));
-        let stop = cancel.clone();
-        tasks.spawn(async move { supervisor.run(received, env, stop).await });
-        Ok(RunningAgent { status, cancel, tasks, endpoint, _lock: lock })
+        let (stop, left) = (cancel.clone(), CancellationToken::new());
+        let gone = left.clone();
+        tasks.spawn(async move {
+            supervisor.run(received, env, stop).await;
+            gone.cancel();
+        });
+        Ok(RunningAgent { status, orders, tunnels, left, cancel, tasks, endpoint, _lock: lock })
     }
+}
+
+/// Why an agent does not publish something else.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// It is more than a proxy takes in.
+    #[error("the services do not fit into one message: {0}")]
+    Size(#[from] FrameError),
+    /// The cluster does not want it.
+    #[error("{}", .0.message())]
+    Refused(Failure),
+}
+
+/// Whether these services fit into a hello: a message that no proxy takes would be sent for ever.
+fn fit(services: &[Service]) -> Result<(), FrameError> {
+    let hello = AgentHello { hello: Hello::ours(), sequence: Sequence(u64::MAX), services: services.to_vec() };
+    frame::encode(&hello, frame::MAX_MESSAGE).map(drop)
 }
 
 impl RunningAgent {
     /// What it has now, and whenever that changes.
     pub fn status(&self) -> watch::Receiver<AgentStatus> {
         self.status.clone()
+    }
+
+    /// Enters by these proxies from now on. What is held is kept.
+    pub fn enter_by(&self, proxies: Vec<String>) {
+        self.orders.send_if_modified(|orders| std::mem::replace(&mut orders.entry, proxies.clone()) != proxies);
+    }
+
+    /// Publishes these services from now on, of which the targets of `told` are told where a connection comes from, over the tunnels that are there. A stream that runs to one that is not among them runs on.
+    ///
+    /// Returns when the first proxy has recorded them, or in a while if none has: those that are told later are told then.
+    ///
+    /// # Errors
+    /// [`PublishError`]: everything is as it was.
+    pub async fn publish(&self, services: Vec<Service>, told: BTreeSet<ServiceName>) -> Result<(), PublishError> {
+        fit(&services)?;
+        let (before, offer) = (self.tunnels.publishing.now(), Arc::new(Offer { services, told }));
+        if self.status.borrow().tunnels.is_empty() {
+            self.tunnels.publishing.change(offer);
+            return Ok(());
+        }
+        match Budget::new(PUBLISHED).run(self.tunnels.publishing.ask(offer)).await {
+            Ok(Some(Verdict::Refused(failure))) => {
+                self.tunnels.publishing.change(before);
+                Err(PublishError::Refused(failure))
+            }
+            Ok(Some(Verdict::Published | Verdict::NotUnderstood) | None) => Ok(()),
+            Err(_) => {
+                tracing::warn!("no proxy has taken over yet what is published");
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes away in good order: no dial comes any more, and streams run on until `timeout` is over, or `hurry`.
+    pub async fn drain(self, timeout: Duration, hurry: impl Future<Output = ()>) {
+        self.orders.send_modify(|orders| orders.is_leaving = true);
+        tokio::select! {
+            () = self.left.cancelled() => {}
+            () = hurry => tracing::info!("stopping at once"),
+            () = tokio::time::sleep(timeout) => tracing::warn!("streams are cut that still ran at the deadline"),
+        }
+        self.shutdown().await;
     }
 
     /// Closes the tunnels and ends every task.

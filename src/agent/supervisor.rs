@@ -48,9 +48,19 @@ pub(super) struct Running {
     left: Option<u64>,
 }
 
+/// What an agent is told to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Orders {
+    /// The addresses by which it enters.
+    pub(super) entry: Vec<String>,
+    /// Whether it is to give up its tunnels, each when its last stream has ended.
+    pub(super) is_leaving: bool,
+}
+
 /// Keeps an agent's tunnels.
 pub(super) struct Supervisor {
     entry: Vec<String>,
+    orders: watch::Receiver<Orders>,
     pub(super) knowledge: Knowledge,
     pub(super) ways: Ways,
     pub(super) running: BTreeMap<Sequence, Running>,
@@ -67,9 +77,9 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// One that has no tunnel yet and may dial the addresses of `entry`.
+    /// One that has no tunnel yet.
     pub(super) fn new(
-        entry: Vec<String>,
+        mut orders: watch::Receiver<Orders>,
         sequence: Sequence,
         tunnels: Arc<Tunnels>,
         (credentials, store): (CredentialsHandle, CredentialStore),
@@ -77,7 +87,8 @@ impl Supervisor {
     ) -> Self {
         let (knowledge, ways, running) = (Knowledge::default(), Ways::default(), BTreeMap::new());
         let known = KnownProxies::new(&store);
-        Self { entry, knowledge, ways, running, sequence, tunnels, credentials, store, known, told: None, announced: None, status }
+        let entry = orders.borrow_and_update().entry.clone();
+        Self { entry, orders, knowledge, ways, running, sequence, tunnels, credentials, store, known, told: None, announced: None, status }
     }
 
     /// Takes in what happens and keeps what ought to be, until `cancel`.
@@ -86,15 +97,24 @@ impl Supervisor {
         loop {
             // One moment for both: a way that is over its wait in between would be tried neither now nor later.
             let now = Instant::now();
-            self.reconcile(now, &mut rng);
+            if self.orders.borrow().is_leaving {
+                self.give_up();
+                if self.running.is_empty() {
+                    return;
+                }
+            } else {
+                self.reconcile(now, &mut rng);
+            }
             self.report(now);
+            let is_leaving = self.orders.borrow().is_leaving;
             let next = self.ways.next_try(now).into_iter().chain(self.knowledge.next_change(now)).min();
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.take(event, &mut rng),
                     None => return,
                 },
-                () = wait_until(next) => {}
+                () = wait_until(next), if !is_leaving => {}
+                Ok(()) = self.orders.changed() => self.entry = self.orders.borrow_and_update().entry.clone(),
                 () = cancel.cancelled() => return,
             }
         }
@@ -108,6 +128,13 @@ impl Supervisor {
                 Step::Enter => self.enter(now, rng),
                 Step::Retire(proxy, sequence) => self.retire(proxy, sequence),
             }
+        }
+    }
+
+    /// Gives up every tunnel; what runs over them runs on.
+    fn give_up(&mut self) {
+        for running in self.running.values().filter(|running| !running.retire.is_cancelled()) {
+            running.retire.cancel();
         }
     }
 

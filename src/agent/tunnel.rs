@@ -1,6 +1,5 @@
 //! One tunnel: from the dial over the welcome to its end.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +7,12 @@ use quinn::{RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{ProxyId, Sequence, Service, ServiceName};
+use warren_raft::{ProxyId, Sequence, Service};
 
 use super::dialling::{Addresses, Dial, Met, Socket};
 use super::events::{End, Event, What};
 use super::live::Live;
+use super::publishing::Publishing;
 use super::service;
 pub(super) use super::tunnel_error::TunnelError;
 use crate::identity::CredentialsHandle;
@@ -32,9 +32,7 @@ pub(super) struct Tunnels {
     pub(super) env: Env,
     pub(super) endpoint: quinn::Endpoint,
     pub(super) credentials: CredentialsHandle,
-    pub(super) services: Arc<Vec<Service>>,
-    /// Those of them whose targets are told where a connection comes from.
-    pub(super) told: Arc<BTreeSet<ServiceName>>,
+    pub(super) publishing: Publishing,
     pub(super) connecting: Arc<service::Connecting>,
     pub(super) events: mpsc::Sender<Event>,
     /// How far the agent is, which each proxy is told.
@@ -46,8 +44,8 @@ pub(super) struct Tunnels {
 impl Tunnels {
     /// What streams are served with.
     pub(super) fn serving(&self) -> service::Serving {
-        let Self { env, services, told, connecting, .. } = self;
-        service::Serving { env: env.clone(), services: services.clone(), told: told.clone(), connecting: connecting.clone() }
+        let Self { env, publishing, connecting, .. } = self;
+        service::Serving { env: env.clone(), offer: publishing.now(), connecting: connecting.clone() }
     }
 }
 
@@ -77,7 +75,10 @@ impl Tunnels {
 
     async fn attempt(self: &Arc<Self>, wish: Wish) -> Result<(), TunnelError> {
         let dial = Dial::new(self, wish.sequence, wish.socket)?;
-        let met = dial.run(wish.addresses).await?;
+        let met = tokio::select! {
+            met = dial.run(wish.addresses) => met?,
+            () = wish.retire.cancelled() => return Ok(()),
+        };
         let held = self.hold(met, wish.sequence, wish.retire).await;
         if wish.socket == Socket::Fresh {
             // What is in the socket's queue gets out before the socket goes.
@@ -90,13 +91,16 @@ impl Tunnels {
         let connection = met.connection;
         let _guard = CloseOnDrop(connection.clone());
         let held = async {
-            let (mut send, mut recv) = Budget::new(WELCOME).run(self.greet(&connection, sequence)).await??;
+            // What changes from here on is said on the tunnel.
+            let mut services = self.publishing.subscribe();
+            let published = services.borrow_and_update().services.clone();
+            let (mut send, mut recv) = Budget::new(WELCOME).run(self.greet(&connection, sequence, published)).await??;
             let first = Budget::new(WELCOME).run(first(&mut send, &mut recv)).await??;
             must_begin(&first, met.proxy)?;
             must_speak(&first).inspect_err(|error| Close::VERSION.close_because(&connection, error))?;
             let live = Live::new(self, sequence, met.proxy, (connection.clone(), retire));
             live.take(first).await?;
-            live.run(send, recv).await
+            live.run(send, recv, services).await
         };
         // Why the connection is gone says more than what broke because of it.
         match held.await {
@@ -106,10 +110,15 @@ impl Tunnels {
         .map_err(|error| if matches!(error, TunnelError::Refused { .. }) { error } else { error.at(met.address) })
     }
 
-    async fn greet(&self, connection: &quinn::Connection, sequence: Sequence) -> Result<(SendStream, RecvStream), TunnelError> {
+    async fn greet(
+        &self,
+        connection: &quinn::Connection,
+        sequence: Sequence,
+        services: Vec<Service>,
+    ) -> Result<(SendStream, RecvStream), TunnelError> {
         let (mut send, recv) = connection.open_bi().await?;
         Priority::Control.set(&send);
-        let hello = AgentHello { hello: Hello::ours(), sequence, services: self.services.to_vec() };
+        let hello = AgentHello { hello: Hello::ours(), sequence, services };
         frame::write(&mut send, &hello, frame::MAX_MESSAGE).await?;
         Ok((send, recv))
     }
@@ -149,6 +158,8 @@ fn must_begin(first: &ProxyMessage, met: ProxyId) -> Result<(), TunnelError> {
         | ProxyMessage::Retired
         | ProxyMessage::Authorities(_)
         | ProxyMessage::NotRenewed { .. }
+        | ProxyMessage::Published
+        | ProxyMessage::NotPublished { .. }
         | ProxyMessage::NotUnderstood { .. } => Err(TunnelError::NoWelcome),
     }
 }

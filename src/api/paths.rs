@@ -50,6 +50,8 @@ pub enum Path {
     /// POST of a [`StrategyRequest`](super::StrategyRequest): [`StrategyPlan`](super::StrategyPlan), and nothing changes; on the admin
     /// socket only.
     StrategyPlan,
+    /// POST: [`ReloadView`](super::ReloadView); on the admin socket only.
+    Reload,
     /// GET: [`AuthorityView`](super::AuthorityView); on the admin socket only.
     Authority,
     /// GET: [`CertificatesView`](super::CertificatesView); on the admin socket only.
@@ -95,6 +97,7 @@ impl Path {
             "/v1/proxies/resume" => Some(Self::Resume),
             "/v1/strategy" => Some(Self::Strategy),
             "/v1/strategy/plan" => Some(Self::StrategyPlan),
+            "/v1/config/reload" => Some(Self::Reload),
             "/v1/ca" => Some(Self::Authority),
             "/v1/ca/certificates" => Some(Self::Certificates),
             "/v1/ca/rotate" => Some(Self::Rotate),
@@ -128,6 +131,7 @@ impl fmt::Display for Path {
             Self::Resume => f.pad("/v1/proxies/resume"),
             Self::Strategy => f.pad("/v1/strategy"),
             Self::StrategyPlan => f.pad("/v1/strategy/plan"),
+            Self::Reload => f.pad("/v1/config/reload"),
             Self::Authority => f.pad("/v1/ca"),
             Self::Certificates => f.pad("/v1/ca/certificates"),
             Self::Rotate => f.pad("/v1/ca/rotate"),

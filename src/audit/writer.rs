@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -56,9 +56,14 @@ pub enum AuditError {
 #[derive(Debug)]
 pub struct AuditWriter {
     audit: Audit,
+    /// Where lines are to go instead.
+    next: NextSink,
     closing: Arc<AtomicBool>,
     ended: oneshot::Receiver<()>,
 }
+
+/// An output that waits to be taken over, also by a thread whose present one takes nothing.
+type NextSink = Arc<Mutex<Option<Sink>>>;
 
 impl AuditWriter {
     /// Opens the output of the proxy with this name and begins to write.
@@ -73,8 +78,8 @@ impl AuditWriter {
     pub(super) fn start_into(sink: Sink, proxy: &str, wall: Arc<dyn Wall>) -> Result<(Audit, Self), AuditError> {
         let (audit, counts, waiting) = Audit::open(wall);
         let (end, ended) = oneshot::channel();
-        let closing = Arc::new(AtomicBool::new(false));
-        let writing = Writing { sink, proxy: proxy.to_owned(), counts, closing: closing.clone(), is_failing: false };
+        let (closing, next) = (Arc::new(AtomicBool::new(false)), NextSink::default());
+        let writing = Writing { sink, next: next.clone(), proxy: proxy.to_owned(), counts, closing: closing.clone(), is_failing: false };
         let thread = std::thread::Builder::new().name("warren-audit".to_owned());
         thread
             .spawn(move || {
@@ -84,7 +89,18 @@ impl AuditWriter {
             })
             .map_err(AuditError::Thread)?;
         audit.record(Event::Audit { action: "started" });
-        Ok((audit.clone(), Self { audit, closing, ended }))
+        Ok((audit.clone(), Self { audit, next, closing, ended }))
+    }
+
+    /// Opens another output; what is not written yet goes there, as does everything from now on.
+    ///
+    /// # Errors
+    /// [`AuditError`]: lines go where they went before.
+    pub fn redirect(&self, output: Output) -> Result<(), AuditError> {
+        let sink = Sink::open(output)?;
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
+        self.audit.record(Event::Audit { action: "redirected" });
+        Ok(())
     }
 
     /// Writes what was recorded, for so long at most; an output that takes nothing is left to itself.
@@ -150,6 +166,7 @@ impl Sink {
 /// What the thread has.
 struct Writing {
     sink: Sink,
+    next: NextSink,
     proxy: String,
     counts: Counts,
     closing: Arc<AtomicBool>,
@@ -181,6 +198,9 @@ impl Writing {
     fn write(&mut self, mut lines: Vec<Vec<u8>>) {
         let all = lines.len();
         loop {
+            if let Some(next) = self.next.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                self.sink = next;
+            }
             let appended = self.sink.append(&mut lines);
             match appended {
                 Ok(()) => break,

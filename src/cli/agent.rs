@@ -6,8 +6,8 @@ use clap::Args;
 use warren_raft::AgentName;
 
 use super::context::Context;
-use super::{CliError, Exit, run};
-use crate::config::{AgentSettings, Config, HostPort, ServiceSettings, TokenSource};
+use super::{CliError, Exit, service};
+use crate::config::{HostPort, Overrides, ServiceSettings, TokenSource};
 
 /// Publish services of this network through the proxies
 #[derive(Debug, Args)]
@@ -34,12 +34,13 @@ pub(super) struct AgentArgs {
 
 impl AgentArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let config = self.config(context)?;
-        context.log_as_service(&config)?;
-        run::agent(AgentSettings::try_from(config)?).await.map(|()| Exit::Success)
+        let overrides = self.overrides(context);
+        let config = context.config(&overrides)?;
+        let launch = context.launch(&config, overrides)?;
+        service::agent(config, launch).await.map(|()| Exit::Success)
     }
 
-    fn config(self, context: &Context) -> Result<Config, CliError> {
+    fn overrides(self, context: &Context) -> Overrides {
         let flags = [
             ("agent.proxies", "--proxy", Some(list(&self.proxies)).filter(|_| !self.proxies.is_empty())),
             ("agent.token_file", "--token-file", self.token_file.map(|source| source.to_string())),
@@ -48,8 +49,7 @@ impl AgentArgs {
             ("agent.data_dir", "--data-dir", self.data_dir.map(|dir| dir.display().to_string())),
         ];
         let set = flags.into_iter().filter_map(|(key, name, text)| text.map(|text| (key, name, text)));
-        let overrides = set.fold(context.overrides(), |overrides, (key, name, text)| overrides.with_flag(key, name, text));
-        context.config(&overrides)
+        set.fold(context.overrides(), |overrides, (key, name, text)| overrides.with_flag(key, name, text))
     }
 }
 

@@ -1,17 +1,30 @@
 //! `warren config`.
 
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::context::Context;
 use super::output::{Show, Width, lines};
+use super::service::agent_socket;
 use super::table::{Cell, Table};
-use super::{CliError, Exit};
-use crate::api::Schema;
-use crate::config::{Config, Shown};
+use super::{CliError, Exit, UsageError};
+use crate::api::{self, ReloadView, Schema};
+use crate::config::{Config, Role, Shown, format, schema};
+use crate::failure::{Code, Failure, Printable, Stage};
+use crate::http::ClientError;
 use crate::telemetry::Colour;
 
-/// Check and show the configuration
+/// The exit status of a wrong configuration (sysexits.h).
+const CONFIGURATION: u8 = 78;
+/// The exit status of a file that has another form.
+const DIFFERS: u8 = 1;
+
+/// Check, show, format and reload the configuration
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     #[command(subcommand)]
@@ -24,6 +37,35 @@ enum ConfigVerb {
     Check,
     /// Show each key, its value, and whether a file, a variable or the default won
     Show,
+    Fmt(FmtArgs),
+    /// Print config.toml as JSON Schema (draft 2020-12), for editors
+    #[command(
+        after_help = "`warren config schema > warren.schema.json`, and `#:schema ./warren.schema.json` as the first line of config.toml"
+    )]
+    Schema,
+    Reload(ReloadArgs),
+}
+
+/// Give configuration files the one form; comments, keys and values stay as they are
+#[derive(Debug, Args)]
+struct FmtArgs {
+    /// The files, or `-` for standard input to standard output; the one of `--config` by default
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Change nothing; exit 1 and name the files that have another form
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_CHECK", hide_env_values = true)]
+    check: bool,
+}
+
+/// Have the proxy of this machine, or an agent, read its configuration again, as HUP does
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What has changed is printed, and counts at once: all of it, or nothing if a key is among it that wants a restart (`x-reload` in `warren config schema`). Exit 0 when it counts, 78 when the file is wrong, 1 when it was refused."
+)]
+struct ReloadArgs {
+    /// Who is to reload: `proxy` or `agent`
+    #[arg(long, value_name = "ROLE", default_value = "proxy", env = "WARREN_ROLE", hide_env_values = true)]
+    role: Role,
 }
 
 /// `config check`.
@@ -51,15 +93,101 @@ struct SettingRow {
 
 impl ConfigArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let config = context.config(&context.overrides())?;
         let output = context.output();
         match self.verb {
             ConfigVerb::Check => {
-                output.show(&CheckView { schema: Schema, file: context.config_path().map(|path| path.display().to_string()), valid: true })
+                context.config(&context.overrides())?;
+                let file = context.config_path().map(|path| path.display().to_string());
+                output.show(&CheckView { schema: Schema, file, valid: true })?;
             }
-            ConfigVerb::Show => output.show(&ConfigView::from(&config)),
-        }?;
+            ConfigVerb::Show => output.show(&ConfigView::from(&context.config(&context.overrides())?))?,
+            ConfigVerb::Fmt(args) => return args.run(context),
+            ConfigVerb::Schema => output.text(&format!("{:#}\n", schema()))?,
+            ConfigVerb::Reload(args) => return args.run(context).await,
+        }
         Ok(Exit::Success)
+    }
+}
+
+impl FmtArgs {
+    fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let files = if self.files.is_empty() { Vec::from_iter(context.config_path().map(Path::to_owned)) } else { self.files };
+        if files.is_empty() {
+            let (message, hint) = ("there is no file to format".to_owned(), "`warren config fmt FILE`, or `--config FILE`".to_owned());
+            return Err(UsageError { message, hint }.into());
+        }
+        let mut differing = Vec::new();
+        for file in &files {
+            let (text, formatted) = formatted(file)?;
+            let is_stdin = file == Path::new("-");
+            if is_stdin && !self.check {
+                context.output().text(&formatted)?;
+            } else if text != formatted {
+                differing.push(file.display().to_string());
+                if !self.check {
+                    replace(file, &formatted)?;
+                }
+            }
+        }
+        for file in &differing {
+            context.output().text(&format!("{}\n", Printable(file)))?;
+        }
+        Ok(if self.check && !differing.is_empty() { Exit::Failed(DIFFERS) } else { Exit::Success })
+    }
+}
+
+/// A file's text, as it is and in the one form.
+fn formatted(file: &Path) -> Result<(String, String), CliError> {
+    let read = if file == Path::new("-") { std::io::read_to_string(std::io::stdin().lock()) } else { std::fs::read_to_string(file) };
+    let text = read.with_context(|| format!("cannot read `{}`", file.display()))?;
+    match format(&text) {
+        Ok(formatted) => Ok((text, formatted)),
+        Err(error) => {
+            // Whoever formats a file wants to see where it is none.
+            Config::parse(&file.display().to_string(), &text, &crate::config::Overrides::none(""))?;
+            Err(anyhow::Error::from(error).into())
+        }
+    }
+}
+
+/// Puts a new file in the place of the old one, which nobody ever sees half written, with its permissions.
+fn replace(file: &Path, text: &str) -> Result<(), CliError> {
+    let file = file.canonicalize().with_context(|| format!("cannot find `{}`", file.display()))?;
+    let part = file.with_extension(format!("toml.{}.part", std::process::id()));
+    let replaced = || {
+        let permissions = std::fs::metadata(&file)?.permissions();
+        let mut new = std::fs::File::create_new(&part)?;
+        new.set_permissions(permissions)?;
+        new.write_all(text.as_bytes())?;
+        new.sync_all()?;
+        std::fs::rename(&part, &file)
+    };
+    let replaced = replaced();
+    if replaced.is_err() {
+        // It is gone if it got its name.
+        let _ = std::fs::remove_file(&part);
+    }
+    Ok(replaced.with_context(|| format!("cannot write `{}`", file.display()))?)
+}
+
+impl ReloadArgs {
+    async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let admin = match self.role {
+            Role::Proxy => context.admin()?,
+            Role::Agent => context.admin_at(|config| agent_socket(&config.agent.data_dir))?,
+        };
+        let view: ReloadView = match admin.post_json(api::Path::Reload, &()).await {
+            Err(ClientError::NotRunning(socket)) if self.role == Role::Agent => {
+                let failure = Failure::new(Code::AgentOffline, Stage::Local, format!("no agent is running at `{}`", socket.display()));
+                return Err(failure.with_hint("`warren agent --config FILE` runs one; the `--config` here is to be the same").into());
+            }
+            answer => answer?,
+        };
+        context.output().show(&view)?;
+        let Some(error) = &view.error else { return Ok(Exit::Success) };
+        // What it means is the status; that it cannot be written changes nothing.
+        let _ = writeln!(std::io::stderr().lock(), "{error}");
+        Ok(Exit::Failed(if view.invalid { CONFIGURATION } else { 1 }))
     }
 }
 
@@ -95,5 +223,25 @@ impl Show for ConfigView {
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
         lines(&self.settings)
+    }
+}
+
+impl Show for ReloadView {
+    fn to_text(&self, _width: Width, _colour: Colour) -> String {
+        let mut text = match (self.reloaded, self.changes.len()) {
+            (true, 0) => "reloaded: nothing has changed\n".to_owned(),
+            (true, _) => "reloaded:\n".to_owned(),
+            (false, 0) => "not reloaded\n".to_owned(),
+            (false, _) => "not reloaded, nothing of this counts:\n".to_owned(),
+        };
+        for change in &self.changes {
+            let wants = if change.reload == "reload" { String::new() } else { format!("  ({})", Printable(&change.reload)) };
+            text += &format!("  {}: {} -> {}{wants}\n", Printable(&change.key), Printable(&change.old), Printable(&change.new));
+        }
+        text
+    }
+
+    fn to_rows(&self) -> Vec<serde_json::Result<String>> {
+        lines(&self.changes)
     }
 }

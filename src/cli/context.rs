@@ -1,14 +1,17 @@
 //! What a verb gets beside its own arguments.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use super::CliError;
 use super::global::{GlobalArgs, When};
+use super::notify::Notifier;
 use super::output::Output;
+use super::service::{Launch, Source};
 use crate::config::{Config, LogFilter, LogFormat, Origin, Overrides, TelemetryTable};
 use crate::http::AdminClient;
 use crate::net::Env;
-use crate::telemetry::{self, Colour, Verbosity};
+use crate::telemetry::{self, Colour, Logs, Verbosity};
 
 /// The options that all verbs have, and the variables of the process.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(global: GlobalArgs) -> Self {
-        Self { global, overrides: Overrides::from_environment() }
+        Self { global, overrides: Overrides::from_environment().with_options(super::root::variables()) }
     }
 
     /// The variables, to add a verb's flags to.
@@ -39,9 +42,14 @@ impl Context {
 
     /// A client of the admin socket: `--addr`, or the one of the configuration.
     pub(super) fn admin(&self) -> Result<AdminClient, CliError> {
+        self.admin_at(|config| config.admin.socket.clone())
+    }
+
+    /// A client of a socket: `--addr`, or what `of` finds in the configuration.
+    pub(super) fn admin_at(&self, of: impl FnOnce(&Config) -> PathBuf) -> Result<AdminClient, CliError> {
         let socket = match &self.global.addr {
             Some(socket) => socket.clone(),
-            None => self.config(&self.overrides)?.admin.socket,
+            None => of(&self.config(&self.overrides)?),
         };
         Ok(AdminClient::new(Env::real().net, socket))
     }
@@ -56,9 +64,10 @@ impl Context {
         self.colour(std::io::stderr().is_terminal())
     }
 
-    /// Begins to log as a service does: as configured.
-    pub(super) fn log_as_service(&self, config: &Config) -> Result<(), CliError> {
-        self.log(&config.telemetry)
+    /// What a service gets that runs with this configuration, which was read with these overrides. It logs as configured from now on.
+    pub(super) fn launch(&self, config: &Config, overrides: Overrides) -> Result<Launch, CliError> {
+        let source = Source { path: self.global.config.clone(), overrides };
+        Ok(Launch { source, logs: self.log(&config.telemetry)?, notifier: Notifier::from_environment() })
     }
 
     /// Begins to log as a command does, whose standard error is for people: unless told otherwise warnings only, and text.
@@ -72,10 +81,10 @@ impl Context {
         if settings.format == LogFormat::Auto {
             settings.format = LogFormat::Text;
         }
-        self.log(&settings)
+        self.log(&settings).map(drop)
     }
 
-    fn log(&self, settings: &TelemetryTable) -> Result<(), CliError> {
+    fn log(&self, settings: &TelemetryTable) -> Result<Logs, CliError> {
         let verbosity = match (self.global.quiet, self.global.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, 0) => Verbosity::Configured,

@@ -10,7 +10,7 @@ use super::{CliError, Exit, run};
 use crate::config::{Config, DevSettings, Overrides};
 
 /// Most proxies in one process.
-const MAX_PROXIES: u64 = 9;
+const MAX_PROXIES: i64 = 9;
 
 /// Run a whole cluster on this machine: proxies, an agent with demo services, a client
 #[derive(Debug, Args)]
@@ -19,9 +19,9 @@ const MAX_PROXIES: u64 = 9;
 )]
 pub(super) struct DevArgs {
     /// How many proxies
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(1..=MAX_PROXIES))]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=MAX_PROXIES))]
     #[arg(env = "WARREN_PROXIES", hide_env_values = true)]
-    proxies: u64,
+    proxies: u32,
     /// Keep everything in this directory; without it, a new one that is removed at the end
     #[arg(long, value_name = "DIR", env = "WARREN_DIR", hide_env_values = true)]
     dir: Option<PathBuf>,

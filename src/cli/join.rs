@@ -5,7 +5,7 @@ use clap::builder::FalseyValueParser;
 
 use super::context::Context;
 use super::{CliError, Exit, UsageError, run};
-use crate::config::{AfterEnroll, HostPort, JoinSettings, TokenSource};
+use crate::config::{AfterEnroll, HostPort, JoinSettings, Overrides, TokenSource};
 
 /// Enrol this machine as a proxy of an existing cluster, then run it
 #[derive(Debug, Args)]
@@ -26,12 +26,12 @@ pub(super) struct JoinArgs {
 
 impl JoinArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let settings = self.settings(context)?;
-        context.log_as_service(&settings.config)?;
-        run::join(settings).await.map(|()| Exit::Success)
+        let (settings, overrides) = self.settings(context)?;
+        let launch = context.launch(&settings.config, overrides)?;
+        run::join(settings, launch).await.map(|()| Exit::Success)
     }
 
-    fn settings(self, context: &Context) -> Result<JoinSettings, CliError> {
+    fn settings(self, context: &Context) -> Result<(JoinSettings, Overrides), CliError> {
         let mut overrides = context.overrides().with_flag("cluster.join", "ADDR", super::agent::list(&self.proxies));
         if let Some(token_file) = self.token_file {
             overrides = overrides.with_flag("cluster.token_file", "--token-file", token_file.to_string());
@@ -44,6 +44,6 @@ impl JoinArgs {
             }
             .into());
         }
-        Ok(JoinSettings { config, then: if self.enroll_only { AfterEnroll::Stop } else { AfterEnroll::Run } })
+        Ok((JoinSettings { config, then: if self.enroll_only { AfterEnroll::Stop } else { AfterEnroll::Run } }, overrides))
     }
 }

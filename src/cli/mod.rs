@@ -20,10 +20,12 @@ mod drain;
 mod enroll;
 mod error;
 mod forward;
+mod generate;
 mod global;
 mod ingress;
 mod join;
 mod new_file;
+mod notify;
 mod output;
 mod ping;
 mod progress_line;
@@ -34,6 +36,7 @@ mod recover;
 mod root;
 mod routes;
 mod run;
+mod service;
 mod signals;
 mod snapshot;
 mod socks;
@@ -45,6 +48,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod token;
+pub mod usage;
 mod watching;
 
 pub use error::{CliError, Exit, UsageError};

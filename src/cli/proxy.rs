@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::context::Context;
-use super::{CliError, Exit, run};
+use super::{CliError, Exit, service};
 
 /// Run a proxy; an empty data directory begins a new cluster
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub(super) struct ProxyArgs {}
 impl ProxyArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config(&context.overrides())?;
-        context.log_as_service(&config)?;
-        run::proxy(config).await.map(|()| Exit::Success)
+        let launch = context.launch(&config, context.overrides())?;
+        service::proxy(config, launch).await.map(|()| Exit::Success)
     }
 }

@@ -1,14 +1,16 @@
 //! All verbs.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, join, ping, proxies, proxy, raft, routes,
-    socks, ssh_config, status, strategy, token,
+    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, generate, join, ping, proxies, proxy, raft,
+    routes, socks, ssh_config, status, strategy, token,
 };
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
@@ -44,7 +46,8 @@ Manage:
   raft     Show the Raft group as this proxy sees it, and care for it
 
 Set up:
-  config   Check and show the configuration";
+  config   Check, show, format and reload the configuration
+  generate Make man pages, completions, systemd units and the documented configuration";
 
 const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}\n\n`warren VERB --help` says more.\n";
 
@@ -90,6 +93,7 @@ enum Verb {
     Ca(ca::CaArgs),
     Raft(raft::RaftArgs),
     Config(config::ConfigArgs),
+    Generate(generate::GenerateArgs),
 }
 
 /// What tasks run on.
@@ -101,7 +105,35 @@ enum Threads {
     PerCore,
 }
 
+/// The variables of all options that are no keys of the configuration.
+pub(super) fn variables() -> BTreeSet<String> {
+    fn collect(command: &clap::Command, variables: &mut BTreeSet<String>) {
+        let names = command.get_arguments().filter_map(clap::Arg::get_env);
+        variables.extend(names.map(|name| name.to_string_lossy().into_owned()));
+        command.get_subcommands().for_each(|verb| collect(verb, variables));
+    }
+    let mut variables = BTreeSet::new();
+    collect(&Cli::command(), &mut variables);
+    variables
+}
+
+/// The command, where a negative number is a value and no option: what is wrong with it can be said.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes_values = |arg: &clap::Arg| arg.get_action().takes_values();
+    let command = command.mut_args(|arg| if takes_values(&arg) { arg.allow_negative_numbers(true) } else { arg });
+    command.mut_subcommands(with_negative_numbers)
+}
+
 impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// The parser's, which [`usage`](super::usage) explains.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut matches = with_negative_numbers(Self::command()).try_get_matches_from(words)?;
+        Self::from_arg_matches_mut(&mut matches)
+    }
+
     /// Does what the verb says and gives the process's exit status, having shown any error.
     pub fn run(self) -> ExitCode {
         let context = Context::new(self.global);
@@ -154,6 +186,7 @@ impl Verb {
             Self::Ca(args) => args.run(context).await,
             Self::Raft(args) => args.run(context).await,
             Self::Config(args) => args.run(context).await,
+            Self::Generate(args) => args.run(context).await,
         }
     }
 }

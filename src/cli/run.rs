@@ -4,30 +4,25 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use warren_raft::{Service, ServiceKind};
-
+use super::service::{Launch, proxy};
 use super::signals::Signals;
 use super::{CliError, Exit, UsageError};
-use crate::agent::{self, Agent, TokenFrom};
-use crate::audit::AuditWriter;
+use crate::agent;
 use crate::client::{self, EnrollError, Forwarding, LocalDoor, Session};
 use crate::config::{
-    AfterEnroll, AgentSettings, Announcing, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings,
-    SocksSettings, TokenSource,
+    AfterEnroll, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings, SocksSettings, TokenSource,
 };
 use crate::dev::Dev;
-use crate::failure::{Code, Failure, Stage};
+use crate::failure::{Code, Failure, Printable, Stage};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
 use crate::ingress::{Asks, Protocol};
-use crate::net::{Budget, Env, dialling_endpoint};
-use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, RunningProxy};
+use crate::net::{Env, dialling_endpoint};
+use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, Reloads};
 use crate::wire::Member;
+use anyhow::Context as _;
 
 /// How long the last packets of a client may take.
 pub(super) const GOODBYE: Duration = Duration::from_secs(2);
-/// How long the last lines of the audit log may take.
-const AUDITED: Duration = Duration::from_secs(5);
 /// The exit status of a stream that a signal has cut.
 const CUT: u8 = 1;
 
@@ -43,112 +38,29 @@ pub(super) async fn dev(settings: DevSettings) -> Result<(), CliError> {
     Ok(())
 }
 
-pub(super) async fn proxy(config: Config) -> Result<(), CliError> {
-    let mut signals = Signals::new()?;
-    let env = Env::real_with(config.transport.settings()).with_stalled(config.limits.stalled());
-    let Some(output) = config.audit.output() else { return proxy_in(env, &config, &mut signals).await };
-    let (audit, writer) = AuditWriter::start(output, config.proxy.name.as_str(), env.wall.clone()).map_err(anyhow::Error::from)?;
-    let ended = proxy_in(env.with_audit(audit), &config, &mut signals).await;
-    // Whatever came of it, what happened is written.
-    writer.close(Budget::new(AUDITED)).await;
-    ended
-}
-
-async fn proxy_in(env: Env, config: &Config, signals: &mut Signals) -> Result<(), CliError> {
-    let running = tokio::select! {
-        started = proxy_of(config)?.start(env) => started?,
-        () = signals.stop() => return Err(interrupted()),
-    };
-    tracing::info!(
-        proxy = %running.id(), name = %config.proxy.name, public = running.public_addr().ok().map(display),
-        peer = running.peer_addr().ok().map(display), http = running.http_addr().map(display),
-        admin = %config.admin.socket.display(), "proxy runs"
-    );
-    serve(running, signals).await
-}
-
 /// A supervisor must not take a start that was broken off for a success.
-fn interrupted() -> CliError {
+pub(super) fn interrupted() -> CliError {
     anyhow::anyhow!("interrupted before it had started").into()
 }
 
-/// Why a proxy ends.
-enum End {
-    /// Its store cannot go on.
-    Failed(String),
-    /// It belongs to the cluster no more.
-    Removed,
-    /// A signal.
-    Told,
-}
-
 /// What a proxy that was removed ends with, each time it is started.
-fn removed(dir: &std::path::Path) -> Failure {
+pub(super) fn removed(dir: &std::path::Path) -> Failure {
     Failure::new(Code::Denied, Stage::Local, "this proxy was removed from the cluster").with_hint(format!(
         "to join again as a new proxy, empty `{}` and run `warren join ADDR --token-file FILE` with what `warren token create --role proxy` prints",
         dir.display()
     ))
 }
 
-async fn serve(running: RunningProxy, signals: &mut Signals) -> Result<(), CliError> {
-    let end = tokio::select! {
-        reason = running.failed() => End::Failed(reason),
-        () = running.removed() => End::Removed,
-        () = signals.stop() => End::Told,
-    };
-    match end {
-        End::Failed(reason) => {
-            running.give_up().await;
-            return Err(CliError::Store(reason));
-        }
-        End::Removed => {
-            tracing::warn!("this proxy was removed from the cluster");
-            let dir = running.retire(signals.stop()).await.map_err(anyhow::Error::from)?;
-            return Err(removed(&dir).into());
-        }
-        End::Told => {}
-    }
-    let cut_streams = running.drain(signals.stop()).await;
-    tracing::info!(cut_streams, "proxy stopped");
-    Ok(())
-}
-
-pub(super) async fn join(settings: JoinSettings) -> Result<(), CliError> {
+pub(super) async fn join(settings: JoinSettings, launch: Launch) -> Result<(), CliError> {
     match settings.then {
-        AfterEnroll::Run => proxy(settings.config).await,
+        AfterEnroll::Run => proxy(settings.config, launch).await,
         AfterEnroll::Stop => Ok(proxy_of(&settings.config)?.enroll_only(Env::real_with(settings.config.transport.settings())).await?),
     }
 }
 
-pub(super) async fn agent(settings: AgentSettings) -> Result<(), CliError> {
-    let mut signals = Signals::new()?;
-    let told = settings.services.iter().filter(|service| service.proxy_protocol == Announcing::On);
-    let agent = Agent {
-        name: settings.name.clone(),
-        proxies: texts(&settings.proxies),
-        services: settings.services.iter().map(service).collect(),
-        told: told.map(|service| service.name.clone()).collect(),
-        data_dir: settings.data_dir,
-        token: settings.token_file.as_ref().map_or(TokenFrom::Nowhere, |source| TokenFrom::File(path(source))),
-    };
-    let running = tokio::select! {
-        started = agent.start(Env::real_with(settings.transport.settings()).with_stalled(settings.limits.stalled())) => started?,
-        () = signals.stop() => return Err(interrupted()),
-    };
-    tracing::info!(agent = %settings.name, "agent runs");
-    signals.stop().await;
-    running.shutdown().await;
-    tracing::info!("agent stopped");
-    Ok(())
-}
-
-fn service(settings: &crate::config::ServiceSettings) -> Service {
-    Service { name: settings.name.clone(), target: settings.target.to_string(), kind: ServiceKind::Tcp }
-}
-
 pub(super) async fn enroll(settings: EnrollSettings) -> Result<(), CliError> {
     let env = Env::real();
-    let token = Token::read(&*env.files, &path(&settings.token_file)).map_err(anyhow::Error::from)?;
+    let token = Token::read(&*env.files, &path(&settings.token_file)?).map_err(anyhow::Error::from)?;
     let store = CredentialStore::new(&env.files, &settings.identity);
     let cluster = client::enroll(&settings.name, &texts(&settings.proxies), &token, &store, &env).await?;
     // It is a remark, and not what the verb was asked for.
@@ -251,7 +163,7 @@ pub(super) fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Res
 pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
     let join = match (config.cluster.join.as_slice(), &config.cluster.token_file) {
         ([], _) => None,
-        (addresses, Some(token)) => Some(Joining { addresses: texts(addresses), token: Some(path(token)) }),
+        (addresses, Some(token)) => Some(Joining { addresses: texts(addresses), token: Some(path(token)?) }),
         // It has joined before, or there will be a clear error.
         (addresses, None) => Some(Joining { addresses: texts(addresses), token: None }),
     };
@@ -282,18 +194,27 @@ pub(super) fn proxy_of(config: &Config) -> Result<Proxy, CliError> {
         limits: config.limits.proxy,
         admin_socket: config.admin.socket.clone(),
         http_listen: config.admin.http,
+        reloads: Reloads::default(),
         ingress: super::ingress::doors(&config.ingress),
     })
 }
 
-fn texts(addresses: &[HostPort]) -> Vec<String> {
+pub(super) fn texts(addresses: &[HostPort]) -> Vec<String> {
     addresses.iter().map(ToString::to_string).collect()
 }
 
-fn path(token: &TokenSource) -> PathBuf {
+/// Where a token is. A credential is in the directory that the service manager has made for the process (systemd.exec(5), "Credentials").
+pub(super) fn path(token: &TokenSource) -> Result<PathBuf, UsageError> {
     match token {
-        TokenSource::File(path) => path.clone(),
-        TokenSource::Stdin => PathBuf::from("-"),
+        TokenSource::File(path) => Ok(path.clone()),
+        TokenSource::Stdin => Ok(PathBuf::from("-")),
+        TokenSource::Credential(name) => {
+            let directory = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|directory| !directory.is_empty());
+            directory.map(|directory| PathBuf::from(directory).join(name)).ok_or_else(|| UsageError {
+                message: format!("there is no credential `{}`: CREDENTIALS_DIRECTORY is not set", Printable(name)),
+                hint: format!("`LoadCredential={}` in the unit of a service; elsewhere `--token-file FILE`", Printable(name)),
+            })
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::output::{Show, Width, lines};
 use super::table::{Cell, Table, Tone};
 use super::{CliError, Exit, UsageError};
-use crate::api::{Path, RevokeView, TokenCreated, TokenRequest, TokenState, TokensView};
+use crate::api::{MAX_USES, Path, RevokeView, TokenCreated, TokenRequest, TokenState, TokensView};
 use crate::failure::Printable;
 use crate::telemetry::Colour;
 
@@ -51,7 +51,8 @@ struct CreateArgs {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration, env = "WARREN_TTL", hide_env_values = true)]
     ttl: Duration,
     /// How often it can be used
-    #[arg(long, value_name = "N", default_value_t = 1, env = "WARREN_USES", hide_env_values = true)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_USES)))]
+    #[arg(env = "WARREN_USES", hide_env_values = true)]
     uses: u32,
 }
 

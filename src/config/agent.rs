@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use toml::de::DeTable;
 use warren_raft::table::MAX_SERVICES;
@@ -9,7 +10,8 @@ use warren_raft::{AgentName, ServiceName};
 
 use super::document::Value;
 use super::error::{ConfigError, ConfigErrors, Place};
-use super::reader::{Reader, nearest};
+use super::near::nearest;
+use super::reader::Reader;
 use super::setting::{Faults, Setting, quote, wanted};
 use super::{Config, HostPort, LimitsTable, TelemetryTable, TokenSource, TransportTable};
 
@@ -24,6 +26,8 @@ pub struct AgentTable {
     pub data_dir: PathBuf,
     /// Where the token to enrol is; needed only until the agent has its identity.
     pub token_file: Option<TokenSource>,
+    /// How long streams in flight may go on once it is to end.
+    pub drain_timeout: Duration,
     /// What it publishes, each name once.
     pub services: Vec<ServiceSettings>,
 }
@@ -79,8 +83,10 @@ impl AgentTable {
             proxies: section.get("proxies", Vec::new()),
             data_dir: section.get("data_dir", PathBuf::from("/var/lib/warren-agent")),
             token_file: section.get("token_file", None),
+            drain_timeout: section.get("drain_timeout", Duration::from_secs(30)),
             services: section.get("service", Vec::<ServiceSettings>::new()),
         };
+        section.require_within("drain_timeout", table.drain_timeout, Duration::ZERO..Duration::from_secs(24 * 3600));
         let mut names = BTreeSet::new();
         if let Some(twice) = table.services.iter().find(|service| !names.insert(&service.name)) {
             section.refuse("service", format!("has two services called `{}`", twice.name));
@@ -98,7 +104,7 @@ impl TryFrom<Config> for AgentSettings {
     fn try_from(config: Config) -> Result<Self, ConfigErrors> {
         let missing =
             |message: &str, hint: &str| ConfigError { message: message.to_owned(), place: Place::Whole, hint: Some(hint.to_owned()) };
-        let AgentTable { name, proxies, data_dir, token_file, services } = config.agent;
+        let AgentTable { name, proxies, data_dir, token_file, services, .. } = config.agent;
         let mut errors = Vec::new();
         if proxies.is_empty() {
             errors.push(missing("the agent has no proxy to go to", "`--proxy ADDR`, or `proxies` in [agent]"));
@@ -160,6 +166,15 @@ impl Setting for ServiceSettings {
     fn show(&self) -> String {
         let announcing = if self.proxy_protocol == Announcing::On { ", proxy_protocol = true" } else { "" };
         format!("{{ name = {}, target = {}{announcing} }}", quote(self.name.as_str()), quote(&self.target.to_string()))
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({
+            "type": "object",
+            "properties": { "name": ServiceName::schema(), "target": HostPort::schema(), "proxy_protocol": { "type": "boolean" } },
+            "required": ["name", "target"],
+            "additionalProperties": false,
+        })
     }
 }
 

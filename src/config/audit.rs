@@ -42,12 +42,9 @@ impl AuditTable {
         let table = Self {
             output: section.get("output", None),
             rotate_size: section.get("rotate_size", Size(100 << 20)),
-            rotate_keep: section.get("rotate_keep", NonZeroU32::new(10).expect("it is not 0")),
+            rotate_keep: section.count("rotate_keep", NonZeroU32::new(10).expect("it is not 0"), MAX_KEPT),
         };
         section.require_size("rotate_size", table.rotate_size, ROTATE_SIZE);
-        if table.rotate_keep.get() > MAX_KEPT {
-            section.refuse("rotate_keep", format!("must be at most {MAX_KEPT}"));
-        }
         table
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, ConfigErrors, Place};
+use super::error::{ConfigError, Place};
 
 /// A value of the file and where it stands.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
@@ -18,14 +18,16 @@ pub(super) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Parses `text`, which errors call `path`.
-    pub(super) fn parse(path: &'t str, text: &'t str) -> Result<Self, ConfigErrors> {
+    /// Parses `text`, which errors call `path`; with it comes what is no TOML, and what is left without that is there all the same.
+    pub(super) fn parse(path: &'t str, text: &'t str) -> (Self, Vec<ConfigError>) {
         let (root, errors) = DeTable::parse_recoverable(text);
         let document = Self { path, text, root };
-        let place = |error: &toml::de::Error| document.place(error.span().unwrap_or_default());
-        let errors = errors.iter().map(|error| ConfigError { message: one_line(error.message()), place: place(error), hint: None });
-        ConfigErrors::unless_empty(errors.collect())?;
-        Ok(document)
+        let malformed = errors.iter().map(|error| {
+            let place = document.place(error.span().unwrap_or_default());
+            ConfigError { message: one_line(error.message()), hint: bare_value(&place), place }
+        });
+        let malformed = malformed.collect();
+        (document, malformed)
     }
 
     /// The file's path.
@@ -69,4 +71,13 @@ impl<'t> Document<'t> {
 
 fn one_line(message: &str) -> String {
     message.lines().collect::<Vec<_>>().join("; ")
+}
+
+/// What may have been meant in a line whose value is a text without quotes.
+fn bare_value(place: &Place) -> Option<String> {
+    let Place::Line { text, .. } = place else { return None };
+    let (key, value) = text.split_once('=')?;
+    let value = value.split('#').next().unwrap_or_default().trim();
+    let is_bare = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || ".:/_-%".contains(c));
+    is_bare.then(|| format!("texts, durations, sizes and addresses are quoted: `{} = \"{value}\"`", crate::failure::Printable(key.trim())))
 }

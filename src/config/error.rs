@@ -46,7 +46,7 @@ pub enum Place {
 impl ConfigErrors {
     /// The errors, if there are any.
     pub(super) fn unless_empty(mut errors: Vec<ConfigError>) -> Result<(), Self> {
-        errors.sort_by_key(|error| error.place.line());
+        errors.sort_by_key(|error| error.place.line_number().unwrap_or(usize::MAX));
         if errors.is_empty() { Ok(()) } else { Err(Self { errors }) }
     }
 
@@ -63,10 +63,11 @@ impl From<ConfigError> for ConfigErrors {
 }
 
 impl Place {
-    fn line(&self) -> usize {
+    /// The line of the file, counted from 1, where it stands in one.
+    pub fn line_number(&self) -> Option<usize> {
         match self {
-            Self::Line { line, .. } => *line,
-            Self::Variable(_) | Self::Flag(_) | Self::Whole => usize::MAX,
+            Self::Line { line, .. } => Some(*line),
+            Self::Variable(_) | Self::Flag(_) | Self::Whole => None,
         }
     }
 }

@@ -7,8 +7,9 @@ use toml::de::DeTable;
 use warren_raft::{IngressAdmits, Pattern};
 
 use super::document::Value;
-use super::reader::{Reader, Section, nearest};
-use super::setting::{Faults, Setting, quote, wanted};
+use super::near::nearest;
+use super::reader::{Reader, Section};
+use super::setting::{Faults, Setting, choice, quote, wanted};
 use crate::failure::Printable;
 use crate::ingress::{Domain, Network};
 use crate::target::Target;
@@ -185,6 +186,20 @@ impl Setting for PortSettings {
         };
         format!("{{ listen = {}, target = {}{front} }}", self.listen.show(), quote(&self.target.to_string()))
     }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({
+            "type": "object",
+            "properties": {
+                "listen": SocketAddr::schema(),
+                "target": Target::schema(),
+                "proxy_protocol": Front::schema(),
+                "proxy_protocol_from": Vec::<Network>::schema(),
+            },
+            "required": ["listen", "target"],
+            "additionalProperties": false,
+        })
+    }
 }
 
 fn needed<T: Setting>(table: &DeTable<'_>, key: &str, whole: &Value<'_>, faults: &mut Faults) -> Option<T> {
@@ -208,6 +223,10 @@ impl Setting for Front {
 
     fn show(&self) -> String {
         quote(if *self == Self::Off { "off" } else { "accept" })
+    }
+
+    fn schema() -> serde_json::Value {
+        choice(["off", "accept"])
     }
 }
 
@@ -234,6 +253,10 @@ impl Setting for Openness {
     fn show(&self) -> String {
         (*self == Self::ToAnybody).to_string()
     }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({ "type": "boolean" })
+    }
 }
 
 impl Setting for IngressAdmits {
@@ -245,5 +268,9 @@ impl Setting for IngressAdmits {
 
     fn show(&self) -> String {
         quote(self.as_str())
+    }
+
+    fn schema() -> serde_json::Value {
+        choice([Self::Anybody, Self::Password, Self::Certificate].map(Self::as_str))
     }
 }

@@ -43,15 +43,12 @@ impl LimitsTable {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let (mut section, stalled) = (reader.section("limits"), StalledBudget::default());
         let table = Self {
-            streams_per_agent: section.get("streams_per_agent", NonZeroU32::MIN.saturating_add(1023)),
+            streams_per_agent: section.count("streams_per_agent", NonZeroU32::MIN.saturating_add(1023), MAX_STREAMS),
             dial_timeout: section.get("dial_timeout", Duration::from_secs(10)),
             stalled_memory: section.get("stalled_memory", Size(stalled.bytes)),
             stalled_after: section.get("stalled_after", stalled.after),
             proxy: of_a_proxy(&mut section),
         };
-        if table.streams_per_agent.get() > MAX_STREAMS {
-            section.refuse("streams_per_agent", format!("is at most {MAX_STREAMS}"));
-        }
         section.require_size("stalled_memory", table.stalled_memory, STALLED_MEMORY);
         section.require_within("stalled_after", table.stalled_after, Duration::from_secs(1)..Duration::from_secs(86_400));
         section.require_within("dial_timeout", table.dial_timeout, Duration::from_millis(100)..Duration::from_secs(600));
@@ -94,12 +91,9 @@ where
     N: TryInto<u32> + TryFrom<u32> + Copy,
 {
     let known = |number: Option<u32>| number.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
-    let set = section.get(key, known(default.try_into().ok())).get();
     let most = most.try_into().unwrap_or(u32::MAX);
-    if set > most {
-        section.refuse(key, format!("is at most {most}"));
-    }
-    N::try_from(set).unwrap_or(default)
+    let set = section.count(key, known(default.try_into().ok()), most);
+    N::try_from(set.get()).unwrap_or(default)
 }
 
 fn patience(section: &mut Section<'_, '_>, key: &'static str, default: Duration) -> Duration {

@@ -1,12 +1,14 @@
 //! What beats the file: flags and variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The variables and flags of one run, and the name of the machine it runs on.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     variables: BTreeMap<String, String>,
     flags: BTreeMap<&'static str, Flag>,
+    /// The variables of options that are no keys.
+    options: BTreeSet<String>,
     host: String,
 }
 
@@ -29,6 +31,7 @@ impl Overrides {
         Self {
             variables: variables.filter(|(name, value)| name.starts_with("WARREN_") && !value.is_empty()).collect(),
             flags: BTreeMap::new(),
+            options: BTreeSet::new(),
             host: text(gethostname::gethostname()),
         }
     }
@@ -37,6 +40,13 @@ impl Overrides {
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Notes the variables of options that are no keys; any other that is no key's is an error.
+    #[must_use]
+    pub fn with_options(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.options.extend(names);
         self
     }
 
@@ -55,6 +65,16 @@ impl Overrides {
     /// The text of a variable.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
+    }
+
+    /// The names of the variables that are set.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
+    /// The names of the variables of options that are no keys.
+    pub(super) fn options(&self) -> impl Iterator<Item = &str> {
+        self.options.iter().map(String::as_str)
     }
 
     /// A valid name made of the machine's: its first label, lower-case, with `-` for what a name cannot have.

@@ -26,11 +26,8 @@ impl PeerTable {
         let mut section = reader.section("peer");
         let listen = section.get("listen", SocketAddr::from((Ipv4Addr::UNSPECIFIED, 3021)));
         let advertise = section.get("advertise", None);
-        let asked = section.get("data_connections", DATA_CONNECTIONS).get();
-        let data_connections = u8::try_from(asked).unwrap_or(u8::MAX);
-        if data_connections > MAX_LANES {
-            section.refuse("data_connections", format!("is at most {MAX_LANES}"));
-        }
+        let asked = section.count("data_connections", DATA_CONNECTIONS, MAX_LANES.into());
+        let data_connections = u8::try_from(asked.get()).unwrap_or(MAX_LANES);
         Self { listen, advertise, data_connections }
     }
 }

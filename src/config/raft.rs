@@ -27,7 +27,7 @@ impl RaftTable {
         let table = Self {
             heartbeat: section.get("heartbeat", Duration::from_millis(150)),
             election_timeout: section.get("election_timeout", Duration::from_secs(1)),
-            max_voters: section.get("max_voters", NonZeroU32::MIN.saturating_add(4)),
+            max_voters: section.count("max_voters", NonZeroU32::MIN.saturating_add(4), MAX_VOTERS),
             promote_after: section.get("promote_after", Duration::from_secs(10)),
         };
         section.require_within("heartbeat", table.heartbeat, Duration::from_millis(10)..Duration::from_secs(60));
@@ -37,9 +37,6 @@ impl RaftTable {
             section.refuse("election_timeout", "must be more than three times `raft.heartbeat`: one that is lost must not depose a leader");
         }
         section.require_within("election_timeout", table.election_timeout, Duration::from_millis(20)..Duration::from_secs(300));
-        if table.max_voters.get() > MAX_VOTERS {
-            section.refuse("max_voters", format!("is at most {MAX_VOTERS}"));
-        }
         table
     }
 }

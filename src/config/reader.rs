@@ -5,13 +5,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use serde_json::json;
 
 use super::document::{Document, Value};
 use super::error::{ConfigError, ConfigErrors, Place};
+use super::near::nearest;
 use super::overrides::Overrides;
-use super::setting::{Faults, Setting};
+use super::setting::{Faults, Number, Setting};
 use super::size::Size;
+use super::strangers;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,17 +56,41 @@ pub struct Shown {
     pub origin: Origin,
 }
 
+/// A key as it was read: what values it takes.
+#[derive(Clone, Debug)]
+pub(super) struct Described {
+    /// The table.
+    pub(super) section: &'static str,
+    /// The key in it.
+    pub(super) key: &'static str,
+    /// Its values, as JSON Schema.
+    pub(super) schema: serde_json::Value,
+    /// Its range in words, where JSON Schema has none for it.
+    pub(super) range: Option<String>,
+    /// Its value as TOML, the default where nobody set it.
+    pub(super) value: String,
+}
+
 /// Reads a configuration and collects what is wrong with it.
 pub(super) struct Reader<'a> {
     document: Option<Document<'a>>,
     overrides: &'a Overrides,
     shown: Vec<Shown>,
+    described: Vec<Described>,
+    /// What is no TOML; what else is wrong in those lines follows from it.
+    malformed: Vec<ConfigError>,
     errors: Vec<ConfigError>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(document: Option<Document<'a>>, overrides: &'a Overrides) -> Self {
-        Self { document, overrides, shown: Vec::new(), errors: Vec::new() }
+        let (shown, described, errors) = (Vec::new(), Vec::new(), Vec::new());
+        Self { document, overrides, shown, described, malformed: Vec::new(), errors }
+    }
+
+    /// The same of a file in which this is no TOML.
+    pub(super) fn with_malformed(self, malformed: Vec<ConfigError>) -> Self {
+        Self { malformed, ..self }
     }
 
     /// Reads the keys of one table.
@@ -76,8 +106,20 @@ impl<'a> Reader<'a> {
     /// Every key that was read, unless something is wrong.
     pub(super) fn finish(mut self) -> Result<Vec<Shown>, ConfigErrors> {
         self.refuse_unknown();
-        ConfigErrors::unless_empty(self.errors)?;
+        self.errors.extend(strangers::variables(self.overrides, &self.shown));
+        let is_followup = |error: &ConfigError| error.place.line_number().is_some_and(|line| self.is_malformed(line));
+        let errors: Vec<_> = self.errors.iter().filter(|error| !is_followup(error)).chain(&self.malformed).cloned().collect();
+        ConfigErrors::unless_empty(errors)?;
         Ok(self.shown)
+    }
+
+    /// What was read of each key, in the order of the documented file.
+    pub(super) fn described(self) -> Vec<Described> {
+        self.described
+    }
+
+    fn is_malformed(&self, line: usize) -> bool {
+        self.malformed.iter().any(|error| error.place.line_number() == Some(line))
     }
 
     fn refuse_unknown(&mut self) {
@@ -182,18 +224,46 @@ impl Section<'_, '_> {
         self.reader.errors.push(ConfigError { message, place, hint: None });
     }
 
+    /// A number from 1 to `most`; `default` if nobody set it or what was set is wrong.
+    pub(super) fn count(&mut self, key: &'static str, default: NonZeroU32, most: u32) -> NonZeroU32 {
+        let (set, origin) = self.find(key).unwrap_or((Number(default.get().into()), Origin::Default));
+        self.show(key, set, origin);
+        self.describe(key, |described| described.schema = json!({ "type": "integer", "minimum": 1, "maximum": most }));
+        let found = u32::try_from(set.0).ok().and_then(NonZeroU32::new).filter(|number| number.get() <= most);
+        found.unwrap_or_else(|| {
+            self.refuse(key, format!("must be from 1 to {most}, and is {}", set.0));
+            default
+        })
+    }
+
     /// Refuses a duration outside of `allowed`.
-    pub(super) fn require_within(&mut self, key: &'static str, value: std::time::Duration, allowed: Range<std::time::Duration>) {
+    pub(super) fn require_within(&mut self, key: &'static str, value: Duration, allowed: Range<Duration>) {
+        let (least, most) = (humantime::format_duration(allowed.start), humantime::format_duration(allowed.end));
+        // An end of a nanosecond more than something is there to include it.
+        let range = match allowed.end.checked_sub(Duration::from_nanos(1)).filter(|most| most.subsec_nanos() == 0) {
+            Some(most) => format!("from {least} to {}", humantime::format_duration(most)),
+            None => format!("at least {least} and less than {most}"),
+        };
+        self.describe(key, |described| described.range = Some(range.clone()));
         if !allowed.contains(&value) {
-            let (least, most) = (humantime::format_duration(allowed.start), humantime::format_duration(allowed.end));
-            self.refuse(key, format!("must be at least {least} and less than {most}"));
+            self.refuse(key, format!("must be {range}"));
         }
     }
 
     /// Refuses a size outside of `allowed`.
     pub(super) fn require_size(&mut self, key: &'static str, value: Size, allowed: RangeInclusive<u64>) {
+        let range = format!("from {} to {}", Size(*allowed.start()), Size(*allowed.end()));
+        self.describe(key, |described| described.range = Some(range.clone()));
         if !allowed.contains(&value.0) {
-            self.refuse(key, format!("must be from {} to {}", Size(*allowed.start()), Size(*allowed.end())));
+            self.refuse(key, format!("must be {range}"));
+        }
+    }
+
+    /// Adds to what is known of a key that was read.
+    fn describe(&mut self, key: &str, add: impl FnOnce(&mut Described)) {
+        let name = self.name;
+        if let Some(described) = self.reader.described.iter_mut().find(|described| described.section == name && described.key == key) {
+            add(described);
         }
     }
 
@@ -202,7 +272,7 @@ impl Section<'_, '_> {
         if let Some((name, text)) = self.reader.overrides.flag(&path) {
             return self.parse(&path, text.to_owned(), Place::Flag(name)).map(|value| (value, Origin::Flag(name)));
         }
-        let variable = format!("WARREN_{}", path.replace('.', "_").to_uppercase());
+        let variable = strangers::variable_of(self.name, key);
         if let Some(text) = self.reader.overrides.variable(&variable) {
             let value = self.parse(&path, text.to_owned(), Place::Variable(variable.clone()));
             return value.map(|value| (value, Origin::Variable(variable)));
@@ -227,7 +297,10 @@ impl Section<'_, '_> {
     }
 
     fn show<T: Setting>(&mut self, key: &'static str, value: T, origin: Origin) -> T {
-        self.reader.shown.push(Shown { section: self.name, key, value: value.show(), origin });
+        let shown = Shown { section: self.name, key, value: value.show(), origin };
+        let Shown { section, key, value: text, .. } = shown.clone();
+        self.reader.described.push(Described { section, key, schema: T::schema(), range: None, value: text });
+        self.reader.shown.push(shown);
         value
     }
 
@@ -250,28 +323,4 @@ fn unknown<'k>(
     let hint = nearest(text, known).map(|near| format!("did you mean `{near}`?"));
     let message = format!("{what} `{}`{place}", crate::failure::Printable(text));
     ConfigError { message, place: document.place(name.span()), hint }
-}
-
-/// The known name nearest to `text`, if it is near enough to be what was meant.
-pub(super) fn nearest<'k>(text: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    if text.len() > 64 {
-        return None;
-    }
-    let (distance, near) = known.filter(|name| *name != text).map(|name| (distance(text, name), name)).min()?;
-    (distance <= 1 + near.len() / 5).then_some(near)
-}
-
-/// Levenshtein's distance: how many characters are to be added, removed or replaced.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, have) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
-        for (column, want) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(have != *want);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::document::Document;
 use super::error::{ConfigError, ConfigErrors, Place};
-use super::reader::{Reader, Shown};
+use super::reader::{Described, Reader, Shown};
 use super::{
     AdminTable, AgentTable, AuditTable, ClusterTable, IngressTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable,
     PublicTable, RaftTable, TelemetryTable, TransportTable, TunnelStrategyTable,
@@ -55,7 +55,7 @@ impl Config {
     /// # Errors
     /// [`ConfigErrors`] with every problem found.
     pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigErrors> {
-        let Some(path) = path else { return Self::read(None, overrides) };
+        let Some(path) = path else { return Self::read(Reader::new(None, overrides)) };
         let text = read_file(path).map_err(|reason| unreadable(path, &reason))?;
         Self::parse(&path.display().to_string(), &text, overrides)
     }
@@ -65,7 +65,8 @@ impl Config {
     /// # Errors
     /// [`ConfigErrors`] with every problem found.
     pub fn parse(path: &str, text: &str, overrides: &Overrides) -> Result<Self, ConfigErrors> {
-        Self::read(Some(Document::parse(path, text)?), overrides)
+        let (document, malformed) = Document::parse(path, text);
+        Self::read(Reader::new(Some(document), overrides).with_malformed(malformed))
     }
 
     /// Every key with its value and where that came from, in the order of the documented file.
@@ -73,28 +74,38 @@ impl Config {
         &self.shown
     }
 
-    fn read(document: Option<Document<'_>>, overrides: &Overrides) -> Result<Self, ConfigErrors> {
-        let mut reader = Reader::new(document, overrides);
-        let proxy = ProxyTable::read(&mut reader);
-        let mut config = Self {
-            peer: PeerTable::read(&mut reader),
-            public: PublicTable::read(&mut reader),
-            cluster: ClusterTable::read(&mut reader),
-            tunnel_strategy: TunnelStrategyTable::read(&mut reader),
-            raft: RaftTable::read(&mut reader),
-            liveness: LivenessTable::read(&mut reader),
-            transport: TransportTable::read(&mut reader),
-            ingress: IngressTable::read(&mut reader),
-            limits: LimitsTable::read(&mut reader),
-            admin: AdminTable::read(&mut reader, &proxy.data_dir),
-            audit: AuditTable::read(&mut reader),
-            telemetry: TelemetryTable::read(&mut reader),
-            agent: AgentTable::read(&mut reader),
+    /// What values each key takes, in the order of the documented file.
+    pub(super) fn described() -> Vec<Described> {
+        let overrides = Overrides::none("");
+        let mut reader = Reader::new(None, &overrides);
+        Self::tables(&mut reader);
+        reader.described()
+    }
+
+    fn read(mut reader: Reader<'_>) -> Result<Self, ConfigErrors> {
+        let config = Self::tables(&mut reader);
+        Ok(Self { shown: reader.finish()?, ..config })
+    }
+
+    fn tables(reader: &mut Reader<'_>) -> Self {
+        let proxy = ProxyTable::read(reader);
+        Self {
+            peer: PeerTable::read(reader),
+            public: PublicTable::read(reader),
+            cluster: ClusterTable::read(reader),
+            tunnel_strategy: TunnelStrategyTable::read(reader),
+            raft: RaftTable::read(reader),
+            liveness: LivenessTable::read(reader),
+            transport: TransportTable::read(reader),
+            ingress: IngressTable::read(reader),
+            limits: LimitsTable::read(reader),
+            admin: AdminTable::read(reader, &proxy.data_dir),
+            audit: AuditTable::read(reader),
+            telemetry: TelemetryTable::read(reader),
+            agent: AgentTable::read(reader),
             proxy,
             shown: Vec::new(),
-        };
-        config.shown = reader.finish()?;
-        Ok(config)
+        }
     }
 }
 

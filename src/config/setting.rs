@@ -6,11 +6,13 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::json;
 use toml::de::DeValue;
 use warren_raft::{AgentName, Pattern, ProxyName, ServiceName, StrategyKind};
 
 use super::address::HostPort;
 use super::document::Value;
+use super::near::nearest;
 use crate::failure::Printable;
 use crate::ingress::{Domain, Network};
 use crate::net::quic::CongestionControl;
@@ -20,6 +22,9 @@ use crate::target::Target;
 const MAX_LIST: usize = 1024;
 /// Most bytes of a text.
 const MAX_TEXT: usize = 4096;
+
+/// How agents can hold their tunnels.
+const STRATEGIES: [StrategyKind; 2] = [StrategyKind::AgentMesh, StrategyKind::ProxyPeering];
 
 /// What is wrong with a value of the file: where, and why.
 #[derive(Default)]
@@ -51,6 +56,29 @@ pub(super) trait Setting: Sized {
 
     /// The value as TOML.
     fn show(&self) -> String;
+
+    /// What values there are, as JSON Schema.
+    fn schema() -> serde_json::Value {
+        json!({ "type": "string" })
+    }
+}
+
+/// The one of `known` that `text` is; the error has all of them, and what may have been meant.
+pub(super) fn one_of<T: Copy + ToString>(text: &str, what: &str, known: impl IntoIterator<Item = T>) -> Result<T, String> {
+    let known: Vec<_> = known.into_iter().map(|value| (value, value.to_string())).collect();
+    if let Some((value, _)) = known.iter().find(|(_, name)| name == text) {
+        return Ok(*value);
+    }
+    let near = nearest(text, known.iter().map(|(_, name)| name.as_str())).map(|near| format!("; did you mean `{near}`?"));
+    let names: Vec<_> = known.iter().map(|(_, name)| format!("`{name}`")).collect();
+    let names =
+        names.split_last().map(|(last, others)| if others.is_empty() { last.clone() } else { format!("{} or {last}", others.join(", ")) });
+    Err(format!("`{}` is no {what}: {}{}", Printable(text), names.unwrap_or_default(), near.unwrap_or_default()))
+}
+
+/// The schema of a text that is one of these.
+pub(super) fn choice<T: ToString>(known: impl IntoIterator<Item = T>) -> serde_json::Value {
+    json!({ "enum": known.into_iter().map(|value| value.to_string()).collect::<Vec<_>>() })
 }
 
 /// What was expected instead of `value`.
@@ -80,6 +108,12 @@ impl<T: Setting> Setting for Option<T> {
     fn show(&self) -> String {
         self.as_ref().map_or_else(|| quote(""), T::show)
     }
+
+    fn schema() -> serde_json::Value {
+        let schema = T::schema();
+        // Any text is one without a text, too.
+        if schema == json!({ "type": "string" }) { schema } else { json!({ "anyOf": [{ "const": "" }, schema] }) }
+    }
 }
 
 impl<T: Setting> Setting for Vec<T> {
@@ -102,6 +136,10 @@ impl<T: Setting> Setting for Vec<T> {
 
     fn show(&self) -> String {
         format!("[{}]", self.iter().map(T::show).collect::<Vec<_>>().join(", "))
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "array", "items": T::schema(), "maxItems": MAX_LIST })
     }
 }
 
@@ -139,6 +177,10 @@ impl Setting for Duration {
     fn show(&self) -> String {
         quote(&humantime::format_duration(*self).to_string())
     }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "string", "pattern": "^\\s*[0-9]+\\s*[a-zA-Zµ]+(\\s*[0-9]+\\s*[a-zA-Zµ]+)*\\s*$" })
+    }
 }
 
 impl Setting for NonZeroU32 {
@@ -147,19 +189,50 @@ impl Setting for NonZeroU32 {
     }
 
     fn from_toml(value: &Value<'_>, faults: &mut Faults) -> Option<Self> {
+        let number = Number::from_toml(value, faults)?;
+        let found = u32::try_from(number.0).ok().and_then(Self::new);
+        if found.is_none() {
+            faults.add(value.span(), format!("`{}` is not a number from 1 to {}", number.0, u32::MAX));
+        }
+        found
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX })
+    }
+}
+
+/// A whole number of any size, whose range is its key's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Number(pub(super) i128);
+
+impl Setting for Number {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| format!("`{}` is not a whole number", Printable(text)))
+    }
+
+    fn from_toml(value: &Value<'_>, faults: &mut Faults) -> Option<Self> {
         let Some(integer) = value.get_ref().as_integer() else {
             faults.add(value.span(), wanted("an integer", value));
             return None;
         };
-        let number = u32::from_str_radix(integer.as_str(), integer.radix()).ok().and_then(Self::new);
+        let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok().map(Self);
         if number.is_none() {
-            faults.add(value.span(), format!("`{}` is not a number from 1 to {}", integer.as_str(), u32::MAX));
+            faults.add(value.span(), format!("`{}` is too large", integer.as_str()));
         }
         number
     }
 
     fn show(&self) -> String {
-        self.to_string()
+        self.0.to_string()
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "integer" })
     }
 }
 
@@ -175,24 +248,29 @@ impl Setting for SocketAddr {
 
 impl Setting for StrategyKind {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| format!("`{}` is no strategy: `agent_mesh` or `proxy_peering`", Printable(text)))
+        one_of(text, "strategy", STRATEGIES)
     }
 
     fn show(&self) -> String {
         quote(&self.to_string())
     }
+
+    fn schema() -> serde_json::Value {
+        choice(STRATEGIES)
+    }
 }
 
 impl Setting for CongestionControl {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|()| {
-            let known: Vec<_> = Self::ALL.iter().map(|known| format!("`{known}`")).collect();
-            format!("`{}` is no congestion control: {}", Printable(text), known.join(", "))
-        })
+        one_of(text, "congestion control", Self::ALL)
     }
 
     fn show(&self) -> String {
         quote(self.as_str())
+    }
+
+    fn schema() -> serde_json::Value {
+        choice(Self::ALL)
     }
 }
 

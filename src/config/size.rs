@@ -32,6 +32,10 @@ impl Setting for Size {
     fn show(&self) -> String {
         quote(&self.to_string())
     }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({ "type": "string", "pattern": "^[0-9]+\\s*(B|KiB|MiB|GiB)$" })
+    }
 }
 
 #[cfg(test)]

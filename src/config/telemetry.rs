@@ -5,7 +5,7 @@ use std::fmt;
 use tracing_subscriber::EnvFilter;
 
 use super::reader::Reader;
-use super::setting::{Setting, quote};
+use super::setting::{Setting, choice, one_of, quote};
 use crate::failure::Printable;
 
 /// `[telemetry]`.
@@ -37,6 +37,10 @@ impl TelemetryTable {
         let mut section = reader.section("telemetry");
         Self { log: section.get("log", LogFilter("info".to_owned())), format: section.get("format", LogFormat::Auto) }
     }
+}
+
+impl LogFormat {
+    const ALL: [Self; 3] = [Self::Auto, Self::Text, Self::Json];
 }
 
 impl LogFilter {
@@ -85,12 +89,14 @@ impl fmt::Display for LogFormat {
 
 impl Setting for LogFormat {
     fn parse(text: &str) -> Result<Self, String> {
-        let formats = [Self::Auto, Self::Text, Self::Json];
-        let found = formats.into_iter().find(|format| format.to_string() == text);
-        found.ok_or_else(|| format!("`{}` is no format: `auto`, `text` or `json`", Printable(text)))
+        one_of(text, "format", Self::ALL)
     }
 
     fn show(&self) -> String {
         quote(&self.to_string())
+    }
+
+    fn schema() -> serde_json::Value {
+        choice(Self::ALL)
     }
 }

@@ -52,7 +52,7 @@ fn an_audit_log_goes_somewhere_that_can_be() {
         ("rotate_size = \"1B\"", "must be from 64KiB to 1024GiB"),
         ("rotate_size = \"2000GiB\"", "must be from 64KiB to 1024GiB"),
         ("rotate_keep = 0", "rotate_keep"),
-        ("rotate_keep = 1001", "must be at most 1000"),
+        ("rotate_keep = 1001", "must be from 1 to 1000, and is 1001"),
         ("output = 1", "expected a string"),
         ("file = \"/a\"", "unknown key `file` in [audit]"),
     ] {
@@ -131,13 +131,19 @@ fn wrong_values_are_refused() {
         ("[peer]\nlisten = \"3021\"", &["not an address"]),
         ("[peer]\nadvertise = \"proxy\"", &["not `HOST:PORT`"]),
         ("[public]\nadvertise = [\"a:1\", \"b\", 3]", &["`b` is not", "found an integer"]),
-        ("[tunnel_strategy]\ntype = \"mesh\"\nagent_connection_count = 0", &["no strategy", "not a number from 1"]),
+        ("[tunnel_strategy]\ntype = \"mesh\"\nagent_connection_count = 0", &["no strategy", "must be from 1 to 64, and is 0"]),
         ("[raft]\nheartbeat = \"334ms\"", &["more than three times `raft.heartbeat`"]),
         ("[liveness]\nlease = \"999ms\"", &["at least 1s"]),
-        ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["`-1` is not", "found an integer"]),
+        ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["must be from 1 to 65536, and is -1", "found an integer"]),
         (
             "[limits]\nhandshakes = 5000\nheader_timeout = \"1ms\"\nmessage_size = \"1KiB\"\nservices_per_agent = 257\nenrollments = 0",
-            &["`limits.handshakes` is at most 4096", "at least 500ms", "from 8KiB to 64KiB", "is at most 256", "not a number from 1"],
+            &[
+                "`limits.handshakes` must be from 1 to 4096, and is 5000",
+                "at least 500ms",
+                "from 8KiB to 64KiB",
+                "from 1 to 256",
+                "from 1 to 4096",
+            ],
         ),
         (
             "[transport]\npeer_congestion_control = \"vegas\"\nudp_buffer = \"1KiB\"\nmax_udp_payload = \"9\"",
@@ -147,8 +153,18 @@ fn wrong_values_are_refused() {
         ("[agent]\n[[agent.service]]\nname = \"web\"", &["`target` is missing"]),
         ("[[agent.service]]\nname = \"web\"\ntarget = \"a:1\"\ntraget = 1", &["unknown key `traget`; did you mean `target`?"]),
         ("[agent]\nservice = [{ name = \"a\", target = \"a:1\" }, { name = \"a\", target = \"b:1\" }]", &["two services called `a`"]),
+        ("[peer]\ndata_connections = 0", &["`peer.data_connections` must be from 1 to 16, and is 0"]),
+        ("[peer]\ndata_connections = 99999999999", &["must be from 1 to 16, and is 99999999999"]),
+        ("[peer]\ndata_connections = 1.5", &["expected an integer, found a float"]),
+        ("[telemetry]\nformat = \"jsn\"", &["`jsn` is no format: `auto`, `text` or `json`; did you mean `json`?"]),
+        ("[cluster]\ntoken_file = \"credential:../x\"", &["`../x` is not the name of a credential"]),
         ("[proxy]\nname = \"x\"\nname = \"y\"", &["duplicate"]),
         ("[proxy\nzone = 1\nx", &["unclosed table", "key with no value"]),
+        // What is no TOML hides nothing else, and what follows from it is not told.
+        (
+            "[proxy]\nzone = 3\ndrain_timeout = 30s\n[raft]\nmax_voters = 0\nmax_voters = 3",
+            &["found an integer", "", "must be from 1 to 9", "duplicate key"],
+        ),
         ("drain_timeout = 30", &["unknown key `drain_timeout` outside of any table"]),
         ("[ingress.socks4]\nlisten = \"127.0.0.1:1080\"", &["unknown key `socks4` in [ingress]"]),
         (
@@ -163,7 +179,7 @@ fn wrong_values_are_refused() {
         ),
         (
             "[ingress.tls]\nlisten = \"0.0.0.0:443\"\ndomain = \"Mesh\"\nallow = [\"web\"]\nproxy_protocol = \"accept\"",
-            &["`proxy_protocol_from` is empty", "`Mesh` is no domain", "a pattern is `AGENT/SERVICE`"],
+            &["proxy_protocol_from` is empty", "`Mesh` is no domain", "a pattern is `AGENT/SERVICE`"],
         ),
         ("[ingress.tls]\nlisten = \"1.2.3.4:443\"\nproxy_protocol_from = [\"10/8\"]", &["`10/8` is no network"]),
         (
@@ -187,6 +203,13 @@ fn wrong_values_are_refused() {
             assert!(message.contains(fragment), "{text}: {message}");
         }
     }
+}
+
+#[test]
+fn a_text_without_quotes_is_told_to_have_some() {
+    let errors = parse("[proxy]\ndrain_timeout = 30s # long\n").expect_err("no TOML");
+    let hints: Vec<_> = errors.iter().filter_map(|error| error.hint.clone()).collect();
+    assert_eq!(hints, ["texts, durations, sizes and addresses are quoted: `drain_timeout = \"30s\"`"], "{errors}");
 }
 
 #[test]

@@ -18,14 +18,10 @@ pub struct TunnelStrategyTable {
 impl TunnelStrategyTable {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let mut section = reader.section("tunnel_strategy");
-        let table = Self {
+        Self {
             kind: section.get("type", StrategyKind::ProxyPeering),
-            agent_connection_count: section.get("agent_connection_count", NonZeroU32::MIN),
-        };
-        if table.agent_connection_count.get() > Strategy::MAX_CONNECTIONS {
-            section.refuse("agent_connection_count", format!("is at most {}", Strategy::MAX_CONNECTIONS));
+            agent_connection_count: section.count("agent_connection_count", NonZeroU32::MIN, Strategy::MAX_CONNECTIONS),
         }
-        table
     }
 
     /// What a new cluster begins with.

@@ -25,7 +25,7 @@ use crate::identity::fingerprint::fingerprint;
 use crate::identity::{CredentialStore, CredentialsHandle, Token};
 use crate::limits::Limits;
 use crate::net::{Access, Budget, Env, StateFiles, dialling_endpoint};
-use crate::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
+use crate::proxy::{Joining, Proxy, RaftSettings, Reloads, RunningProxy};
 
 /// How long each step may take; all of it takes a few seconds.
 const STEP: Duration = Duration::from_secs(30);
@@ -214,6 +214,7 @@ fn proxy(number: usize, home: &Path, join: Option<Joining>) -> anyhow::Result<Pr
         limits: Limits::default(),
         admin_socket: socket(home, number),
         http_listen: Some(any_port),
+        reloads: Reloads::default(),
         ingress: Vec::new(),
     })
 }

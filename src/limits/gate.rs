@@ -12,13 +12,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::crowd::Crowd;
-use super::{Limit, Limits, Source};
+use super::{Limit, LiveLimits, Source};
 
 /// The places for handshakes on one port. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    most: usize,
-    most_per_source: usize,
+    limits: LiveLimits,
     crowds: Arc<Mutex<Crowds>>,
 }
 
@@ -61,21 +60,22 @@ pub enum Address {
 
 impl Gate {
     /// Nobody is there.
-    pub fn new(limits: &Limits) -> Self {
-        Self { most: limits.handshakes, most_per_source: limits.handshakes_per_source, crowds: Arc::default() }
+    pub fn new(limits: LiveLimits) -> Self {
+        Self { limits, crowds: Arc::default() }
     }
 
     /// What becomes of a newcomer from `ip`.
     pub fn enter(&self, ip: IpAddr, address: Address) -> Entry {
-        let source = Source::from(ip);
+        let (source, limits) = (Source::from(ip), self.limits.now());
+        let (most, most_per_source) = (limits.handshakes, limits.handshakes_per_source);
         let mut crowds = self.crowds.lock().unwrap_or_else(PoisonError::into_inner);
         let all = crowds.claimed.all() + crowds.proven.all();
         match address {
-            Address::Claimed if all >= self.most / 2 || crowds.claimed.of(&source) >= self.most_per_source.div_ceil(2) => {
+            Address::Claimed if all >= most / 2 || crowds.claimed.of(&source) >= most_per_source.div_ceil(2) => {
                 return Entry::Prove;
             }
-            Address::Proven if all >= self.most => return Entry::Refuse(Limit::Handshakes),
-            Address::Proven if crowds.proven.of(&source) >= self.most_per_source => return Entry::Refuse(Limit::HandshakesPerSource),
+            Address::Proven if all >= most => return Entry::Refuse(Limit::Handshakes),
+            Address::Proven if crowds.proven.of(&source) >= most_per_source => return Entry::Refuse(Limit::HandshakesPerSource),
             Address::Claimed => crowds.claimed.enter(source),
             Address::Proven => crowds.proven.enter(source),
         }
@@ -96,9 +96,10 @@ impl Drop for Pass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
 
     fn gate(handshakes: usize, handshakes_per_source: usize) -> Gate {
-        Gate::new(&Limits { handshakes, handshakes_per_source, ..Limits::default() })
+        Gate::new(Limits { handshakes, handshakes_per_source, ..Limits::default() }.into())
     }
 
     fn ip(number: u32) -> IpAddr {

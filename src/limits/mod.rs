@@ -9,6 +9,7 @@ pub mod crowd;
 pub mod gate;
 pub mod guesses;
 pub mod limit;
+pub mod live;
 pub mod places;
 pub mod reached;
 pub mod settings;
@@ -16,6 +17,7 @@ pub mod source;
 
 pub use gate::{Entry, Gate, Pass};
 pub use limit::Limit;
+pub use live::LiveLimits;
 pub use places::{Bounds, Place, Places};
 pub use reached::Reached;
 pub use settings::Limits;

@@ -1,13 +1,12 @@
 //! Who may begin a handshake, on either UDP port, and how many connections an identity may have.
 
-use std::time::Duration;
-
 use prometheus_client::metrics::counter::Counter;
 use quinn::Incoming;
 
 use crate::identity::Identity;
 use crate::limits::gate::Address;
-use crate::limits::{Bounds, Entry, Gate, Limit, Limits, Pass, Place, Places, Reached};
+use crate::limits::places::Bound;
+use crate::limits::{Bounds, Entry, Gate, Limit, LiveLimits, Pass, Place, Places, Reached};
 use crate::net::Budget;
 use crate::wire::close::Close;
 
@@ -16,7 +15,7 @@ use crate::wire::close::Close;
 pub(super) struct Gatekeeper {
     gate: Gate,
     connections: Places<Identity>,
-    handshake: Duration,
+    limits: LiveLimits,
     reached: Reached,
     counts: Counts,
 }
@@ -32,10 +31,11 @@ pub(super) struct Counts {
 
 impl Gatekeeper {
     /// Of a port where nobody is yet.
-    pub(super) fn new(limits: &Limits, reached: Reached, counts: Counts) -> Self {
-        let each = Some((limits.connections_per_identity, Limit::ConnectionsPerIdentity));
-        let connections = Places::new(Bounds { each, all: None });
-        Self { gate: Gate::new(limits), connections, handshake: limits.handshake_timeout, reached, counts }
+    pub(super) fn new(limits: &LiveLimits, reached: Reached, counts: Counts) -> Self {
+        let most: Bound = |limits| limits.connections_per_identity;
+        let bounds = Bounds { each: Some((most, Limit::ConnectionsPerIdentity)), all: None };
+        let connections = Places::new(limits.clone(), bounds);
+        Self { gate: Gate::new(limits.clone()), connections, limits: limits.clone(), reached, counts }
     }
 
     /// Lets a newcomer in, if there is a place for its handshake. Whoever must prove its address first comes back at once; whoever is refused costs one packet.
@@ -60,7 +60,7 @@ impl Gatekeeper {
 
     /// Runs a handshake for as long as one may take; `None` when that is over.
     pub(super) async fn in_time<F: Future>(&self, handshake: F) -> Option<F::Output> {
-        let in_time = Budget::new(self.handshake).run(handshake).await;
+        let in_time = Budget::new(self.limits.now().handshake_timeout).run(handshake).await;
         in_time.inspect_err(|_| self.reached.note(Limit::HandshakeTimeout)).ok()
     }
 

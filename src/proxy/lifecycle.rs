@@ -17,6 +17,8 @@ use super::data_dir::DataDir;
 use super::handover::Drain;
 use super::mesh::Links;
 use super::metrics::Metrics;
+use super::threads::Heart;
+use super::tuning::{Tunable, Tuning};
 use crate::identity::StoreError;
 use crate::net::Budget;
 use crate::wire::close::Close;
@@ -41,6 +43,8 @@ pub(super) struct Parts {
     pub(super) store: RoutingStore,
     pub(super) links: Links,
     pub(super) metrics: Metrics,
+    pub(super) tuning: Tuning,
+    pub(super) heart: Heart,
     pub(super) drain: Drain,
     pub(super) peer: quinn::Endpoint,
     pub(super) public: quinn::Endpoint,
@@ -102,6 +106,29 @@ impl RunningProxy {
     pub async fn ready(&self) {
         // The sender lives as long as the store.
         let _ = self.0.store.lease().wait_for(|lease| matches!(lease, LeaseState::Held(_))).await;
+    }
+
+    /// Whether its threads still get on with their work.
+    pub fn heart(&self) -> Heart {
+        self.0.heart.clone()
+    }
+
+    /// Changes what may change while it runs.
+    pub fn tune(&self, tunable: Tunable) {
+        self.0.tuning.set(tunable);
+    }
+
+    /// What it does, in a few words.
+    pub fn summary(&self) -> String {
+        let Parts { store, metrics, drain, .. } = &self.0;
+        let status = store.status();
+        let doing = match (*store.lease().borrow(), status.leader == Some(self.0.id)) {
+            _ if drain.is_on() => "draining",
+            (LeaseState::Lost, _) => "without a lease: it reaches no leader",
+            (LeaseState::Held(_), true) => "serving, leader",
+            (LeaseState::Held(_), false) => "serving",
+        };
+        format!("{doing}; {} streams", metrics.streams().running())
     }
 
     /// Resolves when the proxy cannot go on, with the reason.

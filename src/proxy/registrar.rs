@@ -23,7 +23,7 @@ use warren_raft::{
 };
 
 use super::attempts::Attempts;
-use super::tunnels::{Standing, Tunnel};
+use super::tunnels::{Offer, Standing, Tunnel};
 use crate::net::{Backoff, Budget, Env};
 
 /// How long one proposal waits for a quorum before it is made again.
@@ -121,7 +121,8 @@ impl Registrar {
         let route = Command::RegisterRoute { agent: agent.clone(), proxy: self.me, epoch, sequence: *sequence };
         let both = async {
             // Polled in this order, and so queued.
-            tokio::try_join!(self.publish(tunnel), self.store.propose(route, PROPOSE)).map(|(_, committed)| committed.index)
+            let offer = tunnel.offer();
+            tokio::try_join!(self.publish(&tunnel.agent, &offer), self.store.propose(route, PROPOSE)).map(|(_, committed)| committed.index)
         };
         tokio::pin!(both);
         match timeout(PATIENCE, both.as_mut()).await {
@@ -134,8 +135,7 @@ impl Registrar {
     }
 
     /// Records what the agent offers, if the table has something else.
-    async fn publish(&self, tunnel: &Tunnel) -> Result<(), ProposeError> {
-        let (agent, offer) = (&tunnel.agent, &tunnel.offer);
+    async fn publish(&self, agent: &AgentName, offer: &Offer) -> Result<(), ProposeError> {
         let is_known = |known: &warren_raft::Agent| known.services == offer.services && known.version == offer.version;
         if self.store.table().agent(agent).is_some_and(is_known) {
             return Ok(());
@@ -143,6 +143,13 @@ impl Registrar {
         let (services, version) = (offer.services.clone(), offer.version.clone());
         let publish = Command::PublishServices { agent: agent.clone(), services, version };
         self.store.propose(publish, PROPOSE).await.map(drop)
+    }
+
+    /// Records what the agent of a tunnel offers from now on instead of what it did, and notes that in the tunnel.
+    pub(super) async fn publish_anew(&self, tunnel: &Tunnel, offer: Offer) -> Result<(), ProposeError> {
+        self.publish(&tunnel.agent, &offer).await?;
+        tunnel.offers(offer);
+        Ok(())
     }
 
     /// Withdraws the route of a tunnel that has ended, and whatever an earlier one of the agent has left, as often as it takes, or until another tunnel of the agent has been

@@ -7,6 +7,7 @@ use std::time::Duration;
 use warren_raft::{IngressAdmits, ProxyName, Reach, Strategy};
 
 use super::member::Joining;
+use super::reloads::Reloads;
 use crate::ingress::{Network, Protocol};
 use crate::limits::Limits;
 
@@ -51,6 +52,8 @@ pub struct Proxy {
     pub admin_socket: PathBuf,
     /// Where probes and scrapers reach it; `None` for nowhere.
     pub http_listen: Option<SocketAddr>,
+    /// How an operator's wish to reload reaches whoever has read the configuration.
+    pub reloads: Reloads,
     /// Its ways in for programs that know nothing of warren.
     pub ingress: Vec<IngressDoor>,
 }

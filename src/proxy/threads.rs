@@ -54,11 +54,32 @@ impl Threads {
         Self { control: Handle::current(), others: Handle::current(), _end: Arc::new(None) }
     }
 
+    /// Whether both still run what they are given.
+    pub(crate) fn heart(&self) -> Heart {
+        Heart { threads: [self.control.clone(), self.others.clone()] }
+    }
+
     /// Where the connection of this lane is driven and served.
     pub(crate) fn of(&self, lane: Lane) -> &Handle {
         match lane {
             Lane::Control => &self.control,
             Lane::Data(_) => &self.others,
+        }
+    }
+}
+
+/// The threads of a proxy, as far as somebody wants to know whether they get on. It keeps none of them alive.
+#[derive(Clone, Debug)]
+pub struct Heart {
+    threads: [Handle; 2],
+}
+
+impl Heart {
+    /// Resolves once each thread has done a little that it was just given: never, if one of them hangs.
+    pub async fn beat(&self) {
+        for thread in &self.threads {
+            // A thread that has ended is the end of the proxy, and not for want of a watchdog.
+            let _ = thread.spawn(std::future::ready(())).await;
         }
     }
 }

@@ -35,8 +35,7 @@ pub(super) struct Tunnel {
     pub sequence: Sequence,
     /// The connection.
     pub connection: quinn::Connection,
-    /// What the agent says that it publishes, by name; its version goes with it into the table.
-    pub offer: Offer,
+    offer: Mutex<Arc<Offer>>,
     /// What the agent has said of the tunnels it ought to hold.
     pub progress: ProgressNote,
     liveness: Mutex<Liveness>,
@@ -176,7 +175,7 @@ impl Tunnel {
             agent,
             sequence,
             connection: room.connection().clone(),
-            offer,
+            offer: Mutex::new(Arc::new(offer)),
             progress,
             liveness,
             retire,
@@ -187,6 +186,16 @@ impl Tunnel {
             limit,
             room,
         }
+    }
+
+    /// What the agent says that it publishes, by name; its version goes with it into the table.
+    pub(super) fn offer(&self) -> Arc<Offer> {
+        self.offer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that the agent publishes this from now on.
+    pub(super) fn offers(&self, offer: Offer) {
+        *self.offer.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(offer);
     }
 
     /// How it stands in the table, and whenever that changes.
@@ -368,7 +377,7 @@ impl Tunnels {
     pub(super) fn held(&self, target: &Target) -> Vec<Held> {
         let tunnels = self.lock();
         let matching = |tunnel: &Arc<Tunnel>| {
-            let service = meant(&tunnel.offer.services, target)?;
+            let service = meant(&tunnel.offer().services, target)?;
             tunnel.serves().then(|| Held { agent: tunnel.agent.clone(), service })
         };
         match target {

@@ -36,6 +36,7 @@ use super::sockets::Sockets;
 use super::start_error::StartError;
 use super::strategy::{Settled, Settling};
 use super::threads::Threads;
+use super::tuning::{Tunable, Tuning};
 use super::tunnels::Tunnels;
 use super::watch::watch;
 use crate::http;
@@ -93,6 +94,7 @@ pub(super) struct Wiring {
     registry: Registry,
     metrics: Metrics,
     tunnels: Arc<Tunnels>,
+    tuning: Tuning,
     grants: Arc<Grants>,
     guard: EnrollmentGuard,
     tasks: TaskTracker,
@@ -116,13 +118,14 @@ impl Wiring {
         ground.links.calls().register(&mut registry);
         let guard = EnrollmentGuard::new(&ground.proxy.limits, metrics.reached().clone(), &mut registry);
         ground.env.audit.register(&mut registry);
+        let tuning = Tuning::from(Tunable::from(&ground.proxy));
         let ingress = IngressMetrics::register(&mut registry);
         let (leaving, tunnels) = (CancellationToken::new(), Arc::default());
         let parts = (ground.links.clone(), Arc::clone(&tunnels));
         let me = (ground.membership.member.id, &ground.proxy.name);
         Self {
             dialer: Arc::new(Dialer::new(me, ground.env.clone(), store.clone(), parts)),
-            shares: Shares::new(&ground.proxy.limits),
+            shares: Shares::new(tuning.limits()),
             ingress,
             listening: Listening::default(),
             ground,
@@ -130,6 +133,7 @@ impl Wiring {
             registry,
             metrics,
             tunnels,
+            tuning,
             grants: Arc::default(),
             guard,
             tasks: TaskTracker::new(),
@@ -168,13 +172,15 @@ impl Wiring {
         self.tasks.spawn(self.custody().run(self.stopped.clone()));
         self.tasks.spawn(drive(self.rotations(), self.stopped.clone()));
         self.tasks.spawn(cut_revoked(self.rotations(), self.metrics.clone(), self.stopped.clone()));
-        let Self { ground, store, metrics, drain, tasks, leaving, stopped, removed, .. } = self;
+        let Self { ground, store, metrics, tuning, drain, tasks, leaving, stopped, removed, .. } = self;
         tasks.spawn(ground.dir.opened_note().follow(store.openings(), stopped.clone()));
         Ok(RunningProxy::new(Parts {
             id: ground.membership.member.id,
             store,
             links: ground.links,
             metrics,
+            tuning,
+            heart: ground.threads.heart(),
             drain,
             peer: ground.sockets.peer,
             public: ground.sockets.public,
@@ -195,13 +201,13 @@ impl Wiring {
             rules: bound.iter().map(Bound::rule).collect(),
         };
         self.tasks.spawn(publishing.run(self.stopped.clone()));
-        let Ground { env, proxy, credentials, .. } = &self.ground;
+        let Ground { env, credentials, .. } = &self.ground;
         let policy = Arc::new(TablePolicy { store: self.store.clone(), env: env.clone() });
         let presented = Arc::new(ServerCertificate::new(self.issuing(), self.server_names(&bound)));
         let listeners = IngressListeners {
             env: env.clone(),
             entrances: Arc::new(self.entrances()),
-            limits: proxy.limits,
+            limits: self.tuning.limits().clone(),
             tls: IngressTls::new(credentials, policy, presented, env),
             metrics: self.ingress.clone(),
             listening: self.listening.clone(),
@@ -220,7 +226,7 @@ impl Wiring {
             env: env.clone(),
             store: self.store.clone(),
             dialer: self.dialer.clone(),
-            dial_timeout: proxy.dial_timeout,
+            tuning: self.tuning.clone(),
             shares: self.shares.clone(),
             metrics: self.metrics.clone(),
             grants: self.grants.clone(),
@@ -298,6 +304,7 @@ impl Wiring {
             guard: self.guard.clone(),
             listening: self.listening.clone(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
+            reloads: self.ground.proxy.reloads.clone(),
         };
         let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
         let bounds = http::Bounds::new(&proxy.limits, reached);
@@ -346,7 +353,7 @@ impl Wiring {
         self.tasks.spawn(follow::follow(self.me(), self.store.clone(), self.ground.links.clone(), (tell, announce), self.stopped.clone()));
         let enrollments = {
             let parts = (self.issuing(), self.ground.proxy.name.to_string());
-            Enrollments::new(parts, &self.ground.proxy.limits, (self.metrics.reached().clone(), self.guard.clone()))
+            Enrollments::new(parts, self.tuning.limits(), (self.metrics.reached().clone(), self.guard.clone()))
         };
         let acceptor = PublicAcceptor {
             endpoint: self.ground.sockets.public.clone(),
@@ -372,8 +379,7 @@ impl Wiring {
             store,
             issuing: self.issuing(),
             tunnels: self.tunnels.clone(),
-            streams_per_agent: self.ground.proxy.streams_per_agent,
-            limits: self.ground.proxy.limits,
+            tuning: self.tuning.clone(),
             reached: self.metrics.reached().clone(),
             cluster,
             authorities,
@@ -391,7 +397,7 @@ impl Wiring {
             tunnels: self.tunnels.clone(),
             metrics: self.metrics.clone(),
             drain: self.drain.clone(),
-            timeout: self.ground.proxy.drain_timeout,
+            tuning: self.tuning.clone(),
         }
     }
 
@@ -404,7 +410,7 @@ impl Wiring {
             issuing: self.issuing(),
             authorities,
             dialer: self.dialer.clone(),
-            dial_timeout: self.ground.proxy.dial_timeout,
+            tuning: self.tuning.clone(),
             shares: self.shares.clone(),
             metrics: self.metrics.clone(),
             grants: self.grants.clone(),
@@ -415,7 +421,7 @@ impl Wiring {
     /// Who may come in at one of the ports.
     fn gatekeeper(&self, refused: Counter) -> Gatekeeper {
         let counts = Counts { refused, retried: self.metrics.tunnels().handshakes_retried.clone() };
-        Gatekeeper::new(&self.ground.proxy.limits, self.metrics.reached().clone(), counts)
+        Gatekeeper::new(self.tuning.limits(), self.metrics.reached().clone(), counts)
     }
 
     /// How the two ports accept.

@@ -265,11 +265,14 @@ fn answers_to_dials() {
     check_messages(all, table);
 }
 
+fn service() -> Service {
+    Service { name: "s".parse().expect("a name"), target: "h:1".to_owned(), kind: ServiceKind::Tcp }
+}
+
 #[test]
 fn tunnels() {
-    let service = Service { name: "s".parse().expect("a name"), target: "h:1".to_owned(), kind: ServiceKind::Tcp };
     let (agent, golden) =
-        (AgentHello { hello: hello(), sequence: Sequence(300), services: vec![service] }, format!("{HELLO_HEX}ac020107017303683a3100"));
+        (AgentHello { hello: hello(), sequence: Sequence(300), services: vec![service()] }, format!("{HELLO_HEX}ac020107017303683a3100"));
     check(&agent, &golden);
     check_grown(&agent, &golden, &[HELLO_HEX, "07017303683a3100"]);
     let (failure_hex, cluster_hex) = (record(FAILURE_HEX), cluster_hex());
@@ -287,12 +290,18 @@ fn tunnels() {
         (ProxyMessage::NotUnderstood { number: 300 }, "08ac02"),
         (ProxyMessage::Authorities(authorities()), &*format!("09{AUTHORITIES_HEX}")),
         (ProxyMessage::NotRenewed { reason: "r".to_owned() }, "0a0172"),
+        (ProxyMessage::Published, "0b"),
+        (ProxyMessage::NotPublished { failure: failure() }, &*format!("0c{failure_hex}")),
     ];
     check_grown(&table[9].0, table[9].1, &[AUTHORITIES_HEX]);
     let records = [HELLO_HEX, &failure_hex, &cluster_hex];
-    for ((message, golden), records) in
-        [(&table[0], &records[..1]), (&table[0], &records[2..]), (&table[1], &records[1..2]), (&table[5], &records)]
-    {
+    for ((message, golden), records) in [
+        (&table[0], &records[..1]),
+        (&table[0], &records[2..]),
+        (&table[1], &records[1..2]),
+        (&table[5], &records),
+        (&table[12], &records[1..2]),
+    ] {
         check_grown(message, golden, records);
     }
     check_grown(&table[2].0, table[2].1, &[MEMBER_HEX, "020102"]);
@@ -308,6 +317,8 @@ fn tunnels() {
         ProxyMessage::NotUnderstood { .. },
         ProxyMessage::Authorities(_),
         ProxyMessage::NotRenewed { .. },
+        ProxyMessage::Published,
+        ProxyMessage::NotPublished { .. },
     });
     check_messages(all, table);
 }
@@ -321,7 +332,9 @@ fn agents() {
         (AgentMessage::Progress(progress()), &*format!("03{PROGRESS_HEX}")),
         (AgentMessage::NotUnderstood { number: 300 }, "04ac02"),
         (AgentMessage::Holds(holdings()), &*format!("05{}", record(&holdings_hex()))),
+        (AgentMessage::Publish { services: vec![service()] }, &*format!("{:02x}0107017303683a3100", AgentMessage::PUBLISH)),
     ];
+    check_grown(&table[6].0, table[6].1, &["07017303683a3100"]);
     check_grown(&table[5].0, table[5].1, &[&record(&holdings_hex())]);
     let all = variants!(AgentMessage {
         AgentMessage::Renew { .. },
@@ -330,6 +343,7 @@ fn agents() {
         AgentMessage::Progress(_),
         AgentMessage::NotUnderstood { .. },
         AgentMessage::Holds(_),
+        AgentMessage::Publish { .. },
     });
     check_messages(all, table);
     check_grown(&AgentMessage::Progress(progress()), &format!("03{PROGRESS_HEX}"), &["0401020172"]);

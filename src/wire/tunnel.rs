@@ -63,6 +63,14 @@ pub enum ProxyMessage {
         /// Why, as a fragment.
         reason: String,
     },
+    /// 11: the answer to [`AgentMessage::Publish`]: the services are in the table.
+    Published,
+    /// 12: the answer to [`AgentMessage::Publish`] that came to nothing: what the agent published before stands.
+    NotPublished {
+        /// Why.
+        #[serde(with = "super::record")]
+        failure: Failure,
+    },
 }
 
 /// What an agent is told while its route waits for a quorum.
@@ -118,11 +126,20 @@ pub enum AgentMessage {
     },
     /// 5: what the agent presents and whom it trusts: at the beginning, and whenever that has changed.
     Holds(#[serde(with = "super::record")] Holdings),
+    /// 6: what the agent publishes from now on, instead of what its hello or the last of these said; answered by [`ProxyMessage::Published`] or
+    /// [`ProxyMessage::NotPublished`].
+    Publish {
+        /// All of it.
+        #[serde(with = "super::growing")]
+        services: Vec<Service>,
+    },
 }
 
 impl AgentMessage {
     /// The number of [`Retire`](Self::Retire): a proxy that does not know it answers by [`ProxyMessage::NotUnderstood`].
     pub const RETIRE: u32 = 1;
+    /// The number of [`Publish`](Self::Publish), likewise.
+    pub const PUBLISH: u32 = 6;
 }
 
 /// How far an agent is with the tunnels it ought to hold.

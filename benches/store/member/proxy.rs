@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use warren::limits::Limits;
 use warren::net::Env;
-use warren::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
+use warren::proxy::{Joining, Proxy, RaftSettings, Reloads, RunningProxy};
 use warren_raft::Strategy;
 
 use crate::order::Settings;
@@ -41,6 +41,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<RunningProxy> {
         limits: Limits::default(),
         admin_socket: settings.directory.join("admin.sock"),
         http_listen: None,
+        reloads: Reloads::default(),
         ingress: Vec::new(),
     };
     Ok(proxy.start(Env::real()).await?)

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use warren::limits::Limits;
 use warren::net::Env;
-use warren::proxy::{Joining, Proxy, RaftSettings, RunningProxy};
+use warren::proxy::{Joining, Proxy, RaftSettings, Reloads, RunningProxy};
 use warren_raft::{Strategy, StrategyKind};
 
 use super::stage::{Member, Stage};
@@ -125,6 +125,7 @@ fn wanted(stage: &Stage, host: HostId, env: &Env, (topology, settings): (&Topolo
         dial_timeout: Duration::from_secs(10),
         limits: Limits::default(),
         http_listen: None,
+        reloads: Reloads::default(),
         ingress: Vec::new(),
         data_dir: dir,
     })

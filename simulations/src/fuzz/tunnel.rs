@@ -24,6 +24,7 @@ fn seeds() -> Vec<Vec<u8>> {
             "03030102010401020172",
             "04ac02",
             "0556ababababababababababababababababac02ac0201abababababababababababababababababababababababababababababababab01abababababababababababababababababababababababababababababababab",
+            "060107017303683a3100",
         ],
         &[
             "0008010005302e312e3002ac021a011102017003613a310103613a32017a01ac02020102ac02ac02",
@@ -37,6 +38,8 @@ fn seeds() -> Vec<Vec<u8>> {
             "08ac02",
             "0908ac02020201020103",
             "0a0172",
+            "0b",
+            "0c1105026e6f01016301016801010170010174",
         ],
     ])
 }

@@ -126,6 +126,7 @@ fn is_act(method: &Method, path: Path) -> bool {
         | Path::Rotate
         | Path::Rollback
         | Path::RevokeSerial
+        | Path::Reload
         | Path::Allow => method == Method::POST,
         Path::Authority | Path::Certificates => false,
         Path::Clients | Path::Status | Path::Agents | Path::Routes | Path::Raft | Path::RemovalCheck | Path::StrategyPlan => false,

@@ -14,6 +14,7 @@ mod machines;
 mod outlook;
 mod parts;
 mod problems;
+mod reload;
 mod removal;
 mod server;
 mod skew;

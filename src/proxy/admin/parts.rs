@@ -13,6 +13,7 @@ use crate::proxy::handover::Drain;
 use crate::proxy::ingress::Listening;
 use crate::proxy::mesh::Links;
 use crate::proxy::metrics::Metrics;
+use crate::proxy::reloads::Reloads;
 use crate::proxy::rotation::Rotations;
 use crate::proxy::strategy::Settled;
 use crate::proxy::tunnels::Tunnels;
@@ -34,4 +35,5 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) guard: EnrollmentGuard,
     pub(in crate::proxy) listening: Listening,
     pub(in crate::proxy) saves: Arc<Semaphore>,
+    pub(in crate::proxy) reloads: Reloads,
 }

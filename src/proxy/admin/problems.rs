@@ -19,6 +19,9 @@ pub(super) const AGENTS_STUCK: &str = "agents_stuck";
 /// Somebody may be guessing tokens.
 const ENROLLMENTS_REFUSED: &str = "enrollments_refused";
 
+/// A configuration that was not taken over.
+const NOT_RELOADED: &str = "reload_failed";
+
 /// From how many refused enrolments in ten minutes on that is worth a line.
 const MANY_REFUSED: u64 = 100;
 
@@ -133,7 +136,7 @@ fn draining(row: &ProxyRow) -> (String, String) {
 /// not wait for the last of them, nor for one that somebody has taken out of service on purpose, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again; and no stranger can make a cluster
 /// unhealthy by knocking.
 pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
-    let notices = [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED, ROTATING, ENROLLMENTS_REFUSED];
+    let notices = [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED, ROTATING, ENROLLMENTS_REFUSED, NOT_RELOADED];
     problems.iter().all(|problem| notices.contains(&problem.code.as_str()))
 }
 
@@ -160,6 +163,15 @@ pub(super) fn refused_enrollments((refused, sources): (u64, usize)) -> Option<St
         ),
         hint: Some("its log names some of them; tokens cannot be guessed, and a firewall keeps the knocking out".to_owned()),
     })
+}
+
+/// That this proxy was told to reload its configuration and runs on with the one that it had.
+pub(super) fn not_reloaded(reason: &str) -> StatusProblem {
+    StatusProblem {
+        code: NOT_RELOADED.to_owned(),
+        message: format!("this proxy was told to reload and runs on with the configuration that it had: {reason}"),
+        hint: Some("`warren config reload` with its `--config` says all of it, and tries again".to_owned()),
+    }
 }
 
 /// A proxy that was removed and has not left yet.

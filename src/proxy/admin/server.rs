@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{authority, credentials, drain, guard, health, machines, removal, snapshot, strategy, tokens, transfer, views};
+use super::{authority, credentials, drain, guard, health, machines, reload, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Bounds, Caller, Handler, HttpServer, Method, Request, Response, StatusCode};
 use crate::net::{Listener, LocalError, Stream};
@@ -165,6 +165,7 @@ impl Answers {
             (&Method::POST, Path::RemovalCheck, Audience::Operator) => removal::check(parts, &request.body).await,
             (&Method::POST, Path::Drain, Audience::Operator) => drain::drain(parts, &request.body).await,
             (&Method::POST, Path::Resume, Audience::Operator) => drain::resume(parts, &request.body).await,
+            (&Method::POST, Path::Reload, Audience::Operator) => reload::reload(parts).await,
             (&Method::GET | &Method::HEAD, Path::Authority, Audience::Operator) => authority::show(parts).await,
             (&Method::GET | &Method::HEAD, Path::Certificates, Audience::Operator) => authority::certificates(parts).await,
             (&Method::POST, Path::Rotate, Audience::Operator) => authority::rotate(parts, &request.body).await,
@@ -172,7 +173,8 @@ impl Answers {
             (&Method::POST, Path::RevokeSerial, Audience::Operator) => authority::revoke(parts, &request.body).await,
             (
                 _,
-                Path::Authority
+                Path::Reload
+                | Path::Authority
                 | Path::Certificates
                 | Path::Rotate
                 | Path::Rollback

@@ -48,6 +48,7 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     problems.extend(removed.into_iter().map(problems::removed));
     problems.extend(skew::skewed(&proxies));
     problems.extend(problems::refused_enrollments(parts.guard.recent()));
+    problems.extend(parts.reloads.failed().as_deref().map(problems::not_reloaded));
     problems.extend(certificates::problems(
         &table,
         &certificates,

@@ -44,7 +44,7 @@ impl<'a> Round<'a> {
         let begun = Instant::now();
         // The routes to a proxy that was removed are over: its agents have no time to lose.
         let is_removed = handover.store.table().proxy(handover.me).is_none_or(|proxy| proxy.removed);
-        let timeout = if is_removed { Duration::ZERO } else { handover.timeout };
+        let timeout = if is_removed { Duration::ZERO } else { handover.tuning.now().drain_timeout };
         let pace = Pace::for_drain(handover.tunnels.all().len(), timeout, begun);
         Self { handover, asked: Asked::default(), pace, begun, was_leaving: handover.drain.is_leaving() }
     }
@@ -83,7 +83,7 @@ impl<'a> Round<'a> {
         if self.is_told() {
             return Some(Ended::Told);
         }
-        if elapsed >= self.handover.timeout {
+        if elapsed >= self.handover.tuning.now().drain_timeout {
             return Some(Ended::Deadline);
         }
         // What only enters here ends where the proxy is to stop, and is left alone where it is not.

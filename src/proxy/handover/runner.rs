@@ -13,6 +13,7 @@ use super::round::{Ended, Round, STEP};
 use super::state::{Drain, Phase};
 use crate::net::{Budget, Env};
 use crate::proxy::metrics::Metrics;
+use crate::proxy::tuning::Tuning;
 use crate::proxy::tunnels::{Tunnel, Tunnels};
 use crate::wire::close::Close;
 
@@ -41,7 +42,7 @@ pub(in crate::proxy) struct Handover {
     /// How far it is.
     pub drain: Drain,
     /// How long a drain may take.
-    pub timeout: Duration,
+    pub tuning: Tuning,
 }
 
 impl Handover {
@@ -101,7 +102,7 @@ impl Handover {
             self.drain.enter(Phase::Draining);
             reached!("proxy.drain_begun");
             let (streams, tunnels) = (self.metrics.streams().running(), self.tunnels.all().len());
-            tracing::info!(streams, tunnels, timeout = ?self.timeout, "draining");
+            tracing::info!(streams, tunnels, timeout = ?self.tuning.now().drain_timeout, "draining");
             let mut round = Round::new(self);
             self.mark().await;
             let (ended, ()) = tokio::join!(round.run(), self.hand_leadership_on());

@@ -20,6 +20,7 @@ use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::grants::{Grant, Granted, Grants};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::public::{Shares, ToldDial, is_enrolled};
+use crate::proxy::tuning::Tuning;
 use crate::target::Target;
 use crate::wire::TraceId;
 
@@ -33,7 +34,7 @@ pub(in crate::proxy) struct Entrances {
     pub(in crate::proxy) env: Env,
     pub(in crate::proxy) store: RoutingStore,
     pub(in crate::proxy) dialer: Arc<Dialer>,
-    pub(in crate::proxy) dial_timeout: Duration,
+    pub(in crate::proxy) tuning: Tuning,
     pub(in crate::proxy) shares: Shares,
     pub(in crate::proxy) metrics: Metrics,
     pub(in crate::proxy) grants: Arc<Grants>,
@@ -136,7 +137,7 @@ impl Entrance for ProxyEntrance {
     }
 
     async fn dial(&self, target: Target, visitor: &Visitor) -> Result<Box<dyn Connected>, Failure> {
-        let Entrances { name, env, metrics, dial_timeout, .. } = &*self.shared;
+        let Entrances { name, env, metrics, tuning, .. } = &*self.shared;
         let trace = TraceId(env.entropy.bytes());
         let span = tracing::info_span!("dial", %target, %trace);
         let refused = |failure: Failure| failure.at(name.as_str()).with_trace(trace.to_string());
@@ -145,7 +146,7 @@ impl Entrance for ProxyEntrance {
             span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
             refused(failure)
         })?;
-        let budget = Budget::new(*dial_timeout);
+        let budget = Budget::new(tuning.now().dial_timeout);
         let wanted = Wanted { caller, ingress: Some(self.label.clone()), client_address: visitor.from.to_string(), target, budget, trace };
         let mut told = ToldDial::begin(&env.audit, &wanted, name);
         let dialled = self.dial_as(&wanted, shown, &mut told).instrument(span.clone()).await;

@@ -15,7 +15,8 @@ use super::listening::Listening;
 use super::metrics::IngressMetrics;
 use crate::identity::IngressTls;
 use crate::ingress::{Door, Outcome, Protocol, Visitor, Who, front};
-use crate::limits::{Bounds, Limit, Limits, Place, Places, Source};
+use crate::limits::places::Bound as Most;
+use crate::limits::{Bounds, Limit, LiveLimits, Place, Places, Source};
 use crate::net::{Env, Listener, Stream};
 use crate::proxy::handover::Drain;
 use crate::proxy::settings::IngressDoor;
@@ -76,7 +77,7 @@ fn kind(protocol: &Protocol) -> IngressKind {
 pub(in crate::proxy) struct IngressListeners {
     pub(in crate::proxy) env: Env,
     pub(in crate::proxy) entrances: Arc<Entrances>,
-    pub(in crate::proxy) limits: Limits,
+    pub(in crate::proxy) limits: LiveLimits,
     pub(in crate::proxy) tls: IngressTls,
     pub(in crate::proxy) metrics: IngressMetrics,
     pub(in crate::proxy) listening: Listening,
@@ -92,16 +93,16 @@ impl IngressListeners {
             let kind = kind(&bound.door.protocol);
             self.metrics.show(kind);
             let listen = bound.address;
+            let (all, each): (Most, Most) = (|limits| limits.ingress_connections, |limits| limits.ingress_connections_per_source);
+            let all = Bounds { each: None, all: Some((all, Limit::IngressConnections)) };
+            let each = Bounds { each: Some((each, Limit::IngressConnectionsPerSource)), all: None };
             let shared = Arc::new(Serving {
-                all: Places::new(Bounds { each: None, all: Some((self.limits.ingress_connections, Limit::IngressConnections)) }),
-                sources: Places::new(Bounds {
-                    each: Some((self.limits.ingress_connections_per_source, Limit::IngressConnectionsPerSource)),
-                    all: None,
-                }),
+                all: Places::new(self.limits.clone(), all),
+                sources: Places::new(self.limits.clone(), each),
                 entrance: ProxyEntrance::new(self.entrances.clone(), (number, kind, listen)),
                 kind,
                 listen,
-                door: Door { protocol: bound.door.protocol.clone(), header_timeout: self.limits.header_timeout },
+                door: Door { protocol: bound.door.protocol.clone(), header_timeout: self.limits.now().header_timeout },
                 settings: bound.door,
                 listeners: self.clone(),
             });
@@ -209,7 +210,7 @@ impl Serving {
         };
         let (stream, who) = match self.settings.admits {
             IngressAdmits::Anybody | IngressAdmits::Password => (stream, Who::Anybody),
-            IngressAdmits::Certificate => match self.listeners.tls.accept(stream, self.listeners.limits.handshake_timeout).await {
+            IngressAdmits::Certificate => match self.listeners.tls.accept(stream, self.listeners.limits.now().handshake_timeout).await {
                 Ok((stream, leaf)) => match leaf.identity.name.parse() {
                     Ok(client) => (stream, Who::Certificate(client, leaf.key, leaf.serial)),
                     Err(_) => return Some(Outcome::Unauthenticated),
@@ -234,7 +235,7 @@ impl Serving {
             stream.abort();
             return Err(Outcome::Untrusted);
         }
-        let (stream, origin) = front::origin(stream, self.listeners.limits.header_timeout).await?;
+        let (stream, origin) = front::origin(stream, self.listeners.limits.now().header_timeout).await?;
         Ok((stream, origin.unwrap_or(from)))
     }
 

@@ -104,7 +104,7 @@ impl Side {
         let port = PeerPort { endpoint: endpoint.clone(), credentials, made: made.clone(), data_connections, threads: threads.clone() };
         let links = Links::new(id, env.clone(), port);
         let (limits, reached) = (Limits::default(), Reached::default());
-        let (bounds, keeper) = (PeerBounds::new(&limits, &reached), Gatekeeper::new(&limits, reached, Counts::default()));
+        let (bounds, keeper) = (PeerBounds::new(&limits, &reached), Gatekeeper::new(&limits.into(), reached, Counts::default()));
         tasks.spawn(serve(connections, Arc::new(Echo), (tasks.clone(), threads.clone()), bounds, cancel.clone()));
         tasks.spawn(
             PeerAcceptor { endpoint, door, env: env.clone(), links: links.clone(), made, threads, keeper }

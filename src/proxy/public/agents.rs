@@ -23,12 +23,13 @@ use super::enroll::is_enrolled;
 use super::hold::{Held, push};
 use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
-use crate::limits::{Limit, Limits, Reached};
+use crate::limits::{Limit, Reached};
 use crate::net::quic::{Priority, SendRoom};
 use crate::net::{Budget, Env};
 use crate::proxy::issuing::Issuing;
 use crate::proxy::registrar::Registrar;
 use crate::proxy::rotation::Presence;
+use crate::proxy::tuning::Tuning;
 use crate::proxy::tunnels::{Offer, Standing, StreamLimit, Tunnel, Tunnels};
 use crate::wire::close::Close;
 use crate::wire::{AgentHello, Authorities, ClusterView, Party, ProxyMessage, frame};
@@ -59,10 +60,8 @@ pub(crate) struct Agents {
     pub tunnels: Arc<Tunnels>,
     /// The way into the table.
     pub registrar: Registrar,
-    /// Streams of one tunnel at the same time.
-    pub streams_per_agent: u64,
-    /// What one agent may use.
-    pub limits: Limits,
+    /// Streams of one tunnel at the same time, and what else one agent may use.
+    pub tuning: Tuning,
     /// What is counted when it uses that up.
     pub reached: Reached,
     /// What agents are told of the cluster.
@@ -154,7 +153,7 @@ impl Agents {
         let place = self.admission.place(agent, (&self.store.table(), self.me))?;
         self.check(agent, key).await?;
         let (sequence, room) = (hello.sequence, SendRoom::new(connection, &self.env.paths));
-        let offer = self.offer(hello)?;
+        let offer = self.offer(hello.services, hello.hello.software())?;
         self.check_publishing(agent, &offer.services).await?;
         let tunnel = Arc::new(Tunnel::new(agent.clone(), sequence, room, offer, self.stream_limit()));
         // Here before the table says so: a peer that reads the route at once finds the tunnel.
@@ -163,7 +162,7 @@ impl Agents {
     }
 
     /// Refuses an agent that publishes more than it may, all of it: an operator is to see that, and not wonder where one service is.
-    async fn check_publishing(&self, agent: &AgentName, services: &[Service]) -> Result<(), Failure> {
+    pub(super) async fn check_publishing(&self, agent: &AgentName, services: &[Service]) -> Result<(), Failure> {
         if self.store.with_table(|table| table.may_not_publish(agent, services).is_none()) {
             return Ok(());
         }
@@ -176,8 +175,8 @@ impl Agents {
     }
 
     /// What the agent says of itself, if it is not more than it may.
-    fn offer(&self, hello: AgentHello) -> Result<Offer, Failure> {
-        let (mut services, most) = (hello.services, self.limits.services_per_agent.min(MAX_SERVICES));
+    pub(super) fn offer(&self, mut services: Vec<Service>, version: String) -> Result<Offer, Failure> {
+        let most = self.tuning.now().limits.services_per_agent.min(MAX_SERVICES);
         if services.len() > most {
             let message = format!("an agent publishes at most {most} services, and this one {}", services.len());
             return Err(self.reached.refuse(Limit::ServicesPerAgent, Stage::Tunnel, message));
@@ -187,7 +186,7 @@ impl Agents {
             return Err(Failure::new(Code::LimitReached, Stage::Tunnel, message));
         }
         services.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Offer { services, version: hello.hello.software() })
+        Ok(Offer { services, version })
     }
 
     /// The stream that the agent has opened, and its hello, or why that is not read.
@@ -195,7 +194,7 @@ impl Agents {
         let greeting = async {
             let (send, mut recv) = connection.accept_bi().await?;
             Priority::Control.set(&send);
-            match frame::read(&mut recv, self.limits.message_size).await {
+            match frame::read(&mut recv, self.tuning.now().limits.message_size).await {
                 Ok(hello) => Ok((send, recv, Ok(hello))),
                 Err(error @ frame::FrameError::TooLong { .. }) => {
                     Ok((send, recv, Err(self.reached.refuse(Limit::MessageSize, Stage::Tunnel, error.to_string()))))
@@ -203,14 +202,14 @@ impl Agents {
                 Err(error) => Err(error.into()),
             }
         };
-        Budget::new(self.limits.header_timeout).run(greeting).await.unwrap_or_else(|_| {
+        Budget::new(self.tuning.now().limits.header_timeout).run(greeting).await.unwrap_or_else(|_| {
             self.reached.note(Limit::HeaderTimeout);
             Err(NotWelcome::Slow)
         })
     }
 
     fn stream_limit(&self) -> StreamLimit {
-        StreamLimit { most: self.streams_per_agent, reached: self.reached.clone() }
+        StreamLimit { most: self.tuning.now().streams_per_agent, reached: self.reached.clone() }
     }
 
     async fn check(&self, agent: &AgentName, key: KeyHash) -> Result<(), Failure> {

@@ -17,7 +17,8 @@ use super::told::ToldDial;
 use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role};
-use crate::limits::{Bounds, Limit, Limits, Place, Places, Reached};
+use crate::limits::places::Bound;
+use crate::limits::{Bounds, Limit, LiveLimits, Place, Places, Reached};
 use crate::net::quic::{SendRoom, Sending};
 use crate::net::relay::{self, End};
 use crate::net::{Budget, Env};
@@ -27,6 +28,7 @@ use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::issuing::Issuing;
 use crate::proxy::metrics::Metrics;
 use crate::proxy::rotation::Presence;
+use crate::proxy::tuning::Tuning;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{
@@ -56,8 +58,8 @@ pub(crate) struct Clients {
     pub authorities: watch::Receiver<Authorities>,
     /// The way to the agents.
     pub dialer: Arc<Dialer>,
-    /// Longest budget of a dial.
-    pub dial_timeout: Duration,
+    /// The longest budget of a dial.
+    pub tuning: Tuning,
     /// What one client may use.
     pub shares: Shares,
     /// What is counted.
@@ -71,21 +73,19 @@ pub(crate) struct Clients {
 /// What the clients of this proxy use, each over all its connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Shares {
-    header_timeout: Duration,
-    message_size: usize,
+    limits: LiveLimits,
     streams: Places<ClientName>,
     dials: Places<ClientName>,
 }
 
 impl Shares {
     /// Nobody uses anything yet.
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let each = |most, limit| Bounds { each: Some((most, limit)), all: None };
+    pub(crate) fn new(limits: &LiveLimits) -> Self {
+        let each = |most: Bound, limit| Bounds { each: Some((most, limit)), all: None };
         Self {
-            header_timeout: limits.header_timeout,
-            message_size: limits.message_size,
-            streams: Places::new(each(limits.streams_per_client, Limit::StreamsPerClient)),
-            dials: Places::new(each(limits.dials_per_client, Limit::DialsPerClient)),
+            limits: limits.clone(),
+            streams: Places::new(limits.clone(), each(|limits| limits.streams_per_client, Limit::StreamsPerClient)),
+            dials: Places::new(limits.clone(), each(|limits| limits.dials_per_client, Limit::DialsPerClient)),
         }
     }
 
@@ -167,8 +167,8 @@ impl Clients {
             Ok(place) => place,
             Err(failure) => return self.fail(failure, (send, recv)).await,
         };
-        let hearing = frame::hear(&mut recv, self.shares.message_size);
-        let request = match Budget::new(self.shares.header_timeout).run(hearing).await {
+        let hearing = frame::hear(&mut recv, self.shares.limits.now().message_size);
+        let request = match Budget::new(self.shares.limits.now().header_timeout).run(hearing).await {
             Ok(Ok(request)) => request,
             Ok(Err(error @ frame::FrameError::TooLong { .. })) => {
                 let failure = reached.refuse(Limit::MessageSize, Stage::Ingress, error.to_string());
@@ -225,7 +225,7 @@ impl Clients {
 
     /// Whether the proxy that is meant is there: this one, or one of its peers.
     async fn pong(&self, PingRequest { proxy, budget_ms, .. }: PingRequest) -> PingReply {
-        let budget = Budget::new(Duration::from_millis(budget_ms.into()).min(self.dial_timeout));
+        let budget = Budget::new(Duration::from_millis(budget_ms.into()).min(self.tuning.now().dial_timeout));
         match self.dialer.reach(proxy.as_ref(), budget).await {
             Ok(path) => PingReply::Pong { path, at_ms: self.env.wall.now().0, hello: Hello::ours() },
             Err(failure) => PingReply::Failed(failure.at(self.name.as_str())),
@@ -249,7 +249,7 @@ impl Clients {
         sending: &Sending,
     ) {
         let trace = request.trace;
-        let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.dial_timeout));
+        let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.tuning.now().dial_timeout));
         let client_address = connection.remote_address().to_string();
         let span = tracing::info_span!("dial", %target, %trace);
         let who = (client.clone(), key);

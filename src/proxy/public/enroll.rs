@@ -10,7 +10,8 @@ use super::members::{Audience, members};
 use super::tried::Tried;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role, TokenSecret, key_hash_of_csr};
-use crate::limits::{Bounds, Limit, Limits, Places, Reached, Source};
+use crate::limits::places::Bound;
+use crate::limits::{Bounds, Limit, LiveLimits, Places, Reached, Source};
 use crate::net::Budget;
 use crate::proxy::enrollment_guard::EnrollmentGuard;
 use crate::proxy::issuing::{Issuing, NotIssued};
@@ -38,7 +39,7 @@ pub(crate) struct Enrollments {
     pub store: RoutingStore,
     /// This proxy's name, for failures.
     pub name: String,
-    header_timeout: Duration,
+    limits: LiveLimits,
     places: Places<Source>,
     reached: Reached,
     guard: EnrollmentGuard,
@@ -46,12 +47,12 @@ pub(crate) struct Enrollments {
 
 impl Enrollments {
     /// Nobody enrols yet.
-    pub(crate) fn new((issuing, name): (Issuing, String), limits: &Limits, (reached, guard): (Reached, EnrollmentGuard)) -> Self {
+    pub(crate) fn new((issuing, name): (Issuing, String), limits: &LiveLimits, (reached, guard): (Reached, EnrollmentGuard)) -> Self {
         // Anybody can enrol, so this bounds what strangers hold.
-        let all = Some((limits.enrollments, Limit::Enrollments));
-        let each = Some((limits.enrollments_per_source, Limit::EnrollmentsPerSource));
-        let store = issuing.store.clone();
-        Self { issuing, store, name, header_timeout: limits.header_timeout, places: Places::new(Bounds { each, all }), reached, guard }
+        let (all, each): (Bound, Bound) = (|limits| limits.enrollments, |limits| limits.enrollments_per_source);
+        let bounds = Bounds { each: Some((each, Limit::EnrollmentsPerSource)), all: Some((all, Limit::Enrollments)) };
+        let (store, places) = (issuing.store.clone(), Places::new(limits.clone(), bounds));
+        Self { issuing, store, name, limits: limits.clone(), places, reached, guard }
     }
 
     /// Answers the one request of a connection, then waits until it is closed.
@@ -66,7 +67,7 @@ impl Enrollments {
                 gone = connection.closed() => Err(std::io::Error::from(gone).into()),
             }
         };
-        match Budget::new(self.header_timeout + CONFIRM + COMMIT).run(answer).await {
+        match Budget::new(self.limits.now().header_timeout + CONFIRM + COMMIT).run(answer).await {
             Ok(Ok(())) => {
                 // The machine closes when it has read the answer; one that does not is not waited for.
                 let _ = Budget::new(ANSWER).run(connection.closed()).await;
@@ -85,7 +86,7 @@ impl Enrollments {
     }
 
     async fn answer(&self, connection: &quinn::Connection) -> Result<(), frame::FrameError> {
-        let asked = Budget::new(self.header_timeout).run(asked(connection)).await;
+        let asked = Budget::new(self.limits.now().header_timeout).run(asked(connection)).await;
         let (mut send, request) = asked.map_err(|_| {
             self.reached.note(Limit::HeaderTimeout);
             late()

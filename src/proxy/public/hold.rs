@@ -5,7 +5,7 @@ use std::time::Duration;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use warren_raft::{KeyHash, LeaseState, ProposeError, Rejection, observe, reached};
+use warren_raft::{KeyHash, LeaseState, ProposeError, Rejection, Service, observe, reached};
 
 use super::agents::Agents;
 use super::renew::renew;
@@ -86,7 +86,7 @@ impl Held<'_> {
         told.cluster.mark_unchanged();
         loop {
             // A message is read to its end by a future that lives across the pushes.
-            let message = frame::hear::<AgentMessage>(&mut recv, self.agents.limits.message_size);
+            let message = frame::hear::<AgentMessage>(&mut recv, self.agents.tuning.now().limits.message_size);
             tokio::pin!(message);
             let message = loop {
                 tokio::select! {
@@ -99,6 +99,8 @@ impl Held<'_> {
             };
             let answer = match message {
                 Heard::Known(AgentMessage::Holds(holds)) => self.held(holds, &mut told),
+                // Checked and recorded before anything else is said: without a quorum that takes as long as a proposal may.
+                Heard::Known(AgentMessage::Publish { services }) => Some(Box::pin(self.publish(services)).await),
                 Heard::Known(message) => self.reply(message),
                 // One at a time, and not before the agent has taken the answer to the one before: it costs no more than any other.
                 Heard::Unknown(number) => {
@@ -187,6 +189,27 @@ impl Held<'_> {
         (is_news && !is_again).then_some(ProxyMessage::Authorities(authorities))
     }
 
+    /// Takes in that the agent publishes something else from now on, as a hello that says so would be.
+    async fn publish(&self, services: Vec<Service>) -> ProxyMessage {
+        let (agent, version) = (&self.tunnel.agent, self.tunnel.offer().version.clone());
+        let published = async {
+            let offer = self.agents.offer(services, version)?;
+            self.agents.check_publishing(agent, &offer.services).await?;
+            let recorded = self.agents.registrar.publish_anew(self.tunnel, offer).await;
+            recorded.map_err(|error| not_committed(&error))
+        };
+        match published.await {
+            Ok(()) => {
+                tracing::info!(services = self.tunnel.offer().services.len(), "the agent publishes something else");
+                ProxyMessage::Published
+            }
+            Err(failure) => {
+                tracing::info!(failure = failure.message(), "what the agent wants to publish was refused");
+                ProxyMessage::NotPublished { failure: failure.at(self.agents.name.as_str()) }
+            }
+        }
+    }
+
     fn reply(&self, message: AgentMessage) -> Option<ProxyMessage> {
         let request = match message {
             AgentMessage::Renew { request } => request,
@@ -199,7 +222,9 @@ impl Held<'_> {
                 return None;
             }
             // That the packet was acknowledged is what the agent wants to know.
-            AgentMessage::Pulse | AgentMessage::Holds(_) | AgentMessage::NotUnderstood { .. } => return None,
+            AgentMessage::Pulse | AgentMessage::Holds(_) | AgentMessage::Publish { .. } | AgentMessage::NotUnderstood { .. } => {
+                return None;
+            }
         };
         let table = self.agents.store.table();
         let cluster = table.cluster()?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use warren_raft::{Serial, Table, Timestamp, TokenRole};
+use warren_raft::{ProxyId, Serial, Table, Timestamp, TokenRole};
 
 use super::needs::Needs;
 use crate::identity::{MAX_AUTHORITIES, peer_serial};
@@ -69,11 +69,13 @@ impl Connected {
         self.lock().by_number.values().filter(|entry| entry.machine.holds.as_ref().is_some_and(is_late)).count() as u64
     }
 
-    /// Adds to a report who has what is needed now, and who has not.
+    /// Adds to a report who has what is needed now, and who has not. A machine that is not enrolled counts for nothing: whoever has stolen the authority's key
+    /// can make as many as it likes, and must not hold up its being replaced.
     pub(super) fn report(&self, table: &Table, report: &mut CertificateReport) {
         let (needs, entries) = (Needs::of_machines(table), self.lock());
         let mut clients = BTreeSet::new();
-        for Entry { machine, .. } in entries.by_number.values() {
+        let enrolled = entries.by_number.values().filter(|entry| is_enrolled(table, &entry.machine));
+        for Entry { machine, .. } in enrolled {
             if machine.holds.as_ref().is_some_and(|holds| needs.are_met(holds)) {
                 report.ready += 1;
                 if machine.role == TokenRole::Client && clients.len() < MAX_READY {
@@ -91,6 +93,15 @@ impl Connected {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the table has a machine of this name. Its key was looked at in the handshake.
+fn is_enrolled(table: &Table, machine: &Machine) -> bool {
+    match machine.role {
+        TokenRole::Agent => machine.name.parse().is_ok_and(|name| table.agent(&name).is_some()),
+        TokenRole::Client => machine.name.parse().is_ok_and(|name| table.client(&name).is_some()),
+        TokenRole::Proxy => machine.name.parse().is_ok_and(|id| table.proxy(ProxyId(id)).is_some()),
     }
 }
 

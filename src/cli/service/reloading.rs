@@ -1,0 +1,137 @@
+//! An old and a new configuration, and what is said of going from the one to the other.
+
+use super::launch::Source;
+use crate::api::{ChangeRow, ReloadView, Schema};
+use crate::config::reload::{Change, Reload, changes};
+use crate::config::{Config, Role};
+use crate::failure::Printable;
+use crate::telemetry::Logs;
+
+/// Reads a configuration anew and keeps the one that counts.
+#[derive(Debug)]
+pub(super) struct Reloading {
+    role: Role,
+    source: Source,
+    current: Config,
+    logs: Logs,
+}
+
+/// A configuration that can be taken over.
+#[derive(Debug)]
+pub(super) struct Next {
+    /// The configuration.
+    pub(super) config: Config,
+    changes: Vec<Change>,
+}
+
+impl Reloading {
+    /// Of a process that runs with this configuration.
+    pub(super) fn new(role: Role, source: Source, current: Config, logs: Logs) -> Self {
+        Self { role, source, current, logs }
+    }
+
+    /// What counts now.
+    pub(super) fn current(&self) -> &Config {
+        &self.current
+    }
+
+    /// Reads the configuration. It can be taken over if all that has changed may change now.
+    ///
+    /// # Errors
+    /// What is said instead; the old one stays.
+    pub(super) fn read(&self) -> Result<Next, Box<ReloadView>> {
+        let config = self.source.load().map_err(|errors| {
+            let text = errors.to_string();
+            self.refused(Vec::new(), &text, Refused::Invalid)
+        })?;
+        let changes = changes(&self.current, &config, self.role);
+        match refusal(&changes) {
+            None => Ok(Next { config, changes }),
+            Some(reason) => Err(self.refused(changes, &reason, Refused::Impossible)),
+        }
+    }
+
+    /// Takes over what was read, but for what the process itself had to see to before.
+    pub(super) fn done(&mut self, next: Next) -> ReloadView {
+        self.logs.change(&next.config.telemetry);
+        for change in &next.changes {
+            tracing::info!(key = change.key, old = change.old, new = change.new, "configuration changed");
+        }
+        tracing::info!(changes = next.changes.len(), "configuration reloaded");
+        self.current = next.config;
+        ReloadView { reloaded: true, ..self.view(&next.changes) }
+    }
+
+    /// Says why what was read is not taken over after all.
+    pub(super) fn failed(&self, next: Next, reason: &str) -> ReloadView {
+        *self.refused(next.changes, &format!("error: {reason}"), Refused::Impossible)
+    }
+
+    fn refused(&self, changes: Vec<Change>, text: &str, why: Refused) -> Box<ReloadView> {
+        tracing::error!(reason = one_line(text), "configuration not reloaded: what counted before counts still");
+        Box::new(ReloadView { error: Some(text.to_owned()), invalid: why == Refused::Invalid, ..self.view(&changes) })
+    }
+
+    fn view(&self, changes: &[Change]) -> ReloadView {
+        let row = |change: &Change| ChangeRow {
+            key: change.key.clone(),
+            old: change.old.clone(),
+            new: change.new.clone(),
+            reload: change.reload.to_string(),
+        };
+        let changes = changes.iter().map(row).collect();
+        ReloadView { schema: Schema, file: self.source.file(), reloaded: false, changes, error: None, invalid: false }
+    }
+}
+
+/// Why a configuration is not taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// There is something wrong with it.
+    Invalid,
+    /// It cannot be while the process runs.
+    Impossible,
+}
+
+/// What keeps these changes from being taken over, if anything does.
+fn refusal(changes: &[Change]) -> Option<String> {
+    let keys = |reload: Reload| {
+        let keys = changes.iter().filter(|change| change.reload == reload).map(|change| format!("`{}`", Printable(&change.key)));
+        keys.collect::<Vec<_>>().join(", ")
+    };
+    let (restart, bootstrap) = (keys(Reload::Restart), keys(Reload::Bootstrap));
+    let mut lines = Vec::new();
+    if !restart.is_empty() {
+        lines.push(format!("error: a restart is wanted for {restart}: nothing was changed"));
+        lines.push("hint: restart the process, or undo that in the file and reload again".to_owned());
+    }
+    if !bootstrap.is_empty() {
+        lines.push(format!("error: only a new cluster is made with {bootstrap}: nothing was changed"));
+        lines.push("hint: `warren strategy set` changes the strategy of one that is there".to_owned());
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What is said in a log or to a service manager: the errors alone.
+pub(super) fn one_line(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| line.starts_with("error: ") || line.starts_with("-->")).collect();
+    lines.join(" ").replace("error: ", "; ").trim_start_matches("; ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_change_from_counting_is_named() {
+        let change = |key: &str, reload| Change { key: key.to_owned(), old: "1".to_owned(), new: "2".to_owned(), reload };
+        assert_eq!(refusal(&[]), None);
+        assert_eq!(refusal(&[change("a.b", Reload::Live)]), None);
+        let refused = refusal(&[change("a.b", Reload::Live), change("a.c", Reload::Restart), change("a.d", Reload::Restart)]);
+        let refused = refused.expect("a reason");
+        assert!(refused.starts_with("error: a restart is wanted for `a.c`, `a.d`: nothing was changed\nhint: "), "{refused}");
+        assert_eq!(one_line(&refused), "a restart is wanted for `a.c`, `a.d`: nothing was changed");
+        let both = refusal(&[change("a.c", Reload::Restart), change("a.e", Reload::Bootstrap)]).expect("a reason");
+        assert_eq!(both.lines().count(), 4, "{both}");
+    }
+}
