@@ -21,7 +21,7 @@ use warren::identity::Alpn;
 use warren::identity::tls::{Refused, refused};
 use warren::net::quic::Profile;
 use warren::wire::close::Close;
-use warren::wire::{DialAnswer, DialHeader, Heard, Hello, LinkKind, PeerHello, TraceId};
+use warren::wire::{DialAnswer, DialHeader, Entered, Heard, Hello, LinkKind, PeerHello, TraceId};
 use warren_raft::TokenRole;
 
 static CLUSTER: SharedCluster = SharedCluster::of(3);
@@ -306,6 +306,10 @@ async fn the_owner_does_not_take_the_ingress_proxys_word() {
         let (answer, ..) = ask::<DialAnswer>(&bulk, &header(client, service)).await;
         assert_eq!(answer, DialAnswer::Denied, "{client} {service}");
     }
+    // Somebody who has shown nothing, by a door that this proxy has not published.
+    let entered = DialHeader { entered: Some(Entered { rule: 0 }), ..header("vouched-for", "x") };
+    let (answer, ..) = ask::<DialAnswer>(&bulk, &entered).await;
+    assert_eq!(answer, DialAnswer::Denied);
     let (answer, mut send, mut recv) = ask::<DialAnswer>(&bulk, &header("vouched-for", "x")).await;
     assert_eq!(answer, DialAnswer::Connected);
     send.write_all(b"!").await.expect("it runs");
@@ -316,7 +320,7 @@ async fn the_owner_does_not_take_the_ingress_proxys_word() {
     let (answer, ..) = ask::<DialAnswer>(&bulk, &header("vouched-for", "x")).await;
     assert_eq!(answer, DialAnswer::Denied);
     // The proxy itself.
-    operator(cluster.proxy(1), &["proxies", "rm", "bad", "--yes"]).must_succeed();
+    operator(cluster.proxy(1), &["proxies", "rm", "bad", "--yes", "--now"]).must_succeed();
     let closed = tokio::time::timeout(LONG, bulk.closed()).await.expect("it is closed");
     assert!(matches!(&closed, ConnectionError::ApplicationClosed(close) if close.error_code == Close::REFUSED.code()), "{closed:?}");
     for proxy in cluster.proxies() {
@@ -359,7 +363,7 @@ fn a_proxy_that_is_removed_does_not_come_back_with_its_key() {
     let key = files_below(&cluster.proxy(1).data_dir()).into_iter().find(|path| path.ends_with("key.pem")).expect("its key");
     let within = key.strip_prefix(cluster.proxy(1).data_dir()).expect("it is below").to_owned();
     let stolen = fs::read(&key).expect("a key");
-    operator(cluster.proxy(0), &["proxies", "rm", "proxy-2", "--yes"]).must_succeed();
+    operator(cluster.proxy(0), &["proxies", "rm", "proxy-2", "--yes", "--now"]).must_succeed();
     let (status, log) = cluster.proxy_mut(1).wait_ended();
     assert_eq!(status, Some(5), "{log}");
     // Below another name, with a token for proxies.

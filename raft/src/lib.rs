@@ -28,8 +28,8 @@ pub use disk::{Disk, DiskDrive, MemoryDisk, SledDisk, SledVolume, Volume};
 pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Serial, Timestamp, TokenId};
 pub use names::{AgentName, ClientName, NameError, Pattern, ProxyName, ServiceName};
 pub use store::{
-    Committed, DiskState, LeaseState, NotHandedOver, OpenError, Outage, ProposeError, ReadError, RemoveError, RoutingStore, SnapshotError,
-    StoreConfig, StoreStatus, StoreUsage, TransferError, Tuning,
+    CommitTimes, Committed, DiskState, LeaseState, NotHandedOver, OpenError, Outage, ProposeError, ReadError, RemoveError, RoutingStore,
+    SnapshotError, StoreConfig, StoreStatus, StoreUsage, TransferError, Tuning,
 };
 pub use store::{offline, saved};
 pub use table::{

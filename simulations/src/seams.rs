@@ -27,12 +27,13 @@ const OUTSIDE: [&str; 16] = [
     "rand::rng()",
 ];
 /// Where that may stand, and why.
-const MAY: [(&str, &str, &str); 23] = [
+const MAY: [(&str, &str, &str); 24] = [
     ("src/audit/file.rs", "std::fs", "handed in by the command line: a simulation has no audit log"),
     ("src/audit/writer.rs", "std::thread", "handed in by the command line: a simulation has no audit log"),
     ("src/net/local.rs", "std::fs", "the operating system behind the seam"),
     ("src/net/local.rs", "tokio::net", "the operating system behind the seam"),
     ("src/net/files/real.rs", "std::fs", "the operating system behind the seam"),
+    ("src/net/process.rs", "std::fs", "the operating system behind the seam"),
     ("src/net/stores.rs", "std::fs", "the operating system behind the seam"),
     ("src/net/real.rs", "tokio::net", "the operating system behind the seam"),
     ("src/net/real.rs", "SystemTime::now", "the operating system behind the seam"),

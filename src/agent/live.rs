@@ -238,7 +238,7 @@ impl<'a> Live<'a> {
         loop {
             let stream = self.connection.accept_bi().await?;
             self.carried.fetch_add(1, Ordering::Relaxed);
-            let (tunnels, cancel) = (self.tunnels.serving(), self.tunnels.cancel.clone());
+            let (tunnels, cancel, proxy) = (self.tunnels.serving(), self.tunnels.cancel.clone(), self.proxy);
             let sending = room.enter();
             let running = self.streams.token();
             if let Some(limit) = limit.raised(self.streams.len()) {
@@ -246,7 +246,7 @@ impl<'a> Live<'a> {
             }
             self.tunnels.tasks.spawn(async move {
                 tokio::select! {
-                    () = service::carry(&tunnels, stream, sending.received()) => {}
+                    () = service::carry(&tunnels, stream, (proxy, sending.received())) => {}
                     () = cancel.cancelled() => {}
                 }
                 drop((running, sending));

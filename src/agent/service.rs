@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use tokio::io::AsyncWriteExt;
-use warren_raft::{Service, ServiceName};
+use warren_raft::{ProxyId, Service, ServiceName};
 
 use super::joins::{Joins, Superseded};
 use super::publishing::Offered;
+use crate::access::{Carried, Role};
 use crate::ingress::proxy_header;
 use crate::net::quic::StreamWindow;
 use crate::net::{Budget, Env, Stream, relay};
+use crate::traces::{Deed, Timer};
 use crate::wire::close::Close;
 use crate::wire::{DialAnswer, DialHeader, frame};
 
@@ -35,7 +37,8 @@ pub(super) struct Serving {
 }
 
 /// Carries the stream to its end.
-pub(super) async fn carry(serving: &Serving, (mut send, mut recv): (SendStream, RecvStream), received: StreamWindow) {
+pub(super) async fn carry(serving: &Serving, (mut send, mut recv): (SendStream, RecvStream), (proxy, received): (ProxyId, StreamWindow)) {
+    let env = &serving.env;
     let header: DialHeader = match Budget::new(HEADER).run(frame::read(&mut recv, frame::MAX_MESSAGE)).await {
         Ok(Ok(header)) => header,
         Ok(Err(error)) => {
@@ -44,29 +47,31 @@ pub(super) async fn carry(serving: &Serving, (mut send, mut recv): (SendStream, 
         }
         Err(_) => return Close::DEADLINE.abort(&mut send, &mut recv),
     };
-    let (trace, service) = (header.trace, header.service.clone());
+    // Which proxies are on the way, an agent is not told.
+    let mut told = Carried::begin(Role::Agent, &header, String::new);
+    let timer = Timer::begin(&*env.wall);
     let connected = tokio::select! {
         connected = connect(serving, &header) => connected,
         // The proxy does not want it any more.
         _ = send.stopped() => return Close::CANCELLED.abort(&mut send, &mut recv),
     };
+    env.traces.record(|| {
+        let span = timer.end(header.trace, (Deed::Connect(proxy), Some(Deed::Carry(proxy))));
+        let failed = connected.as_ref().err().map(ToString::to_string);
+        span.with("service", &header.service).failed(failed)
+    });
     match connected {
         Ok(stream) => {
             if frame::write(&mut send, &DialAnswer::Connected, frame::MAX_MESSAGE).await.is_err() {
                 return stream.abort();
             }
-            tracing::debug!(%trace, %service, client = %header.client, "connected");
-            let relayed = relay::local(stream, (send, recv), serving.env.readers.begin([None, Some(received)])).await;
-            tracing::debug!(
-                %trace, %service, sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "ended"
-            );
+            told.connected();
+            let relayed = relay::local(stream, (send, recv), env.readers.begin([None, Some(received)])).await;
+            told.relayed(&relayed);
         }
         Err(answer) => {
-            if answer == DialAnswer::Superseded {
-                tracing::debug!(%trace, %service, %answer, "passed on");
-            } else {
-                tracing::info!(%trace, %service, %answer, "target not reached");
-            }
+            told.failed(&answer);
+            drop(told);
             if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
                 // It fails only when the proxy has gone.
                 let _ = send.finish();

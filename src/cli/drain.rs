@@ -66,6 +66,12 @@ impl ResumeArgs {
     }
 }
 
+/// Has a proxy drain whose agents have somewhere to go, and waits until that is over.
+pub(super) async fn drained(context: &Context, name: &ProxyName) -> Result<(), CliError> {
+    let _: DrainView = context.admin()?.post_json(Path::Drain, &DrainRequest { name: name.clone(), force: false }).await?;
+    wait(context, name).await.map(drop)
+}
+
 /// Waits until the drain is over: the proxy itself sees to its deadline.
 async fn wait(context: &Context, name: &ProxyName) -> Result<DrainView, CliError> {
     let admin = context.admin()?;

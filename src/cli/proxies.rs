@@ -1,20 +1,27 @@
 //! `warren proxies`.
 
+use std::time::Duration;
+
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
+use tokio::time::timeout;
 use warren_raft::ProxyName;
 
 use super::context::Context;
-use super::drain::{DrainArgs, ResumeArgs};
+use super::drain::{self, DrainArgs, ResumeArgs};
+use super::error::Hinted;
 use super::output::{Show, Width, lines};
 use super::status::proxies;
 use super::table::{Cell, Table, count};
 use super::{CliError, Exit, UsageError};
 use crate::api::{
-    DrainView, IngressRow, Path, ProxiesView, ProxyRow, ProxyView, RemovalPlan, RemovalRequest, RemovalView, Schema, StatusView,
+    DrainView, IngressRow, Path, ProxiesView, ProxyRow, ProxyState, ProxyView, RemovalPlan, RemovalRequest, RemovalView, Schema, StatusView,
 };
 use crate::http::{ClientError, StatusCode};
 use crate::telemetry::Colour;
+
+/// How long a proxy that is to be removed may take to drain: it sees to its `drain_timeout` itself, if it does what it should.
+const DRAINED: Duration = Duration::from_secs(300);
 
 /// List proxies, and take one out of service or out of the cluster
 #[derive(Debug, Args)]
@@ -41,7 +48,7 @@ enum ProxiesVerb {
 /// Take a proxy out of the cluster for good, whether it runs or not
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Run it on any proxy's machine. The proxy gets no agents any more, its vote goes to another one or is given up, and its identity is refused from then on; if it runs, it ends. Its name is free again. Without `--yes` it says what it would do, or why it would refuse, and changes nothing."
+    after_help = "Run it on any proxy's machine. A proxy that is up is drained first, as `proxies drain` does, unless `--now`. It gets no agents any more, its vote goes to another one or is given up, and its identity is refused from then on; if it runs, it ends. Its name is free again. Without `--yes` it says what it would do, or why it would refuse, and changes nothing."
 )]
 struct RmArgs {
     /// Its name
@@ -50,6 +57,9 @@ struct RmArgs {
     /// Do it
     #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
     yes: bool,
+    /// Do not drain it first: what runs over it is cut. For a machine that was stolen, or does not do what it should
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_NOW", hide_env_values = true)]
+    now: bool,
 }
 
 impl ProxiesArgs {
@@ -78,8 +88,35 @@ impl RmArgs {
             let plan: RemovalPlan = context.admin()?.post_json(Path::RemovalCheck, &RemovalRequest { name: self.name }).await?;
             return Err(unconfirmed(&row, &plan).into());
         }
+        if !self.now {
+            self.give_away(context).await?;
+        }
         let removed: RemovalView = context.admin()?.post_json(Path::Removal, &RemovalRequest { name: self.name }).await?;
         context.output().show(&removed).map(|()| Exit::Success)
+    }
+}
+
+impl RmArgs {
+    /// Has the proxy give its agents to others, if it is up and can: one that may not be removed goes on as it is.
+    async fn give_away(&self, context: &Context) -> Result<(), CliError> {
+        let row = find(context, &self.name).await?;
+        let is_drained = row.drain.as_ref().is_some_and(|drain| drain.ordered && drain.done);
+        if is_drained || !matches!(row.state, ProxyState::Healthy | ProxyState::Draining) {
+            return Ok(());
+        }
+        let _: RemovalPlan = context.admin()?.post_json(Path::RemovalCheck, &RemovalRequest { name: self.name.clone() }).await?;
+        let drained = timeout(DRAINED, drain::drained(context, &self.name)).await.unwrap_or_else(|_| {
+            let hint = format!(
+                "`warren proxies rm {0} --yes --now` cuts what is left, `warren proxies resume {0}` takes the drain back",
+                self.name
+            );
+            Err(Hinted { error: anyhow::anyhow!("proxy `{}` is not drained yet, and was not removed", self.name), hint: Some(hint) }.into())
+        });
+        match drained {
+            // Its agents have nowhere to go: it goes all the same, as it was said to.
+            Err(CliError::Client(ClientError::Declined { status: StatusCode::CONFLICT, .. })) => Ok(()),
+            drained => drained,
+        }
     }
 }
 

@@ -47,7 +47,7 @@ Manage:
 
 Set up:
   config   Check, show, format and reload the configuration
-  generate Make man pages, completions, systemd units and the documented configuration";
+  generate Make man pages, completions, systemd units, a dashboard and the documented configuration";
 
 const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}\n\n`warren VERB --help` says more.\n";
 

@@ -64,7 +64,9 @@ fn the_commands_of_the_readme_are_commands() {
     let page = include_str!("../../README.md");
     let lines = page.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap_or_default().lines());
     let mut read = 0;
-    for line in lines.map(str::trim).filter(|line| line.starts_with("warren ") && !line.ends_with('\\')) {
+    // Neither what goes on in the next line nor what is cut short.
+    let is_whole = |line: &&str| line.starts_with("warren ") && !line.ends_with('\\') && !line.contains("...");
+    for line in lines.map(str::trim).filter(is_whole) {
         // As the shell takes it: a pattern is quoted, and what follows one of these is not for us.
         let words: Vec<_> = line
             .split_whitespace()

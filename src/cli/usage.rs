@@ -73,8 +73,13 @@ fn message(error: &Error) -> String {
         ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => format!("{} wants more values", argument()),
         ErrorKind::NoEquals => format!("{} is followed by `=` and its value", argument()),
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
-        // Whatever a later parser adds.
-        kind => kind.as_str().unwrap_or("the command line was not understood").to_owned(),
+        // The others are shown as they are, and whatever a later parser adds.
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::DisplayVersion
+        | ErrorKind::Io
+        | ErrorKind::Format
+        | _ => error.kind().as_str().unwrap_or("the command line was not understood").to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use super::reader::Reader;
 use super::setting::{Setting, choice, one_of, quote};
 use crate::failure::Printable;
+use crate::traces::{Endpoint, Exporter};
 
 /// `[telemetry]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct TelemetryTable {
     pub log: LogFilter,
     /// In which form.
     pub format: LogFormat,
+    /// Where spans go; `None` is nowhere.
+    pub otlp: Option<Endpoint>,
 }
 
 /// A checked filter: a level, or directives such as `info,warren::proxy=debug`.
@@ -35,7 +38,15 @@ pub enum LogFormat {
 impl TelemetryTable {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let mut section = reader.section("telemetry");
-        Self { log: section.get("log", LogFilter("info".to_owned())), format: section.get("format", LogFormat::Auto) }
+        let table = Self {
+            log: section.get("log", LogFilter("info".to_owned())),
+            format: section.get("format", LogFormat::Auto),
+            otlp: section.get("otlp", None),
+        };
+        if table.otlp.is_some() && !Exporter::IS_BUILT {
+            section.refuse("otlp", "is set, and this program was built without it: `cargo build --release --features otlp`".to_owned());
+        }
+        table
     }
 }
 
@@ -52,6 +63,16 @@ impl LogFilter {
     /// The filter as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Setting for Endpoint {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("`{}` is no collector: {error}", Printable(text)))
+    }
+
+    fn show(&self) -> String {
+        quote(&self.to_string())
     }
 }
 

@@ -153,18 +153,6 @@ fn wrong_values_are_refused() {
         ("[agent]\n[[agent.service]]\nname = \"web\"", &["`target` is missing"]),
         ("[[agent.service]]\nname = \"web\"\ntarget = \"a:1\"\ntraget = 1", &["unknown key `traget`; did you mean `target`?"]),
         ("[agent]\nservice = [{ name = \"a\", target = \"a:1\" }, { name = \"a\", target = \"b:1\" }]", &["two services called `a`"]),
-        ("[peer]\ndata_connections = 0", &["`peer.data_connections` must be from 1 to 16, and is 0"]),
-        ("[peer]\ndata_connections = 99999999999", &["must be from 1 to 16, and is 99999999999"]),
-        ("[peer]\ndata_connections = 1.5", &["expected an integer, found a float"]),
-        ("[telemetry]\nformat = \"jsn\"", &["`jsn` is no format: `auto`, `text` or `json`; did you mean `json`?"]),
-        ("[cluster]\ntoken_file = \"credential:../x\"", &["`../x` is not the name of a credential"]),
-        ("[proxy]\nname = \"x\"\nname = \"y\"", &["duplicate"]),
-        ("[proxy\nzone = 1\nx", &["unclosed table", "key with no value"]),
-        // What is no TOML hides nothing else, and what follows from it is not told.
-        (
-            "[proxy]\nzone = 3\ndrain_timeout = 30s\n[raft]\nmax_voters = 0\nmax_voters = 3",
-            &["found an integer", "", "must be from 1 to 9", "duplicate key"],
-        ),
         ("drain_timeout = 30", &["unknown key `drain_timeout` outside of any table"]),
         ("[ingress.socks4]\nlisten = \"127.0.0.1:1080\"", &["unknown key `socks4` in [ingress]"]),
         (
@@ -195,6 +183,28 @@ fn wrong_values_are_refused() {
             &["found an integer", "unknown key `drain`", "unknown table `what`"],
         ),
     ];
+    check_refused(table);
+}
+
+#[test]
+fn ranges_words_and_malformed_lines_are_told_together() {
+    check_refused(&[
+        ("[peer]\ndata_connections = 0", &["`peer.data_connections` must be from 1 to 16, and is 0"]),
+        ("[peer]\ndata_connections = 99999999999", &["must be from 1 to 16, and is 99999999999"]),
+        ("[peer]\ndata_connections = 1.5", &["expected an integer, found a float"]),
+        ("[telemetry]\nformat = \"jsn\"", &["`jsn` is no format: `auto`, `text` or `json`; did you mean `json`?"]),
+        ("[cluster]\ntoken_file = \"credential:../x\"", &["`../x` is not the name of a credential"]),
+        ("[proxy]\nname = \"x\"\nname = \"y\"", &["duplicate"]),
+        ("[proxy\nzone = 1\nx", &["unclosed table", "key with no value"]),
+        // What is no TOML hides nothing else, and what follows from it is not told.
+        (
+            "[proxy]\nzone = 3\ndrain_timeout = 30s\n[raft]\nmax_voters = 0\nmax_voters = 3",
+            &["found an integer", "", "must be from 1 to 9", "duplicate key"],
+        ),
+    ]);
+}
+
+fn check_refused(table: &[(&str, &[&str])]) {
     for (text, expected) in table {
         let errors = parse(text).expect_err(text);
         let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();

@@ -24,6 +24,7 @@ use crate::config::DevSettings;
 use crate::identity::fingerprint::fingerprint;
 use crate::identity::{CredentialStore, CredentialsHandle, Token};
 use crate::limits::Limits;
+use crate::net::stalled::StalledBudget;
 use crate::net::{Access, Budget, Env, StateFiles, dialling_endpoint};
 use crate::proxy::{Joining, Proxy, RaftSettings, Reloads, RunningProxy};
 
@@ -166,7 +167,10 @@ async fn start_proxies(count: usize, home: &Path, env: &Env) -> anyhow::Result<V
             }
             None => None,
         };
-        let proxy = proxy(number, home, join)?.start(env.clone()).await.with_context(|| format!("proxy {number} does not start"))?;
+        let proxy = proxy(number, home, join)?
+            .start(env.clone().with_stalled(StalledBudget::default()))
+            .await
+            .with_context(|| format!("proxy {number} does not start"))?;
         proxies.push(proxy);
     }
     for proxy in &proxies {
@@ -250,7 +254,7 @@ async fn start_agent(home: &Path, proxies: &[RunningProxy], services: &[(&str, S
     let services = services.iter().map(service).collect::<anyhow::Result<_>>()?;
     let agent =
         Agent { name: AGENT.parse()?, proxies: vec![last.public_addr()?.to_string()], services, told: BTreeSet::new(), data_dir, token };
-    let running = agent.start(env.clone()).await?;
+    let running = agent.start(env.clone().with_stalled(StalledBudget::default())).await?;
     let mut status = running.status();
     Budget::new(STEP).run(status.wait_for(|status| !status.tunnels.is_empty())).await.context("it gets no tunnel")??;
     Ok(running)

@@ -48,6 +48,8 @@ pub struct Response {
     pub body: Body,
     /// What failed, where something did.
     pub code: Option<Code>,
+    /// What a browser may do with it (`Content-Security-Policy`); `None`: nothing.
+    pub policy: Option<&'static str>,
 }
 
 impl Request {
@@ -60,12 +62,12 @@ impl Request {
 impl Response {
     /// A body of any media type.
     pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type, body: Body::Whole(body.into()), code: None }
+        Self { status, content_type, body: Body::Whole(body.into()), code: None, policy: None }
     }
 
     /// A 200 with bytes that are made while they are sent.
     pub fn poured(poured: Poured) -> Self {
-        Self { status: StatusCode::OK, content_type: "application/octet-stream", body: Body::Poured(poured), code: None }
+        Self { status: StatusCode::OK, content_type: "application/octet-stream", body: Body::Poured(poured), code: None, policy: None }
     }
 
     /// A line for people; a line break is added.
@@ -83,6 +85,12 @@ impl Response {
         let status = StatusCode::from_u16(failure.code().http_status()).expect("the table of failures has valid statuses");
         let code = Some(failure.code());
         Self { code, ..Self::json_with(status, &ErrorView::from(failure)) }
+    }
+
+    /// The same, with which a browser may do what this policy says.
+    #[must_use]
+    pub fn with_policy(self, policy: &'static str) -> Self {
+        Self { policy: Some(policy), ..self }
     }
 
     /// How the request went, in one word: `ok`, the code of what failed, or why nothing was done.

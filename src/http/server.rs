@@ -271,6 +271,9 @@ fn encode(response: Response, progress: &Progress, busy: Option<Busy>) -> hyper:
     for (name, value) in FOR_BROWSERS {
         headers.insert(name, value);
     }
+    if let Some(policy) = response.policy {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
     if is_method_wrong {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
     }

@@ -12,6 +12,7 @@ use super::stalled::{Readers, StalledBudget};
 use super::stores::{SledStores, Stores};
 use super::wall::Wall;
 use crate::audit::Audit;
+use crate::traces::Traces;
 
 /// The outside world: production's, or a simulation's.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Env {
     pub readers: Readers,
     /// Who is told what happened; nobody unless an operator wants that.
     pub audit: Audit,
+    /// Where the spans of dials go; nowhere unless an operator wants that.
+    pub traces: Traces,
 }
 
 /// On how many threads work may be done.
@@ -74,6 +77,7 @@ impl Env {
             threading: Threading::Apart,
             readers,
             audit: Audit::default(),
+            traces: Traces::default(),
         }
     }
 
@@ -81,6 +85,12 @@ impl Env {
     #[must_use]
     pub fn with_stalled(self, budget: StalledBudget) -> Self {
         Self { readers: Readers::new(budget), ..self }
+    }
+
+    /// The same, where the spans of dials go to `traces`.
+    #[must_use]
+    pub fn with_traces(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// The same, where what happens is told to `audit`.

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use warren_raft::Timestamp;
 
 use super::local::{self, LocalError};
+use super::process::{self, ProcessUsage};
 use super::quic::Settings;
 use super::route;
 use super::sockets::{Listener, LocalListener, Net, Stream};
@@ -76,6 +77,10 @@ impl Net for RealNet {
 
     async fn listen_local(&self, path: &Path) -> Result<Box<dyn LocalListener>, LocalError> {
         Ok(Box::new(local::listen(path).await?))
+    }
+
+    fn process(&self) -> Option<ProcessUsage> {
+        process::usage()
     }
 
     fn user(&self) -> u32 {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::local::LocalError;
+use super::process::ProcessUsage;
 
 /// Opens sockets and resolves names. None of the waits has a deadline of its own: each is the caller's to bound.
 #[async_trait]
@@ -44,6 +45,11 @@ pub trait Net: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`LocalError`] says what is in the way.
     async fn listen_local(&self, path: &Path) -> Result<Box<dyn LocalListener>, LocalError>;
+
+    /// What this process uses of its machine; `None` where nobody tells.
+    fn process(&self) -> Option<ProcessUsage> {
+        None
+    }
 
     /// The user that this process acts as.
     fn user(&self) -> u32;

@@ -8,6 +8,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+/// What can become of a renewal.
+const RENEWED: &str = "renewed";
+const FAILED: &str = "failed";
+
 /// Renewals and refusals. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CertificateMetrics {
@@ -27,6 +31,10 @@ impl CertificateMetrics {
     /// Counters in `registry`.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        // Shown from the beginning, so that nobody has to guess what they will be called.
+        for outcome in [RENEWED, FAILED] {
+            drop(metrics.renewals.get_or_create(&Labels { outcome }));
+        }
         registry.register("certificate_renewals", "Renewals of this proxy's own certificate by outcome", metrics.renewals.clone());
         registry.register("certificates_revoked", "Single certificates that are refused now", metrics.revoked.clone());
         registry.register("certificate_connections_cut", "Connections cut here since their certificate was revoked", metrics.cut.clone());
@@ -38,12 +46,12 @@ impl CertificateMetrics {
 
     /// This proxy has a new certificate.
     pub(super) fn renewed(&self) {
-        self.renewals.get_or_create(&Labels { outcome: "renewed" }).inc();
+        self.renewals.get_or_create(&Labels { outcome: RENEWED }).inc();
     }
 
     /// It has none.
     pub(super) fn renewal_failed(&self) {
-        self.renewals.get_or_create(&Labels { outcome: "failed" }).inc();
+        self.renewals.get_or_create(&Labels { outcome: FAILED }).inc();
     }
 
     /// A connection was cut.

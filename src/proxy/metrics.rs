@@ -3,27 +3,27 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use warren_raft::StoreUsage;
 
 use super::certificate_metrics::CertificateMetrics;
+use super::dial_metrics::DialMetrics;
+use super::process_metrics::ProcessMetrics;
 use super::store_metrics::StoreMetrics;
 use super::streams::{Streams, Why};
 use super::tunnel_metrics::TunnelMetrics;
-use crate::failure::Code;
 use crate::limits::Reached;
+use crate::net::ProcessUsage;
 use crate::net::relay::Relayed;
 use crate::net::stalled::StalledCount;
 
 /// The counters of one proxy. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
-    /// Dials of this proxy's clients by outcome: `connected`, or the code of the failure.
-    dials: Family<DialLabels, Counter>,
+    /// What became of the dials of this proxy's clients, and how long they took.
+    dials: DialMetrics,
     /// Streams that run through this proxy now, as ingress or as owner.
     streams: Streams,
     /// What became of tunnels.
@@ -40,6 +40,7 @@ pub(super) struct Metrics {
     store: StoreMetrics,
     stalled: StalledCount,
     reached: Reached,
+    process: ProcessMetrics,
 }
 
 /// What is read off other parts at each scrape.
@@ -53,6 +54,8 @@ struct Gauges {
     data_connections_missing: Gauge<u64, AtomicU64>,
     routes: Gauge<u64, AtomicU64>,
     applied_index: Gauge<u64, AtomicU64>,
+    committed_index: Gauge<u64, AtomicU64>,
+    last_log_index: Gauge<u64, AtomicU64>,
     lease_held: Gauge<u64, AtomicU64>,
     is_leader: Gauge<u64, AtomicU64>,
     term: Gauge<u64, AtomicU64>,
@@ -88,11 +91,14 @@ pub(super) struct Sample {
     pub certificate_remaining: Duration,
     /// What the routing store takes.
     pub store: StoreUsage,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DialLabels {
-    outcome: &'static str,
+    /// The last entry known to be committed.
+    pub committed_index: u64,
+    /// The last entry of the log.
+    pub last_log_index: u64,
+    /// Payload bytes that have moved over all streams, those that run too: to agents, and to clients.
+    pub moved_bytes: [u64; 2],
+    /// What this process uses of its machine.
+    pub process: Option<ProcessUsage>,
 }
 
 impl Metrics {
@@ -100,7 +106,7 @@ impl Metrics {
     pub(super) fn register(registry: &mut Registry, stalled: &StalledCount) -> Self {
         let registry = registry.sub_registry_with_prefix("warren");
         let metrics = Self {
-            dials: Family::default(),
+            dials: DialMetrics::register(registry),
             streams: Streams::default(),
             tunnels: TunnelMetrics::register(registry),
             certificates: CertificateMetrics::register(registry),
@@ -111,10 +117,11 @@ impl Metrics {
             store: StoreMetrics::register(registry),
             stalled: stalled.clone(),
             reached: Reached::default(),
+            process: ProcessMetrics::register(registry),
         };
         metrics.reached.register(registry);
-        registry.register("dials", "Dials of this proxy's clients by outcome", metrics.dials.clone());
         registry.register("streams", "Streams that run through this proxy now", metrics.streams.running.clone());
+        registry.register("streams_opened", "Streams that have begun to run through this proxy", metrics.streams.opened.clone());
         registry.register(
             "streams_cut",
             "Streams that were cut by this proxy, by reason: drain, stalled, denied",
@@ -132,6 +139,8 @@ impl Metrics {
         registry.register("peer_data_connections_missing", missing, metrics.gauges.data_connections_missing.clone());
         registry.register("routes", "Valid routes in the table", metrics.gauges.routes.clone());
         registry.register("raft_applied_index", "The last log entry applied", metrics.gauges.applied_index.clone());
+        registry.register("raft_committed_index", "The last log entry known to be committed", metrics.gauges.committed_index.clone());
+        registry.register("raft_last_log_index", "The last entry of the log", metrics.gauges.last_log_index.clone());
         registry.register("lease_held", "1 while this proxy holds its lease", metrics.gauges.lease_held.clone());
         registry.register("disk_writable", "1 while the store's disk takes writes", metrics.gauges.disk_writable.clone());
         registry.register("raft_is_leader", "1 while this proxy leads the group", metrics.gauges.is_leader.clone());
@@ -146,9 +155,9 @@ impl Metrics {
         metrics
     }
 
-    /// Notes the end of a dial: connected, or failed with a code.
-    pub(super) fn dialled(&self, failed: Option<Code>) {
-        self.dials.get_or_create(&DialLabels { outcome: failed.map_or("connected", Code::as_str) }).inc();
+    /// What became of dials.
+    pub(super) fn dials(&self) -> &DialMetrics {
+        &self.dials
     }
 
     /// The streams that run now.
@@ -173,8 +182,6 @@ impl Metrics {
 
     /// Notes a stream that has ended.
     pub(super) fn relayed(&self, relayed: &Relayed) {
-        self.sent_bytes.inc_by(relayed.sent_bytes);
-        self.received_bytes.inc_by(relayed.received_bytes);
         if relayed.end != crate::net::relay::End::Whole {
             self.resets.inc();
         }
@@ -185,13 +192,18 @@ impl Metrics {
         self.gauges.streams_stalled.set(self.stalled.stalled());
         self.gauges.stalled_bytes.set(self.stalled.held_bytes());
         self.streams.cut.of(Why::Stalled).inner().fetch_max(self.stalled.cut(), Ordering::Relaxed);
+        self.sent_bytes.inner().fetch_max(sample.moved_bytes[0], Ordering::Relaxed);
+        self.received_bytes.inner().fetch_max(sample.moved_bytes[1], Ordering::Relaxed);
         self.store.show(&sample.store);
+        sample.process.iter().for_each(|usage| self.process.show(usage));
         self.gauges.tunnels.set(sample.tunnels);
         self.gauges.peers_connected.set(sample.peers_connected);
         self.gauges.data_connections.set(sample.data_connections.0);
         self.gauges.data_connections_missing.set(sample.data_connections.1);
         self.gauges.routes.set(sample.routes);
         self.gauges.applied_index.set(sample.applied_index);
+        self.gauges.committed_index.set(sample.committed_index);
+        self.gauges.last_log_index.set(sample.last_log_index);
         self.gauges.lease_held.set(sample.lease_held);
         self.gauges.is_leader.set(sample.is_leader);
         self.gauges.term.set(sample.term);
@@ -208,7 +220,7 @@ mod tests {
     #[test]
     fn every_metric_has_the_prefix() {
         let mut registry = Registry::default();
-        Metrics::register(&mut registry, &StalledCount::default()).dialled(None);
+        Metrics::register(&mut registry, &StalledCount::default());
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("written");
         let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();

@@ -12,11 +12,12 @@ use super::disk_report::disk_report;
 use super::handover::{Drain, Phase};
 use super::mesh::{Links, PeerService};
 use super::metrics::Metrics;
+use super::recent::Lookout;
 use super::rotation::Rotations;
 use crate::identity::peer_serial;
 use crate::target::Target;
 use crate::wire::peer::PeerReport;
-use crate::wire::{AgentProgress, CertificateReport, DialHeader, Held, LiveCertificates};
+use crate::wire::{AgentProgress, CertificateReport, DialHeader, Held, LiveCertificates, Vitals};
 
 /// The parts that peers may use.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(super) struct Service {
     pub(super) metrics: Metrics,
     pub(super) drain: Drain,
     pub(super) rotations: Rotations,
+    pub(super) lookout: Lookout,
 }
 
 #[async_trait]
@@ -65,6 +67,10 @@ impl PeerService for Service {
 
     fn certificates(&self) -> CertificateReport {
         self.rotations.mine()
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.lookout.vitals()
     }
 
     fn live_certificates(&self) -> LiveCertificates {

@@ -14,6 +14,7 @@ use crate::net::relay::Relayed;
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     pub(super) running: Gauge,
+    pub(super) opened: Counter,
     pub(super) cut: CutStreams,
     /// Counts how often all were cut.
     cuts: watch::Sender<u64>,
@@ -21,7 +22,7 @@ pub(super) struct Streams {
 
 impl Default for Streams {
     fn default() -> Self {
-        Self { running: Gauge::default(), cut: CutStreams::default(), cuts: watch::Sender::new(0) }
+        Self { running: Gauge::default(), opened: Counter::default(), cut: CutStreams::default(), cuts: watch::Sender::new(0) }
     }
 }
 
@@ -46,6 +47,7 @@ impl Streams {
     /// Counts a stream from now on; one over a tunnel of this proxy is cut with that, too.
     pub(super) fn begin(&self, permit: Option<&StreamPermit>) -> RunningStream {
         self.running.inc();
+        self.opened.inc();
         let tunnel = permit.map(StreamPermit::cut).unwrap_or_default();
         RunningStream { running: self.running.clone(), cut: self.cut.of(Why::Drain), cuts: self.cuts.subscribe(), tunnel }
     }

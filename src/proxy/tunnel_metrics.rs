@@ -37,6 +37,10 @@ impl TunnelMetrics {
     /// Counters in `registry`.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        // Shown from the beginning, so that nobody has to guess what they will be called.
+        for why in [Refused::Draining, Refused::Busy] {
+            drop(metrics.refusals(why));
+        }
         registry.register("tunnels_handed_over", "Tunnels that went to other proxies in a drain", metrics.handed_over.clone());
         registry.register("tunnels_levelled", "Tunnels that went to proxies which held fewer", metrics.levelled.clone());
         registry.register("tunnels_refused", "Tunnels that were refused for now", metrics.refused.clone());
@@ -48,10 +52,14 @@ impl TunnelMetrics {
 
     /// Notes a tunnel that was refused.
     pub(super) fn refused(&self, why: Refused) {
+        self.refusals(why).inc();
+    }
+
+    fn refusals(&self, why: Refused) -> Counter {
         let reason = match why {
             Refused::Draining => "draining",
             Refused::Busy => "busy",
         };
-        self.refused.get_or_create(&RefusedLabels { reason }).inc();
+        self.refused.get_or_create(&RefusedLabels { reason }).clone()
     }
 }

@@ -11,6 +11,7 @@ use warren_raft::command::ProxyStart;
 use warren_raft::{ProxyId, RoutingStore, StoreConfig, reached};
 
 use super::admin::{self, Admin, AdminParts};
+use super::commit_metrics::CommitMetrics;
 use super::custody::Custody;
 use super::data_dir::DataDir;
 use super::dial::{Dialer, Owner};
@@ -25,8 +26,10 @@ use super::lifecycle::{Parts, RunningProxy};
 use super::member::Membership;
 use super::mesh::{self, Links, PeerAcceptor, PeerBounds, PeerConnection};
 use super::metrics::Metrics;
+use super::peer_metrics::PeerMetrics;
 use super::policy::TablePolicy;
 use super::public::{Admission, Agents, Clients, Enrollments, PublicAcceptor, Shares, cluster_view, with_pulse};
+use super::recent::{self, Lookout};
 use super::registrar::Registrar;
 use super::removal::Removal;
 use super::rotation::{Connected, Rotations, announced, cut_revoked, drive};
@@ -105,6 +108,7 @@ pub(super) struct Wiring {
     /// Why this proxy's certificate was not renewed.
     renewal_failed: watch::Sender<Option<String>>,
     connected: Connected,
+    lookout: Lookout,
     dialer: Arc<Dialer>,
     shares: Shares,
     ingress: IngressMetrics,
@@ -120,11 +124,21 @@ impl Wiring {
         ground.env.audit.register(&mut registry);
         let tuning = Tuning::from(Tunable::from(&ground.proxy));
         let ingress = IngressMetrics::register(&mut registry);
-        let (leaving, tunnels) = (CancellationToken::new(), Arc::default());
+        let (leaving, tunnels, connected) = (CancellationToken::new(), Arc::<Tunnels>::default(), Connected::default());
+        let renewal_failed = watch::Sender::new(None);
+        let lookout = Lookout::new(recent::Seen {
+            env: ground.env.clone(),
+            store: store.clone(),
+            links: ground.links.clone(),
+            tunnels: tunnels.clone(),
+            metrics: metrics.clone(),
+            connected: connected.clone(),
+            renewal_failed: renewal_failed.subscribe(),
+        });
         let parts = (ground.links.clone(), Arc::clone(&tunnels));
         let me = (ground.membership.member.id, &ground.proxy.name);
         Self {
-            dialer: Arc::new(Dialer::new(me, ground.env.clone(), store.clone(), parts)),
+            dialer: Arc::new(Dialer::new(me, ground.env.clone(), store.clone(), parts, metrics.dials().clone())),
             shares: Shares::new(tuning.limits()),
             ingress,
             listening: Listening::default(),
@@ -141,8 +155,9 @@ impl Wiring {
             leaving,
             stopped: CancellationToken::new(),
             removed: CancellationToken::new(),
-            renewal_failed: watch::Sender::new(None),
-            connected: Connected::default(),
+            renewal_failed,
+            connected,
+            lookout,
         }
     }
 
@@ -163,6 +178,7 @@ impl Wiring {
             let _there = self.ground.threads.control.enter();
             self.store.live(self.particulars());
         }
+        self.tasks.spawn(self.lookout.clone().run(self.stopped.clone()));
         self.serve_ingress(bound);
         self.tasks.spawn(self.removal().watch(self.stopped.clone()));
         self.tasks.spawn(self.handover().run(self.stopped.clone()));
@@ -289,6 +305,9 @@ impl Wiring {
     }
 
     async fn admin(&mut self) -> Result<Admin, StartError> {
+        let (store, links, lookout) = (self.store.clone(), self.ground.links.clone(), self.lookout.clone());
+        self.registry.register_collector(Box::new(CommitMetrics { store: store.clone() }));
+        self.registry.register_collector(Box::new(PeerMetrics { store, links, lookout }));
         let parts = AdminParts {
             me: self.me(),
             env: self.ground.env.clone(),
@@ -304,6 +323,8 @@ impl Wiring {
             guard: self.guard.clone(),
             listening: self.listening.clone(),
             saves: Arc::new(Semaphore::new(admin::MAX_AT_ONCE)),
+            lookout: self.lookout.clone(),
+            page: admin::PageCache::default(),
             reloads: self.ground.proxy.reloads.clone(),
         };
         let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
@@ -324,8 +345,7 @@ impl Wiring {
             store: self.store.clone(),
             tunnels: self.tunnels.clone(),
             metrics: self.metrics.clone(),
-            readers: self.ground.env.readers.clone(),
-            audit: self.ground.env.audit.clone(),
+            env: self.ground.env.clone(),
             grants: self.grants.clone(),
         };
         let service = Service {
@@ -335,6 +355,7 @@ impl Wiring {
             metrics: self.metrics.clone(),
             drain: self.drain.clone(),
             rotations: self.rotations(),
+            lookout: self.lookout.clone(),
         };
         let threads = &self.ground.threads;
         let bounds = PeerBounds::new(&self.ground.proxy.limits, self.metrics.reached());

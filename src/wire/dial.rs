@@ -128,6 +128,26 @@ pub enum DialAnswer {
     },
 }
 
+impl DialAnswer {
+    /// The word in logs and metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::NotHere { .. } => "not_here",
+            Self::Draining { .. } => "draining",
+            Self::TargetRefused { .. } => "target_refused",
+            Self::TargetTimeout => "timeout",
+            Self::Denied => "denied",
+            Self::Overloaded { .. } => "overloaded",
+            Self::UnknownService => "service_unknown",
+            Self::TunnelLost { .. } => "tunnel_lost",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Superseded => "superseded",
+            Self::NotUnderstood { .. } => "not_understood",
+        }
+    }
+}
+
 impl fmt::Display for DialAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

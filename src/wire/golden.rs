@@ -14,6 +14,7 @@ use super::member::{ClusterView, Member, MemberState};
 use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
 use super::trust::{Authorities, AuthoritiesReply, AuthoritiesRequest, CertificateReport, Holdings, LiveCertificates, Machine};
 use super::tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};
+use super::vitals::{LinkVitals, MemberRole, Vitals};
 use super::{Heard, Hello, TraceId};
 use crate::failure::{Code, Failure, Stage};
 use crate::target::Target;
@@ -364,6 +365,7 @@ fn peers() {
         (ControlRequest::Unsettled, "03"),
         (ControlRequest::Certificates, "04"),
         (ControlRequest::LiveCertificates, "05"),
+        (ControlRequest::Vitals, "06"),
     ];
     let all = variants!(ControlRequest {
         ControlRequest::Store(_),
@@ -372,6 +374,7 @@ fn peers() {
         ControlRequest::Unsettled,
         ControlRequest::Certificates,
         ControlRequest::LiveCertificates,
+        ControlRequest::Vitals,
     });
     check_messages(all, requests);
 }
@@ -395,6 +398,45 @@ fn about_certificates() -> ((CertificateReport, String), (LiveCertificates, Stri
     let live = LiveCertificates { proxy: ProxyId(2), machines: vec![machine] };
     let live_hex = format!("0201{}", long_record(&machine_hex[2..]));
     ((certificates, certificates_hex), (live, live_hex))
+}
+
+/// How a proxy does, whose role is the second and which has one link.
+fn vitals() -> Vitals {
+    Vitals {
+        role: Heard::Known(MemberRole::Follower),
+        leader: Some(ProxyId(2)),
+        term: 3,
+        last_log_index: 300,
+        committed_index: 7,
+        applied_index: 6,
+        sent_per_second: 300,
+        received_per_second: 5,
+        dials_connected: 4,
+        dials_failed: 1,
+        links: vec![LinkVitals { peer: ProxyId(3), round_trip_us: Some(7), lost_ppm: Some(300) }],
+    }
+}
+
+const VITALS_HEX: &str = "0101010203ac020706ac02050401010603010701ac02";
+
+#[test]
+fn roles_of_members() {
+    check_messages(
+        variants!(MemberRole {
+            MemberRole::Leader,
+            MemberRole::Follower,
+            MemberRole::Candidate,
+            MemberRole::Learner,
+            MemberRole::Stopped,
+        }),
+        [
+            (MemberRole::Leader, "00"),
+            (MemberRole::Follower, "01"),
+            (MemberRole::Candidate, "02"),
+            (MemberRole::Learner, "03"),
+            (MemberRole::Stopped, "04"),
+        ],
+    );
 }
 
 #[test]
@@ -430,9 +472,12 @@ fn answers_of_peers() {
         (ControlReply::Unsettled(vec![unsettled]), &*format!("0401{unsettled_hex}")),
         (ControlReply::Certificates(certificates), &*format!("05{}", long_record(&certificates_hex))),
         (ControlReply::LiveCertificates(live), &*format!("06{}", long_record(&live_hex))),
+        (ControlReply::Vitals(vitals()), &*format!("07{}", record(VITALS_HEX))),
     ];
     check_grown(&replies[3].0, replies[3].1, &["0401610173"]);
     check_grown(&replies[4].0, replies[4].1, &[&unsettled_hex]);
+    check_grown(&replies[7].0, replies[7].1, &[&record(VITALS_HEX)]);
+    check_grown(&vitals(), VITALS_HEX, &[&record("03010701ac02")]);
     let all = variants!(ControlReply {
         ControlReply::Store(_),
         ControlReply::Pong(_),
@@ -441,6 +486,7 @@ fn answers_of_peers() {
         ControlReply::Unsettled(_),
         ControlReply::Certificates(_),
         ControlReply::LiveCertificates(_),
+        ControlReply::Vitals(_),
     });
     check_messages(all, replies);
 }

@@ -23,6 +23,7 @@ mod record;
 mod trace;
 pub mod trust;
 pub mod tunnel;
+pub mod vitals;
 
 pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered, PingReply, PingRequest};
 pub use enroll::{EnrollReply, EnrollRequest, Enrolled};
@@ -33,3 +34,4 @@ pub use peer::{AgentProgress, ControlReply, ControlRequest, Held, LinkKind, Peer
 pub use trace::TraceId;
 pub use trust::{Authorities, AuthoritiesReply, AuthoritiesRequest, CertificateReport, Fingerprint, Holdings, LiveCertificates, Machine};
 pub use tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};
+pub use vitals::{LinkVitals, MemberRole, Vitals};

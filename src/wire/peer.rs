@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use warren_raft::{AgentName, ProxyId, ServiceName};
 
 use super::tunnel::Progress;
-use super::{CertificateReport, Heard, Hello, LiveCertificates};
+use super::{CertificateReport, Heard, Hello, LiveCertificates, Vitals};
 use crate::target::Target;
 
 /// Most tunnels that one answer to [`ControlRequest::WhoHas`] names.
@@ -60,6 +60,8 @@ pub enum ControlRequest {
     Certificates,
     /// 5: which certificates are in use at you?
     LiveCertificates,
+    /// 6: how do you do just now, for a picture of the cluster?
+    Vitals,
 }
 
 /// Its answer.
@@ -79,6 +81,8 @@ pub enum ControlReply {
     Certificates(#[serde(with = "super::record")] CertificateReport),
     /// 6: the answer to [`ControlRequest::LiveCertificates`].
     LiveCertificates(#[serde(with = "super::record")] LiveCertificates),
+    /// 7: the answer to [`ControlRequest::Vitals`].
+    Vitals(#[serde(with = "super::record")] Vitals),
 }
 
 /// Most agents of a [`ControlReply::Unsettled`].

@@ -181,6 +181,6 @@ fn leave(scene: &Scene) {
     let rows = scene.proxy().status().expect("it answers");
     let rows = rows["proxies"].as_array().expect("proxies").clone();
     for name in rows.iter().filter_map(|row| row["name"].as_str()).filter(|name| name.starts_with("mallet")) {
-        scene.cluster.run_at(scene.proxy(), &["proxies", "rm", name, "--yes", "-o", "json"]);
+        scene.cluster.run_at(scene.proxy(), &["proxies", "rm", name, "--yes", "--now", "-o", "json"]);
     }
 }

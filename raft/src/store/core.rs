@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::commit_times::CommitClock;
 use super::config::StoreConfig;
 use super::engine::Engine;
 use super::failure::Failure;
@@ -49,6 +50,8 @@ pub(crate) struct Core {
     pub(crate) gate: RwLock<()>,
     /// Renewals of this proxy's lease that were not answered in time.
     pub(crate) missed_renewals: AtomicU64,
+    /// How long commands took to be committed.
+    pub(crate) commits: CommitClock,
     /// How many ways to the leader have failed in a row.
     pub(crate) failed_ways: AtomicUsize,
 }

@@ -15,6 +15,7 @@
 
 mod campaign;
 mod care;
+mod commit_times;
 mod config;
 #[cfg(test)]
 mod conformance;
@@ -75,6 +76,7 @@ mod usage;
 pub mod weights;
 
 pub use crate::disk::OpenError;
+pub use commit_times::CommitTimes;
 pub use config::{StoreConfig, Tuning};
 pub(crate) use error::in_millis;
 pub use error::{Garbled, ProposeError, ReadError, RemoveError, TransferError};

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::campaign::{mind_the_majority, part_candidates};
 use super::care::{change_members, expire_leases};
+use super::commit_times::CommitClock;
 use super::config::StoreConfig;
 use super::core::Core;
 use super::engine::Engine;
@@ -58,6 +59,7 @@ impl RoutingStore {
             disk: watch::Sender::new(DiskState::Writable),
             gate: RwLock::default(),
             missed_renewals: AtomicU64::new(0),
+            commits: CommitClock::default(),
             failed_ways: AtomicUsize::new(0),
             engine: Engine::new(config.id),
             network: Network::new(config.id, config.heartbeat, transport, Arc::clone(&published)),

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::commit_times::CommitTimes;
 use super::core::Core;
 use super::error::{Garbled, ProposeError, ReadError, TransferError};
 use super::health::DiskState;
@@ -154,7 +155,10 @@ impl RoutingStore {
             reason = self.unwritable(), if needs_disk => Err(ProposeError::Disk(reason)),
             outcome = async {
                 self.inner.core.may_propose(&command)?;
-                self.inner.proposer.propose(command, deadline).await
+                let begun = Instant::now();
+                let committed = self.inner.proposer.propose(command, deadline).await?;
+                self.inner.core.commits.note(begun.elapsed());
+                Ok(committed)
             } => outcome,
         }
     }
@@ -258,6 +262,11 @@ impl RoutingStore {
     /// How many renewals of this proxy's lease were not answered in time.
     pub fn missed_renewals(&self) -> u64 {
         self.inner.core.missed_renewals.load(Ordering::Relaxed)
+    }
+
+    /// How long commands of this member took to be committed.
+    pub fn commit_times(&self) -> CommitTimes {
+        self.inner.core.commits.times()
     }
 
     /// What this member's store takes.

@@ -17,7 +17,7 @@ fn target(data: &[u8]) -> Outcome {
 /// The golden bytes of each.
 fn seeds() -> Vec<Vec<u8>> {
     seeds_of(&[
-        &["00020102", "01", "02050001610173", "03", "04", "05"],
+        &["00020102", "01", "02050001610173", "03", "04", "05", "06"],
         &[
             "01ac0207010001070001640172ac02050601030101",
             "01ac0207010001070101640172ac02050601030101",
@@ -28,6 +28,7 @@ fn seeds() -> Vec<Vec<u8>> {
             "04010e016109030102010401020172ac02",
             "05d601ac0256ababababababababababababababababac02ac0201abababababababababababababababababababababababababababababababab01ababababababababababababababababababababababababababababababababac02010172ac02010163ac02016b010161abababababababababababababababab0156ababababababababababababababababac02ac0201abababababababababababababababababababababababababababababababab01abababababababababababababababababababababababababababababababab01ac0202",
             "066e02016b010161abababababababababababababababab0156ababababababababababababababababac02ac0201abababababababababababababababababababababababababababababababab01abababababababababababababababababababababababababababababababab",
+            "07160101010203ac020706ac02050401010603010701ac02",
         ],
     ])
 }

@@ -10,6 +10,7 @@ use warren::audit::Audit;
 use warren::net::quic::{Paths, Settings as Quic};
 use warren::net::stalled::{Readers, StalledCount};
 use warren::net::{Entropy, Env, Threading};
+use warren::traces::Traces;
 
 use super::stores::HostStores;
 use crate::cast::{self, Order, Stage};
@@ -128,6 +129,7 @@ impl Run {
                 threading: Threading::One,
                 readers,
                 audit: Audit::default(),
+                traces: Traces::default(),
             }
         })
     }

@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod dashboard;
 mod man;
 mod systemd;
 #[cfg(test)]
@@ -12,7 +13,7 @@ use clap::{Args, Subcommand};
 use super::context::Context;
 use super::{CliError, Exit};
 
-/// Make man pages, completions, systemd units and the documented configuration
+/// Make man pages, completions, systemd units, a dashboard and the documented configuration
 #[derive(Debug, Args)]
 #[command(after_help = "Everything goes to standard output, but for the man pages of all verbs, which `man --dir DIR` writes.")]
 pub(super) struct GenerateArgs {
@@ -26,6 +27,7 @@ enum GenerateVerb {
     Completions(completions::CompletionsArgs),
     Systemd(systemd::SystemdArgs),
     Config(config::ConfigArgs),
+    Dashboard(dashboard::DashboardArgs),
 }
 
 impl GenerateArgs {
@@ -35,6 +37,7 @@ impl GenerateArgs {
             GenerateVerb::Completions(args) => args.run(),
             GenerateVerb::Systemd(args) => args.run(context),
             GenerateVerb::Config(args) => args.run(),
+            GenerateVerb::Dashboard(args) => args.run()?,
         };
         context.output().text(&text).map(|()| Exit::Success)
     }

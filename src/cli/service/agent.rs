@@ -17,9 +17,12 @@ use crate::cli::notify::{Notifier, State};
 use crate::cli::run::{interrupted, path, texts};
 use crate::cli::signals::{Signal, Signals};
 use crate::config::{AgentSettings, Announcing, Config, Role, ServiceSettings};
-use crate::net::Env;
+use crate::net::{Budget, Env};
 use crate::proxy::Wish;
+use crate::traces::{self, Resource};
 
+/// How long the last spans may take.
+const EXPORTED: Duration = Duration::from_secs(2);
 /// What an agent may take beyond its drain: for the withdrawal of its routes and its last packets.
 const BEYOND: Duration = Duration::from_secs(15);
 
@@ -35,6 +38,9 @@ pub(in crate::cli) async fn agent(config: Config, launch: Launch) -> Result<(), 
     let Launch { source, logs, notifier } = launch;
     notifier.status("starting");
     let env = Env::real_with(settings.transport.settings()).with_stalled(settings.limits.stalled());
+    let resource = Resource { role: "agent", name: settings.name.to_string() };
+    let (traces, exporter) = traces::start(settings.telemetry.otlp.as_ref(), resource, &env);
+    let env = env.with_traces(traces);
     let agent = Agent {
         name: settings.name.clone(),
         proxies: texts(&settings.proxies),
@@ -60,6 +66,7 @@ pub(in crate::cli) async fn agent(config: Config, launch: Launch) -> Result<(), 
         () = running.drain(timeout, signals.hurry()) => {}
         () = notifier.feed(|| std::future::ready(()), || "draining".to_owned()) => {}
     }
+    exporter.close(Budget::new(EXPORTED)).await;
     tracing::info!("agent stopped");
     Ok(())
 }

@@ -15,9 +15,12 @@ use crate::cli::signals::{Signal, Signals};
 use crate::config::{Config, Role};
 use crate::net::{Budget, Env};
 use crate::proxy::{Heart, Proxy, Reloads, RunningProxy, Tunable, Wish};
+use crate::traces::{self, Resource};
 
 /// How long the last lines of the audit log may take.
 const AUDITED: Duration = Duration::from_secs(5);
+/// How long the last spans may take.
+const EXPORTED: Duration = Duration::from_secs(2);
 /// What a proxy may take beyond its drain: for a new leader, its farewell and its last packets.
 const BEYOND: Duration = Duration::from_secs(15);
 
@@ -31,6 +34,9 @@ pub(in crate::cli) async fn proxy(config: Config, launch: Launch) -> Result<(), 
         env = env.with_audit(opened.0);
         writer = Some(opened.1);
     }
+    let resource = Resource { role: "proxy", name: config.proxy.name.to_string() };
+    let (traces, exporter) = traces::start(config.telemetry.otlp.as_ref(), resource, &env);
+    let env = env.with_traces(traces);
     let (reloads, wishes) = Reloads::new();
     let proxy = Proxy { reloads: reloads.clone(), ..proxy_of(&config)? };
     let Launch { source, logs, notifier } = launch;
@@ -41,6 +47,7 @@ pub(in crate::cli) async fn proxy(config: Config, launch: Launch) -> Result<(), 
         // Whatever came of it, what happened is written.
         writer.close(Budget::new(AUDITED)).await;
     }
+    exporter.close(Budget::new(EXPORTED)).await;
     ended
 }
 

@@ -54,6 +54,11 @@ impl Entry {
         self.cut.notify_one();
     }
 
+    /// What has moved from the first side to the second, and back.
+    pub(super) fn moved_bytes(&self) -> [u64; 2] {
+        self.gauges.each_ref().map(|gauge| gauge.moved.load(Ordering::Relaxed))
+    }
+
     pub(super) fn seen(&self) -> Seen {
         let moved = self.gauges.iter().fold(0_u64, |sum, gauge| sum.wrapping_add(gauge.moved.load(Ordering::Relaxed)));
         Seen { moved, held: self.gauges.iter().map(Gauge::held).sum() }

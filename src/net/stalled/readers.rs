@@ -37,6 +37,8 @@ pub(super) struct Shared {
 struct Streams {
     by_number: BTreeMap<StreamNumber, Arc<Entry>>,
     last: StreamNumber,
+    /// What those moved that have ended.
+    ended_bytes: [u64; 2],
 }
 
 /// How many streams are stalled, at the last look. Cheap to clone.
@@ -72,8 +74,15 @@ impl Shared {
     }
 
     pub(super) fn forget(&self, number: StreamNumber) {
-        self.streams().by_number.remove(&number);
+        let mut streams = self.streams();
+        if let Some(entry) = streams.by_number.remove(&number) {
+            streams.ended_bytes = sum(streams.ended_bytes, entry.moved_bytes());
+        }
     }
+}
+
+fn sum(one: [u64; 2], other: [u64; 2]) -> [u64; 2] {
+    [one[0].wrapping_add(other[0]), one[1].wrapping_add(other[1])]
 }
 
 impl Readers {
@@ -95,6 +104,12 @@ impl Readers {
         let number = streams.last;
         streams.by_number.insert(number, entry.clone());
         Carried { entry, number, shared: Arc::downgrade(&self.shared) }
+    }
+
+    /// How many bytes all streams have moved since the process began, those that run still too: from their first side to the second, and back.
+    pub fn moved_bytes(&self) -> [u64; 2] {
+        let streams = self.shared.streams();
+        streams.by_number.values().fold(streams.ended_bytes, |moved, entry| sum(moved, entry.moved_bytes()))
     }
 
     /// How many are stalled.

@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod machines;
 mod outlook;
+mod page;
 mod parts;
 mod problems;
 mod reload;
@@ -25,6 +26,7 @@ mod transfer;
 mod views;
 
 pub(super) use guard::is_own_name;
+pub(super) use page::PageCache;
 pub(super) use parts::AdminParts;
 pub(super) use server::{Admin, AdminError};
 pub(super) use snapshot::MAX_AT_ONCE;

@@ -6,6 +6,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, watch};
 use warren_raft::{ProxyId, RoutingStore};
 
+use super::page::PageCache;
 use crate::identity::CredentialsHandle;
 use crate::net::Env;
 use crate::proxy::enrollment_guard::EnrollmentGuard;
@@ -13,6 +14,7 @@ use crate::proxy::handover::Drain;
 use crate::proxy::ingress::Listening;
 use crate::proxy::mesh::Links;
 use crate::proxy::metrics::Metrics;
+use crate::proxy::recent::Lookout;
 use crate::proxy::reloads::Reloads;
 use crate::proxy::rotation::Rotations;
 use crate::proxy::strategy::Settled;
@@ -35,5 +37,7 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) guard: EnrollmentGuard,
     pub(in crate::proxy) listening: Listening,
     pub(in crate::proxy) saves: Arc<Semaphore>,
+    pub(in crate::proxy) lookout: Lookout,
+    pub(in crate::proxy) page: PageCache,
     pub(in crate::proxy) reloads: Reloads,
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{authority, credentials, drain, guard, health, machines, reload, removal, snapshot, strategy, tokens, transfer, views};
+use super::{authority, credentials, drain, guard, health, machines, page, reload, removal, snapshot, strategy, tokens, transfer, views};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Bounds, Caller, Handler, HttpServer, Method, Request, Response, StatusCode};
 use crate::net::{Listener, LocalError, Stream};
@@ -126,6 +126,9 @@ impl Handler for Answers {
             (&Method::GET | &Method::HEAD, "/livez") => Response::text(StatusCode::OK, "live"),
             (&Method::GET | &Method::HEAD, "/readyz") => health::readyz(parts, request.has_parameter("verbose")),
             (&Method::GET | &Method::HEAD, "/metrics") => metrics(parts),
+            (&Method::GET | &Method::HEAD, "/") => page::show(parts).await,
+            (&Method::GET | &Method::HEAD, "/page.json") => page::sections(parts).await,
+            (&Method::GET | &Method::HEAD, "/favicon.svg") => page::favicon(),
             (method, path) => match Path::parse(path) {
                 Some(path) => {
                     let act = by.map(|by| guard::Act::begin(&parts.env.audit, by, (method, path), &request));
@@ -225,6 +228,10 @@ fn metrics(parts: &AdminParts) -> Response {
         missed_renewals: parts.store.missed_renewals(),
         certificate_remaining: parts.credentials.current().remaining(parts.env.wall.now()),
         store: parts.store.usage(),
+        committed_index: status.committed_index,
+        last_log_index: status.last_log_index,
+        moved_bytes: parts.env.readers.moved_bytes(),
+        process: parts.env.net.process(),
     });
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &parts.registry) {

@@ -21,9 +21,11 @@ use super::{candidates, failures};
 use crate::failure::{Code, Failure, Stage};
 use crate::net::{Budget, Env};
 use crate::proxy::caller::Caller;
+use crate::proxy::dial_metrics::{DialMetrics, DialPath, DialStage};
 use crate::proxy::mesh::Links;
 use crate::proxy::tunnels::Tunnels;
 use crate::target::Target;
+use crate::traces::{Deed, Span, Timer};
 use crate::wire::{DialAnswer, DialHeader, Entered, TraceId};
 
 /// Most ways that are tried for one dial.
@@ -84,23 +86,56 @@ pub(crate) struct Dialer {
     suspects: Suspects,
     /// How long an answer usually takes.
     pace: Pace,
+    /// What is counted.
+    pub(super) metrics: DialMetrics,
     /// What each agent has to do for this proxy.
     loads: Loads,
 }
 
 impl Dialer {
     /// A dialler for the clients of `me`.
-    pub(crate) fn new((me, name): (ProxyId, &ProxyName), env: Env, store: RoutingStore, (links, tunnels): (Links, Arc<Tunnels>)) -> Self {
+    pub(crate) fn new(
+        (me, name): (ProxyId, &ProxyName),
+        env: Env,
+        store: RoutingStore,
+        (links, tunnels): (Links, Arc<Tunnels>),
+        metrics: DialMetrics,
+    ) -> Self {
         let name = name.as_str().parse().expect("proxies and clients are named by the same rules");
         let (quorum, suspects, pace, loads) = (QuorumMemory::default(), Suspects::default(), Pace::default(), Loads::default());
-        Self { me, name, env, store, links, tunnels, quorum, suspects, pace, loads }
+        Self { me, name, env, store, links, tunnels, quorum, suspects, pace, metrics, loads }
     }
 
-    /// Dials until one try connects, an answer is final, or the budget is used up.
+    /// Dials until one try connects, an answer is final, or the budget is used up, and counts what came of it.
     ///
     /// # Errors
     /// The [`Failure`] that the client is to be told.
     pub(crate) async fn dial(&self, wanted: &Wanted) -> Result<Connection, Failure> {
+        let (begun, timer) = (Instant::now(), Timer::begin(&*self.env.wall));
+        let dialled = self.dial_somewhere(wanted).await;
+        let path = match &dialled {
+            Ok(connection) if connection.path.len() == 1 => DialPath::Local,
+            Ok(_) => DialPath::Peer,
+            Err(_) => DialPath::Nowhere,
+        };
+        if dialled.is_ok() {
+            self.metrics.took(DialStage::Whole, begun.elapsed());
+        }
+        self.metrics.ended(dialled.as_ref().err().map(Failure::code), path);
+        self.env.traces.record(|| self.span(timer, wanted, &dialled));
+        dialled
+    }
+
+    /// All of a dial.
+    fn span(&self, timer: Timer, wanted: &Wanted, dialled: &Result<Connection, Failure>) -> Span {
+        let span = timer.end(wanted.trace, (Deed::Dial(self.me), None)).with("caller", &wanted.caller).with("target", &wanted.target);
+        match dialled {
+            Ok(connection) => span.with("outcome", "connected").with("agent", &connection.agent).with("service", &connection.service),
+            Err(failure) => span.with("outcome", failure.code()).failed(Some(failure.message().to_owned())),
+        }
+    }
+
+    async fn dial_somewhere(&self, wanted: &Wanted) -> Result<Connection, Failure> {
         let table = self.store.table();
         let stale = match self.dial_in(&table, wanted).await {
             Ok(connection) => return Ok(connection),
@@ -299,12 +334,21 @@ impl Dialer {
             entered,
         };
         let counted = Some(self.loads.begin(&choice.agent));
-        let open = if owner == self.me && !mutant!("forwarded_to_itself") {
-            attempt::local(&self.tunnels, &header, budget).await
+        let (begun, timer) = (Instant::now(), Timer::begin(&*self.env.wall));
+        let (stage, tried) = if owner == self.me && !mutant!("forwarded_to_itself") {
+            (DialStage::Local, attempt::local(&self.tunnels, &header, budget).await)
         } else {
-            attempt::peer(&self.links, owner, &header, budget).await
-        }?;
-        Ok(Open { _counted: counted, ..open })
+            (DialStage::Peer, attempt::peer(&self.links, owner, &header, budget).await)
+        };
+        if matches!(tried, Ok(_) | Err(Miss::Answered(_))) {
+            self.metrics.took(stage, begun.elapsed());
+        }
+        self.env.traces.record(|| {
+            let deed = if stage == DialStage::Local { Deed::Carry(owner) } else { Deed::Try(self.me, owner) };
+            let span = timer.end(wanted.trace, (deed, Some(Deed::Dial(self.me)))).with("owner", owner).with("agent", &choice.agent);
+            span.failed(tried.as_ref().err().map(ToString::to_string))
+        });
+        tried.map(|open| Open { _counted: counted, ..open })
     }
 
     fn path(&self, owner: ProxyId) -> Vec<ProxyId> {

@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
+use tokio::time::Instant;
 use warren_raft::{ProxyId, RoutingStore, Table, reached};
 
 use super::attempt::{self, Miss, Open};
-use crate::audit::{Audit, Denial, Port};
+use crate::access::{Carried, Role};
+use crate::audit::{Denial, Port};
 use crate::net::quic::StreamWindow;
-use crate::net::stalled::Readers;
-use crate::net::{Budget, relay};
+use crate::net::{Budget, Env, relay};
 use crate::proxy::caller::{Caller, Shown};
+use crate::proxy::dial_metrics::DialStage;
 use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::tunnels::Tunnels;
+use crate::traces::{Deed, Timer};
 use crate::wire::close::Close;
 use crate::wire::{DialAnswer, DialHeader, frame};
 
@@ -36,10 +39,8 @@ pub(crate) struct Owner {
     pub tunnels: Arc<Tunnels>,
     /// What is counted.
     pub metrics: Metrics,
-    /// What streams that are not read hold.
-    pub readers: Readers,
-    /// Who is told of a dial that a peer should not have sent on.
-    pub audit: Audit,
+    /// What streams that are not read hold, who is told of a dial that a peer should not have sent on, and where spans go.
+    pub env: Env,
     /// What runs by the cluster's leave.
     pub grants: Arc<Grants>,
 }
@@ -52,6 +53,8 @@ impl Owner {
         received: StreamWindow,
         (mut send, mut recv): (SendStream, RecvStream),
     ) {
+        let (begun, timer) = (Instant::now(), Timer::begin(&*self.env.wall));
+        let mut told = Carried::begin(Role::Owner, &header, || self.path(from));
         let caller = match &header.entered {
             None => Caller::Client(header.client.clone()),
             Some(entered) => Caller::Ingress { proxy: from, rule: entered.rule },
@@ -66,14 +69,17 @@ impl Owner {
                 return;
             }
         };
+        self.metrics.dials().took(DialStage::Owner, begun.elapsed());
+        self.env.traces.record(|| {
+            let span = timer.end(header.trace, (Deed::Carry(self.me), Some(Deed::Try(from, self.me))));
+            let span = span.with("client", &header.client).with("agent", &header.agent).with("service", &header.service);
+            span.failed(dialled.as_ref().err().map(ToString::to_string))
+        });
         match dialled {
-            Ok(open) => self.relay((open, header, caller), received, (send, recv)).await,
+            Ok(open) => self.relay((open, header, caller), (received, told), (send, recv)).await,
             Err(answer) => {
-                if answer == DialAnswer::Superseded {
-                    tracing::debug!(%answer, "dial not carried");
-                } else {
-                    tracing::info!(%answer, "dial not carried");
-                }
+                told.failed(&answer);
+                drop(told);
                 if frame::write(&mut send, &answer, frame::MAX_MESSAGE).await.is_ok() {
                     // It fails only when the asker has gone.
                     let _ = send.finish();
@@ -107,7 +113,7 @@ impl Owner {
                 let (agent, service, trace) = (&header.agent, &header.service, header.trace);
                 let reason = format!("a proxy sent on a dial to {agent}/{service} that is not allowed, trace {trace}");
                 let denial = Denial::at(Port::Peer, header.client_address.chars().take(MAX_ADDRESS).collect::<String>(), reason);
-                self.audit.denied(match caller {
+                self.env.audit.denied(match caller {
                     Caller::Client(client) => denial.of("client", client),
                     Caller::Ingress { proxy, .. } => denial.of("proxy", proxy),
                 });
@@ -121,10 +127,16 @@ impl Owner {
         self.store.with_table(|table| table.routes_of(&header.agent).map(|route| route.proxy).find(|proxy| *proxy != self.me))
     }
 
+    /// The names of the proxies on the way.
+    fn path(&self, from: ProxyId) -> String {
+        let name = |table: &Table, id| table.proxy(id).map_or_else(|| id.to_string(), |proxy| proxy.name.to_string());
+        self.store.with_table(|table| format!("{},{}", name(table, from), name(table, self.me)))
+    }
+
     async fn relay(
         &self,
         (open, header, caller): (Open, DialHeader, Caller),
-        received: StreamWindow,
+        (received, mut told): (StreamWindow, Carried),
         (mut send, recv): (SendStream, RecvStream),
     ) {
         if frame::write(&mut send, &DialAnswer::Connected, frame::MAX_MESSAGE).await.is_err() {
@@ -133,16 +145,19 @@ impl Owner {
             return;
         }
         reached!("proxy.dial_carried");
-        let carried = self.readers.begin([Some(received), Some(open.received)]);
+        told.connected();
+        let carried = self.env.readers.begin([Some(received), Some(open.received)]);
+        let moved = carried.tellers();
         let DialHeader { agent, service, .. } = header;
         // The ingress proxy knows what the client has shown, and this one only its word for it.
         let grant = Grant { caller, shown: Shown::Nothing, agent, service };
         let granted = self.grants.stream(grant, |grant| self.store.with_table(|table| grant.stands(table)));
         let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let Some(relayed) = self.metrics.streams().begin(open.permit.as_ref()).carry(relay).await else {
-            return tracing::info!("stream cut: the time that this proxy had to drain is over");
+            // The time that this proxy had to drain is over.
+            return told.cut(&moved);
         };
+        told.relayed(&relayed);
         self.metrics.relayed(&relayed);
-        tracing::debug!(sent_bytes = relayed.sent_bytes, received_bytes = relayed.received_bytes, end = relayed.end.as_str(), "carried");
     }
 }

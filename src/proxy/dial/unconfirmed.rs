@@ -23,6 +23,7 @@ use super::quorum::Isolated;
 use super::race::Way;
 use super::resolve::Choice;
 use crate::failure::{Code, Failure};
+use crate::proxy::dial_metrics::DialStage;
 use crate::proxy::mesh::Found;
 use crate::wire::Held;
 
@@ -48,7 +49,14 @@ impl Dialer {
         }
         let patience = self.quorum.patience(self.isolated(), Instant::now());
         let total = wanted.budget.at_most(patience.total);
-        let confirming = self.store.confirm(total.left());
+        let confirming = async {
+            let begun = Instant::now();
+            let confirmed = self.store.confirm(total.left()).await;
+            if confirmed.is_ok() {
+                self.metrics.took(DialStage::Confirm, begun.elapsed());
+            }
+            confirmed
+        };
         tokio::pin!(confirming);
         if let Ok(confirmed) = total.at_most(patience.alone).run(confirming.as_mut()).await {
             return self.resume(confirmed, (table, stale), wanted, None).await;

@@ -13,10 +13,11 @@ use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
 use crate::ingress::{Connected, Entrance, Visitor, Who};
 use crate::limits::{Place, Reached};
-use crate::net::relay::{self, End, Relayed};
+use crate::net::relay::{self, Relayed};
 use crate::net::{Budget, Env, Stream};
 use crate::proxy::caller::{Caller, Shown};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
+use crate::proxy::dial_metrics::DialPath;
 use crate::proxy::grants::{Grant, Granted, Grants};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::public::{Shares, ToldDial, is_enrolled};
@@ -106,13 +107,14 @@ impl ProxyEntrance {
 
     async fn dial_as(&self, wanted: &Wanted, shown: Shown, told: &mut ToldDial) -> Result<Carrying, Failure> {
         let Entrances { metrics, store, grants, dialer, shares, .. } = &*self.shared;
+        let refused = |failure: &Failure| metrics.dials().ended(Some(failure.code()), DialPath::Nowhere);
         let place = match &wanted.caller {
-            Caller::Client(client) => Some(shares.stream(client, metrics.reached())?),
+            Caller::Client(client) => Some(shares.stream(client, metrics.reached()).inspect_err(refused)?),
             Caller::Ingress { .. } => None,
         };
         let connection = {
             let _dial = match &wanted.caller {
-                Caller::Client(client) => Some(shares.dial(client, metrics.reached())?),
+                Caller::Client(client) => Some(shares.dial(client, metrics.reached()).inspect_err(refused)?),
                 Caller::Ingress { .. } => None,
             };
             dialer.dial(wanted).await?
@@ -142,7 +144,7 @@ impl Entrance for ProxyEntrance {
         let span = tracing::info_span!("dial", %target, %trace);
         let refused = |failure: Failure| failure.at(name.as_str()).with_trace(trace.to_string());
         let (caller, shown) = self.caller(&visitor.who).await.map_err(|failure| {
-            metrics.dialled(Some(failure.code()));
+            metrics.dials().ended(Some(failure.code()), DialPath::Nowhere);
             span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
             refused(failure)
         })?;
@@ -150,12 +152,10 @@ impl Entrance for ProxyEntrance {
         let wanted = Wanted { caller, ingress: Some(self.label.clone()), client_address: visitor.from.to_string(), target, budget, trace };
         let mut told = ToldDial::begin(&env.audit, &wanted, name);
         let dialled = self.dial_as(&wanted, shown, &mut told).instrument(span.clone()).await;
-        metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
             Ok(carrying) => Ok(Box::new(Carried { shared: self.shared.clone(), carrying, told, trace, span })),
             Err(failure) => {
                 told.failed(&failure);
-                span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
                 Err(refused(failure))
             }
         }
@@ -193,21 +193,12 @@ impl Connected for Carried {
         let relay = relay::local_while(stream, (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let relaying = shared.metrics.streams().begin(permit.as_ref()).carry(relay).instrument(span.clone());
         let Some(relayed) = relaying.await else {
+            // The time that this proxy had to drain is over.
             told.cut(&moved);
-            span.in_scope(|| tracing::info!("stream cut: the time that this proxy had to drain is over"));
             return None;
         };
         told.relayed(&relayed);
         shared.metrics.relayed(&relayed);
-        let (sent_bytes, received_bytes, end) = (relayed.sent_bytes, relayed.received_bytes, relayed.end.as_str());
-        span.in_scope(|| {
-            // One for each dial would be the most of the log.
-            if relayed.end == End::Whole {
-                tracing::debug!(sent_bytes, received_bytes, end, "stream ended");
-            } else {
-                tracing::info!(sent_bytes, received_bytes, end, "stream ended");
-            }
-        });
         Some(relayed)
     }
 

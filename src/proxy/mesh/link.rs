@@ -36,6 +36,24 @@ pub(super) struct Link {
     pub(super) cancel: CancellationToken,
 }
 
+/// How a peer is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LinkTraffic {
+    /// The round trip of the control connection, while there is one.
+    pub round_trip: Option<Duration>,
+    /// What went over each connection that lives, by a number that no other one of this process has at the same time.
+    pub packets: Vec<(u64, Packets)>,
+}
+
+/// Packets of one connection, since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Packets {
+    /// Sent to the peer.
+    pub sent: u64,
+    /// Those of them that were found to be lost.
+    pub lost: u64,
+}
+
 impl Link {
     /// A link from the first of these two to the second, with so many data connections.
     pub(super) fn new((me, peer): (ProxyId, ProxyId), address: &str, kept: u8, cancel: CancellationToken) -> Self {
@@ -78,6 +96,14 @@ impl Link {
     /// The round trip of the control connection, while there is one.
     pub(super) fn rtt(&self) -> Option<Duration> {
         self.control.live().map(|live| live.connection.rtt())
+    }
+
+    /// The round trip, and what has been sent and lost over the connections that live.
+    pub(super) fn traffic(&self) -> LinkTraffic {
+        let live = self.control.live().into_iter().chain(self.live_data());
+        let packets = live.map(|live| (live.connection.stable_id() as u64, live.connection.stats().path));
+        let packets = packets.map(|(connection, path)| (connection, Packets { sent: path.sent_packets, lost: path.lost_packets }));
+        LinkTraffic { round_trip: self.rtt(), packets: packets.collect() }
     }
 
     /// Whether questions and dials get there: the control connection lives, and at least one for dials.

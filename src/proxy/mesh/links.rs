@@ -16,7 +16,7 @@ use super::PeerConnection;
 use super::calls::Calls;
 use super::dialer::Dialer;
 use super::keeper::keep;
-use super::link::Link;
+use super::link::{Link, LinkTraffic};
 use super::load::InUse;
 use super::pulse;
 use super::slot::NoConnection;
@@ -26,7 +26,7 @@ use crate::net::{Budget, Elapsed, Env};
 use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
-use crate::wire::{AgentProgress, CertificateReport, ControlReply, ControlRequest, Heard, Held, LiveCertificates, frame};
+use crate::wire::{AgentProgress, CertificateReport, ControlReply, ControlRequest, Heard, Held, LiveCertificates, Vitals, frame};
 
 /// Most peers that are asked who has a tunnel.
 const MAX_ASKED: usize = 64;
@@ -257,6 +257,18 @@ impl Links {
             if let ControlReply::LiveCertificates(live) = answer { Some(LiveCertificates { proxy: peer, ..live }) } else { None }
         });
         live.collect()
+    }
+
+    /// Asks every peer how it does just now. Those that do not answer within the budget, and those of an older version, are missing.
+    pub(crate) async fn vitals(&self, budget: Budget) -> BTreeMap<ProxyId, Vitals> {
+        let answers = self.ask_all(ControlRequest::Vitals, budget).await.into_iter();
+        answers.filter_map(|(peer, answer)| if let ControlReply::Vitals(vitals) = answer { Some((peer, vitals)) } else { None }).collect()
+    }
+
+    /// The round trip to each peer, and the packets sent to it and lost over the connections that live now. Without a control connection there is no round trip.
+    pub(crate) fn traffic(&self) -> Vec<(ProxyId, LinkTraffic)> {
+        let links: Vec<_> = self.lock().values().cloned().collect();
+        links.iter().map(|link| (link.peer, link.traffic())).collect()
     }
 
     /// What every peer answers that does so within the budget.

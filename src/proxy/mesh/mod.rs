@@ -32,6 +32,7 @@ mod transport;
 
 pub(super) use accept::PeerAcceptor;
 pub(super) use lane::Lane;
+pub(crate) use link::{LinkTraffic, Packets};
 pub(super) use links::{Found, Links, PeerPort};
 pub(super) use load::InUse;
 #[cfg(any(test, simulation))]

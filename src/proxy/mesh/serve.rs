@@ -20,7 +20,7 @@ use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
 use crate::wire::{
-    AgentProgress, CertificateReport, ControlReply, ControlRequest, DialHeader, Heard, Held, LinkKind, LiveCertificates, frame,
+    AgentProgress, CertificateReport, ControlReply, ControlRequest, DialHeader, Heard, Held, LinkKind, LiveCertificates, Vitals, frame,
     not_understood,
 };
 
@@ -48,6 +48,8 @@ pub(crate) trait PeerService: Send + Sync + 'static {
     fn certificates(&self) -> CertificateReport;
     /// The certificates in use at this proxy.
     fn live_certificates(&self) -> LiveCertificates;
+    /// How this proxy does just now.
+    fn vitals(&self) -> Vitals;
     /// Carries a dial that `from` sends to a tunnel of this proxy, to its end.
     async fn dial(&self, from: ProxyId, header: DialHeader, stream: (SendStream, RecvStream));
 }
@@ -178,6 +180,7 @@ async fn reply(peer: ProxyId, request: Heard<ControlRequest>, mut send: SendStre
         Heard::Known(ControlRequest::Ping) => ControlReply::Pong(service.report()),
         Heard::Known(ControlRequest::Certificates) => ControlReply::Certificates(service.certificates()),
         Heard::Known(ControlRequest::LiveCertificates) => ControlReply::LiveCertificates(service.live_certificates()),
+        Heard::Known(ControlRequest::Vitals) => ControlReply::Vitals(service.vitals()),
         Heard::Known(ControlRequest::Unsettled) => ControlReply::Unsettled(service.unsettled()),
         Heard::Known(ControlRequest::WhoHas(Heard::Known(target))) => ControlReply::Held(service.held(&target)),
         Heard::Known(ControlRequest::WhoHas(Heard::Unknown(form))) => later(&format!("a target of form {form}")),

@@ -25,7 +25,7 @@ use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::peer::PeerReport;
 use crate::wire::{AgentProgress, DialHeader, Held, TraceId, frame};
-use crate::wire::{CertificateReport, LiveCertificates};
+use crate::wire::{CertificateReport, LiveCertificates, Vitals};
 
 const CLUSTER: ClusterId = ClusterId([1; 16]);
 const SECRET: [u8; 32] = [9; 32];
@@ -60,6 +60,10 @@ impl PeerService for Echo {
 
     fn certificates(&self) -> CertificateReport {
         panic!("nobody asks")
+    }
+
+    fn vitals(&self) -> Vitals {
+        unreachable!("nobody asks for it here")
     }
 
     fn live_certificates(&self) -> LiveCertificates {

@@ -30,7 +30,8 @@ impl Transport for Links {
                 | ControlReply::Held(_)
                 | ControlReply::Unsettled(_)
                 | ControlReply::Certificates(_)
-                | ControlReply::LiveCertificates(_),
+                | ControlReply::LiveCertificates(_)
+                | ControlReply::Vitals(_),
             ) => Err(lost("an answer to another question".to_owned())),
             Err(AskError::Open(OpenError::Unreachable { reason, .. })) => Err(TransportError::Unreachable { target, reason }),
             Err(AskError::Open(error @ (OpenError::Unknown(_) | OpenError::Deadline(_)))) => {

@@ -20,10 +20,11 @@ use crate::identity::{Identity, Role};
 use crate::limits::places::Bound;
 use crate::limits::{Bounds, Limit, LiveLimits, Place, Places, Reached};
 use crate::net::quic::{SendRoom, Sending};
-use crate::net::relay::{self, End};
+use crate::net::relay;
 use crate::net::{Budget, Env};
 use crate::proxy::caller::{Caller, Shown};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
+use crate::proxy::dial_metrics::DialPath;
 use crate::proxy::grants::{Grant, Grants};
 use crate::proxy::issuing::Issuing;
 use crate::proxy::metrics::Metrics;
@@ -259,7 +260,7 @@ impl Clients {
             Ok(place) => place,
             Err(failure) => {
                 let failure = failure.with_trace(trace.to_string());
-                self.metrics.dialled(Some(failure.code()));
+                self.metrics.dials().ended(Some(failure.code()), DialPath::Nowhere);
                 told.failed(&failure);
                 return self.fail(failure, (send, recv)).await;
             }
@@ -270,15 +271,12 @@ impl Clients {
             _ = send.stopped() => return Close::CANCELLED.abort(&mut send, &mut recv),
         };
         drop(place);
-        self.metrics.dialled(dialled.as_ref().err().map(Failure::code));
         match dialled {
             Ok(connection) => self.relay(connection, (who, trace, told), (send, recv), sending).instrument(span).await,
             Err(failure) => {
                 told.failed(&failure);
                 drop(told);
-                let failure = failure.with_trace(trace.to_string());
-                span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
-                self.fail(failure, (send, recv)).await;
+                self.fail(failure.with_trace(trace.to_string()), (send, recv)).await;
             }
         }
     }
@@ -304,18 +302,11 @@ impl Clients {
         let (permit, _in_use) = (open.permit, open.in_use);
         let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
         let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
-            told.cut(&moved);
-            return tracing::info!("stream cut: the time that this proxy had to drain is over");
+            // The time that this proxy had to drain is over.
+            return told.cut(&moved);
         };
         told.relayed(&relayed);
         self.metrics.relayed(&relayed);
-        let (sent_bytes, received_bytes, end) = (relayed.sent_bytes, relayed.received_bytes, relayed.end.as_str());
-        // One for each dial would be the most of the log.
-        if relayed.end == End::Whole {
-            tracing::debug!(sent_bytes, received_bytes, end, "stream ended");
-        } else {
-            tracing::info!(sent_bytes, received_bytes, end, "stream ended");
-        }
     }
 
     fn renewed(&self, client: ClientName, key: KeyHash, request: &[u8]) -> EnrollReply {

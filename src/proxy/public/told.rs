@@ -1,8 +1,9 @@
-//! What the audit log is told of a dial: once, at its end, however that comes.
+//! What the access log and the audit log are told of a dial: once, at its end, however that comes.
 
 use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId, Table};
 
+use crate::access::{self, Line, Role};
 use crate::audit::{Audit, Dial, Event};
 use crate::failure::{Code, Failure};
 use crate::net::relay::Relayed;
@@ -22,7 +23,7 @@ pub(in crate::proxy) struct ToldDial {
 impl ToldDial {
     /// A client has asked.
     pub(in crate::proxy) fn begin(audit: &Audit, wanted: &Wanted, me: &str) -> Self {
-        let dial = audit.is_on().then(|| {
+        let dial = (audit.is_on() || access::is_on()).then(|| {
             Box::new(Dial {
                 client: match &wanted.caller {
                     Caller::Client(client) => Some(client.to_string()),
@@ -77,7 +78,23 @@ impl ToldDial {
 impl Drop for ToldDial {
     fn drop(&mut self) {
         let Some(mut dial) = self.dial.take() else { return };
-        dial.duration_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let duration = self.begun.elapsed();
+        dial.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let line = Line {
+            role: Role::Ingress,
+            client: dial.client.as_deref(),
+            ingress: dial.ingress.as_deref(),
+            target: &dial.target,
+            path: &dial.path.join(","),
+            outcome: dial.outcome,
+            reason: dial.reason.as_deref(),
+            end: dial.end,
+            sent_bytes: dial.sent_bytes,
+            received_bytes: dial.received_bytes,
+            duration,
+            trace: &dial.trace,
+        };
+        line.write();
         // A client that is over its bound can be so as often as it likes.
         if dial.outcome == Code::LimitReached.as_str() {
             self.audit.record_at_pace(Event::Dial(*dial));

@@ -132,23 +132,24 @@ impl Naive {
                 self.clients.get_mut(client.as_str()).ok_or("ClientUnknown")?.1 = allow.clone();
                 Ok(Accepted::Done)
             }
-            Command::SetIngress { proxy, rules } => {
-                self.staying(*proxy)?;
-                self.ingress.insert(*proxy, rules.clone());
-                Ok(Accepted::Done)
-            }
-            Command::IssueCredential { .. } | Command::RevokeCredentials { .. } => self.credential(command, at),
+            Command::SetIngress { .. } | Command::IssueCredential { .. } | Command::RevokeCredentials { .. } => self.let_in(command, at),
             Command::RemoveAgent { agent } => self.remove_agent(agent.as_str()),
-            Command::RemoveClient { client } => {
-                self.credentials.remove(client.as_str());
-                let removed = self.clients.remove(client.as_str()).ok_or("ClientUnknown")?.0;
-                self.keep(removed)
-            }
+            Command::RemoveClient { client } => self.remove_client(client.as_str()),
             Command::CreateAgentToken(token) => self.create_limiting(token, at),
         }
     }
 
-    fn credential(&mut self, command: &Command, at: Timestamp) -> Answer {
+    fn remove_client(&mut self, client: &str) -> Answer {
+        self.credentials.remove(client);
+        let removed = self.clients.remove(client).ok_or("ClientUnknown")?.0;
+        self.keep(removed)
+    }
+
+    fn let_in(&mut self, command: &Command, at: Timestamp) -> Answer {
+        if let Command::SetIngress { proxy, rules } = command {
+            self.staying(*proxy)?;
+            self.ingress.insert(*proxy, rules.clone());
+        }
         let (Command::IssueCredential { client, .. } | Command::RevokeCredentials { client }) = command else {
             return Ok(Accepted::Done);
         };
