@@ -113,7 +113,7 @@ fn each_stream_has_one_line_in_each_process() {
     let carried = wait_for("the line of the owner", || Some(access(&owner.log())).filter(|lines| lines.len() == 1));
     let agent = wait_for("the line of the agent", || Some(access(&agent.log())).filter(|lines| lines.len() == 1));
     let (one, path) = (&ingress[0], format!("{},{}", other.name(), owner.name()));
-    assert_eq!((&one["client"], &one["target"], &one["path"]), (&"laptop".into(), &"lab-pi/echo".into(), &path.into()));
+    assert_eq!((&one["client"], &one["service"], &one["path"]), (&"laptop".into(), &"lab-pi/echo".into(), &path.into()));
     for (line, role) in [(one, "ingress"), (&carried[0], "owner"), (&agent[0], "agent")] {
         assert_eq!(
             (&line["level"], &line["role"], &line["outcome"], &line["end"]),

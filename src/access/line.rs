@@ -33,7 +33,7 @@ pub struct Line<'a> {
     pub client: Option<&'a str>,
     /// By which way in of the proxy, if it is no client of warren's own.
     pub ingress: Option<&'a str>,
-    /// What for: the target as it was asked for, at owner and agent the service that was chosen.
+    /// What for: the target as it was asked for, at owner and agent the service that was chosen; `service` in the line, where `target` is that of the log.
     pub target: &'a str,
     /// The proxies on the way, as far as this process knows them.
     pub path: &'a str,
@@ -61,12 +61,12 @@ pub fn is_on() -> bool {
 impl Line<'_> {
     /// Writes it.
     pub fn write(&self) {
-        let Self { client, ingress, target, path, outcome, reason, end, sent_bytes, received_bytes, trace, .. } = *self;
+        let Self { client, ingress, target: service, path, outcome, reason, end, sent_bytes, received_bytes, trace, .. } = *self;
         let (role, duration_ms) = (self.role.as_str(), u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX));
         macro_rules! say {
             ($level:expr) => {
                 tracing::event!(
-                    target: TARGET, $level, role, client, ingress, target, path, outcome, reason, end, sent_bytes, received_bytes, duration_ms, trace, "stream"
+                    target: TARGET, $level, role, client, ingress, service, path, outcome, reason, end, sent_bytes, received_bytes, duration_ms, trace, "stream"
                 )
             };
         }

@@ -112,6 +112,8 @@ impl Audit {
     /// Shows the counters in `registry`.
     pub fn register(&self, registry: &mut Registry) {
         let Some(open) = &self.0 else { return };
+        // Shown from the beginning, so that nobody has to guess what they will be called.
+        [Lost::Full, Lost::Failed, Lost::Paced].into_iter().for_each(|why| open.counts.lost(why, 0));
         let registry = registry.sub_registry_with_prefix("warren");
         registry.register("audit_lines", "Lines of the audit log that were written", open.counts.written.clone());
         registry.register("audit_lines_lost", "Lines that were not, by reason: full, failed, paced", open.counts.lost.clone());

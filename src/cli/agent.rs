@@ -12,7 +12,14 @@ use crate::config::{HostPort, Overrides, ServiceSettings, TokenSource};
 /// Publish services of this network through the proxies
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It dials out only. On the machine of any proxy, `warren token create --role agent` makes the token; once this machine has its identity, the token is not needed again. Each option beats its key in the [agent] table."
+    after_help = "It dials out only. On the machine of any proxy, `warren token create --role agent` makes the token; once this machine has its identity, the token is not needed again. Each option beats its key in the [agent] table.",
+    after_long_help = "\
+It dials out only. On the machine of any proxy, `warren token create --role agent` makes the token; once this machine has its identity, the token is not needed again. Each option beats its key in the [agent] table. HUP and \
+`warren config reload --role agent` have it publish what the file then says.
+
+Examples:
+  warren agent --proxy proxy-1.example.net:3024 --token-file agent.token --name lab-pi --publish ssh=127.0.0.1:22 web=127.0.0.1:80
+  warren agent --config /etc/warren/agent.toml"
 )]
 pub(super) struct AgentArgs {
     /// Public addresses of any proxies [key: agent.proxies, env: WARREN_AGENT_PROXIES]

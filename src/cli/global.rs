@@ -27,8 +27,8 @@ pub(super) struct GlobalArgs {
     /// Log errors only
     #[arg(short, long, global = true, value_parser = FalseyValueParser::new(), env = "WARREN_QUIET", hide_env_values = true)]
     pub(super) quiet: bool,
-    /// Print help
-    #[arg(short, long, global = true, action = ArgAction::HelpShort)]
+    /// Print help; `-h` in short
+    #[arg(short, long, global = true, action = ArgAction::Help)]
     help: Option<bool>,
 }
 

@@ -20,8 +20,16 @@ fn check(name: &str, shown: &str) {
     assert_eq!(shown, expected, "{name} is not as before; UPDATE_SNAPSHOTS=1 accepts it");
 }
 
+/// What `-h` says, as wide as a wide terminal, and what `--help` says, in 80 columns.
 fn check_help(command: &mut Command, path: &str) {
     check(&format!("{path}.help.txt"), &command.render_help().to_string());
+    let mut narrow = command.clone().term_width(80);
+    check(&format!("{path}.long-help.txt"), &narrow.render_long_help().to_string());
+    for line in narrow.render_help().to_string().lines().filter(|line| !line.starts_with("Usage: ")) {
+        // What cannot be broken, such as a list of values or a command to type, stays whole.
+        let is_whole = line.trim_start().contains('`') || line.contains("[possible values:");
+        assert!(line.chars().count() <= 80 || is_whole, "{path}: `{line}` has more than 80 columns");
+    }
     for verb in command.get_subcommands_mut() {
         let path = format!("{path}-{}", verb.get_name());
         check_help(verb, &path);
@@ -78,6 +86,39 @@ fn the_commands_of_the_readme_are_commands() {
         read += 1;
     }
     assert!(read > 40, "{read}");
+}
+
+/// Every option has one name: as flag, as variable, and as key if it is one.
+#[test]
+fn an_option_has_one_name() {
+    fn collect(command: &Command, path: &str, found: &mut Vec<String>) {
+        for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
+            let long = arg.get_long().unwrap_or_default();
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let key = help.split_once("[key: ").map(|(_, rest)| rest.split([',', ']']).next().unwrap_or_default().to_owned());
+            let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned());
+            let wanted = match &key {
+                Some(key) => format!("WARREN_{}", key.replace('.', "_").to_uppercase()),
+                None => format!("WARREN_{}", long.replace('-', "_").to_uppercase()),
+            };
+            let said = help.split_once("env: ").map(|(_, rest)| rest.split(']').next().unwrap_or_default().to_owned());
+            let is_bare = ["help", "version", "verbose"].contains(&long);
+            if !is_bare && variable.clone().or(said) != Some(wanted.clone()) {
+                found.push(format!("{path} --{long}: {variable:?} and not {wanted}"));
+            }
+            if let Some(key) = key {
+                let shown = crate::config::Config::load(None, &crate::config::Overrides::none("")).expect("the defaults");
+                let is_key = shown.shown().iter().any(|shown| format!("{}.{}", shown.section, shown.key) == key);
+                assert!(is_key, "{path} --{long}: there is no key `{key}`");
+            }
+        }
+        for verb in command.get_subcommands() {
+            collect(verb, &format!("{path} {}", verb.get_name()), found);
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Cli::command(), "warren", &mut found);
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

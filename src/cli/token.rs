@@ -37,6 +37,11 @@ enum TokenVerb {
 
 /// Create a token: it is printed on standard output, once, and what to run on the new machine on standard error
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  (umask 077; warren token create --role proxy --uses 2 > proxy.token)
+  warren token create --role agent --name lab-pi --allow '*/ssh'
+  warren token create --role client --allow 'lab-*/*' --ttl 15m")]
 struct CreateArgs {
     /// What it admits: proxy, agent or client
     #[arg(long, value_name = "ROLE", env = "WARREN_ROLE", hide_env_values = true)]

@@ -172,7 +172,7 @@ fn wrong_values_are_refused() {
         ("[ingress.tls]\nlisten = \"1.2.3.4:443\"\nproxy_protocol_from = [\"10/8\"]", &["`10/8` is no network"]),
         (
             "[[ingress.tcp]]\nlisten = \"127.0.0.1:1\"\ntargt = \"any\"\nproxy_protocol = \"accept\"",
-            &["unknown key `targt`; did you mean `target`?", "`target` is missing", "`proxy_protocol_from` is missing"],
+            &["`target` is missing", "`proxy_protocol_from` is missing", "unknown key `targt`; did you mean `target`?"],
         ),
         (
             "[ingress]\ntcp = [{ listen = \"127.0.0.1:1\", target = \"a/b\" }, { listen = \"127.0.0.1:1\", target = \"any:2\" }]",

@@ -102,7 +102,6 @@ impl IngressListeners {
                 entrance: ProxyEntrance::new(self.entrances.clone(), (number, kind, listen)),
                 kind,
                 listen,
-                door: Door { protocol: bound.door.protocol.clone(), header_timeout: self.limits.now().header_timeout },
                 settings: bound.door,
                 listeners: self.clone(),
             });
@@ -118,7 +117,6 @@ struct Serving {
     entrance: ProxyEntrance,
     kind: IngressKind,
     listen: SocketAddr,
-    door: Door,
     settings: IngressDoor,
     listeners: IngressListeners,
 }
@@ -222,7 +220,9 @@ impl Serving {
                 }
             },
         };
-        Some(self.note(self.door.serve(stream, Visitor { from, who }, &self.entrance).await))
+        // As the limits are now.
+        let door = Door { protocol: self.settings.protocol.clone(), header_timeout: self.listeners.limits.now().header_timeout };
+        Some(self.note(door.serve(stream, Visitor { from, who }, &self.entrance).await))
     }
 
     /// The stream behind the PROXY header and where it comes from, if there is to be one.

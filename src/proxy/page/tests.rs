@@ -151,6 +151,10 @@ fn every_state_is_well_formed_and_bounded() {
     for (state, view) in states() {
         let page = document(&view);
         well_formed(&page).unwrap_or_else(|error| panic!("{state}: {error}"));
+        // To be looked at.
+        if let Some(dir) = std::env::var_os("SHOW_PAGES") {
+            std::fs::write(std::path::Path::new(&dir).join(format!("{state}.html")), &page).expect("a directory that can be written to");
+        }
         assert!(page.len() < MOST, "{state}: {} bytes", page.len());
         let sections = serde_json::to_string(&Sections::draw(&view)).expect("JSON");
         assert!(sections.len() < MOST, "{state}: {} bytes", sections.len());

@@ -6,6 +6,7 @@ mod panels;
 mod tests;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use crate::cli::CliError;
 
@@ -19,7 +20,7 @@ const ALERTS: &str = include_str!("alerts.yaml");
 )]
 pub(in crate::cli) struct DashboardArgs {
     /// Print the alert rules instead
-    #[arg(long)]
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_ALERTS", hide_env_values = true)]
     alerts: bool,
 }
 
