@@ -11,7 +11,8 @@ use std::thread;
 
 use quinn::{ConnectionError, ReadError, ReadToEndError};
 use serde_json::Value;
-use support::later::{Later, ask};
+use support::forge::{Forger, Presented, dial};
+use support::later::{Later, ask, hear};
 use support::{
     Agent, Client, Cluster, Dialling, Ended, LONG, Open, Proxy, SharedCluster, Target, adapted, readme_commands, run, shell, took,
     wait_for, warren,
@@ -20,8 +21,9 @@ use tokio::time::Instant;
 use warren::identity::Alpn;
 use warren::identity::tls::{Refused, refused};
 use warren::net::quic::Profile;
+use warren::net::{Env, dialling_endpoint};
 use warren::wire::close::Close;
-use warren::wire::{DialAnswer, DialHeader, Entered, Heard, Hello, LinkKind, PeerHello, TraceId};
+use warren::wire::{DialAnswer, DialHeader, Entered, Heard, Hello, LinkKind, PeerHello, TraceId, frame};
 use warren_raft::TokenRole;
 
 static CLUSTER: SharedCluster = SharedCluster::of(3);
@@ -331,6 +333,29 @@ async fn the_owner_does_not_take_the_ingress_proxys_word() {
             assert_eq!(refused(&end), Some(Refused::Revoked), "{end:?}");
         }
     }
+}
+
+/// The authority's key alone makes certificates of proxies that nobody has enrolled.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_carries_nothing_for_a_proxy_that_is_none_of_the_cluster() {
+    let cluster = CLUSTER.get();
+    let echoing = Target::echo();
+    let _agent = cluster.agent("coveted-too", &[0], &[("x", echoing.address().to_string())]);
+    let _client = cluster.client("spoken-for", "coveted-too/x");
+    let snapshot = cluster.home().join("forger.snapshot");
+    operator(cluster.proxy(0), &["raft", "snapshot", "save", snapshot.to_str().expect("text")]).must_succeed();
+    let forger = Forger::with_snapshot(&snapshot);
+    let nobody = forger.sign(&[format!("warren://{}/proxy/999", forger.cluster)], -1);
+    let endpoint = dialling_endpoint(&Env::real()).expect("a socket");
+    let config = Presented::client(Some(&nobody), &[b"warren-peer/1"]);
+    let bulk = dial(&endpoint, cluster.proxy(0).peer_address(), &config).await.expect("it may have joined a moment ago");
+    let hello = PeerHello { hello: Hello::ours(), kind: Heard::Known(LinkKind::Bulk), lane: 1 };
+    let _: (PeerHello, _, _) = ask(&bulk, &hello).await;
+    let header = DialHeader { agent: "coveted-too".parse().expect("a name"), ..header("spoken-for", "x") };
+    let (mut send, mut recv) = bulk.open_bi().await.expect("a stream");
+    frame::write(&mut send, &header, frame::MAX_MESSAGE).await.expect("written");
+    let answer: DialAnswer = hear(&mut recv).await;
+    assert!(matches!(&answer, DialAnswer::Unconfirmed { reason } if reason.contains("none of the cluster")), "{answer:?}");
 }
 
 /// While clients and agents come and go, and are allowed this and that, nobody else's dial fails.

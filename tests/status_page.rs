@@ -15,7 +15,7 @@ const MOST: usize = 220_000;
 
 /// Status line and headers, and the body, of any request.
 fn exchange(address: SocketAddr, request: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(address).expect("it listens");
+    let mut stream = TcpStream::connect_timeout(&address, LONG).expect("it listens");
     stream.set_read_timeout(Some(LONG)).expect("a deadline");
     write!(stream, "{request}\r\nConnection: close\r\n\r\n").expect("sent");
     let mut answer = String::new();

@@ -31,22 +31,41 @@ impl Collector for PeerMetrics {
                 ConstGauge::new(trip.as_secs_f64()).encode(family.encode_family(&[("peer", name(&table, peer))])?)?;
             }
         }
-        let packets = self.lookout.packets();
-        let counted: [(&str, &str, fn(&Packets) -> u64); 2] = [
-            ("warren_peer_packets_sent", "QUIC packets sent to each peer, over all connections", |packets| packets.sent),
-            ("warren_peer_packets_lost", "Those of them that were found to be lost", |packets| packets.lost),
-        ];
-        for (metric, help, value) in counted.into_iter().filter(|_| !packets.is_empty()) {
-            let mut family = encoder.encode_descriptor(metric, help, None, MetricType::Counter)?;
-            for (peer, packets) in &packets {
-                ConstCounter::new(value(packets)).encode(family.encode_family(&[("peer", name(&table, *peer))])?)?;
-            }
-        }
-        Ok(())
+        self.encode_packets(&mut encoder, &table, &SENT)?;
+        self.encode_packets(&mut encoder, &table, &LOST)
     }
 }
 
+/// Something that is counted of packets.
+struct Counted {
+    name: &'static str,
+    help: &'static str,
+    of: fn(&Packets) -> u64,
+}
+
+const SENT: Counted =
+    Counted { name: "warren_peer_packets_sent", help: "QUIC packets sent to each peer, over all connections", of: |packets| packets.sent };
+const LOST: Counted =
+    Counted { name: "warren_peer_packets_lost", help: "Those of them that were found to be lost", of: |packets| packets.lost };
+
 impl PeerMetrics {
+    fn encode_packets(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        table: &Table,
+        Counted { name: metric, help, of }: &Counted,
+    ) -> Result<(), std::fmt::Error> {
+        let packets = self.lookout.packets();
+        if packets.is_empty() {
+            return Ok(());
+        }
+        let mut family = encoder.encode_descriptor(metric, help, None, MetricType::Counter)?;
+        for (peer, packets) in &packets {
+            ConstCounter::new(of(packets)).encode(family.encode_family(&[("peer", name(table, *peer))])?)?;
+        }
+        Ok(())
+    }
+
     /// What joins a proxy's figures with its names: everything else has no label for them.
     fn encode_own(&self, encoder: &mut DescriptorEncoder<'_>, table: &Table) -> Result<(), std::fmt::Error> {
         let me = self.store.status().id;

@@ -67,7 +67,7 @@ pub struct DialHeader {
     pub budget_ms: u32,
     /// By which door of the ingress proxy somebody has come in who has shown nothing; the owner proxy checks what the door lets through, and `client` is the
     /// ingress proxy's name then. Feature level 4.
-    #[serde(with = "super::absent")]
+    #[serde(with = "super::appended")]
     pub entered: Option<Entered>,
 }
 

@@ -218,7 +218,10 @@ fn dials() {
         budget_ms: 300,
         entered: None,
     };
-    check(&header, &format!("{TRACE_HEX}016303693a3101610173ac02"));
+    check(&header, &format!("{TRACE_HEX}016303693a3101610173ac0200"));
+    // An older proxy leaves it out.
+    let older = hex::decode(format!("{TRACE_HEX}016303693a3101610173ac02")).expect("digits");
+    assert_eq!(postcard::from_bytes::<DialHeader>(&older).as_ref(), Ok(&header));
     let entered = DialHeader { entered: Some(Entered { rule: 300 }), ..header };
     check(&entered, &format!("{TRACE_HEX}016303693a3101610173ac0202ac02"));
 }

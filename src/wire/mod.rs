@@ -8,6 +8,7 @@
 //! It must *never* trust a length, a count or a name that it reads: [`frame`] bounds what is taken in, and names check themselves.
 
 mod absent;
+mod appended;
 pub mod close;
 pub mod dial;
 pub mod enroll;

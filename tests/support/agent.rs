@@ -34,7 +34,9 @@ impl Agent {
         let services = services.iter().map(|(name, target)| format!("{name}={target}")).collect::<Vec<_>>().join(",");
         let words = ["agent", "--name", name, "--data-dir", text(&data_dir), "--token-file", text(token)];
         let words = [&words[..], &["--proxy", &entries, "--publish", &services]].concat();
-        Self { process: Process::start(&format!("agent-{name}"), home, &words, variables) }
+        // One that is told to end does not keep a test waiting for its streams.
+        let variables = [&[("WARREN_AGENT_DRAIN_TIMEOUT", "100ms")], variables].concat();
+        Self { process: Process::start(&format!("agent-{name}"), home, &words, &variables) }
     }
 
     /// What it has logged.

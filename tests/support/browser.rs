@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -43,7 +43,10 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts one; `None`, and a line that says so, where none is installed.
     pub(crate) fn start(test: &str) -> Option<Self> {
-        let [chromium, shell, mkfifo] = all_installed(test, ["chromium", "sh", "mkfifo"])?;
+        Some(Self::launch(all_installed(test, ["chromium", "sh", "mkfifo"])?))
+    }
+
+    fn launch([chromium, shell, mkfifo]: [PathBuf; 3]) -> Self {
         let home = TempDir::new().expect("a directory");
         let pipe = |name: &str| {
             let path = home.path().join(name);
@@ -72,7 +75,7 @@ impl Browser {
         let session = browser.ask("Target.attachToTarget", &json!({ "targetId": target, "flatten": true }));
         browser.session = Some(session["sessionId"].as_str().expect("a session").to_owned());
         browser.ask("Page.enable", &json!({}));
-        Some(browser)
+        browser
     }
 
     /// Goes to a page and waits until it is there.
@@ -133,7 +136,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // Told so, it takes its children with it; if it does not listen any more, it is killed below.
         let _ = write!(self.input, "{}\0", json!({ "id": 0, "method": "Browser.close" }));
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         while begun.elapsed() < LONG / 6 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
                 return;

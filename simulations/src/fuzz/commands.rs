@@ -87,10 +87,13 @@ const COMMANDS: &[&str] = &[
     "14ac0201",
     "15ac02",
     "1609090909090909090909090909090909ac02",
+    "1702020003693a31000200052a2f737368010161160303693a310100",
+    "1801630909090909090909090909090909090909090909090909090909090909090909ac02",
+    "190163",
 ];
 
 /// A cluster, a proxy in its first epoch, tokens for agents and clients, an agent and a client, services, a route and a drain; then a token that limits what its
-/// agents publish, such an agent, and one that was removed.
+/// agents publish, such an agent, and one that was removed; then ways in, and a secret of the client.
 const SETTING_UP: &[&str] = &[
     "00070707070707070707070707070707070677617272656e02010202030401010770726f78792d310101010101010101010101010101010101010101010101010101010101010101",
     "01010b686f73742d313a33303231010b686f73742d313a33303234016105302e312e3004",
@@ -110,6 +113,8 @@ const SETTING_UP: &[&str] = &[
     "08010101010101010163636363636363636363636363636363636363636363636363636363636363630105\
      6c61622d332828282828282828282828282828282828282828282828282828282828282828",
     "10056c61622d33",
+    "1701020003693a31000200052a2f737368010161160303693a310100",
+    "18086c61622d757365720909090909090909090909090909090909090909090909090909090909090909a88c3d",
 ];
 
 #[cfg(test)]
@@ -123,5 +128,6 @@ mod tests {
         assert!(
             grown().publishing(&"lab-2".parse().expect("a name")).is_some() && grown().has_removed_key(warren_raft::KeyHash([0x28; 32]))
         );
+        assert!(grown().ingress(ProxyId(1)).len() == 2 && grown().credentials(&"lab-user".parse().expect("a name")).len() == 1);
     }
 }

@@ -17,7 +17,12 @@ fn target(data: &[u8]) -> Outcome {
 /// The golden bytes of each.
 fn seeds() -> Vec<Vec<u8>> {
     seeds_of(&[
-        &["abababababababababababababababab016303693a3101610173ac02"],
+        &[
+            "abababababababababababababababab016303693a3101610173ac0200",
+            "abababababababababababababababab016303693a3101610173ac0202ac02",
+            // As an older proxy sends it.
+            "abababababababababababababababab016303693a3101610173ac02",
+        ],
         &["00", "010102", "0200", "030172", "04", "05", "06ac02", "07", "080172", "090172", "0bac02", "0a"],
     ])
 }

@@ -23,7 +23,14 @@ const FEW: u64 = 200;
 
 /// What was gathered last. Whoever asks meanwhile waits for that.
 #[derive(Clone, Debug, Default)]
-pub(in crate::proxy) struct PageCache(Arc<Mutex<Option<(Instant, Arc<View>)>>>);
+pub(in crate::proxy) struct PageCache(Arc<Mutex<Option<Gathered>>>);
+
+/// The facts, and when they were gathered.
+#[derive(Clone, Debug)]
+struct Gathered {
+    at: Instant,
+    view: Arc<View>,
+}
 
 /// The page.
 pub(super) async fn show(parts: &AdminParts) -> Response {
@@ -44,10 +51,10 @@ pub(super) fn favicon() -> Response {
 async fn view(parts: &AdminParts) -> Arc<View> {
     let mut kept = parts.page.0.lock().await;
     match &*kept {
-        Some((at, view)) if at.elapsed() < FRESH => view.clone(),
+        Some(gathered) if gathered.at.elapsed() < FRESH => gathered.view.clone(),
         Some(_) | None => {
             let view = Arc::new(gather(parts).await);
-            *kept = Some((Instant::now(), view.clone()));
+            *kept = Some(Gathered { at: Instant::now(), view: view.clone() });
             view
         }
     }

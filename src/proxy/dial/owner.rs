@@ -61,7 +61,7 @@ impl Owner {
         };
         let budget = Budget::new(Duration::from_millis(header.budget_ms.into()).min(MAX_BUDGET));
         let dialled = tokio::select! {
-            dialled = self.dial(&caller, &header, budget) => dialled,
+            dialled = self.dial((from, &caller), &header, budget) => dialled,
             // The ingress proxy has found another way, or its client has left.
             _ = send.stopped() => {
                 tracing::debug!("cancelled by the ingress proxy");
@@ -90,8 +90,8 @@ impl Owner {
         }
     }
 
-    async fn dial(&self, caller: &Caller, header: &DialHeader, budget: Budget) -> Result<Open, DialAnswer> {
-        self.check(caller, header, budget).await?;
+    async fn dial(&self, by: (ProxyId, &Caller), header: &DialHeader, budget: Budget) -> Result<Open, DialAnswer> {
+        self.check(by, header, budget).await?;
         attempt::local(&self.tunnels, header, budget).await.map_err(|miss| match miss {
             Miss::Answered(DialAnswer::NotHere { .. }) => DialAnswer::NotHere { hint: self.elsewhere(header) },
             Miss::Answered(answer) => answer,
@@ -101,23 +101,28 @@ impl Owner {
     }
 
     /// Checks by itself that the client may, or that the proxy has said of its door that everybody may, so that one bad proxy cannot quietly reach everything.
-    async fn check(&self, caller: &Caller, header: &DialHeader, budget: Budget) -> Result<(), DialAnswer> {
-        let allowed = |table: &Table| caller.may(table, &header.agent, &header.service);
+    /// And that the one who asks is a proxy of the cluster: whoever has the authority's key alone can make itself a certificate of one, with a number that the table does not know.
+    async fn check(&self, (from, caller): (ProxyId, &Caller), header: &DialHeader, budget: Budget) -> Result<(), DialAnswer> {
+        let allowed = |table: &Table| table.proxy(from).is_some() && caller.may(table, &header.agent, &header.service);
         if self.store.with_table(allowed) {
             return Ok(());
         }
         match self.store.confirm(budget.at_most(CONFIRM).left()).await {
             Ok(table) if allowed(&table) => Ok(()),
-            Ok(_) => {
+            Ok(table) => {
                 // The proxy that sent it on has checked it too: it is behind, or not to be trusted.
                 let (agent, service, trace) = (&header.agent, &header.service, header.trace);
-                let reason = format!("a proxy sent on a dial to {agent}/{service} that is not allowed, trace {trace}");
+                let reason = format!("proxy {from} sent on a dial to {agent}/{service} that is not allowed, trace {trace}");
                 let denial = Denial::at(Port::Peer, header.client_address.chars().take(MAX_ADDRESS).collect::<String>(), reason);
                 self.env.audit.denied(match caller {
                     Caller::Client(client) => denial.of("client", client),
                     Caller::Ingress { proxy, .. } => denial.of("proxy", proxy),
                 });
-                Err(DialAnswer::Denied)
+                // Of one that was removed a moment ago the client is to find another, and not to be told that it may not.
+                Err(match table.proxy(from) {
+                    Some(_) => DialAnswer::Denied,
+                    None => DialAnswer::Unconfirmed { reason: format!("proxy {from} is none of the cluster") },
+                })
             }
             Err(error) => Err(DialAnswer::Unconfirmed { reason: error.to_string() }),
         }

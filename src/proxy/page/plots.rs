@@ -13,12 +13,15 @@ const HEIGHT: f64 = 96.0;
 /// How far back a plot reaches.
 const SPAN: Duration = Duration::from_secs(600);
 
+/// What a line shows of a sample.
+type Value = fn(&Sample) -> u64;
+
 /// One plot.
 struct Plot<'a> {
     id: &'static str,
     title: &'static str,
     /// What is drawn, each with its name; the first one is filled.
-    lines: &'a [(&'static str, fn(&Sample) -> u64)],
+    lines: &'a [(&'static str, Value)],
     shown: fn(u64) -> String,
 }
 

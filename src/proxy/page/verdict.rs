@@ -52,7 +52,11 @@ pub(super) fn section(view: &View) -> Html {
     };
     let figures = [
         ("Leader", leader, format!("term {}", status.term)),
-        ("Voters up", format!("{} of {}", status.voters_up, status.voters), format!("{} proxies", status.proxies.len())),
+        (
+            "Voters up",
+            format!("{} of {}", status.voters_up, status.voters),
+            format!("{} {}", status.proxies.len(), if status.proxies.len() == 1 { "proxy" } else { "proxies" }),
+        ),
         ("Agents online", Count(status.agents).to_string(), format!("{} enrolled", Count(view.enrolled))),
         ("Tunnels", Count(status.routes).to_string(), format!("agents hold {strategy}")),
     ];

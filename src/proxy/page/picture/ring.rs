@@ -15,9 +15,11 @@ use super::{mark, summary};
 use crate::api::{ProxyRow, ProxyState};
 use crate::wire::LinkVitals;
 
-/// How far proxies stand from the middle of the drawing, to the sides and up and down, and how far agents do.
+/// How far a few proxies stand from the middle of the drawing, to the sides and up and down, and how much further agents do.
 const PROXIES: Point = (142.0, 104.0);
-const AGENTS: Point = (226.0, 178.0);
+const BEYOND: Point = (84.0, 74.0);
+/// From one proxy to the next, at least.
+const APART: f64 = 86.0;
 /// What a node with its name takes around it, and a line of text.
 const ROOM: Point = (58.0, 50.0);
 const LINE: f64 = 15.0;
@@ -30,9 +32,16 @@ type Point = (f64, f64);
 
 pub(super) fn draw(html: &mut Html, view: &View) {
     let rows = &view.status.proxies;
-    let places = places(rows);
-    let groups = arrange(&view.groups, &places);
-    put!(html, r#"<svg class="picture" viewBox="{}" role="img" aria-label="{}">"#, frame(&places, &groups), Escaped(summary(view)));
+    let ring = ring(rows.len());
+    let places = places(rows, ring);
+    let groups = arrange(&view.groups, &places, ring);
+    put!(
+        html,
+        r#"<svg class="picture{}" viewBox="{}" role="img" aria-label="{}">"#,
+        if rows.len() > LABELLED { " many" } else { "" },
+        frame(&places, &groups),
+        Escaped(summary(view))
+    );
     for (group, at) in &groups {
         for proxy in group.proxies.iter().filter_map(|proxy| places.get(proxy)) {
             put!(html, r#"<path class="tunnel" d="M{:.1} {:.1}L{:.1} {:.1}"/>"#, at.0, at.1, proxy.0, proxy.1);
@@ -52,10 +61,17 @@ pub(super) fn draw(html: &mut Html, view: &View) {
     }
 }
 
+/// How far so many proxies stand from the middle.
+fn ring(proxies: usize) -> Point {
+    let wanted = APART * f64::from(u32::try_from(proxies).unwrap_or(u32::MAX)) / TAU;
+    let scale = (wanted / PROXIES.1).max(1.0);
+    (PROXIES.0 * scale, PROXIES.1 * scale)
+}
+
 /// Where the proxies stand: the first above, the others clockwise.
-fn places(rows: &[ProxyRow]) -> BTreeMap<ProxyId, Point> {
+fn places(rows: &[ProxyRow], ring: Point) -> BTreeMap<ProxyId, Point> {
     let (count, mut places) = (u32::try_from(rows.len()).unwrap_or(u32::MAX), BTreeMap::new());
-    let radius = if count < 2 { (0.0, 0.0) } else { PROXIES };
+    let radius = if count < 2 { (0.0, 0.0) } else { ring };
     // Two stand beside each other.
     let first = if count == 2 { -FRAC_PI_2 * 2.0 } else { -FRAC_PI_2 };
     for (number, row) in (0_u32..).zip(rows) {
@@ -84,7 +100,7 @@ fn frame(places: &BTreeMap<ProxyId, Point>, groups: &[(&Group, Point)]) -> Strin
 }
 
 /// Where each group stands: beyond its proxies, with room between them.
-fn arrange<'a>(groups: &'a [Group], places: &BTreeMap<ProxyId, Point>) -> Vec<(&'a Group, Point)> {
+fn arrange<'a>(groups: &'a [Group], places: &BTreeMap<ProxyId, Point>, ring: Point) -> Vec<(&'a Group, Point)> {
     let wish = |group: &Group| {
         let at: Vec<_> = group.proxies.iter().filter_map(|proxy| places.get(proxy)).collect();
         let (x, y) = at.iter().fold((0.0, 0.0), |sum, (x, y)| (sum.0 + x, sum.1 + y));
@@ -95,7 +111,7 @@ fn arrange<'a>(groups: &'a [Group], places: &BTreeMap<ProxyId, Point>) -> Vec<(&
     wishes.sort_by(|one, other| one.0.total_cmp(&other.0));
     let mut angles: Vec<_> = wishes.iter().map(|(angle, _)| *angle).collect();
     spread(&mut angles);
-    wishes.iter().zip(angles).map(|((_, group), angle)| (*group, on_circle(angle, AGENTS))).collect()
+    wishes.iter().zip(angles).map(|((_, group), angle)| (*group, on_circle(angle, (ring.0 + BEYOND.0, ring.1 + BEYOND.1)))).collect()
 }
 
 /// Moves neighbours apart until there is room between any two, which a circle of them always has.
@@ -192,7 +208,7 @@ fn agents(html: &mut Html, group: &Group, (x, y): Point) {
 
 /// Whether the names of agents stand above them.
 fn is_high(y: f64) -> bool {
-    y < -AGENTS.1 * 0.8
+    y < -(PROXIES.1 + BEYOND.1) * 0.8
 }
 
 fn short(count: u64) -> String {
