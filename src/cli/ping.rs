@@ -217,6 +217,26 @@ impl Show for PingView {
     }
 }
 
+/// What is shown of three of which one is lost.
+#[cfg(test)]
+pub(super) fn sample() -> PingView {
+    let mut view = PingView::begin("lab-pi/ssh".to_owned());
+    let agent: Option<AgentName> = Some("lab-pi".parse().expect("a name"));
+    let row = |number, rtt_ms, path: &[&str]| PingRow {
+        number,
+        agent: agent.clone(),
+        path: path.iter().map(ToString::to_string).collect(),
+        hops: path.len() as u64 + 1,
+        rtt_ms,
+        trace: Some("4f1c".to_owned()),
+    };
+    view.reply(row(1, 1.204, &["proxy-1", "proxy-2"]));
+    let message = "no answer from `lab-pi/ssh` in time".to_owned();
+    view.fail(PingFailure { number: 2, code: crate::failure::Code::Timeout, message });
+    view.reply(row(3, 0.8, &["proxy-2"]));
+    view
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,24 +277,4 @@ mod tests {
         check("lab-pi/ssh", &[], &[]);
         check("lab-pi/ssh", &["c:3"], &["c:3"]);
     }
-}
-
-/// What is shown of three of which one is lost.
-#[cfg(test)]
-pub(super) fn sample() -> PingView {
-    let mut view = PingView::begin("lab-pi/ssh".to_owned());
-    let agent: Option<AgentName> = Some("lab-pi".parse().expect("a name"));
-    let row = |number, rtt_ms, path: &[&str]| PingRow {
-        number,
-        agent: agent.clone(),
-        path: path.iter().map(ToString::to_string).collect(),
-        hops: path.len() as u64 + 1,
-        rtt_ms,
-        trace: Some("4f1c".to_owned()),
-    };
-    view.reply(row(1, 1.204, &["proxy-1", "proxy-2"]));
-    let message = "no answer from `lab-pi/ssh` in time".to_owned();
-    view.fail(PingFailure { number: 2, code: crate::failure::Code::Timeout, message });
-    view.reply(row(3, 0.8, &["proxy-2"]));
-    view
 }
