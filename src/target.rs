@@ -1,4 +1,4 @@
-//! What can be dialled: `AGENT/SERVICE`, `AGENT:PORT` or `any/SERVICE`.
+//! What can be dialled: `AGENT/SERVICE`, `AGENT:PORT` or `any/SERVICE`; the same as host names below the default domain.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use warren_raft::names::ANY;
 pub use warren_raft::table::port_of;
 use warren_raft::{AgentName, NameError, ServiceName};
+
+use crate::ingress::{Domain, HostError};
 
 /// A destination as people write it, not yet looked up. Sent as its position in this declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub enum TargetError {
     /// What follows the colon is no port.
     #[error("`{}` is not a port from 1 to 65535", crate::failure::Printable(.0))]
     Port(String),
+    /// A host name that means nothing.
+    #[error(transparent)]
+    Host(#[from] HostError),
 }
 
 impl FromStr for Target {
@@ -43,11 +48,28 @@ impl FromStr for Target {
             return Ok(if agent == ANY { Self::Any(service) } else { Self::Service(agent.parse()?, service) });
         }
         let shown = || text.chars().take(128).collect();
-        let (agent, port) = text.split_once(':').ok_or_else(|| TargetError::Form(shown()))?;
-        let is_number = port.bytes().all(|digit| digit.is_ascii_digit());
-        let number = port.parse().ok().filter(|_| is_number).ok_or_else(|| TargetError::Port(port.chars().take(16).collect()))?;
+        // No name has a dot.
+        if text.contains('.') {
+            return by_host_name(text);
+        }
+        let (agent, number) = text.split_once(':').ok_or_else(|| TargetError::Form(shown()))?;
+        let number = port(number)?;
         Ok(Self::Port(agent.parse()?, number))
     }
+}
+
+/// `HOST` or `HOST:PORT` below the default domain.
+fn by_host_name(text: &str) -> Result<Target, TargetError> {
+    let (host, number) = match text.rsplit_once(':') {
+        Some((host, number)) => (host, Some(port(number)?)),
+        None => (text, None),
+    };
+    Ok(Domain::default().target(host, number)?)
+}
+
+fn port(text: &str) -> Result<NonZeroU16, TargetError> {
+    let is_number = text.bytes().all(|digit| digit.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number).ok_or_else(|| TargetError::Port(text.chars().take(16).collect()))
 }
 
 impl fmt::Display for Target {
@@ -71,7 +93,30 @@ mod tests {
             assert_eq!(good.parse::<Target>().expect(good).to_string(), good);
         }
         assert!(matches!("any/ssh".parse(), Ok(Target::Any(_))));
-        for bad in ["", "lab-pi", "/", "a/", "/b", "a/b/c", "a/any", "any:22", "a:", "a:0", "a:65536", "a:+22", "A/b", "a:22:23", "a b/c"] {
+        for (host, target) in [("lab-pi.warren:22", "lab-pi:22"), ("ssh.lab-pi.warren:22", "lab-pi/ssh"), ("ssh.any.warren", "any/ssh")] {
+            assert_eq!(host.parse::<Target>().expect(host).to_string(), target);
+        }
+        for bad in [
+            "",
+            "lab-pi",
+            "/",
+            "a/",
+            "/b",
+            "a/b/c",
+            "a/any",
+            "any:22",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:+22",
+            "A/b",
+            "a:22:23",
+            "a b/c",
+            "lab-pi.warren",
+            "lab-pi.example:22",
+            "a.b/c",
+            "lab-pi.warren:x",
+        ] {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
     }

@@ -77,15 +77,15 @@ fn a_doctor_says_what_is_wrong_and_what_to_do() {
     held.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
     let held = held.local_addr().ok().and_then(|address| address.as_socket()).map(|address| (address, held)).expect("an address");
     let file = dir.path().join("config.toml");
-    let settings = |peer: &str| {
+    let settings = |peer: &str, join: &str| {
         let home = dir.path().display();
         format!(
             "[proxy]\ndata_dir = \"{home}/data\"\n[peer]\nlisten = \"{peer}\"\n[public]\nlisten = \"127.0.0.1:0\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
-             [cluster]\njoin = [\"127.0.0.1:3024\"]\ntoken_file = \"-\"\n"
+             {join}"
         )
     };
-    let doctor = |peer: &str| {
-        std::fs::write(&file, settings(peer)).expect("a file");
+    let doctor = |peer: &str, join: &str| {
+        std::fs::write(&file, settings(peer, join)).expect("a file");
         run(&["doctor", "--config", file.to_str().expect("a path"), "-o", "json"])
     };
     let check = |output: &Output, name: &str| -> serde_json::Value {
@@ -95,17 +95,24 @@ fn a_doctor_says_what_is_wrong_and_what_to_do() {
         checks.into_iter().find(|check| check["check"] == name).unwrap_or_else(|| panic!("no {name} in {view}"))
     };
 
-    let well = doctor("127.0.0.1:0");
+    let well = doctor("127.0.0.1:0", "");
     assert_eq!(well.status.code(), Some(0), "{}{}", stdout(&well), stderr(&well));
     assert_eq!(check(&well, "peer.listen")["severity"], "ok");
     assert_eq!(check(&well, "proxy certificate")["severity"], "ok");
-    assert!(check(&well, "route to 127.0.0.1:3024")["message"].as_str().is_some_and(|message| message.starts_with("payloads up to ")));
-    let taken = doctor(&held.0.to_string());
+    // The port is taken, and nobody there speaks QUIC.
+    let join = format!("[cluster]\njoin = [\"{}\"]\ntoken_file = \"-\"\n", held.0);
+    let taken = doctor(&held.0.to_string(), &join);
+    let route = check(&taken, &format!("route to {}", held.0));
+    assert!(route["message"].as_str().is_some_and(|message| message.starts_with("payloads up to ")), "{route}");
+    let silent = check(&taken, &format!("udp to {}", held.0));
+    assert_eq!((silent["severity"].as_str(), silent["hint"].is_string()), (Some("problem"), true), "{silent}");
     assert_eq!(taken.status.code(), Some(3), "{}", stdout(&taken));
     let port = check(&taken, "peer.listen");
     assert_eq!((port["severity"].as_str(), port["hint"].is_string()), (Some("problem"), true), "{port}");
-    let wrong = doctor("nowhere");
-    assert_eq!((wrong.status.code(), stdout(&wrong)), (Some(78), ""), "{}", stderr(&wrong));
+    let wrong = doctor("nowhere", "");
+    assert_eq!(wrong.status.code(), Some(78), "{}", stderr(&wrong));
+    assert_eq!(check(&wrong, "configuration")["severity"], "problem");
+    assert!(stderr(&wrong).contains("peer.listen") || stderr(&wrong).contains("nowhere"), "{}", stderr(&wrong));
 }
 
 #[test]

@@ -39,8 +39,17 @@ const ASKS_A_PROXY: &[&str] = &[
 ];
 
 /// A verb that reads the configuration and nothing else that is missing here.
-const READS_THE_CONFIGURATION: &[&str] =
-    &["proxy", "agent", "join a:1 --token-file -", "config check", "config show", "doctor", "connect lab/web", "forward 0 lab/web"];
+const READS_THE_CONFIGURATION: &[&str] = &[
+    "proxy",
+    "agent",
+    "join a:1 --token-file -",
+    "config check",
+    "config show",
+    "doctor",
+    "connect lab/web",
+    "forward 0 lab/web",
+    "ping lab/web",
+];
 
 /// Command lines that no grammar takes.
 const NO_COMMAND: &[&str] = &[
@@ -55,6 +64,8 @@ const NO_COMMAND: &[&str] = &[
     "join",
     "join a --token-file x",
     "connect lab",
+    "ping",
+    "ssh-config --install --remove",
     "connect",
     "forward 80",
     "forward 80 a/b 81",

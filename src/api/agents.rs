@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, Pattern, ProxyName, ServiceName};
 
-use super::{Schema, Time};
+use super::{RouteRow, Schema, Time};
 
 /// Every agent that enrolled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct AgentView {
     pub schema: Schema,
     /// The agent.
     pub agent: AgentRow,
+    /// Its tunnels, by proxy.
+    #[serde(default)]
+    pub routes: Vec<RouteRow>,
 }
 
 /// One agent.

@@ -10,6 +10,7 @@ mod credentials;
 mod drain;
 mod error;
 mod paths;
+mod ping;
 mod proxies;
 mod raft;
 mod recovery;
@@ -17,6 +18,7 @@ mod reload;
 mod routes;
 mod saved;
 mod schema;
+mod seen;
 mod status;
 mod strategy;
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub use credentials::{
 pub use drain::{DrainRequest, DrainRow, DrainView, ResumeRequest};
 pub use error::{Declined, DeclinedView, ErrorView};
 pub use paths::{Freshness, Path};
+pub use ping::{PingFailure, PingRow, PingView, RoundTrip};
 pub use proxies::{IngressRow, ProxiesView, ProxyView, RemovalPlan, RemovalRequest, RemovalView};
 pub use raft::{RaftState, RaftView};
 pub use recovery::{DroppedRow, RecoveryView};
@@ -49,6 +52,7 @@ pub use reload::{ChangeRow, ReloadView};
 pub use routes::{RouteRow, RoutesView};
 pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
+pub use seen::ClusterSeen;
 pub use status::{ProxyCertificate, ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use strategy::{
     AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,

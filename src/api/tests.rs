@@ -231,7 +231,8 @@ pub(crate) fn agents() -> AgentsView {
 }
 
 pub(crate) fn agent() -> AgentView {
-    AgentView { schema: Schema, agent: agents().agents.remove(0) }
+    let routes = routes().routes.into_iter().filter(|route| route.agent == name("lab-pi")).collect();
+    AgentView { schema: Schema, agent: agents().agents.remove(0), routes }
 }
 
 pub(crate) fn agent_removal() -> AgentRemovalView {

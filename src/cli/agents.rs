@@ -7,9 +7,10 @@ use warren_raft::AgentName;
 use super::clients::left;
 use super::context::Context;
 use super::output::{Show, Width, lines};
-use super::table::{Cell, Table, Tone, count};
+use super::table::{Cell, Table, Tone, count, paint};
 use super::{CliError, Exit, UsageError};
-use crate::api::{AgentRemovalRequest, AgentRemovalView, AgentRow, AgentView, AgentsView, Path, Schema};
+use crate::api::{AgentRemovalRequest, AgentRemovalView, AgentRow, AgentView, AgentsView, Path, RouteRow, RoutesView, Schema, ServiceRow};
+use crate::failure::Printable;
 use crate::http::{ClientError, StatusCode};
 use crate::telemetry::Colour;
 
@@ -56,7 +57,9 @@ impl AgentsArgs {
             }
             AgentsVerb::Show { name } => {
                 let agent = find(context, &name).await?;
-                context.output().show(&AgentView { schema: Schema, agent })?;
+                let routes: RoutesView = context.admin()?.get_json(Path::Routes).await?;
+                let routes = routes.routes.into_iter().filter(|route| route.agent == name).collect();
+                context.output().show(&AgentView { schema: Schema, agent, routes })?;
             }
             AgentsVerb::Rm(args) => return args.run(context).await,
         }
@@ -121,12 +124,51 @@ impl Show for AgentsView {
 
 impl Show for AgentView {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
-        table(std::slice::from_ref(&self.agent), Width::Wide, colour)
+        let AgentRow { name, online, services, last_seen, version, allow, .. } = &self.agent;
+        let (state, tone) = state(*online);
+        let mut text = format!("agent {name}: {}\n", paint(state, tone, colour));
+        let seen = last_seen.as_ref().map_or_else(|| "never seen".to_owned(), |at| format!("last seen {at}"));
+        let version = if version.is_empty() { String::new() } else { format!(", version {}", Printable(version)) };
+        text += &format!("  {seen}{version}\n");
+        text += &match allow {
+            None => "  may publish anything\n".to_owned(),
+            Some(allow) => format!("  may publish {}\n", allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        text += "\n";
+        text += &services_table(services, colour);
+        text += "\n";
+        text += &tunnels_table(&self.routes, colour);
+        if !online {
+            text += &format!(
+                "\nhint: see whether `warren agent` runs on its machine, and what its log says of `no tunnel`; `warren routes show {name}`\n"
+            );
+        }
+        text
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
         vec![serde_json::to_string(self)]
     }
+}
+
+fn services_table(services: &[ServiceRow], colour: Colour) -> String {
+    let mut table = Table::new(&["SERVICE", "TARGET", "KIND"]);
+    for service in services {
+        table.row(vec![Cell::plain(&service.name), Cell::plain(&service.target), Cell::plain(&service.kind)]);
+    }
+    table.render(colour)
+}
+
+fn tunnels_table(routes: &[RouteRow], colour: Colour) -> String {
+    let mut table = Table::new(&["TUNNEL AT", "SINCE", "EPOCH", "SEQUENCE"]);
+    for route in routes {
+        table.row(vec![Cell::plain(&route.proxy), Cell::plain(&route.since), Cell::plain(&route.epoch), Cell::plain(&route.sequence)]);
+    }
+    table.render(colour)
+}
+
+fn state(online: bool) -> (&'static str, Tone) {
+    if online { ("online", Tone::Good) } else { ("offline", Tone::Bad) }
 }
 
 impl Show for AgentRemovalView {
@@ -140,7 +182,7 @@ impl Show for AgentRemovalView {
 }
 
 fn row(agent: &AgentRow, width: Width) -> Vec<Cell> {
-    let (state, tone) = if agent.online { ("online", Tone::Good) } else { ("offline", Tone::Bad) };
+    let (state, tone) = state(agent.online);
     let services = agent.services.iter().map(|service| match width {
         Width::Narrow => service.name.to_string(),
         Width::Wide => format!("{}={}", service.name, service.target),

@@ -12,7 +12,7 @@ use crate::target::Target;
 #[derive(Debug, Args)]
 #[command(after_help = "`ssh -o ProxyCommand='warren connect lab-pi/ssh' lab-pi`")]
 pub(super) struct ConnectArgs {
-    /// `AGENT/SERVICE`, `AGENT:PORT` or `any/SERVICE`
+    /// `AGENT/SERVICE`, `AGENT:PORT` or `any/SERVICE`; `AGENT.warren:PORT` and `SERVICE.AGENT.warren` are the same as host names
     #[arg(value_name = "TARGET")]
     target: Target,
     #[command(flatten)]

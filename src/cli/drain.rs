@@ -10,7 +10,7 @@ use warren_raft::ProxyName;
 use super::context::Context;
 use super::error::Hinted;
 use super::output::{Show, Width};
-use super::progress_line::ProgressLine;
+use super::progress_line::{ProgressLine, bar};
 use super::table::count;
 use super::{CliError, Exit};
 use crate::api::{DrainRequest, DrainView, Path, ProxyState, ResumeRequest, StatusView};
@@ -75,7 +75,7 @@ pub(super) async fn drained(context: &Context, name: &ProxyName) -> Result<(), C
 /// Waits until the drain is over: the proxy itself sees to its deadline.
 async fn wait(context: &Context, name: &ProxyName) -> Result<DrainView, CliError> {
     let admin = context.admin()?;
-    let (mut progress, mut heard) = (ProgressLine::new(), Instant::now());
+    let (mut progress, mut heard, mut most) = (ProgressLine::new(), Instant::now(), 0);
     loop {
         let status: StatusView = admin.get_json(Path::Status).await?;
         let view = status.proxies.into_iter().find(|row| row.name == *name).map(DrainView::from);
@@ -92,7 +92,9 @@ async fn wait(context: &Context, name: &ProxyName) -> Result<DrainView, CliError
             let hint = "it drains again when it is started, until `warren proxies resume`: `warren proxies show` shows";
             return Err(ended(format!("proxy `{name}` went down before it was drained"), hint).into());
         }
-        progress.show(format!("draining {name}: {}", left(&view)));
+        let there = view.tunnels.unwrap_or(most) + view.streams.unwrap_or_default();
+        most = most.max(there);
+        progress.show(format!("draining {name} {} {}", bar(most - there, most), left(&view)));
         sleep(LOOK).await;
     }
 }

@@ -136,7 +136,7 @@ impl CliError {
     }
 
     /// The `error:`, `caused by:` and `hint:` lines.
-    fn to_terminal(&self) -> String {
+    pub(super) fn to_terminal(&self) -> String {
         match self {
             Self::Failure(failure) | Self::Client(ClientError::Failed(failure)) => failure.to_string(),
             Self::Config(errors) => errors.to_string(),

@@ -43,6 +43,11 @@ impl Output {
         Self { format, colour }
     }
 
+    /// How answers are shown.
+    pub(super) fn format(self) -> Format {
+        self.format
+    }
+
     /// Whether a program reads the answer.
     pub(super) fn is_json(self) -> bool {
         matches!(self.format, Format::Json | Format::Jsonl)
@@ -51,6 +56,11 @@ impl Output {
     /// Writes an answer.
     pub(super) fn show(self, answer: &impl Show) -> Result<(), CliError> {
         self.text(&self.render(answer).map_err(anyhow::Error::from)?)
+    }
+
+    /// Writes a part of an answer as soon as it is there, where the whole is not to be one value.
+    pub(super) fn piece(self, piece: &impl Show) -> Result<(), CliError> {
+        if self.format == Format::Json { Ok(()) } else { self.show(piece) }
     }
 
     /// Writes text as it is.

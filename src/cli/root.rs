@@ -9,8 +9,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::context::Context;
 use super::global::GlobalArgs;
 use super::{
-    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, generate, join, proxies, proxy, raft,
-    routes, socks, status, strategy, token,
+    CliError, Exit, agent, agents, ca, clients, config, connect, dev, doctor, enroll, forward, generate, join, ping, proxies, proxy, raft,
+    routes, socks, ssh_config, status, strategy, token,
 };
 
 /// The verbs by what they are for; a test holds it to [`Verb`].
@@ -28,9 +28,11 @@ Use:
   connect  Join standard input and output to a service, as ssh's ProxyCommand
   forward  Forward local TCP ports to services
   socks    Serve SOCKS5 and an HTTP proxy to every service, for programs on this machine
+  ssh-config Lead ssh, scp, rsync and git to `NAME.warren`
 
 Look:
   status   Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
+  ping     Show the way to a service or to a proxy, and its round trip
   doctor   Examine this machine: kernel, network, ports, certificate; exit 0, or 3 with a problem
 
 Manage:
@@ -78,7 +80,9 @@ enum Verb {
     Connect(connect::ConnectArgs),
     Forward(forward::ForwardArgs),
     Socks(socks::SocksArgs),
+    SshConfig(ssh_config::SshConfigArgs),
     Status(status::StatusArgs),
+    Ping(ping::PingArgs),
     Doctor(doctor::DoctorArgs),
     Proxies(proxies::ProxiesArgs),
     Agents(agents::AgentsArgs),
@@ -169,7 +173,9 @@ impl Verb {
             Self::Connect(args) => args.run(context).await,
             Self::Forward(args) => args.run(context).await,
             Self::Socks(args) => args.run(context).await,
+            Self::SshConfig(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
+            Self::Ping(args) => args.run(context).await,
             Self::Doctor(args) => args.run(context).await,
             Self::Proxies(args) => args.run(context).await,
             Self::Agents(args) => args.run(context).await,

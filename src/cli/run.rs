@@ -18,10 +18,11 @@ use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
 use crate::ingress::{Asks, Protocol};
 use crate::net::{Env, dialling_endpoint};
 use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, Reloads};
+use crate::wire::Member;
 use anyhow::Context as _;
 
 /// How long the last packets of a client may take.
-const GOODBYE: Duration = Duration::from_secs(2);
+pub(super) const GOODBYE: Duration = Duration::from_secs(2);
 /// The exit status of a stream that a signal has cut.
 const CUT: u8 = 1;
 
@@ -122,7 +123,13 @@ pub(super) async fn socks(settings: SocksSettings) -> Result<(), CliError> {
     Ok(())
 }
 
-fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session, CliError> {
+/// The proxies that the client of `identity` was told of.
+pub(super) fn known_proxies(identity: &std::path::Path, env: &Env) -> Result<Vec<Member>, CliError> {
+    Ok(KnownProxies::new(&CredentialStore::new(&env.files, identity)).load().map_err(anyhow::Error::from)?)
+}
+
+/// A session of the client of `identity`, which enters at `proxies`, or where the identity says.
+pub(super) fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Result<Session, CliError> {
     let store = CredentialStore::new(&env.files, &identity);
     if !store.is_enrolled() {
         return Err(UsageError {

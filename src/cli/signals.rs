@@ -15,6 +15,7 @@ pub(super) enum Signal {
 }
 
 /// The signals of this process, caught from now on.
+#[derive(Debug)]
 pub(super) struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,

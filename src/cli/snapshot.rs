@@ -11,7 +11,7 @@ use super::context::Context;
 use super::error::Hinted;
 use super::new_file::{NewFile, NewFileError};
 use super::output::{Show, Width};
-use super::progress_line::ProgressLine;
+use super::progress_line::{ProgressLine, bar};
 use super::run::proxy_of;
 use super::signals::Signals;
 use super::table::{Tone, count, paint};
@@ -95,7 +95,7 @@ async fn save(context: &Context, path: &Path, freshness: Freshness) -> Result<Sa
     let admin = context.admin()?;
     let mut file = NewFile::create(path)?;
     let mut download = admin.download(api::Path::Snapshot(freshness)).await?;
-    let (mut reader, mut size_bytes, mut progress) = (Reader::default(), 0, Progress::new("saved"));
+    let (mut reader, mut size_bytes, mut progress) = (Reader::default(), 0, Progress::new("saved", None));
     let broken = |error| Hinted {
         error: anyhow::Error::from(error).context("what the proxy sent is no whole snapshot"),
         hint: Some("nothing was saved: try again, or through another proxy".to_owned()),
@@ -117,7 +117,8 @@ impl RestoreArgs {
         let config = context.config(&context.overrides())?;
         context.log_as_command(&config)?;
         let proxy = proxy_of(&config)?;
-        let mut progress = Progress::new("checked");
+        // That it cannot be looked at is told by whoever reads it.
+        let mut progress = Progress::new("checked", std::fs::metadata(&self.file).ok().map(|metadata| metadata.len()));
         let saved = read_snapshot(&self.file, |read| progress.show(read))?;
         progress.clear();
         let content = SnapshotContent::from(saved.summary());
@@ -147,16 +148,19 @@ impl From<NewFileError> for CliError {
 /// How much of a snapshot has passed.
 struct Progress {
     what: &'static str,
+    /// Of so many bytes, where that is known.
+    total: Option<u64>,
     line: ProgressLine,
 }
 
 impl Progress {
-    fn new(what: &'static str) -> Self {
-        Self { what, line: ProgressLine::new() }
+    fn new(what: &'static str, total: Option<u64>) -> Self {
+        Self { what, total, line: ProgressLine::new() }
     }
 
     fn show(&mut self, bytes: u64) {
-        self.line.show(format!("{} MiB {}", bytes >> 20, self.what));
+        let bar = self.total.map(|total| bar(bytes, total) + " ").unwrap_or_default();
+        self.line.show(format!("{bar}{} MiB {}", bytes >> 20, self.what));
     }
 
     fn clear(&mut self) {

@@ -1,26 +1,90 @@
 //! `warren status`.
 
+use std::time::Duration;
+
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use super::context::Context;
 use super::output::{Show, Width};
 use super::strategy_shown::strategy;
 use super::table::{Cell, Table, Tone, count, paint};
+use super::watching::Watching;
 use super::{CliError, Exit};
 use crate::api::{Path, ProxyRow, ProxyState, StatusView};
-use crate::failure::Printable;
+use crate::failure::{Code, Failure, Printable, Stage};
+use crate::http::{AdminClient, ClientError};
+use crate::net::Env;
 use crate::telemetry::Colour;
+
+/// How long the proxy may take: its peers have a second to say how they are.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Most other proxies that are named where this one does not answer.
+const MAX_OTHERS: usize = 5;
 
 /// Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
 #[derive(Debug, Args)]
-pub(super) struct StatusArgs {}
+#[command(
+    after_help = "It needs no quorum: what the proxy that is asked knows is shown. With `--watch` it is looked once a second until Ctrl-C, also while nobody answers: on a terminal in place, otherwise one after the other, with `-o jsonl` a line for each; the exit status is that of the last look."
+)]
+pub(super) struct StatusArgs {
+    /// Look again and again
+    #[arg(short, long, value_parser = FalseyValueParser::new(), env = "WARREN_WATCH", hide_env_values = true)]
+    watch: bool,
+}
 
 impl StatusArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let status: StatusView = context.admin()?.get_json(Path::Status).await?;
+        let admin = context.admin()?.with_deadline(DEADLINE);
+        if self.watch {
+            return watch(context, &admin).await;
+        }
+        let status: StatusView = match admin.get_json(Path::Status).await {
+            Ok(status) => status,
+            Err(error @ ClientError::Late { .. }) => return Err(hung(context, &error).into()),
+            Err(error) => return Err(error.into()),
+        };
         context.output().show(&status)?;
-        Ok(if status.healthy { Exit::Success } else { Exit::Degraded })
+        Ok(exit(&status))
     }
+}
+
+fn exit(status: &StatusView) -> Exit {
+    if status.healthy { Exit::Success } else { Exit::Degraded }
+}
+
+async fn watch(context: &Context, admin: &AdminClient) -> Result<Exit, CliError> {
+    let wall = Env::real().wall;
+    let mut watching = Watching::new(context.output())?;
+    loop {
+        let ended = match admin.get_json::<StatusView>(Path::Status).await {
+            Ok(status) => {
+                watching.show(&status, wall.now().into())?;
+                exit(&status)
+            }
+            // That does not pass.
+            Err(error @ ClientError::NotAllowed(_)) => return Err(error.into()),
+            Err(error) => {
+                watching.fail(error, wall.now().into())?;
+                Exit::Degraded
+            }
+        };
+        if !watching.again().await {
+            return Ok(ended);
+        }
+    }
+}
+
+/// What can be said of a proxy that takes the question and does not answer, without it.
+fn hung(context: &Context, error: &ClientError) -> Failure {
+    let config = context.config(&context.overrides());
+    let others: Vec<_> = config.iter().flat_map(|config| &config.cluster.join).take(MAX_OTHERS).map(|join| format!("`{join}`")).collect();
+    let elsewhere = if others.is_empty() { "another proxy".to_owned() } else { format!("another proxy, such as {}", others.join(", ")) };
+    Failure::new(Code::Timeout, Stage::Local, error.to_string())
+        .with_cause("somebody listens there and does not answer: the process is stopped or stuck, or its machine is overloaded")
+        .with_hint(format!(
+            "`ps -o pid,stat,wchan:20,args -C warren` shows whether it is stopped (`T`) or waits for a disk (`D`); `warren status` on the machine of {elsewhere} shows how the cluster does without it"
+        ))
 }
 
 impl Show for StatusView {

@@ -66,6 +66,28 @@ fn the_commands_of_the_security_page_are_commands() {
     }
 }
 
+/// The same for whoever begins with the README: each line of its blocks that is a command of ours.
+#[test]
+fn the_commands_of_the_readme_are_commands() {
+    let page = include_str!("../../README.md");
+    let lines = page.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap_or_default().lines());
+    let mut read = 0;
+    // Neither what goes on in the next line nor what is cut short.
+    let is_whole = |line: &&str| line.starts_with("warren ") && !line.ends_with('\\') && !line.contains("...");
+    for line in lines.map(str::trim).filter(is_whole) {
+        // As the shell takes it: a pattern is quoted, and what follows one of these is not for us.
+        let words: Vec<_> = line
+            .split_whitespace()
+            .take_while(|word| !["#", ">", "<", "|", ">>"].contains(word))
+            .map(|word| word.trim_matches(['\'', '"']))
+            .collect();
+        let parsed = Cli::try_parse_from(&words);
+        assert!(parsed.is_ok(), "`{line}`: {}", parsed.map(|_| ()).expect_err("it is none"));
+        read += 1;
+    }
+    assert!(read > 40, "{read}");
+}
+
 /// Every option has one name: as flag, as variable, and as key if it is one.
 #[test]
 fn an_option_has_one_name() {
@@ -106,7 +128,7 @@ fn the_grouped_help_has_every_verb() {
     let mut last = 0;
     for verb in command.get_subcommands() {
         let about = verb.get_about().expect("each verb says what it is").to_string();
-        let at = help.find(&format!("  {:<9}{about}\n", verb.get_name()));
+        let at = help.find(&format!("  {:<8} {about}\n", verb.get_name()));
         assert!(at.is_some_and(|at| at > last), "{} is missing, differs or is out of order: {about}", verb.get_name());
         last = at.unwrap_or(last);
     }
@@ -116,6 +138,9 @@ fn the_grouped_help_has_every_verb() {
 fn answers_are_as_before() {
     check_answer("status", &samples::status());
     check_answer("doctor", &super::doctor::sample());
+    check_answer("ping", &super::ping::sample());
+    check_answer("ping-reply", &super::ping::sample().replies[0]);
+    check_answer("ping-failure", &super::ping::sample().failures[0]);
     check_answer("agents-ls", &samples::agents());
     check_answer("agents-show", &samples::agent());
     check_answer("agents-rm", &samples::agent_removal());
@@ -229,6 +254,28 @@ fn command_lines() {
 }
 
 #[test]
+fn command_lines_of_who_looks_and_who_dials() {
+    check_lines(&[
+        ("status --watch -o jsonl", true),
+        ("status -w", true),
+        ("doctor --report x.json --identity /tmp/x", true),
+        ("ping", false),
+        ("ping lab/ssh", true),
+        ("ping proxy-2 -c 3 -o json", true),
+        ("ping lab.warren:22 --count 3 --interval 200ms --proxy a:1", true),
+        ("ping lab/ssh -c 0", false),
+        ("ping lab/ssh --interval 0s", false),
+        ("ping Proxy", false),
+        ("connect lab-pi.warren:22 --identity /tmp/x", true),
+        ("connect ssh.lab-pi.warren:22", true),
+        ("connect lab-pi.example:22", false),
+        ("ssh-config", true),
+        ("ssh-config --install --identity /tmp/x --proxy a:1,b:2", true),
+        ("ssh-config --install --remove", false),
+    ]);
+}
+
+#[test]
 fn command_lines_about_the_authority() {
     check_lines(&[
         ("ca", false),
@@ -292,5 +339,43 @@ fn check_lines(table: &[(&str, bool)]) {
     for (line, expected) in table {
         let parsed = Cli::try_parse_from(std::iter::once("warren").chain(line.split_whitespace()));
         assert_eq!(parsed.is_ok(), *expected, "warren {line}: {:?}", parsed.err().map(|error| error.to_string()));
+    }
+}
+
+/// What people are told to type can be typed: each `warren ..` in backticks, in whatever the program says.
+#[test]
+fn each_command_that_is_named_is_one() {
+    let (mut files, mut named) = (Vec::new(), 0);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources(&root, &mut files);
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source");
+        for said in text.split("`warren ").skip(1) {
+            let words = said.split('`').next().unwrap_or_default();
+            // What goes on in the next line, or stands for something, is not looked at.
+            let verbs: Vec<_> =
+                words.split_whitespace().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-')).collect();
+            let mut command = Cli::command();
+            for verb in verbs.iter().filter(|verb| !verb.starts_with('-')) {
+                if command.get_subcommands().next().is_none() {
+                    break;
+                }
+                let found = command.find_subcommand(verb).cloned();
+                command = found.unwrap_or_else(|| panic!("`warren {words}` in {}: there is no `{verb}`", file.display()));
+            }
+            named += 1;
+        }
+    }
+    assert!(named > 100, "{named}");
+}
+
+fn sources(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(dir).expect("listed").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
     }
 }

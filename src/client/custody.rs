@@ -5,9 +5,11 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::identity::renewal::{self, Due};
-use crate::identity::{CredentialStore, CredentialsHandle};
+use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
 use crate::net::{Budget, Env};
-use crate::wire::{Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, EnrollReply, Heard, Hello, frame, not_understood};
+use crate::wire::{
+    Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, EnrollReply, Heard, Hello, Member, frame, not_understood,
+};
 
 /// How long a renewal may take.
 const RENEWAL: Duration = Duration::from_secs(5);
@@ -69,6 +71,7 @@ impl Custody {
             let request = ClientRequest::Renew { hello: Hello::ours(), request: current.key().csr() };
             match ask(connection, &request).await? {
                 Heard::Known(EnrollReply::Enrolled(enrolled)) => {
+                    self.keep_proxies(&enrolled.proxies);
                     // Whom to trust may have been told meanwhile.
                     let current = self.credentials.current();
                     let told = enrolled.authorities.as_ref().map_or(Ok(None), |authorities| current.told(authorities));
@@ -83,6 +86,15 @@ impl Custody {
         self.store.save(&renewed).map_err(|error| error.to_string())?;
         tracing::debug!(serial = %renewed.serial(), "certificate renewed");
         self.credentials.replace(renewed).map_err(|error| error.to_string())
+    }
+
+    /// Where the proxies are by now, for whoever dials next. It is a remark: those that were known stay known.
+    fn keep_proxies(&self, proxies: &[Member]) {
+        if !proxies.is_empty()
+            && let Err(error) = KnownProxies::new(&self.store).save(proxies)
+        {
+            tracing::warn!(%error, "where the proxies are is not kept");
+        }
     }
 
     /// Asks whom to trust, again and again: it is answered once that are others. A proxy of an older version does not know the question.

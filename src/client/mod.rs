@@ -6,12 +6,18 @@ mod asking;
 mod connect;
 mod custody;
 mod enroll;
+mod entering;
 mod forward;
+mod nearest;
+mod ping;
+mod refuge;
 mod session;
 mod socks;
 
 pub use connect::connect;
 pub use enroll::{EnrollError, enroll};
 pub use forward::{Forwarding, RunningForward};
+pub(crate) use ping::time_of;
+pub use ping::{Pong, ping_proxy, ping_service};
 pub use session::{Dialled, Session};
 pub use socks::{LocalDoor, RunningDoor};

@@ -1,7 +1,6 @@
 //! A client's connection to the cluster, made when it is needed and made anew when it is lost.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -13,21 +12,17 @@ use warren_raft::{AgentName, ProxyId};
 
 use super::asking::Asking;
 use super::custody::Custody;
+use super::entering::Purpose;
+use super::refuge::Refuge;
 use crate::failure::{Code, Failure, Stage};
-use crate::identity::entrance::{self, Closed};
-use crate::identity::tls::{Expected, SERVER_NAME};
-use crate::identity::{Alpn, ClientTls, CredentialStore, Credentials, CredentialsHandle, renewal};
-use crate::net::quic::{self, Profile, SendRoom, Sending};
+use crate::identity::{CredentialStore, Credentials, CredentialsHandle, renewal};
+use crate::net::quic::{SendRoom, Sending};
 use crate::net::stalled::Readers;
 use crate::net::{Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{DialRequest, Heard, Hello, TraceId};
 
-/// How much later the next proxy is tried beside those before it (as RFC 8305, section 5 does with addresses).
-const STAGGER: Duration = Duration::from_millis(250);
-/// Most addresses that are tried for one connection.
-const MAX_ADDRESSES: usize = 32;
 /// What is added to a dial's budget while its answer is waited for: the proxy is to say why, not the client.
 const GRACE: Duration = Duration::from_millis(500);
 /// How long what was just sent is given at least before the connection is closed.
@@ -36,16 +31,16 @@ const SETTLE: Duration = Duration::from_millis(20);
 /// A client of one cluster. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Session {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    env: Env,
-    endpoint: quinn::Endpoint,
-    credentials: CredentialsHandle,
-    store: CredentialStore,
-    proxies: Vec<String>,
+pub(super) struct Shared {
+    pub(super) env: Env,
+    pub(super) endpoint: quinn::Endpoint,
+    pub(super) credentials: CredentialsHandle,
+    pub(super) store: CredentialStore,
+    pub(super) proxies: Vec<String>,
     /// Held while a connection is made, so that many dials at once make one.
     connection: Mutex<Option<quinn::Connection>>,
     renewal_tried: std::sync::Mutex<Option<Instant>>,
@@ -53,6 +48,10 @@ struct Shared {
     custody: std::sync::Mutex<JoinSet<()>>,
     /// By connection: there are two while one that was silent is being replaced.
     rooms: std::sync::Mutex<BTreeMap<usize, SendRoom>>,
+    /// Whether it is where it wants to be.
+    refuge: std::sync::Mutex<Refuge>,
+    /// Looks whether a nearer proxy is there again.
+    looking: std::sync::Mutex<JoinSet<()>>,
 }
 
 /// A dial that has connected.
@@ -73,7 +72,7 @@ pub struct Dialled {
 }
 
 impl Session {
-    /// A session that connects to `proxies`, in this order, when it first needs to.
+    /// A session that connects to the nearest of `proxies` when it first needs to.
     pub fn new(env: Env, endpoint: quinn::Endpoint, store: CredentialStore, credentials: CredentialsHandle, proxies: Vec<String>) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -86,6 +85,8 @@ impl Session {
                 renewal_tried: std::sync::Mutex::default(),
                 custody: std::sync::Mutex::default(),
                 rooms: std::sync::Mutex::default(),
+                refuge: std::sync::Mutex::default(),
+                looking: std::sync::Mutex::default(),
             }),
         }
     }
@@ -104,6 +105,14 @@ impl Session {
         }
     }
 
+    /// Connects to the nearest proxy, unless it is connected, and tells how far away that is.
+    ///
+    /// # Errors
+    /// The [`Failure`] of the way to it.
+    pub async fn connect_within(&self, timeout: Duration) -> Result<Duration, Failure> {
+        self.connection(Budget::new(timeout)).await.map(|connection| connection.rtt())
+    }
+
     /// The streams of this process.
     pub(super) fn readers(&self) -> &Readers {
         &self.shared.env.readers
@@ -119,6 +128,7 @@ impl Session {
     /// Closes the connection and sees that the proxy is told, for at most `grace`.
     pub async fn close(&self, grace: Duration) {
         let budget = Budget::new(grace);
+        self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
         let Some(connection) = self.shared.connection.lock().await.take() else {
             // There is nobody to be told.
             return self.shared.endpoint.close(Close::DONE.code(), Close::DONE.reason().as_bytes());
@@ -137,9 +147,17 @@ impl Session {
         let connection = match held.as_ref().filter(|connection| connection.close_reason().is_none()) {
             Some(connection) => connection.clone(),
             None if self.has_ended() => return Err(self.ended()),
-            None => self.taken(held.insert(self.connect(budget, None).await?)),
+            None => {
+                let was_lost = held.is_some();
+                let connection = self.taken(held.insert(self.connect(budget, Purpose::First).await?));
+                if was_lost {
+                    self.refuge().begin(Instant::now());
+                }
+                connection
+            }
         };
         drop(held);
+        self.look_for_nearer(&connection);
         self.renew_if_due(&connection).await;
         Ok(connection)
     }
@@ -170,73 +188,41 @@ impl Session {
         if let Some(connection) = known {
             return Ok(connection.clone());
         }
-        Ok(self.taken(held.insert(self.connect(budget, Some(silent.remote_address())).await?)))
-    }
-
-    /// Tries the proxies beside each other, each a moment later than the one before; the first that answers wins. An address that was silent comes last.
-    async fn connect(&self, budget: Budget, silent: Option<SocketAddr>) -> Result<quinn::Connection, Failure> {
-        let mut tries = JoinSet::new();
-        let proxies = self.shared.proxies.iter().take(MAX_ADDRESSES);
-        let last = u32::try_from(proxies.len()).unwrap_or(u32::MAX);
-        for (position, proxy) in (0_u32..).zip(proxies) {
-            let (session, proxy) = (self.clone(), proxy.clone());
-            tries.spawn(async move { session.connect_to(&proxy, position, silent.map(|silent| (silent, last))).await });
-        }
-        let mut closed = Vec::new();
-        let first = async {
-            while let Some(tried) = tries.join_next().await {
-                match tried {
-                    Ok(Ok(connection)) => return Some(connection),
-                    Ok(Err(error)) => closed.push(error),
-                    Err(error) => closed.push(Closed::silent("a try", error)),
-                }
-            }
-            None
-        };
-        match budget.run(first).await {
-            Ok(Some(connection)) => Ok(connection),
-            Ok(None) => Err(entrance::failure(closed, "no proxy can be reached", "the proxies are of another cluster")),
-            Err(_) => {
-                if closed.is_empty() {
-                    closed.extend(self.shared.proxies.iter().map(|proxy| Closed::silent(proxy, "no answer in time")));
-                }
-                Err(entrance::failure(closed, "no proxy answered in time", "the proxies are of another cluster"))
-            }
-        }
-    }
-
-    /// Tries the addresses of a proxy's name, the first at its position, each further one a moment later.
-    async fn connect_to(&self, proxy: &str, position: u32, silent: Option<(SocketAddr, u32)>) -> Result<quinn::Connection, Closed> {
-        let found = self.shared.env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))?;
-        let mut tries = JoinSet::new();
-        for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_ADDRESSES)) {
-            let position = silent.filter(|(silent, _)| *silent == address).map_or(position + further, |(_, last)| last);
-            let (session, proxy) = (self.clone(), proxy.to_owned());
-            tries.spawn(async move {
-                tokio::time::sleep(STAGGER * position).await;
-                session.handshake(&proxy, address).await
-            });
-        }
-        let mut last = Closed::silent(proxy, "its name stands for no address");
-        while let Some(tried) = tries.join_next().await {
-            match tried {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => last = error,
-                Err(error) => last = Closed::silent(proxy, error),
-            }
-        }
-        Err(last)
-    }
-
-    async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
-        let Shared { env, endpoint, credentials, .. } = &*self.shared;
-        let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
-        let transport = Profile::Client.dialling_with(env.paths.grant(address), address, &env.quic_towards(address));
-        let config = quic::client_config(tls, env, transport);
-        let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(proxy, error))?;
-        let connection = connecting.await.map_err(|error| Closed::by(proxy, &error))?;
-        env.paths.met(&connection);
+        let connection = self.taken(held.insert(self.connect(budget, Purpose::InsteadOf(silent.remote_address())).await?));
+        self.refuge().begin(Instant::now());
         Ok(connection)
+    }
+
+    /// Has it looked, beside whatever is dialled, whether a nearer proxy is there than the one that had to do when another was lost.
+    fn look_for_nearer(&self, current: &quinn::Connection) {
+        if self.shared.proxies.len() < 2 || !self.refuge().is_due(Instant::now()) {
+            return;
+        }
+        let (session, current) = (self.clone(), current.clone());
+        let mut looking = self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        while looking.try_join_next().is_some() {}
+        looking.spawn(async move { session.come_back(current).await });
+    }
+
+    /// Puts `found` in the place of `current`, if that still has it.
+    pub(super) async fn replaced(&self, current: &quinn::Connection, found: &quinn::Connection) -> bool {
+        let mut held = self.shared.connection.lock().await;
+        let is_current = held.as_ref().is_some_and(|held| held.stable_id() == current.stable_id());
+        if is_current {
+            self.taken(held.insert(found.clone()));
+            self.refuge().end();
+        }
+        is_current
+    }
+
+    /// Whether no stream runs over a connection.
+    pub(super) fn is_idle(&self, connection: &quinn::Connection) -> bool {
+        let rooms = self.shared.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.get(&connection.stable_id()).is_none_or(SendRoom::is_idle)
+    }
+
+    fn refuge(&self) -> std::sync::MutexGuard<'_, Refuge> {
+        self.shared.refuge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection that is used from now on: over it the certificate is renewed in time, and whom to trust is asked.

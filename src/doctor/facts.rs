@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use warren_raft::Timestamp;
 
@@ -16,16 +17,64 @@ pub struct Facts {
     pub offload: Result<Offload, String>,
     /// The network interfaces that are up, without loopback.
     pub interfaces: Vec<Interface>,
-    /// The ways to the proxies that the configuration names.
+    /// The ways to the proxies that are known.
     pub routes: Vec<Route>,
+    /// What came of talking to them.
+    pub reaches: Vec<Reach>,
+    /// The other proxies of the cluster, as the proxy of this configuration has them while it runs.
+    pub peers: Vec<Peer>,
     /// The limit of open files.
     pub files: Files,
     /// Processors that this process may use.
     pub processors: usize,
     /// Where the configuration listens.
     pub ports: Vec<Port>,
-    /// The identities that the configuration names.
+    /// The identities that the configuration names, and the client's.
     pub certificates: Vec<Certificate>,
+}
+
+/// Another proxy, to this machine's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// Where it is reached on the peer port.
+    pub address: String,
+    /// The round trip; `None` without a connection.
+    pub round_trip: Option<Duration>,
+}
+
+/// What came of a QUIC handshake with a proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Where, as it is known here.
+    pub to: String,
+    /// To whom.
+    pub address: SocketAddr,
+    /// As whom: `agent`, `client` or, without an identity, `stranger`.
+    pub party: &'static str,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a QUIC handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was made.
+    Met {
+        /// The round trip.
+        round_trip: Duration,
+        /// The largest UDP payload that was found to get there.
+        payload: u16,
+        /// By how many milliseconds the proxy's clock is ahead of this machine's, where the proxy tells.
+        ahead_ms: Option<i64>,
+    },
+    /// Somebody answered and did not want this machine, or is not wanted by it.
+    Refused(String),
+    /// Nobody answered in time.
+    Silent,
+    /// Nothing could be sent.
+    NotSent(String),
 }
 
 /// The buffers of a UDP socket, in bytes.
@@ -123,7 +172,7 @@ pub enum Occupant {
 /// An identity on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
-    /// Whose: `proxy` or `agent`.
+    /// Whose: `proxy`, `agent` or `client`.
     pub of: &'static str,
     /// The directory.
     pub path: PathBuf,
@@ -138,6 +187,8 @@ pub enum Lifetime {
     Absent,
     /// Until then.
     Until(Timestamp),
+    /// From then on: it is still to come.
+    From(Timestamp),
     /// It cannot be read.
     Unreadable(String),
 }
@@ -156,6 +207,19 @@ pub(crate) mod samples {
             offload: Ok(Offload { sent_together: 64, received_together: 46 }),
             interfaces: vec![Interface { name: "eth0".into(), mtu: 9000 }],
             routes: vec![Route { to: "p:3024".into(), payloads: Ok(vec![(address("192.0.2.1:3024"), Some(8972))]) }],
+            reaches: vec![
+                Reach {
+                    to: "p:3024".into(),
+                    address: address("192.0.2.1:3024"),
+                    party: "agent",
+                    outcome: Outcome::Met { round_trip: Duration::from_micros(1_250), payload: 8972, ahead_ms: Some(12) },
+                },
+                Reach { to: "q:3024".into(), address: address("192.0.2.2:3024"), party: "agent", outcome: Outcome::Silent },
+            ],
+            peers: vec![
+                Peer { name: "proxy-2".into(), address: "192.0.2.2:3021".into(), round_trip: Some(Duration::from_micros(900)) },
+                Peer { name: "proxy-3".into(), address: "192.0.2.3:3021".into(), round_trip: None },
+            ],
             files: Files { limit: Some(1024), needed: 1280 },
             processors: 2,
             ports: vec![Port { key: "peer.listen", protocol: Protocol::Udp, listen: address("0.0.0.0:3021"), occupant: Occupant::Other }],

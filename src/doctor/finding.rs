@@ -30,7 +30,7 @@ pub enum Severity {
 }
 
 impl Finding {
-    pub(super) fn ok(check: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn ok(check: &str, message: impl Into<String>) -> Self {
         Self { check: check.to_owned(), severity: Severity::Ok, message: message.into(), hint: None }
     }
 
@@ -38,7 +38,7 @@ impl Finding {
         Self { check: check.to_owned(), severity: Severity::Warning, message: message.into(), hint: Some(hint.into()) }
     }
 
-    pub(super) fn problem(check: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn problem(check: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { check: check.to_owned(), severity: Severity::Problem, message: message.into(), hint: Some(hint.into()) }
     }
 }

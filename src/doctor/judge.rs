@@ -1,6 +1,10 @@
 //! What follows from the facts.
 
-use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Port, Protocol, Route};
+use std::time::Duration;
+
+use super::facts::{
+    Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Peer, Port, Protocol, Reach, Route,
+};
 use super::finding::Finding;
 use crate::api::Time;
 
@@ -8,12 +12,19 @@ use crate::api::Time;
 const LEAST_MTU: u32 = 1_280;
 /// What every path of QUIC must carry (RFC 9000, section 14).
 const LEAST_PAYLOAD: u16 = 1_200;
+/// From how far apart clocks may keep a certificate from being good: it is dated back by a quarter of an hour.
+const CLOCK_FAILS: Duration = Duration::from_secs(10 * 60);
+/// From how far apart the times in logs mislead, and tokens end noticeably early or late.
+const CLOCK_WARNS: Duration = Duration::from_secs(10);
 
 /// A finding for each thing that was looked at, in the order of the facts.
 pub fn judge(facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![buffers(&facts.buffers), offload(&facts.offload)];
     findings.extend(facts.interfaces.iter().map(interface));
     findings.extend(facts.routes.iter().flat_map(route));
+    findings.extend(facts.reaches.iter().map(reach));
+    findings.extend(clock(facts));
+    findings.extend(facts.peers.iter().map(peer));
     findings.push(files(&facts.files));
     findings.push(Finding::ok("processors", format!("{} to work on", facts.processors)));
     findings.extend(facts.ports.iter().map(port));
@@ -79,6 +90,67 @@ fn route(route: &Route) -> Vec<Finding> {
     payloads.iter().map(one).collect()
 }
 
+fn reach(reach: &Reach) -> Finding {
+    let Reach { to, address, party, outcome } = reach;
+    let check = format!("udp to {to}");
+    match outcome {
+        Outcome::Met { round_trip, payload, .. } => {
+            let ms = round_trip.as_secs_f64() * 1e3;
+            Finding::ok(&check, format!("{address} answers this {party} in {ms:.1} ms, and gets packets of {payload} bytes"))
+        }
+        Outcome::Refused(why) if *party == "stranger" => {
+            Finding::ok(&check, format!("{address} answers, and takes no machine without an identity: {why}"))
+        }
+        Outcome::Refused(why) => Finding::problem(
+            &check,
+            format!("{address} answers, and does not take this {party}: {why}"),
+            "UDP gets through; enrol this machine again with a token from `warren token create`",
+        ),
+        Outcome::Silent => Finding::problem(
+            &check,
+            format!("no answer from {address}"),
+            format!("open {}/udp from here to there, and see whether a proxy runs there", address.port()),
+        ),
+        Outcome::NotSent(why) => Finding::problem(
+            &check,
+            format!("nothing can be sent to {address}: {why}"),
+            format!("ip route get {}", address.ip().to_canonical()),
+        ),
+    }
+}
+
+fn peer(peer: &Peer) -> Finding {
+    let Peer { name, address, round_trip } = peer;
+    let check = format!("peer {name}");
+    match round_trip {
+        Some(round_trip) => Finding::ok(&check, format!("{address} answers this proxy in {:.1} ms", round_trip.as_secs_f64() * 1e3)),
+        None => Finding::problem(
+            &check,
+            format!("this proxy has no connection to {address}"),
+            "start it, or open that UDP port in both directions and compare `[peer] advertise` of both: `warren proxies ls -o wide`",
+        ),
+    }
+}
+
+/// This machine's clock, beside those of the proxies that tell: certificates and tokens are good between two times.
+fn clock(facts: &Facts) -> Option<Finding> {
+    let check = "clock";
+    let ahead = |reach: &Reach| match reach.outcome {
+        Outcome::Met { ahead_ms, .. } => ahead_ms.map(|ahead_ms| (ahead_ms, reach.to.clone())),
+        Outcome::Refused(_) | Outcome::Silent | Outcome::NotSent(_) => None,
+    };
+    let (ahead_ms, proxy) = facts.reaches.iter().filter_map(ahead).max_by_key(|(ahead_ms, _)| ahead_ms.abs())?;
+    let way = if ahead_ms > 0 { "behind" } else { "ahead of" };
+    let off = Duration::from_millis(ahead_ms.unsigned_abs());
+    let message = format!("{} {way} that of {proxy}", humantime::format_duration(off));
+    let hint = "set both by NTP: `timedatectl` shows whether that is on";
+    Some(match off {
+        off if off >= CLOCK_FAILS => Finding::problem(check, message, hint),
+        off if off >= CLOCK_WARNS => Finding::warning(check, message, hint),
+        _ => Finding::ok(check, message),
+    })
+}
+
 fn files(files: &Files) -> Finding {
     let check = "open_files";
     match files.limit {
@@ -117,6 +189,11 @@ fn lifetime(certificate: &Certificate, facts: &Facts) -> Finding {
             Finding::problem(&check, format!("expired at {}, in {path}", Time::from(*until)), hint)
         }
         Lifetime::Until(until) => Finding::ok(&check, format!("good until {}, in {path}", Time::from(*until))),
+        Lifetime::From(from) => Finding::problem(
+            &check,
+            format!("good from {} on, in {path}: by this machine's clock that is still to come", Time::from(*from)),
+            "the clock is wrong: `timedatectl` shows whether it is set by NTP",
+        ),
         Lifetime::Unreadable(why) => Finding::problem(&check, why.clone(), "run this as the user that runs warren"),
     }
 }
@@ -166,6 +243,42 @@ mod tests {
         check(&way(Err("no such name".into())), Severity::Problem, "its name cannot be resolved: no such name");
     }
 
+    fn reached(party: &'static str, outcome: Outcome) -> Reach {
+        Reach { to: "p:3024".into(), address: "192.0.2.1:3024".parse().expect("an address"), party, outcome }
+    }
+
+    #[test]
+    fn who_answers() {
+        let met = Outcome::Met { round_trip: Duration::from_micros(1_234), payload: 1452, ahead_ms: None };
+        let told = |party, outcome| reach(&reached(party, outcome));
+        check(&told("agent", met), Severity::Ok, "192.0.2.1:3024 answers this agent in 1.2 ms, and gets packets of 1452 bytes");
+        check(&told("agent", Outcome::Silent), Severity::Problem, "no answer from 192.0.2.1:3024");
+        let refused = || Outcome::Refused("it was removed".into());
+        check(&told("client", refused()), Severity::Problem, "192.0.2.1:3024 answers, and does not take this client: it was removed");
+        assert_eq!(told("stranger", refused()).severity, Severity::Ok);
+        assert_eq!(told("agent", Outcome::NotSent("no route".into())).severity, Severity::Problem);
+    }
+
+    #[test]
+    fn who_is_a_peer() {
+        let told = |round_trip| peer(&Peer { name: "proxy-2".into(), address: "192.0.2.2:3021".into(), round_trip });
+        check(&told(Some(Duration::from_micros(900))), Severity::Ok, "192.0.2.2:3021 answers this proxy in 0.9 ms");
+        check(&told(None), Severity::Problem, "this proxy has no connection to 192.0.2.2:3021");
+    }
+
+    #[test]
+    fn what_time_it_is() {
+        let met = |ahead_ms| reached("client", Outcome::Met { round_trip: Duration::ZERO, payload: 1452, ahead_ms });
+        let at = |ahead: &[Option<i64>]| {
+            let reaches = ahead.iter().map(|ahead| met(*ahead)).collect();
+            clock(&Facts { reaches, ..super::super::facts::samples::machine() })
+        };
+        assert_eq!(at(&[None]), None);
+        check(&at(&[Some(3), Some(-40)]).expect("told"), Severity::Ok, "40ms ahead of that of p:3024");
+        check(&at(&[Some(10_000)]).expect("told"), Severity::Warning, "10s behind that of p:3024");
+        check(&at(&[Some(-900_000), Some(1)]).expect("told"), Severity::Problem, "15m ahead of that of p:3024");
+    }
+
     #[test]
     fn what_the_configuration_listens_on() {
         let listen = "127.0.0.1:3021".parse().expect("an address");
@@ -183,6 +296,7 @@ mod tests {
         let (before, after) = (Timestamp(facts.now.0), Timestamp(facts.now.0 + 1000));
         assert_eq!(good(Lifetime::Until(after)).severity, Severity::Ok);
         assert_eq!(good(Lifetime::Until(before)).severity, Severity::Problem);
+        assert_eq!(good(Lifetime::From(after)).severity, Severity::Problem);
         check(&good(Lifetime::Absent), Severity::Ok, "none yet in /x");
         check(&good(Lifetime::Unreadable("cannot read".into())), Severity::Problem, "cannot read");
     }

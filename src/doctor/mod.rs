@@ -1,6 +1,6 @@
 //! What `warren doctor` finds on this machine: whether its kernel, its network and its configuration give warren what it needs.
 //!
-//! It changes nothing, sends nothing to another machine but questions to the resolver, and needs no proxy to run.
+//! It changes nothing, and needs no proxy to run. To other machines it sends questions to the resolver, and handshakes to the proxies that it knows.
 //!
 //! Read in this order: [`facts`] (what is looked at), [`gather`] (where it comes from), [`judge`] (what follows, without I/O), [`Finding`].
 
@@ -8,10 +8,13 @@ mod facts;
 mod finding;
 mod gather;
 mod judge;
+mod reach;
+mod report;
 
 #[cfg(test)]
 pub(crate) use facts::samples;
-pub use facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Port, Route};
+pub use facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Peer, Port, Reach, Route};
 pub use finding::{Finding, Severity};
 pub use gather::gather;
 pub use judge::judge;
+pub use report::Report;

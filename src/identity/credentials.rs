@@ -110,6 +110,11 @@ impl Credentials {
         self.key.key_hash()
     }
 
+    /// When the certificate begins to be valid: a while before it was issued.
+    pub fn not_before(&self) -> Timestamp {
+        self.validity.0
+    }
+
     /// When the certificate ceases to be valid.
     pub fn not_after(&self) -> Timestamp {
         self.validity.1

@@ -10,7 +10,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use warren_raft::{AgentName, ClientName, ProxyId, ServiceName};
+use warren_raft::{AgentName, ClientName, ProxyId, ProxyName, ServiceName};
 
 use super::{AuthoritiesRequest, Heard, Hello, TraceId};
 use crate::failure::Failure;
@@ -184,4 +184,35 @@ pub enum ClientRequest {
     /// 2: which authorities are to be trusted, once they are others than those that the client has; answered by an
     /// [`AuthoritiesReply`](super::AuthoritiesReply).
     Authorities(AuthoritiesRequest),
+    /// 3: say that you are there, or that another proxy is; answered by a [`PingReply`].
+    Ping(PingRequest),
+}
+
+/// Whether a proxy is there, and how long the way to it takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PingRequest {
+    /// Versions and features.
+    #[serde(with = "super::record")]
+    pub hello: Hello,
+    /// Which proxy is meant; `None`: the one that is asked.
+    pub proxy: Option<ProxyName>,
+    /// How long the client will wait for the answer, in milliseconds.
+    pub budget_ms: u32,
+}
+
+/// Proxy to client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PingReply {
+    /// 0: it is there.
+    Pong {
+        /// The proxies on the way, the one that was asked first.
+        path: Vec<ProxyName>,
+        /// What time it is at the proxy that was asked, in milliseconds since 1970.
+        at_ms: u64,
+        /// Versions and features.
+        #[serde(with = "super::record")]
+        hello: Hello,
+    },
+    /// 1: it is not known, or gives no answer.
+    Failed(Failure),
 }

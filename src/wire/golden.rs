@@ -8,7 +8,7 @@ use warren_raft::{
     ClusterId, ProxyId, RotationPhase, Sequence, Serial, Service, ServiceKind, Strategy, StrategyKind, Timestamp, TokenRole,
 };
 
-use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered};
+use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered, PingReply, PingRequest};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled};
 use super::member::{ClusterView, Member, MemberState};
 use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
@@ -178,9 +178,23 @@ fn dials() {
             ClientRequest::Authorities(AuthoritiesRequest { hello: hello(), holds: holdings() }),
             &*format!("02{HELLO_HEX}{}", record(&holdings_hex())),
         ),
+        (
+            ClientRequest::Ping(PingRequest { hello: hello(), proxy: Some("p".parse().expect("a name")), budget_ms: 300 }),
+            &*format!("03{HELLO_HEX}010170ac02"),
+        ),
+        (ClientRequest::Ping(PingRequest { hello: hello(), proxy: None, budget_ms: 300 }), &*format!("03{HELLO_HEX}00ac02")),
     ];
     check_grown(&table[4].0, table[4].1, &[HELLO_HEX, &record(&holdings_hex())]);
-    check_messages(variants!(ClientRequest { ClientRequest::Dial(_), ClientRequest::Renew { .. }, ClientRequest::Authorities(_) }), table);
+    check_grown(&table[5].0, table[5].1, &[HELLO_HEX]);
+    check_messages(
+        variants!(ClientRequest {
+            ClientRequest::Dial(_),
+            ClientRequest::Renew { .. },
+            ClientRequest::Authorities(_),
+            ClientRequest::Ping(_)
+        }),
+        table,
+    );
     let table = [
         (AuthoritiesReply::Authorities(authorities()), &*format!("00{AUTHORITIES_HEX}")),
         (AuthoritiesReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
@@ -210,6 +224,16 @@ fn dials() {
     assert_eq!(postcard::from_bytes::<DialHeader>(&older).as_ref(), Ok(&header));
     let entered = DialHeader { entered: Some(Entered { rule: 300 }), ..header };
     check(&entered, &format!("{TRACE_HEX}016303693a3101610173ac0202ac02"));
+}
+
+#[test]
+fn answers_to_pings() {
+    let table = [
+        (PingReply::Pong { path: vec!["p".parse().expect("a name")], at_ms: 300, hello: hello() }, &*format!("00010170ac02{HELLO_HEX}")),
+        (PingReply::Failed(failure()), &*format!("01{FAILURE_HEX}")),
+    ];
+    check_grown(&table[0].0, table[0].1, &[HELLO_HEX]);
+    check_messages(variants!(PingReply { PingReply::Pong { .. }, PingReply::Failed(_) }), table);
 }
 
 #[test]

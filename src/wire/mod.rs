@@ -26,7 +26,7 @@ pub mod trust;
 pub mod tunnel;
 pub mod vitals;
 
-pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered};
+pub use dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered, PingReply, PingRequest};
 pub use enroll::{EnrollReply, EnrollRequest, Enrolled};
 pub use heard::Heard;
 pub use hello::{Agreed, FEATURES, Hello, LEAST, Party, TooOld, VERSION, not_understood};

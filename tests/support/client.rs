@@ -44,6 +44,11 @@ impl Client {
         &self.identity
     }
 
+    /// Its configuration.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// Gives every dial no longer than `timeout`, such as `2s`.
     pub(crate) fn limit_dials(&self, timeout: &str) {
         std::fs::write(&self.config, format!("[limits]\ndial_timeout = {timeout:?}\n")).expect("a file");

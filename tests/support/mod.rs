@@ -34,6 +34,7 @@ mod shared;
 mod silent;
 mod small_disk;
 mod span;
+mod sshd;
 mod target;
 mod wait;
 
@@ -60,5 +61,6 @@ pub(crate) use shared::{Shared, SharedCluster};
 pub(crate) use silent::{Silent, closed_port, mute_port};
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use span::{Side, Span};
+pub(crate) use sshd::{Sshd, on};
 pub(crate) use target::Target;
 pub(crate) use wait::{LONG, took, wait_for, wait_up_to};

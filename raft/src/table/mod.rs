@@ -132,6 +132,11 @@ impl Table {
         self.agents.iter().map(|(name, agent)| (name, &**agent))
     }
 
+    /// The same, beginning at a place that a number stands for and ending where it began: who looks at a few of a million agents looks at others each time.
+    pub fn agents_around(&self, place: u64) -> impl Iterator<Item = (&AgentName, &Agent)> {
+        self.agents.iter_around(place).map(|(name, agent)| (name, &**agent))
+    }
+
     /// Every agent's record, to see when it is freed.
     #[cfg(test)]
     pub(crate) fn agent_records(&self) -> impl Iterator<Item = &Arc<Agent>> {

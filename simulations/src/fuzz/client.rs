@@ -1,6 +1,6 @@
 //! What client and ingress proxy say.
 
-use warren::wire::{AuthoritiesReply, ClientRequest, DialReply};
+use warren::wire::{AuthoritiesReply, ClientRequest, DialReply, PingReply};
 
 use super::kinds::{Kind, one_of, seeds_of};
 use super::message::hear;
@@ -8,8 +8,12 @@ use super::{Outcome, Target};
 
 pub(super) const TARGET: Target = Target { name: "client", reads: "a client's requests and what it is answered", run: target, seeds };
 
-const KINDS: &[Kind] =
-    &[("ClientRequest", hear::<ClientRequest>), ("DialReply", hear::<DialReply>), ("AuthoritiesReply", hear::<AuthoritiesReply>)];
+const KINDS: &[Kind] = &[
+    ("ClientRequest", hear::<ClientRequest>),
+    ("DialReply", hear::<DialReply>),
+    ("AuthoritiesReply", hear::<AuthoritiesReply>),
+    ("PingReply", hear::<PingReply>),
+];
 
 fn target(data: &[u8]) -> Outcome {
     one_of(KINDS, data)
@@ -24,9 +28,12 @@ fn seeds() -> Vec<Vec<u8>> {
             "0008010005302e312e3003020173ac02abababababababababababababababab",
             "0108010005302e312e30020102",
             "0208010005302e312e3056ababababababababababababababababac02ac0201abababababababababababababababababababababababababababababababab01abababababababababababababababababababababababababababababababab",
+            "0308010005302e312e30010170ac02",
+            "0308010005302e312e3000ac02",
         ],
         &["000161020102abababababababababababababababab08010005302e312e30", "0105026e6f01016301016801010170010174"],
         &["0008ac02020201020103", "0105026e6f01016301016801010170010174"],
+        &["00010170ac0208010005302e312e30", "0105026e6f01016301016801010170010174"],
     ])
 }
 
@@ -40,5 +47,6 @@ mod tests {
         check_variants::<ClientRequest>(0, &seeds());
         check_variants::<DialReply>(1, &seeds());
         check_variants::<AuthoritiesReply>(2, &seeds());
+        check_variants::<PingReply>(3, &seeds());
     }
 }

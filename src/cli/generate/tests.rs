@@ -15,9 +15,11 @@ fn a_man_page_of_every_verb() {
     command.build();
     let page = man::page(&command);
     for verb in command.get_subcommands() {
-        assert!(page.contains(verb.get_name()), "{} is not in {page}", verb.get_name());
+        // A hyphen is one of the words' own.
+        let name = verb.get_name().replace('-', "\\-");
+        assert!(page.contains(&name), "{name} is not in {page}");
         let its = man::page(verb);
-        assert!(its.starts_with(".ie") && its.contains(&format!("warren\\-{}", verb.get_name())), "{its}");
+        assert!(its.starts_with(".ie") && its.contains(&format!("warren\\-{name}")), "{its}");
     }
 }
 

@@ -39,6 +39,11 @@ impl SendRoom {
         Sending(self.clone())
     }
 
+    /// Whether it has no stream now.
+    pub fn is_idle(&self) -> bool {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner).live == 0
+    }
+
     /// The connection.
     pub fn connection(&self) -> &quinn::Connection {
         &self.connection

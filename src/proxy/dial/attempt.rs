@@ -7,6 +7,7 @@ use std::time::Duration;
 use quinn::{RecvStream, SendStream};
 use warren_raft::{ProxyId, reached};
 
+use super::loads::Counted;
 use crate::net::Budget;
 use crate::net::quic::StreamWindow;
 use crate::proxy::mesh::{InUse, Links};
@@ -33,6 +34,8 @@ pub(crate) struct Open {
     pub in_use: Option<InUse>,
     /// How much of what the agent sends may wait here.
     pub received: StreamWindow,
+    /// It counts among the streams of its agent, where this proxy is the ingress.
+    pub _counted: Option<Counted>,
 }
 
 /// Why a try came to nothing.
@@ -128,7 +131,7 @@ async fn local_once(tunnel: &Arc<Tunnel>, header: &DialHeader, budget: Budget) -
         Miss::Unreachable(reason) => lost(&reason),
         miss @ (Miss::Answered(_) | Miss::Deadline) => miss,
     })?;
-    Ok(Open { send, recv, received: permit.received(), permit: Some(permit), in_use: None })
+    Ok(Open { send, recv, received: permit.received(), permit: Some(permit), in_use: None, _counted: None })
 }
 
 fn lost(reason: &str) -> Miss {
@@ -156,7 +159,7 @@ pub(super) async fn peer(links: &Links, owner: ProxyId, header: &DialHeader, bud
 async fn peer_once(links: &Links, owner: ProxyId, header: &DialHeader, (open, answer): (Budget, Budget)) -> Result<Open, Miss> {
     let (in_use, send, recv) = links.open(owner, open).await.map_err(|error| Miss::Unreachable(error.to_string()))?;
     let (send, recv) = ask(send, recv, header, answer).await?;
-    Ok(Open { send, recv, received: links.received(owner), permit: None, in_use: Some(in_use) })
+    Ok(Open { send, recv, received: links.received(owner), permit: None, in_use: Some(in_use), _counted: None })
 }
 
 /// Sends the header and waits for the answer. Whatever ends this early gives the stream up at both ends.

@@ -1,9 +1,11 @@
-//! In which order the tunnels of an agent are tried: by what speaks against them, by zone, by round trip, and where that is about the same by load. Pure.
+//! In which order the tunnels of an agent, or of several that publish the same, are tried: by what speaks against them, by zone, by round trip, and where that is
+//! about the same by load. Pure.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use rand::Rng;
-use warren_raft::{Epoch, ProxyId, Route, Sequence};
+use warren_raft::{Epoch, ProxyId, Route, Sequence, Timestamp};
 
 /// Where a tunnel of an agent is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,20 +50,23 @@ pub(super) enum Locality {
 pub(super) struct Distance {
     /// Whose network it is in.
     pub(super) locality: Locality,
-    /// The round trip to it; the longest there is where it is not known.
+    /// The round trip to it, and at this proxy that to the agent; the longest there is where it is not known.
     pub(super) round_trip: Duration,
 }
 
 impl Distance {
     /// Whether `farther` is about as far away: what differs by so little says less than how much there is to do.
     fn is_about(self, farther: Self) -> bool {
-        let margin = (self.round_trip / 4).max(ABOUT);
-        self.locality != Locality::Own && self.locality == farther.locality && farther.round_trip <= self.round_trip.saturating_add(margin)
+        let least = if self.locality == Locality::Own { ABOUT_TO_AGENTS } else { ABOUT };
+        let margin = (self.round_trip / 4).max(least);
+        self.locality == farther.locality && farther.round_trip <= self.round_trip.saturating_add(margin)
     }
 }
 
 /// By how much two round trips may differ and count as the same, at least: what a busy machine adds.
 const ABOUT: Duration = Duration::from_millis(2);
+/// The same between agents: a tunnel that carries little is measured rarely.
+const ABOUT_TO_AGENTS: Duration = Duration::from_millis(40);
 
 /// How good a way is: the least is the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,15 +80,6 @@ pub(super) enum Fitness {
 }
 
 impl Fitness {
-    /// The same whatever the distance.
-    pub(super) fn class(self) -> u8 {
-        match self {
-            Self::Sound(_) => 0,
-            Self::Draining(_) => 1,
-            Self::Doubtful(_) => 2,
-        }
-    }
-
     /// Whether a way that is this good and one that is not better are about equally good, so that load decides.
     fn is_about(self, other: Self) -> bool {
         match (self, other) {
@@ -93,30 +89,35 @@ impl Fitness {
     }
 }
 
-/// The places of `routes` in the order to try them: by fitness, and among those about equally good the less loaded of two that are drawn goes first, as often as
+/// Something that can be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate<T> {
+    /// How good it is.
+    pub(super) fitness: Fitness,
+    /// Since when its route stands.
+    pub(super) since: Timestamp,
+    /// What it is.
+    pub(super) way: T,
+}
+
+/// The candidates in the order to try them: by fitness, and among those about equally good the less loaded of two that are drawn goes first, as often as
 /// there are two. Whoever took the least loaded of all would send there whatever comes before the load is seen to have changed.
-pub(super) fn order<'a>(
-    routes: impl Iterator<Item = &'a Route>,
-    fitness: impl Fn(Place) -> Fitness,
-    load: impl Fn(Place) -> usize,
-    rng: &mut impl Rng,
-) -> Vec<(Fitness, Place)> {
-    let mut keyed: Vec<_> = routes.map(|route| (fitness(route.into()), u64::MAX - route.since.0, Place::from(route))).collect();
+pub(super) fn order<T: Copy + Ord, L: Ord>(mut candidates: Vec<Candidate<T>>, load: impl Fn(T) -> L, rng: &mut impl Rng) -> Vec<T> {
     // Among equals the newer route goes first.
-    keyed.sort();
-    let mut places: Vec<_> = keyed.into_iter().map(|(fitness, _, place)| (fitness, place)).collect();
-    let mut rest = &mut places[..];
+    candidates.sort_by_key(|candidate| (candidate.fitness, Reverse(candidate.since), candidate.way));
+    let mut ways: Vec<_> = candidates.into_iter().map(|candidate| (candidate.fitness, candidate.way)).collect();
+    let mut rest = &mut ways[..];
     while let Some((first, _)) = rest.first().copied() {
         let count = rest.iter().take_while(|(fitness, _)| first.is_about(*fitness)).count().max(1);
         let (equals, further) = rest.split_at_mut(count);
         spread(equals, &load, rng);
         rest = further;
     }
-    places
+    ways.into_iter().map(|(_, way)| way).collect()
 }
 
 /// Puts the less loaded of two that are drawn first, then of the others, and so on.
-fn spread(equals: &mut [(Fitness, Place)], load: impl Fn(Place) -> usize, rng: &mut impl Rng) {
+fn spread<T: Copy, L: Ord>(equals: &mut [(Fitness, T)], load: impl Fn(T) -> L, rng: &mut impl Rng) {
     for done in 0..equals.len().saturating_sub(1) {
         let rest = &mut equals[done..];
         let (first, second) = (rng.random_range(0..rest.len()), rng.random_range(0..rest.len() - 1));
@@ -131,7 +132,6 @@ fn spread(equals: &mut [(Fitness, Place)], load: impl Fn(Place) -> usize, rng: &
 mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
-    use warren_raft::Timestamp;
 
     use super::*;
 
@@ -144,8 +144,9 @@ mod tests {
     }
 
     fn ordered(routes: &[Route], fitness: impl Fn(Place) -> Fitness, load: impl Fn(Place) -> usize, seed: u64) -> Vec<u64> {
-        let ordered = order(routes.iter(), fitness, load, &mut StdRng::seed_from_u64(seed));
-        ordered.into_iter().map(|(_, place)| place.proxy.0).collect()
+        let candidate = |route: &Route| Candidate { fitness: fitness(route.into()), since: route.since, way: Place::from(route) };
+        let ordered = order(routes.iter().map(candidate).collect(), load, &mut StdRng::seed_from_u64(seed));
+        ordered.into_iter().map(|place| place.proxy.0).collect()
     }
 
     #[test]
@@ -179,6 +180,9 @@ mod tests {
             (away(Zone, 1), away(Beyond, 1), false),
             // Another proxy is a hop more, however near.
             (away(Own, 0), away(Zone, 0), false),
+            (away(Own, 1), away(Own, 41), true),
+            (away(Own, 1), away(Own, 42), false),
+            (away(Own, 200), away(Own, 250), true),
         ];
         for (near, far, expected) in table {
             assert_eq!(Fitness::Sound(near).is_about(Fitness::Sound(far)), expected, "{near:?} {far:?}");
@@ -222,6 +226,19 @@ mod tests {
         }
         // Of eight the best is in a quarter of the pairs.
         assert!(first[1] > 400 && first[1] < 600, "{first:?}");
+    }
+
+    /// Agents that publish the same: the near ones first, and among those the one that has least to do, whichever of its tunnels that is.
+    #[test]
+    fn of_several_agents_the_nearest_and_least_loaded_goes_first() {
+        use Locality::{Own, Zone};
+        // Agent and proxy; how far away; how many streams the agent has.
+        let agents = [((1, 1), away(Own, 3), 9_usize), ((2, 1), away(Own, 1), 0), ((3, 1), away(Own, 60), 0), ((4, 2), away(Zone, 1), 0)];
+        for seed in 0..50 {
+            let candidates = agents.map(|(way, distance, _)| Candidate { fitness: Fitness::Sound(distance), since: Timestamp(1), way });
+            let load = |way: (u8, u8)| agents.iter().find(|(known, ..)| *known == way).map(|(_, _, load)| *load);
+            assert_eq!(order(candidates.to_vec(), load, &mut StdRng::seed_from_u64(seed)), [(2, 1), (1, 1), (3, 1), (4, 2)]);
+        }
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::Rng;
 use tokio::time::{Instant, sleep_until};
 use warren_raft::{AgentName, ClientName, ProxyId, ProxyName, RoutingStore, ServiceName, Table, mutant, reached};
 
 use super::again::Failed;
 use super::attempt::{self, Miss, Open};
-use super::candidates::{Distance, Fitness, Locality, Place};
+use super::candidates::{Candidate, Distance, Fitness, Locality, Place};
+use super::loads::Loads;
 use super::pace::Pace;
 use super::quorum::QuorumMemory;
 use super::race::{Begin, Race, Rank, Way};
@@ -28,7 +30,9 @@ use crate::wire::{DialAnswer, DialHeader, Entered, TraceId};
 
 /// Most ways that are tried for one dial.
 const MAX_TRIES: usize = 8;
-/// So many ways are known at most before the first is tried, and those of one agent.
+/// So many ways are compared at most before the first is tried, and those of one agent.
+const MAX_COMPARED: usize = 512;
+/// So many of them are kept.
 const MAX_WAYS: usize = 16;
 
 /// What a client wants.
@@ -84,6 +88,8 @@ pub(crate) struct Dialer {
     pace: Pace,
     /// What is counted.
     pub(super) metrics: DialMetrics,
+    /// What each agent has to do for this proxy.
+    loads: Loads,
 }
 
 impl Dialer {
@@ -96,8 +102,8 @@ impl Dialer {
         metrics: DialMetrics,
     ) -> Self {
         let name = name.as_str().parse().expect("proxies and clients are named by the same rules");
-        let (quorum, suspects, pace) = (QuorumMemory::default(), Suspects::default(), Pace::default());
-        Self { me, name, env, store, links, tunnels, quorum, suspects, pace, metrics }
+        let (quorum, suspects, pace, loads) = (QuorumMemory::default(), Suspects::default(), Pace::default(), Loads::default());
+        Self { me, name, env, store, links, tunnels, quorum, suspects, pace, metrics, loads }
     }
 
     /// Dials until one try connects, an answer is final, or the budget is used up, and counts what came of it.
@@ -141,15 +147,13 @@ impl Dialer {
     }
 
     pub(super) async fn dial_in(&self, table: &Table, wanted: &Wanted) -> Result<Connection, Failed> {
-        let mut choices = resolve(table, &wanted.caller, &wanted.target).map_err(|why| {
+        let choices = resolve(table, &wanted.caller, &wanted.target, self.somewhere(&wanted.target)).map_err(|why| {
             let failure = failures::unresolved(&wanted.target, &why);
             match why {
                 Unresolved::AgentUnknown(_) | Unresolved::ServiceUnknown | Unresolved::Denied => Failed::Doubtful(failure),
             }
         })?;
         let online = choices.iter().take_while(|choice| table.routes_of(&choice.agent).next().is_some()).count();
-        // Any of those that are online will do, so that load spreads over them.
-        self.shuffle(&mut choices[..online]);
         let ways = self.ways(table, &choices[..online]);
         match choices.last() {
             Some(choice) if ways.is_empty() => Err(Failed::Doubtful(failures::offline(table, choice, self.env.wall.now().0))),
@@ -157,29 +161,33 @@ impl Dialer {
         }
     }
 
-    /// The ways to these services: those against which nothing speaks first, otherwise in the order of the services.
+    /// The ways to these services, the best first: of agents that are about as near, the one that has less to do for this proxy, and of its tunnels the one whose proxy has.
     fn ways(&self, table: &Table, choices: &[Choice]) -> Vec<Way> {
-        let mut ways = Vec::new();
+        let mut candidates = Vec::new();
         for (number, choice) in choices.iter().enumerate() {
-            let fitness = |place| self.fitness(table, &choice.agent, place);
-            let load = |place: Place| self.links.streams(place.proxy);
-            let places = candidates::order(table.routes_of(&choice.agent), fitness, load, &mut self.env.entropy.rng());
-            ways.extend(places.into_iter().map(|(fitness, place)| (fitness.class(), Way { choice: number, place })));
+            candidates.extend(table.routes_of(&choice.agent).map(|route| Candidate {
+                fitness: self.fitness(table, &choice.agent, route.into()),
+                since: route.since,
+                way: Way { choice: number, place: route.into() },
+            }));
             // The others are not worth looking at: so many are not tried.
-            if ways.len() >= MAX_WAYS {
+            if candidates.len() >= MAX_COMPARED {
                 break;
             }
         }
-        ways.sort_by_key(|(class, _)| *class);
-        ways.into_iter().map(|(_, way)| way).collect()
+        let load = |way: Way| (self.loads.of(&choices[way.choice].agent), self.links.streams(way.place.proxy));
+        let mut ways = candidates::order(candidates, load, &mut self.env.entropy.rng());
+        ways.truncate(MAX_WAYS);
+        ways
     }
 
     /// How good the way to the agent by this place is.
     pub(super) fn fitness(&self, table: &Table, agent: &AgentName, place: Place) -> Fitness {
         let is_own = place.proxy == self.me;
-        let round_trip = if is_own { Some(Duration::ZERO) } else { self.links.rtt(place.proxy) };
-        let is_silent =
-            if is_own { self.tunnels.get(agent).is_none_or(|tunnel| tunnel.is_suspect()) } else { self.links.is_silent(place.proxy) };
+        let own = if is_own { self.tunnels.get(agent) } else { None };
+        let own_round_trip = || own.as_ref().map_or(Duration::ZERO, |tunnel| tunnel.connection.rtt());
+        let round_trip = if is_own { Some(own_round_trip()) } else { self.links.rtt(place.proxy) };
+        let is_silent = if is_own { own.is_none_or(|tunnel| tunnel.is_suspect()) } else { self.links.is_silent(place.proxy) };
         let distance = Distance { locality: self.locality(table, place.proxy), round_trip: round_trip.unwrap_or(Duration::MAX) };
         // Only a way that is good otherwise is tried again by this dial.
         if is_silent || round_trip.is_none() || self.suspects.doubts(agent, place, Instant::now()) {
@@ -325,6 +333,7 @@ impl Dialer {
             budget_ms: budget.left_ms(),
             entered,
         };
+        let counted = Some(self.loads.begin(&choice.agent));
         let (begun, timer) = (Instant::now(), Timer::begin(&*self.env.wall));
         let (stage, tried) = if owner == self.me && !mutant!("forwarded_to_itself") {
             (DialStage::Local, attempt::local(&self.tunnels, &header, budget).await)
@@ -339,17 +348,18 @@ impl Dialer {
             let span = timer.end(wanted.trace, (deed, Some(Deed::Dial(self.me)))).with("owner", owner).with("agent", &choice.agent);
             span.failed(tried.as_ref().err().map(ToString::to_string))
         });
-        tried
+        tried.map(|open| Open { _counted: counted, ..open })
     }
 
     fn path(&self, owner: ProxyId) -> Vec<ProxyId> {
         if owner == self.me { vec![self.me] } else { vec![self.me, owner] }
     }
 
-    fn shuffle(&self, choices: &mut [Choice]) {
-        use rand::seq::SliceRandom;
-        if choices.len() > 1 {
-            choices.shuffle(&mut self.env.entropy.rng());
+    /// Where among all agents it is begun to look for some that publish what is wanted.
+    fn somewhere(&self, target: &Target) -> u64 {
+        match target {
+            Target::Any(_) => self.env.entropy.rng().random(),
+            Target::Service(..) | Target::Port(..) => 0,
         }
     }
 }

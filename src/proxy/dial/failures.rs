@@ -11,6 +11,11 @@ use crate::wire::DialAnswer;
 /// Where to look; a client has no agents to list.
 const AGENTS: &str = "`warren agents ls` on a proxy's machine shows what there is";
 
+/// Where to look for one that there is.
+fn show(agent: &AgentName) -> String {
+    format!("`warren agents show {agent}` on a proxy's machine")
+}
+
 /// The target means nothing.
 pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
     match why {
@@ -23,7 +28,10 @@ pub(super) fn unresolved(target: &Target, why: &Unresolved) -> Failure {
                 Target::Port(agent, port) => format!("no service of agent `{agent}` has port {port}"),
                 Target::Any(service) => format!("no agent publishes `{service}`"),
             })
-            .with_hint(AGENTS),
+            .with_hint(match target {
+                Target::Service(agent, _) | Target::Port(agent, _) => format!("{} shows what it publishes", show(agent)),
+                Target::Any(_) => AGENTS.to_owned(),
+            }),
         Unresolved::Denied => Failure::new(Code::Denied, Stage::Ingress, format!("`{target}` is not allowed"))
             .with_cause("nothing that this client may reach is meant by it")
             .with_hint("check the spelling, or ask for it: `warren clients allow NAME PATTERN..` on a proxy's machine"),
@@ -38,7 +46,7 @@ pub(super) fn offline(table: &Table, choice: &Choice, now_ms: u64) -> Failure {
         Some(cause) => failure.with_cause(cause),
         None => failure.with_cause(format!("agent `{}` has enrolled and never connected", choice.agent)),
     };
-    failure.with_hint(AGENTS)
+    failure.with_hint(show(&choice.agent))
 }
 
 fn last_seen(table: &Table, agent: &AgentName, now_ms: u64) -> Option<String> {
@@ -62,7 +70,7 @@ pub(super) fn missed(table: &Table, choice: &Choice, owner: ProxyId, miss: &Miss
         .with_hint("`warren status`"),
         Miss::Deadline => Failure::new(Code::Timeout, Stage::Tunnel, format!("no answer from `{what}` in time"))
             .with_cause(format!("the dial through proxy `{owner}` was not answered"))
-            .with_hint(AGENTS),
+            .with_hint(show(&choice.agent)),
         Miss::Answered(answer) => answered(&what, choice, answer).at(owner),
     }
 }
@@ -86,13 +94,16 @@ pub(super) fn unconfirmed(stale: Failure, error: &ReadError, answered: usize) ->
 
 fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
     match answer {
-        DialAnswer::TargetRefused { reason } => {
-            Failure::new(Code::TargetRefused, Stage::Target, format!("the target of `{what}` refused")).with_cause(reason.as_str())
-        }
-        DialAnswer::TargetTimeout => Failure::new(Code::Timeout, Stage::Target, format!("the target of `{what}` did not answer in time")),
-        DialAnswer::Denied => Failure::new(Code::Denied, Stage::Tunnel, format!("`{what}` is not allowed")),
+        DialAnswer::TargetRefused { reason } => Failure::new(Code::TargetRefused, Stage::Target, format!("the target of `{what}` refused"))
+            .with_cause(reason.as_str())
+            .with_hint(format!("see whether it runs: {} shows where the agent looks for it", show(&choice.agent))),
+        DialAnswer::TargetTimeout => Failure::new(Code::Timeout, Stage::Target, format!("the target of `{what}` did not answer in time"))
+            .with_hint(format!("see whether it runs: {} shows where the agent looks for it", show(&choice.agent))),
+        DialAnswer::Denied => Failure::new(Code::Denied, Stage::Tunnel, format!("`{what}` is not allowed"))
+            .with_hint("ask for it: `warren clients allow NAME PATTERN..` on a proxy's machine"),
         DialAnswer::UnknownService => {
             Failure::new(Code::ServiceUnknown, Stage::Tunnel, format!("agent `{}` does not publish `{}`", choice.agent, choice.service))
+                .with_hint(format!("{} shows what it publishes", show(&choice.agent)))
         }
         DialAnswer::Overloaded { retry_after_ms } => {
             Failure::new(Code::LimitReached, Stage::Tunnel, format!("the tunnel of `{}` carries as many streams as it may", choice.agent))
@@ -131,6 +142,41 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// Whatever an agent or a proxy answers, a person is told what to do next.
+    #[test]
+    fn each_answer_has_a_next_step_and_says_where_it_came_from() {
+        let choice = Choice { agent: "lab-pi".parse().expect("a name"), service: "ssh".parse().expect("a name") };
+        let reason = || "it broke".to_owned();
+        let answers = [
+            (DialAnswer::NotHere { hint: None }, Code::AgentOffline),
+            (DialAnswer::Draining { hint: None }, Code::AgentOffline),
+            (DialAnswer::TargetRefused { reason: reason() }, Code::TargetRefused),
+            (DialAnswer::TargetTimeout, Code::Timeout),
+            (DialAnswer::Denied, Code::Denied),
+            (DialAnswer::Overloaded { retry_after_ms: 100 }, Code::LimitReached),
+            (DialAnswer::UnknownService, Code::ServiceUnknown),
+            (DialAnswer::TunnelLost { reason: reason() }, Code::AgentOffline),
+            (DialAnswer::Unconfirmed { reason: reason() }, Code::Timeout),
+            (DialAnswer::Superseded, Code::Timeout),
+            (DialAnswer::NotUnderstood { number: 99 }, Code::Other),
+        ];
+        for (answer, code) in answers {
+            let failure = missed(&Table::default(), &choice, ProxyId(2), &Miss::Answered(answer));
+            assert_eq!((failure.code(), failure.proxy()), (code, Some("proxy 2")), "{failure}");
+            assert!(failure.hint().is_some() && failure.message().contains("lab-pi"), "{failure}");
+        }
+        for miss in [Miss::Deadline, Miss::Unreachable(reason())] {
+            let failure = missed(&Table::default(), &choice, ProxyId(2), &miss);
+            assert!(failure.hint().is_some() && failure.to_string().contains("proxy 2"), "{failure}");
+        }
+        let offline = offline(&Table::default(), &choice, 0).to_string();
+        assert!(
+            offline.contains("caused by: agent `lab-pi` has enrolled and never connected")
+                && offline.ends_with("hint: `warren agents show lab-pi` on a proxy's machine"),
+            "{offline}"
+        );
+    }
 
     #[test]
     fn what_could_not_be_confirmed_says_so_and_keeps_its_code() {

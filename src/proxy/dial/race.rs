@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const MAX_DOUBLINGS: u32 = 3;
 
 /// A way: one of the services that are meant, by one of its tunnels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Way {
     /// The number of the service among those that are meant.
     pub(super) choice: usize,

@@ -29,8 +29,9 @@ pub(super) enum Unresolved {
     Denied,
 }
 
-/// The services that `target` means and `caller` may reach, those that are online first. Never empty.
-pub(super) fn resolve(table: &Table, caller: &Caller, target: &Target) -> Result<Vec<Choice>, Unresolved> {
+/// The services that `target` means and `caller` may reach, those that are online first. Never empty. Where more agents publish a service than are considered, `place`
+/// decides which: another number each time.
+pub(super) fn resolve(table: &Table, caller: &Caller, target: &Target, place: u64) -> Result<Vec<Choice>, Unresolved> {
     match target {
         Target::Service(agent, service) => {
             // What is not allowed is not told apart from what does not exist.
@@ -51,16 +52,16 @@ pub(super) fn resolve(table: &Table, caller: &Caller, target: &Target) -> Result
                 None => Err(Unresolved::ServiceUnknown),
             }
         }
-        Target::Any(service) => any(table, caller, service),
+        Target::Any(service) => any(table, caller, service, place),
     }
 }
 
-fn any(table: &Table, caller: &Caller, service: &ServiceName) -> Result<Vec<Choice>, Unresolved> {
+fn any(table: &Table, caller: &Caller, service: &ServiceName, place: u64) -> Result<Vec<Choice>, Unresolved> {
     // Nobody makes a proxy look through a million agents for what it may not have anyway.
     if !caller.may_somewhere(table, service) {
         return Err(Unresolved::Denied);
     }
-    let publishing = table.agents().filter(|(_, agent)| agent.services.iter().any(|known| known.name == *service));
+    let publishing = table.agents_around(place).filter(|(_, agent)| agent.services.iter().any(|known| known.name == *service));
     let (mut online, mut offline) = (Vec::new(), Vec::new());
     for (name, _) in publishing.filter(|(name, _)| caller.may(table, name, service)) {
         let choices = if table.routes_of(name).next().is_some() { &mut online } else { &mut offline };
@@ -133,7 +134,7 @@ mod tests {
 
     fn check(allow: &[&str], target: &str, expected: Result<&[&str], Unresolved>) {
         let caller = Caller::Client("c".parse().expect("a name"));
-        let choices = resolve(&table(allow), &caller, &target.parse().expect("a target"));
+        let choices = resolve(&table(allow), &caller, &target.parse().expect("a target"), 0);
         let found = choices.map(|mut choices| {
             choices.sort();
             choices.iter().map(|choice| format!("{}/{}", choice.agent, choice.service)).collect::<Vec<_>>()

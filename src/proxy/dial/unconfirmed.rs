@@ -33,7 +33,7 @@ const ASK: Duration = Duration::from_millis(700);
 /// What came of asking the peers.
 enum Asked {
     /// One of them, or this proxy, had a tunnel that connected.
-    Connected(Connection),
+    Connected(Box<Connection>),
     /// None; the last failure, if any was tried, and how many peers have answered.
     Nothing { last: Option<Failed>, answered: usize },
 }
@@ -71,7 +71,7 @@ impl Dialer {
                 self.resume(confirmed, (table, stale), wanted, asked).await
             }
             asked = asking.as_mut() => match asked {
-                Asked::Connected(connection) => Ok(connection),
+                Asked::Connected(connection) => Ok(*connection),
                 Asked::Nothing { .. } => self.resume(confirming.await, (table, stale), wanted, Some(asked)).await,
             },
         }
@@ -98,7 +98,7 @@ impl Dialer {
             None => self.ask(table, wanted).await,
         };
         match asked {
-            Asked::Connected(connection) => Ok(connection),
+            Asked::Connected(connection) => Ok(*connection),
             Asked::Nothing { last: Some(Failed::Final(failure)), .. } => Err(failure),
             Asked::Nothing { last, answered } => Err(failures::unconfirmed(last.unwrap_or(stale).into_failure(), &error, answered)),
         }
@@ -130,7 +130,7 @@ impl Dialer {
         ways.sort_by_cached_key(|way| self.fitness(table, &choices[way.choice].agent, way.place));
         tracing::debug!(ways = ways.len(), "found without a quorum");
         match self.race(table, (&choices, ways), wanted).await {
-            Ok(connection) => Asked::Connected(connection),
+            Ok(connection) => Asked::Connected(Box::new(connection)),
             Err(failed) => Asked::Nothing { last: Some(failed), answered: found.answered },
         }
     }

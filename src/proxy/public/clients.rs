@@ -34,7 +34,7 @@ use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{
     Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Heard, Hello,
-    Holdings, Party, TooOld, TraceId, frame, not_understood,
+    Holdings, Party, PingReply, PingRequest, TooOld, TraceId, frame, not_understood,
 };
 
 /// How long an answer may take to be taken.
@@ -193,6 +193,13 @@ impl Clients {
                     let _ = send.finish();
                 }
             }
+            Ok(Understood::Ping(request)) => {
+                let reply = self.pong(request).await;
+                if said(&mut send, &reply).await {
+                    // It fails only when the client has gone.
+                    let _ = send.finish();
+                }
+            }
             Ok(Understood::Authorities(holds)) => self.announce(holds, presence, (send, connection)).await,
             Err(failure) => self.fail(failure, (send, recv)).await,
         }
@@ -214,6 +221,15 @@ impl Clients {
         {
             // It fails only when the client has gone.
             let _ = send.finish();
+        }
+    }
+
+    /// Whether the proxy that is meant is there: this one, or one of its peers.
+    async fn pong(&self, PingRequest { proxy, budget_ms, .. }: PingRequest) -> PingReply {
+        let budget = Budget::new(Duration::from_millis(budget_ms.into()).min(self.tuning.now().dial_timeout));
+        match self.dialer.reach(proxy.as_ref(), budget).await {
+            Ok(path) => PingReply::Pong { path, at_ms: self.env.wall.now().0, hello: Hello::ours() },
+            Err(failure) => PingReply::Failed(failure.at(self.name.as_str())),
         }
     }
 
@@ -325,6 +341,7 @@ enum Understood {
     Dial(DialRequest, Target),
     Renew(Vec<u8>),
     Authorities(Holdings),
+    Ping(PingRequest),
 }
 
 /// What the client asks for, if it speaks a version that is spoken here and asks for something that is known.
@@ -345,6 +362,10 @@ fn understood(request: Heard<ClientRequest>) -> Result<Understood, Failure> {
         Heard::Known(ClientRequest::Authorities(AuthoritiesRequest { hello, holds })) => {
             hello.agree(Party::Client).map_err(too_old)?;
             Ok(Understood::Authorities(holds))
+        }
+        Heard::Known(ClientRequest::Ping(request)) => {
+            request.hello.agree(Party::Client).map_err(too_old)?;
+            Ok(Understood::Ping(request))
         }
         Heard::Unknown(number) => Err(not_understood(&format!("request {number} of a client"))),
     }

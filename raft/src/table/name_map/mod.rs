@@ -61,6 +61,11 @@ impl<V> NameMap<V> {
     pub(crate) fn iter(&self) -> Iter<'_, V> {
         self.root.iter()
     }
+
+    /// Every name once, in the same order, beginning somewhere in the middle: each number stands for a place.
+    pub(crate) fn iter_around(&self, place: u64) -> impl Iterator<Item = (&AgentName, &V)> {
+        self.root.iter_from(place).chain(self.root.iter()).take(self.len)
+    }
 }
 
 impl<V: Clone> NameMap<V> {

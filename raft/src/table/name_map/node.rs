@@ -99,6 +99,24 @@ impl<V> Node<V> {
     pub(super) fn iter(&self) -> Iter<'_, V> {
         Iter { above: vec![std::slice::from_ref(self).iter()], leaf: [].iter() }
     }
+
+    /// The entries whose hash is not below `hash`.
+    pub(super) fn iter_from(&self, hash: u64) -> Iter<'_, V> {
+        let (mut above, mut node) = (Vec::new(), self);
+        loop {
+            match node {
+                Self::Branch(ways) => {
+                    let way = way(hash, above.len() as u32);
+                    above.push(ways[way + 1..].iter());
+                    node = &ways[way];
+                }
+                Self::Leaf(entries) => {
+                    let at = entries.partition_point(|entry| entry.hash < hash);
+                    return Iter { above, leaf: entries[at..].iter() };
+                }
+            }
+        }
+    }
 }
 
 impl<V: Clone> Node<V> {

@@ -60,6 +60,10 @@ fn run(events: &[Event], mask: u64) -> Result<(), TestCaseError> {
     for (root, model) in &kept {
         prop_assert_eq!(root.checked(0), model.len());
         prop_assert!(root.iter().eq(model.iter().map(|((_, name), value)| (name, value))), "the same, in the same order");
+        for place in [0, 1, hash(b"a"), hash(b"b") & mask, mask / 2, mask, u64::MAX] {
+            let from = model.iter().filter(|((hash, _), _)| *hash >= place).map(|((_, name), value)| (name, value));
+            prop_assert!(root.iter_from(place).eq(from), "from {}", place);
+        }
         for number in 0..400 {
             let name = name(number);
             prop_assert_eq!(root.get(hashed(&name), &name), model.get(&(hashed(&name), name)));
@@ -94,6 +98,10 @@ fn a_map_that_was_emptied_is_as_a_new_one() {
         let _ = map.root.checked(0);
     }
     assert_eq!((map.len(), full.len(), full.iter().count()), (0, 1_000, 1_000));
+    for place in [0, hash(b"a"), u64::MAX] {
+        let around: BTreeMap<_, _> = full.iter_around(place).collect();
+        assert_eq!((around.len(), full.iter_around(place).count()), (1_000, 1_000), "each once, from {place}");
+    }
     assert_eq!(map, NameMap::default());
 }
 

@@ -1,0 +1,193 @@
+//! The way into a cluster: tries at several proxies beside each other, and the nearest of those that answer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::nearest::{self, MAX_TRIED, Measured, STAGGER};
+use super::session::{Session, Shared};
+use crate::failure::Failure;
+use crate::identity::entrance::{self, Closed};
+use crate::identity::tls::{Expected, SERVER_NAME};
+use crate::identity::{Alpn, ClientTls};
+use crate::net::quic::{self, Profile};
+use crate::net::{Access, Budget};
+use crate::wire::close::Close;
+
+/// The file beside the identity that says which proxy was the nearest.
+const NEAREST: &str = "nearest.json";
+
+/// How long it may take to look whether a nearer proxy is there.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked whether the streams over a connection that was left have ended.
+const LEFT: Duration = Duration::from_secs(10);
+
+/// What a connection is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// There is none.
+    First,
+    /// The proxy at this address is silent.
+    InsteadOf(SocketAddr),
+    /// To see whether a nearer proxy is there, whatever is kept in mind.
+    Compare,
+}
+
+impl Session {
+    /// Tries the proxies beside each other, and takes the nearest of those that answer about as soon as the first does. An address that was silent comes last.
+    pub(super) async fn connect(&self, budget: Budget, purpose: Purpose) -> Result<quinn::Connection, Failure> {
+        let known = if purpose == Purpose::First { self.known_nearest() } else { None };
+        let silent = match purpose {
+            Purpose::InsteadOf(silent) => Some(silent),
+            Purpose::First | Purpose::Compare => None,
+        };
+        let planned =
+            nearest::plan(&self.shared.proxies, known.as_ref().map(|known| known.proxy.as_str()), &mut self.shared.env.entropy.rng());
+        let last = STAGGER * u32::try_from(planned.len()).unwrap_or(u32::MAX);
+        let mut tries = JoinSet::new();
+        for (proxy, delay) in planned {
+            let session = self.clone();
+            tries.spawn(async move {
+                let connected = session.connect_to(&proxy, delay, silent.map(|silent| (silent, last))).await;
+                connected.map(|connection| (proxy, connection))
+            });
+        }
+        // Where nothing is to be compared nobody is waited for.
+        let wait = if known.is_some() { |_| Duration::ZERO } else { nearest::patience };
+        let mut closed = Vec::new();
+        match budget.run(answered(&mut tries, &mut closed, wait)).await {
+            Ok(answered) if answered.is_empty() => {
+                Err(entrance::failure(closed, "no proxy can be reached", "the proxies are of another cluster"))
+            }
+            Ok(answered) => Ok(self.taking_nearest(answered, known.as_ref(), purpose)),
+            Err(_) => {
+                if closed.is_empty() {
+                    closed.extend(self.shared.proxies.iter().map(|proxy| Closed::silent(proxy, "no answer in time")));
+                }
+                Err(entrance::failure(closed, "no proxy answered in time", "the proxies are of another cluster"))
+            }
+        }
+    }
+
+    /// The nearest of these, which there are, and lets go of the others. What was compared is kept in mind.
+    fn taking_nearest(
+        &self,
+        mut answered: Vec<(String, quinn::Connection)>,
+        known: Option<&Measured>,
+        purpose: Purpose,
+    ) -> quinn::Connection {
+        let round_trips: Vec<_> = answered.iter().map(|(_, connection)| connection.rtt()).collect();
+        let position = nearest::nearest(&round_trips, &mut self.shared.env.entropy.rng()).expect("somebody has answered");
+        let (proxy, connection) = answered.swap_remove(position);
+        for (_, other) in answered {
+            Close::DONE.close(&other);
+        }
+        tracing::debug!(%proxy, rtt = ?connection.rtt(), "entering by the nearest proxy");
+        let round_trip = connection.rtt();
+        match known {
+            Some(known) if known.proxy == proxy && known.holds(round_trip) => {}
+            // The next one compares again.
+            Some(known) if known.proxy == proxy => self.keep_nearest(&Measured { at_ms: 0, ..known.clone() }),
+            found => {
+                let measured = Measured::new(proxy, round_trip, self.shared.env.wall.now().0);
+                let is_refuge = found.is_some() || matches!(purpose, Purpose::InsteadOf(_));
+                self.keep_nearest(&if is_refuge { measured.in_refuge() } else { measured });
+            }
+        }
+        connection
+    }
+
+    /// Looks whether a nearer proxy than that of `current` is there, and enters by it from now on. What runs over `current` runs on.
+    pub(super) async fn come_back(&self, current: quinn::Connection) {
+        let Ok(found) = self.connect(Budget::new(LOOK), Purpose::Compare).await else { return };
+        if !nearest::is_nearer(found.rtt(), current.rtt()) || !self.replaced(&current, &found).await {
+            return Close::DONE.close(&found);
+        }
+        tracing::debug!(from = %current.remote_address(), to = %found.remote_address(), "a nearer proxy is there again");
+        // A dial may have it in its hands that does not count yet.
+        sleep(LEFT).await;
+        while current.close_reason().is_none() && !self.is_idle(&current) {
+            sleep(LEFT).await;
+        }
+        Close::DONE.close(&current);
+    }
+
+    /// Which proxy was the nearest a while ago, of several.
+    fn known_nearest(&self) -> Option<Measured> {
+        let Shared { env, store, proxies, .. } = &*self.shared;
+        let bytes = if proxies.len() > 1 { env.files.read(&store.dir().join(NEAREST), Access::Public).ok()? } else { return None };
+        let measured: Measured = serde_json::from_slice(&bytes).ok()?;
+        measured.is_fresh(env.wall.now().0).then_some(measured)
+    }
+
+    /// The next process of this identity need not compare again. It is a remark: where it cannot be kept it is measured again.
+    fn keep_nearest(&self, measured: &Measured) {
+        let Shared { env, store, proxies, .. } = &*self.shared;
+        if proxies.len() > 1
+            && let Ok(text) = serde_json::to_vec(measured)
+            && let Err(error) = env.files.replace(&store.dir().join(NEAREST), &text, Access::Public)
+        {
+            tracing::debug!(%error, "which proxy is the nearest is not kept");
+        }
+    }
+
+    /// Tries the addresses of a proxy's name, the first after a delay, each further one a moment later.
+    async fn connect_to(&self, proxy: &str, delay: Duration, silent: Option<(SocketAddr, Duration)>) -> Result<quinn::Connection, Closed> {
+        let found = self.shared.env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))?;
+        let mut tries = JoinSet::new();
+        for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_TRIED)) {
+            let delay = silent.filter(|(silent, _)| *silent == address).map_or(delay + STAGGER * further, |(_, last)| last);
+            let (session, proxy) = (self.clone(), proxy.to_owned());
+            tries.spawn(async move {
+                sleep(delay).await;
+                session.handshake(&proxy, address).await
+            });
+        }
+        let mut last = Closed::silent(proxy, "its name stands for no address");
+        while let Some(tried) = tries.join_next().await {
+            match tried {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => last = error,
+                Err(error) => last = Closed::silent(proxy, error),
+            }
+        }
+        Err(last)
+    }
+
+    async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
+        let Shared { env, endpoint, credentials, .. } = &*self.shared;
+        let tls = ClientTls::proxy(credentials, Alpn::Client, Expected::AnyProxy, env);
+        let transport = Profile::Client.dialling_with(env.paths.grant(address), address, &env.quic_towards(address));
+        let config = quic::client_config(tls, env, transport);
+        let connecting = endpoint.connect_with(config, address, SERVER_NAME).map_err(|error| Closed::silent(proxy, error))?;
+        let connection = connecting.await.map_err(|error| Closed::by(proxy, &error))?;
+        env.paths.met(&connection);
+        Ok(connection)
+    }
+}
+
+/// The proxies that answer, and why others do not: the first and those that do so as soon after it as `wait` says; none when all have failed.
+async fn answered(
+    tries: &mut JoinSet<Result<(String, quinn::Connection), Closed>>,
+    closed: &mut Vec<Closed>,
+    wait: fn(Duration) -> Duration,
+) -> Vec<(String, quinn::Connection)> {
+    let (begun, mut answered, mut until) = (Instant::now(), Vec::new(), None);
+    loop {
+        let tried = match until {
+            Some(until) => timeout_at(until, tries.join_next()).await.unwrap_or_default(),
+            None => tries.join_next().await,
+        };
+        match tried {
+            Some(Ok(Ok(connected))) => {
+                answered.push(connected);
+                until.get_or_insert_with(|| Instant::now() + wait(begun.elapsed()));
+            }
+            Some(Ok(Err(error))) => closed.push(error),
+            Some(Err(error)) => closed.push(Closed::silent("a try", error)),
+            None => return answered,
+        }
+    }
+}

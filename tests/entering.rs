@@ -1,0 +1,105 @@
+//! A client knows several proxies: it enters by the nearest, and by another one when that is lost.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Client, Cluster, Forward, Ports, Target, exchange, wait_for, warren};
+
+/// What is far away: more than a busy machine adds.
+const FAR: Duration = Duration::from_millis(150);
+
+/// The proxy by which a client enters that is given these addresses.
+fn entrance(client: &Client, addresses: &[String]) -> String {
+    let identity = client.identity().to_str().expect("a path");
+    let words = ["ping", "lab/echo", "--identity", identity, "--proxy", &addresses.join(","), "-c", "1", "-o", "json"];
+    let view = warren(&words, b"").json();
+    view["replies"][0]["path"][0].as_str().expect("a proxy").to_owned()
+}
+
+#[test]
+fn the_nearest_proxy_is_the_entrance_whatever_the_order() {
+    let cluster = Cluster::start_with(3, |proxy| proxy.behind_relays());
+    let echo = Target::echo();
+    let _agent = cluster.agent("lab", &[0], &[("echo", echo.address().to_string())]);
+    let addresses: Vec<_> = cluster.proxies().iter().map(|proxy| proxy.public_address().to_string()).collect();
+    for near in [2, 0] {
+        // Whoever has measured before would believe that for a while.
+        let clients = ["forward", "backward"].map(|name| cluster.client(&format!("{name}-{near}"), "*/*"));
+        for (index, proxy) in cluster.proxies().iter().enumerate() {
+            proxy.public_relay().delay(if index == near { Duration::ZERO } else { FAR });
+        }
+        let backward: Vec<_> = addresses.iter().rev().cloned().collect();
+        for (client, addresses) in clients.iter().zip([&addresses, &backward]) {
+            for _ in 0..3 {
+                assert_eq!(entrance(client, addresses), cluster.proxy(near).name(), "{addresses:?}");
+            }
+        }
+    }
+    // What was measured is looked at again when it does not hold any more.
+    let mover = cluster.client("mover", "*/*");
+    assert_eq!(entrance(&mover, &addresses), "proxy-1");
+    for (index, proxy) in cluster.proxies().iter().enumerate() {
+        proxy.public_relay().delay(if index == 1 { Duration::ZERO } else { FAR });
+    }
+    wait_for("it has noticed that it is elsewhere", || (entrance(&mover, &addresses) == "proxy-2").then_some(()));
+}
+
+/// Uses a forward until it works.
+fn must_work(forward: &Forward, what: &str) {
+    let answer = || exchange(&forward.try_connect().ok()?, b"hello").ok().filter(|bytes| bytes == b"hello");
+    wait_for(what, answer);
+}
+
+#[test]
+fn several_forwarded_ports_outlive_their_proxy_and_all_of_them() {
+    let mut cluster = Cluster::start(3);
+    let echos = [Target::echo(), Target::echo()];
+    let services: Vec<_> = ["one", "two"].into_iter().zip(&echos).map(|(name, echo)| (name, echo.address().to_string())).collect();
+    let _agent = cluster.agent("lab", &[0, 1, 2], &services);
+    let client = cluster.client("laptop", "*/*");
+    client.limit_dials("5s");
+    let addresses: Vec<_> = cluster.proxies().iter().map(|proxy| proxy.public_address()).collect();
+    let mut forwards = client.forwards("several", &["lab/one".to_owned(), "lab/two".to_owned()], &addresses);
+    // Whichever it has entered by is among those that are lost one after the other.
+    for lost in 0..3 {
+        forwards.iter().for_each(|forward| must_work(forward, "each port works"));
+        cluster.proxy_mut(lost).kill();
+        forwards.iter().for_each(|forward| must_work(forward, "each port works while one proxy is away"));
+        cluster.proxy_mut(lost).restart(Ports::Same);
+        cluster.wait_healthy();
+    }
+    cluster.stop_all();
+    for forward in &forwards {
+        let refused = || exchange(&forward.try_connect().ok()?, b"hello").is_err().then_some(());
+        wait_for("a dial that comes to nothing is a reset", refused);
+    }
+    cluster.restart_all();
+    cluster.wait_online("lab");
+    forwards.iter().for_each(|forward| must_work(forward, "each port works again"));
+    forwards[0].process().must_run();
+}
+
+/// Whoever had to go far away comes back, without being started anew.
+#[test]
+fn a_forward_comes_back_to_the_nearest_proxy() {
+    let mut cluster = Cluster::start_with(3, |proxy| proxy.behind_relays());
+    let echo = Target::echo();
+    let _agent = cluster.agent("lab", &[2], &[("echo", echo.address().to_string())]);
+    let client = cluster.client("laptop", "*/*");
+    let addresses: Vec<_> = cluster.proxies().iter().map(|proxy| proxy.public_address()).collect();
+    cluster.proxies()[1..].iter().for_each(|proxy| proxy.public_relay().delay(FAR));
+    let forward = client.forward("roaming", "lab/echo", &addresses);
+    let carried = |cluster: &Cluster| cluster.proxy(0).log().matches("\"dial connected\"").count();
+    must_work(&forward, "it works");
+    assert!(carried(&cluster) > 0, "by the nearest");
+    cluster.proxy_mut(0).kill();
+    must_work(&forward, "it works from far away");
+    cluster.proxy_mut(0).restart(Ports::Same);
+    cluster.wait_healthy();
+    let before = carried(&cluster);
+    wait_for("it is back", || {
+        must_work(&forward, "it works all the time");
+        (carried(&cluster) > before).then_some(())
+    });
+}
