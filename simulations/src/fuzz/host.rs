@@ -46,7 +46,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "\0web..warren",
         "\0web.lab_pi.warren",
         "\0warren",
-        "\0127.0.0.1",
+        "\x00127.0.0.1",
         &long,
     ];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
