@@ -31,11 +31,16 @@ fn what_it_prints_works_and_nothing_stays() {
             wait_for("the operator's view is there", || Some(shell(&dev.wait_for_line(part))).filter(|shown| shown.contains(expected)));
         assert!(!shown.contains("error"), "{shown}");
     }
-    for line in dev.stdout().lines().filter(|line| line.contains("/readyz")) {
+    let mut pages = 0;
+    for line in dev.stdout().lines().filter(|line| line.contains("status page http://")) {
+        pages += 1;
         let address: SocketAddr =
             line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").parse().expect("one");
         assert_eq!(get(address, "/readyz").expect("an answer").0, 200);
+        let (status, page) = get(address, "/").expect("a page");
+        assert!(status == 200 && page.contains("proxy-3") && page.contains("demo"), "{page}");
     }
+    assert_eq!(pages, 3);
 
     dev.signal("INT");
     assert_eq!(dev.wait().code(), Some(0), "{}", dev.log());

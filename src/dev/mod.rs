@@ -79,7 +79,7 @@ impl Dev {
         for proxy in &self.proxies {
             let addresses = proxy.public_addr().ok().zip(proxy.http_addr());
             let Some((public, http)) = addresses else { continue };
-            text.push_str(&format!("  proxy-{:<3} agents and clients {public}/udp   http://{http}/readyz\n", proxy.id().to_string()));
+            text.push_str(&format!("  proxy-{:<3} agents and clients {public}/udp   status page http://{http}/\n", proxy.id().to_string()));
         }
         text.push_str("\nTry, in another terminal:\n\n");
         for (target, forward) in &self.forwards {
