@@ -207,8 +207,11 @@ impl Link {
     }
 
     /// Takes in a connection that either side has dialled.
+    ///
+    /// A peer that is silent and dials lives again, and what is here may be of its life before: after a long cut that is not known for a multiple of the
+    /// idle time-out, since QUIC waits for three probes of a path that it takes to be slow.
     pub(super) fn put(&self, made: &PeerConnection, dialled_by: ProxyId) {
-        let preferred = if dialled_by == self.peer { dials(self.peer, self.me) } else { dials(self.me, self.peer) };
+        let preferred = if dialled_by == self.peer { dials(self.peer, self.me) || self.is_silent() } else { dials(self.me, self.peer) };
         self.slot(made.lane).put(made, preferred);
     }
 
