@@ -82,7 +82,8 @@ impl Load {
         let client = cluster.client("ann", "*/*");
         let addresses: Vec<_> = cluster.proxies().iter().map(Proxy::public_address).collect();
         let dialling = Dialling::rotating(vec![client.forward("dials", "lab-pi/echo", &addresses)]);
-        let long = vec![client.forward("long", "lab-pi/echo", &addresses)];
+        // What enters at the third proxy ends with it, and tests stop that one.
+        let long = vec![client.forward("long", "lab-pi/echo", &addresses[..2])];
         Self { _echo: echo, agent, client, dialling, echoing: Echoing::start(&long), _long: long }
     }
 
