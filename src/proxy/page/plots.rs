@@ -43,7 +43,7 @@ pub(super) fn section(view: &View) -> Html {
         },
         Plot {
             id: "dials",
-            title: "Dials in a minute",
+            title: "Dials per minute",
             lines: &[
                 ("connected", |sample| per_minute(sample.grown.dials_connected, sample)),
                 ("failed", |sample| per_minute(sample.grown.dials_failed, sample)),
