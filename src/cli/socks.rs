@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::connect::EntranceArgs;
 use super::context::Context;
-use super::{CliError, Exit, run};
+use super::{CliError, Exit, UsageError, run};
 use crate::config::{Config, Forward, ForwardError, SocksSettings};
 use crate::ingress::Domain;
 
@@ -25,6 +25,9 @@ pub(super) struct SocksArgs {
     /// What follows the names of agents in host names
     #[arg(long, value_name = "DOMAIN", default_value = "warren", env = "WARREN_DOMAIN", hide_env_values = true)]
     domain: Domain,
+    /// Serve whoever reaches an address that is not on loopback, with this client's identity
+    #[arg(long, env = "WARREN_OPEN_TO_ANYBODY", hide_env_values = true)]
+    open_to_anybody: bool,
     #[command(flatten)]
     entrance: EntranceArgs,
 }
@@ -37,7 +40,19 @@ impl SocksArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config(&context.overrides())?;
         context.log_as_command(&config)?;
+        self.refuse_strangers()?;
         run::socks(self.settings(&config)?).await.map(|()| Exit::Success)
+    }
+
+    /// Nobody is asked who they are here, and all have what this client may.
+    fn refuse_strangers(&self) -> Result<(), UsageError> {
+        match [self.socks5, self.http].into_iter().find(|address| !address.ip().is_loopback()) {
+            Some(address) if !self.open_to_anybody => Err(UsageError {
+                message: format!("`{address}` is not on loopback: whoever reaches it would have what this client may"),
+                hint: "`--open-to-anybody` if that is meant".to_owned(),
+            }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn settings(self, config: &Config) -> Result<SocksSettings, CliError> {

@@ -19,6 +19,8 @@ const MAX_FIELDS: usize = 100;
 const HTTP_PORT: NonZeroU16 = NonZeroU16::new(80).expect("it is not 0");
 /// What belongs to one connection and is not sent on (RFC 9110, section 7.6.1), beside what `Connection` names.
 const HOP_BY_HOP: [&str; 5] = ["connection", "keep-alive", "te", "upgrade", "host"];
+/// What says where a body ends.
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
 /// What is said to a proxy, and to nobody behind it: also what is spelled a little wrong may be a secret.
 const TO_A_PROXY: &str = "proxy-";
 
@@ -169,7 +171,9 @@ impl<'a> Fields<'a> {
         let mut lengths = self.named("content-length");
         let length = lengths.next();
         let is_coded = self.named("transfer-encoding").next().is_some();
-        if lengths.next().is_some() || (is_coded && (length.is_some() || self.minor == 0)) {
+        // What `Connection` names is not sent on; without what says where it ends the body would be another request.
+        let is_hidden = self.words("connection").any(|word| FRAMING.iter().any(|field| field.eq_ignore_ascii_case(word)));
+        if is_hidden || lengths.next().is_some() || (is_coded && (length.is_some() || self.minor == 0)) {
             return Err(AMBIGUOUS);
         }
         match (is_coded, codings.as_slice(), length) {
@@ -254,6 +258,16 @@ mod tests {
         );
         let chunked = "PUT http://a.b.warren/x HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n";
         assert!(matches!(read(chunked).expect("a head").expect("whole").0.wanted, Wanted::Answer { body: Length::Chunked, .. }));
+    }
+
+    #[test]
+    fn a_body_does_not_become_a_request_of_its_own() {
+        for field in ["Content-Length", "content-length", "close, Transfer-Encoding"] {
+            for length in ["Content-Length: 9", "Transfer-Encoding: chunked"] {
+                let text = format!("POST http://a.b.warren/ HTTP/1.1\r\nConnection: {field}\r\n{length}\r\n\r\n");
+                assert_eq!(read(&text).expect_err("it is refused"), AMBIGUOUS, "{text}");
+            }
+        }
     }
 
     #[test]

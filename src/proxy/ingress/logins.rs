@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use warren_raft::{ClientName, KeyHash, RoutingStore};
+use warren_raft::{ClientName, RoutingStore};
 
 use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
@@ -43,30 +43,26 @@ impl Logins {
             return Err(failure.with_cause(format!("the next one is looked at in {} s, whatever it shows", wait.as_secs() + 1)));
         }
         let shown = name.parse::<ClientName>().ok().zip(secret.parse::<ClientSecret>().ok().map(|secret| secret.hash()));
+        let now = self.env.wall.now();
+        if let Some((client, hash)) = &shown
+            && self.store.with_table(|table| table.admits_credential(client, *hash, now))
+        {
+            return Ok(Who::Password(client.clone(), *hash));
+        }
+        // Counted before the leader is asked: tries that come together must not all be looked at.
+        self.lock().failed(from.ip().into(), Instant::now());
         if let Some((client, hash)) = shown
-            && self.admits(&client, hash).await
+            && self.store.confirm(CONFIRM).await.is_ok_and(|table| table.admits_credential(&client, hash, now))
         {
             return Ok(Who::Password(client, hash));
         }
-        let unsaid = {
-            let mut guesses = self.lock();
-            guesses.failed(from.ip().into(), Instant::now());
-            guesses.may_say(Instant::now())
-        };
+        let unsaid = self.lock().may_say(Instant::now());
         if let Some(unsaid) = unsaid {
             tracing::info!(unsaid, "a login at a way in was refused");
             self.env.audit.denied(Denial::at(Port::Ingress, from, "the name or the secret is wrong, or the secret has expired"));
         }
         Err(Failure::new(Code::Denied, Stage::Ingress, "the name or the secret is wrong, or the secret has expired")
             .with_hint("`warren clients credential NAME` on a proxy's machine makes a new one"))
-    }
-
-    async fn admits(&self, client: &ClientName, hash: KeyHash) -> bool {
-        let now = self.env.wall.now();
-        if self.store.with_table(|table| table.admits_credential(client, hash, now)) {
-            return true;
-        }
-        self.store.confirm(CONFIRM).await.is_ok_and(|table| table.admits_credential(client, hash, now))
     }
 
     fn lock(&self) -> MutexGuard<'_, Guesses> {
