@@ -152,6 +152,14 @@ fn the_authority_is_replaced_under_dials() {
     cluster.proxy_mut(2).restart(support::Ports::Same);
     cluster.wait_healthy();
     assert_eq!(load.client.connect("lab-pi/echo", cluster.proxy(2), b"hello").must_succeed(), b"hello");
+    // Whoever joins replays what was before, and takes none of it for what is so: it presents no certificate of the authority that has gone.
+    cluster.add(|proxy| proxy);
+    cluster.proxy_mut(3).wait_ready();
+    let joined = cluster.proxy(3).log();
+    let renewed: Vec<_> =
+        joined.lines().filter(|line| line.contains("certificate renewed") || line.contains("authorities added")).collect();
+    assert!(renewed.first().is_none_or(|line| line.contains("authorities added")), "{joined}");
+    assert_eq!(load.client.connect("lab-pi/echo", cluster.proxy(3), b"hello").must_succeed(), b"hello");
     load.must_be_whole();
 }
 

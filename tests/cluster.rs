@@ -85,10 +85,12 @@ fn statuses(cluster: &Cluster) {
         let status = cluster.run_at(proxy, &["status", "-o", "json"]);
         let expected = [
             "agents",
+            "agents_offline",
             "cluster",
             "committed_index",
             "feature_level",
             "healthy",
+            "last_offline",
             "leader",
             "problems",
             "proxies",
@@ -116,6 +118,7 @@ fn statuses(cluster: &Cluster) {
             "feature_level",
             "id",
             "ingress",
+            "joining",
             "lag_entries",
             "leader",
             "name",
@@ -133,12 +136,16 @@ fn statuses(cluster: &Cluster) {
             assert_eq!((&row["role"], &row["state"]), (&"voter".into(), &"healthy".into()));
             assert_eq!(row["leader"], Value::Bool(row["name"] == status["leader"]));
         }
-        let (code, body) = support::get(proxy.http_address(), "/readyz").expect("an answer");
-        assert_eq!((code, body.trim()), (200, "ready"));
-        assert_eq!(support::get(proxy.http_address(), "/v1/tokens").expect("an answer").0, 404, "tokens are for operators");
-        let (code, metrics) = support::get(proxy.http_address(), "/metrics").expect("an answer");
-        assert!(code == 200 && metrics.contains("# TYPE warren_") && metrics.ends_with("# EOF\n"), "{metrics}");
+        is_told_by_http(proxy);
     }
+}
+
+fn is_told_by_http(proxy: &support::Proxy) {
+    let (code, body) = support::get(proxy.http_address(), "/readyz").expect("an answer");
+    assert_eq!((code, body.trim()), (200, "ready"));
+    assert_eq!(support::get(proxy.http_address(), "/v1/tokens").expect("an answer").0, 404, "tokens are for operators");
+    let (code, metrics) = support::get(proxy.http_address(), "/metrics").expect("an answer");
+    assert!(code == 200 && metrics.contains("# TYPE warren_") && metrics.ends_with("# EOF\n"), "{metrics}");
 }
 
 fn keys(value: &Value) -> Vec<&str> {

@@ -2,8 +2,11 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::time::Duration;
 
+use serde_json::Value;
 use support::{Client, Cluster, Forward, Ports, Target, exchange, wait_for, warren};
 
 /// What is far away: more than a busy machine adds.
@@ -78,6 +81,50 @@ fn several_forwarded_ports_outlive_their_proxy_and_all_of_them() {
     cluster.wait_online("lab");
     forwards.iter().for_each(|forward| must_work(forward, "each port works again"));
     forwards[0].process().must_run();
+}
+
+fn names(of: &[&str]) -> BTreeSet<String> {
+    of.iter().map(ToString::to_string).collect()
+}
+
+/// A client that enrolled when there was one proxy.
+#[test]
+fn a_client_learns_of_proxies_that_came_later_with_its_next_command() {
+    let mut cluster = Cluster::start(1);
+    let echo = Target::echo();
+    let client = cluster.client("laptop", "*/*");
+    let known = || {
+        let told: Value = serde_json::from_slice(&fs::read(client.identity().join("proxies.json")).expect("it is kept")).expect("JSON");
+        told.as_array().expect("a list").iter().map(|proxy| proxy["name"].as_str().expect("a name").to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(known(), names(&["proxy-1"]));
+    cluster.add(|proxy| proxy);
+    cluster.add(|proxy| proxy);
+    cluster.wait_healthy();
+    let _agent = cluster.agent("lab", &[1, 2], &[("echo", echo.address().to_string())]);
+    let identity = client.identity().to_str().expect("a path");
+    let ping = || warren(&["ping", "lab/echo", "--identity", identity, "-c", "1", "-o", "json"], b"").json();
+    assert_eq!(ping()["received"], 1);
+    // Which of the two joined first is open, and their ids with it.
+    assert_eq!(known(), names(&["proxy-1", "proxy-2", "proxy-3"]), "that command has learned it for the next one");
+    cluster.proxy_mut(0).kill();
+    assert_eq!(ping()["received"], 1, "without the only proxy that it knew when it enrolled");
+}
+
+/// A forward that runs on while every proxy is replaced that it knew when it began.
+#[test]
+fn a_forward_learns_of_proxies_that_came_later() {
+    let mut cluster = Cluster::start(1);
+    let echo = Target::echo();
+    let client = cluster.client("laptop", "*/*");
+    cluster.add(|proxy| proxy);
+    cluster.add(|proxy| proxy);
+    cluster.wait_healthy();
+    let _agent = cluster.agent("lab", &[1, 2], &[("echo", echo.address().to_string())]);
+    let forward = client.forward("lasting", "lab/echo", &[]);
+    must_work(&forward, "it works");
+    cluster.proxy_mut(0).kill();
+    must_work(&forward, "it works by a proxy that it has learned of");
 }
 
 /// Whoever had to go far away comes back, without being started anew.

@@ -48,6 +48,7 @@ const READS_THE_CONFIGURATION: &[&str] = &[
     "doctor",
     "connect lab/web",
     "forward 0 lab/web",
+    "socks",
     "ping lab/web",
 ];
 
@@ -142,6 +143,13 @@ fn a_wrong_command_line_is_2() {
     for (line, part) in [
         ("connect lab/web", "there is no client identity"),
         ("forward 0 lab/web", "there is no client identity"),
+        ("socks", "there is no client identity"),
+        (
+            "socks --socks5 127.0.0.1:0 --http 0.0.0.0:0",
+            "`0.0.0.0:0` is not on loopback: whoever reaches it would have what this client may",
+        ),
+        ("socks --socks5 192.0.2.1:0 --http 0", "`192.0.2.1:0` is not on loopback"),
+        ("socks --socks5 0.0.0.0:0 --http 192.0.2.1:0 --open-to-anybody", "there is no client identity"),
         ("join a:1", "a machine joins with a token"),
         ("proxies rm proxy-1 --addr no.sock --no-such", "unknown argument `--no-such`"),
     ] {

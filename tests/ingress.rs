@@ -3,10 +3,16 @@
 
 #[path = "ingress/bounds.rs"]
 mod bounds;
+#[path = "ingress/browser.rs"]
+mod browser;
 #[path = "ingress/identity.rs"]
 mod identity;
+#[path = "ingress/leaving.rs"]
+mod leaving;
 #[path = "ingress/origin.rs"]
 mod origin;
+#[path = "ingress/spoken.rs"]
+mod spoken;
 mod support;
 
 use std::collections::BTreeMap;

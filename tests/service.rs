@@ -97,6 +97,15 @@ fn a_service_manager_is_told_of_a_proxy_s_life() {
     proxy.signal("HUP");
     let failed = manager.wait_for("READY=1");
     assert!(failed.contains("STATUS=not reloaded: `proxy.name`: expected a string, found an integer"), "{failed}");
+    // Nor is it gone with the next sign of life.
+    for _ in 0..3 {
+        let alive = manager.wait_for("WATCHDOG=1");
+        assert!(alive.contains("STATUS=not reloaded: `proxy.name`"), "{alive}");
+    }
+    proxy_config(home.path(), "");
+    proxy.signal("HUP");
+    let reloaded = manager.wait_for("READY=1");
+    assert!(reloaded.contains("STATUS=") && !reloaded.contains("not reloaded"), "{reloaded}");
 
     proxy.signal("TERM");
     let stopping = manager.wait_for("STOPPING=1");
@@ -154,6 +163,8 @@ fn an_agent_is_ready_with_its_first_tunnel_and_publishes_what_a_reload_says() {
     assert!(shown.starts_with("reloaded:\n") && shown.contains("agent.drain_timeout: \"30s\" -> \"5s\"\n"), "{shown}");
     assert_eq!((published(), opened(&agent)), (vec!["echo".to_owned(), "web".to_owned()], 1));
 
+    is_found_by_its_directory(&home.path().join("agent"));
+
     // What it may not publish is refused, and nothing has changed.
     write(&["web", "other"], "drain_timeout = \"5s\"");
     warren(&reload, b"").must_fail(1, "agent `lab` may not publish the service `other`");
@@ -171,6 +182,13 @@ fn an_agent_is_ready_with_its_first_tunnel_and_publishes_what_a_reload_says() {
     assert!(stopping.contains("EXTEND_TIMEOUT_USEC=20000000"), "{stopping}");
     assert_eq!(agent.wait().code(), Some(0), "{}", agent.log());
     warren(&reload, b"").must_fail(6, "no agent is running at");
+}
+
+/// Whoever started an agent by flags has no file to name, but knows where it keeps its state.
+fn is_found_by_its_directory(dir: &Path) {
+    let reload = |dir: &str| warren(&["config", "reload", "--role", "agent", "--data-dir", dir], b"");
+    assert_eq!(reload(dir.to_str().expect("a path")).must_succeed(), b"reloaded: nothing has changed\n");
+    reload("/nowhere").must_fail(6, "hint: `--data-dir DIR` or `--config FILE` as it was started with");
 }
 
 #[test]

@@ -154,8 +154,13 @@ fn whoever_has_no_home_or_no_identity_is_told() {
     let home = Home::new();
     let installed = home.warren(&["ssh-config", "--install"]);
     assert!(installed.status == Some(0) && installed.stderr.contains("there is no client identity"), "{installed:?}");
+    let (ours, main) = (home.path().join(".ssh/warren.config"), home.config());
+    let wrote = format!("wrote {}\nthe line that reads it in is now at the top of {}\n", ours.display(), main.display());
+    assert!(installed.stderr.starts_with(&wrote), "each file is named: {installed:?}");
     let again = home.warren(&["ssh-config", "--remove"]);
     assert!(again.status == Some(0) && home.warren(&["ssh-config", "--remove"]).stderr.contains("nothing was installed"), "{again:?}");
+    assert_eq!(again.stderr, format!("removed {}\nremoved {}\n", main.display(), ours.display()));
+    assert!(!main.exists() && !ours.exists(), "what it made is gone");
 }
 
 fn text(path: &Path) -> &str {

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use support::{Agent, Client, Cluster, SharedCluster, Target};
+use support::{Agent, Client, Cluster, SharedCluster, Target, wait_for};
 
 /// Sooner than any silence is noticed.
 const SOON: Duration = Duration::from_secs(5);
@@ -73,6 +73,10 @@ fn forward_is_stopped() {
     let scene = Scene::new(&cluster, "stopped");
     let mut forward = scene.client.forward("stopped", "stopped/x", &[cluster.proxy(0).public_address()]);
     let stream = begun(&forward.connect());
+    // The first lets what runs come to its end.
+    forward.process().signal("TERM");
+    wait_for("it tells that a stream is open", || forward.process().log().contains("waiting up to").then_some(()));
+    assert!(scene.reports.try_recv().is_err(), "the stream runs on");
     forward.process().signal("TERM");
     scene.must_be_reset();
     must_be_torn(stream);

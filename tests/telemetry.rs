@@ -4,10 +4,12 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Cluster, Family, Proxy, Target, get, installed, not_run, read_metrics, run, wait_for, warren};
+use support::{Cluster, Family, Process, Proxy, Target, get, installed, not_run, read_metrics, run, wait_for, warren};
 
 const TEST: &str = "tests/telemetry.rs";
 /// The table that people read.
@@ -132,6 +134,7 @@ fn each_stream_has_one_line_in_each_process() {
     let agent = wait_for("the line of the agent", || Some(access(&agent.log())).filter(|lines| lines.len() == 1));
     let (one, path) = (&ingress[0], format!("{},{}", other.name(), owner.name()));
     assert_eq!((&one["client"], &one["service"], &one["path"]), (&"laptop".into(), &"lab-pi/echo".into(), &path.into()));
+    assert_eq!(agent[0]["path"], owner.name(), "the proxy that the tunnel leads to");
     for (line, role) in [(one, "ingress"), (&carried[0], "owner"), (&agent[0], "agent")] {
         assert_eq!(
             (&line["level"], &line["role"], &line["outcome"], &line["end"]),
@@ -272,4 +275,26 @@ mod spans {
             assert_eq!(client.connect("lab-pi/echo", cluster.proxy(0), b"hello").must_succeed(), b"hello");
         }
     }
+}
+
+/// Whatever fails through `warren socks` is one line of JSON, with the service beside the log's own target.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a client is outside of warren")]
+fn what_runs_on_a_client_s_machine_logs_lines_of_json() {
+    let cluster = Cluster::start(1);
+    let client = cluster.client("laptop", "lab-pi/*");
+    let identity = client.identity().to_str().expect("a path");
+    let words = ["socks", "--socks5", "0", "--http", "0", "--identity", identity];
+    let mut socks = Process::start("socks", cluster.home(), &words, &[]);
+    let http = socks.wait_for_line("http ").trim_start_matches("http ").to_owned();
+    let mut door = TcpStream::connect(&http).expect("it listens");
+    door.write_all(b"CONNECT nothing.lab-pi.warren:80 HTTP/1.1\r\nHost: nothing.lab-pi.warren:80\r\n\r\n").expect("it is sent");
+    let mut answer = String::new();
+    door.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    let log = wait_for("it is told of", || Some(socks.log()).filter(|log| log.contains("service_unknown")));
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert_eq!((&lines[0]["service"], &lines[0]["code"]), (&"lab-pi/nothing".into(), &"service_unknown".into()), "{log}");
+    assert!(lines[0]["reason"].is_string() && log.matches("\"target\":").count() == 1, "one key of that name: {log}");
 }

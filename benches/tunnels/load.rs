@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use warren::client::Session;
+use warren::client::{Entrances, Session};
 use warren::identity::{CredentialStore, CredentialsHandle};
 use warren::net::{Env, dialling_endpoint};
 use warren::target::Target;
@@ -102,7 +102,7 @@ impl Dialling {
         let session = |address: &String| {
             let credentials = CredentialsHandle::new(self.identity.load()?)?;
             let store = self.identity.clone();
-            anyhow::Ok(Session::new(env.clone(), dialling_endpoint(&env)?, store, credentials, vec![address.clone()]))
+            anyhow::Ok(Session::new(env.clone(), dialling_endpoint(&env)?, store, credentials, Entrances::given(vec![address.clone()])))
         };
         let sessions: Vec<_> = self.addresses.iter().map(session).collect::<anyhow::Result<_>>()?;
         let (mut rng, mut running, mut over) = (StdRng::seed_from_u64(7), JoinSet::new(), Vec::new());

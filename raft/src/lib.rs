@@ -24,7 +24,7 @@ pub mod table;
 pub mod transport;
 
 pub use command::{Accepted, Command, Proposal, Rejection};
-pub use disk::{Disk, DiskDrive, MemoryDisk, SledDisk, SledVolume, Volume};
+pub use disk::{Disk, DiskDrive, LEAST_FREE, MemoryDisk, SledDisk, SledVolume, Volume};
 pub use ids::{ClusterId, Epoch, Incarnation, KeyHash, Level, ProxyId, Sequence, Serial, Timestamp, TokenId};
 pub use names::{AgentName, ClientName, NameError, Pattern, ProxyName, ServiceName};
 pub use store::{

@@ -21,6 +21,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { name: "no_deduplication", breaks: "a proposal that arrives twice is applied twice", caught_by: "G3" },
     Mutant { name: "old_epoch_kept", breaks: "a proxy that starts again keeps the epoch of its dead tunnels", caught_by: "G6" },
     Mutant { name: "purge_unguarded", breaks: "the log is purged before the snapshot that covers it is on the disk", caught_by: "R8" },
+    Mutant { name: "removal_forgotten", breaks: "the removal of a client is acknowledged, and changes nothing", caught_by: "G8" },
     Mutant { name: "reset_is_an_end", breaks: "a broken stream ends like a whole one", caught_by: "B1" },
     Mutant { name: "routes_forgotten", breaks: "a new epoch's routes are not registered again", caught_by: "G2" },
     Mutant { name: "stale_read", breaks: "a leader confirms reads without asking the quorum", caught_by: "G5" },

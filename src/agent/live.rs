@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
@@ -53,6 +53,8 @@ pub(super) struct Live<'a> {
     carried: AtomicU64,
     /// After how many milliseconds the proxy wants to be asked for a sign of life.
     pulse_ms: AtomicU32,
+    /// The proxy's name, once it has said who is in the cluster.
+    name: OnceLock<Arc<str>>,
 }
 
 impl<'a> Live<'a> {
@@ -68,7 +70,7 @@ impl<'a> Live<'a> {
         streams.close();
         let unanswered = Mutex::default();
         let (carried, pulse_ms) = (AtomicU64::new(0), AtomicU32::new(1_000));
-        Self { tunnels, sequence, proxy, connection, retire, retired, streams, unanswered, carried, pulse_ms }
+        Self { tunnels, sequence, proxy, connection, retire, retired, streams, unanswered, carried, pulse_ms, name: OnceLock::new() }
     }
 
     /// Holds it until it is retired and its last stream has ended, or it breaks.
@@ -150,6 +152,9 @@ impl<'a> Live<'a> {
     /// What this proxy says of the cluster tells how often it wants to be asked, too.
     fn heed(&self, cluster: ClusterView) -> ClusterView {
         self.pulse_ms.store(cluster.pulse_ms, Ordering::Relaxed);
+        if let Some(member) = cluster.proxies.iter().find(|member| member.id == self.proxy) {
+            self.name.get_or_init(|| member.name.as_str().into());
+        }
         cluster
     }
 
@@ -238,7 +243,11 @@ impl<'a> Live<'a> {
         loop {
             let stream = self.connection.accept_bi().await?;
             self.carried.fetch_add(1, Ordering::Relaxed);
-            let (tunnels, cancel, proxy) = (self.tunnels.serving(), self.tunnels.cancel.clone(), self.proxy);
+            let (tunnels, cancel, proxy) = (
+                self.tunnels.serving(self.name.get().cloned().unwrap_or_else(|| format!("proxy {}", self.proxy).into())),
+                self.tunnels.cancel.clone(),
+                self.proxy,
+            );
             let sending = room.enter();
             let running = self.streams.token();
             if let Some(limit) = limit.raised(self.streams.len()) {

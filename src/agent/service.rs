@@ -34,6 +34,8 @@ pub(super) struct Serving {
     pub(super) env: Env,
     pub(super) offer: Offered,
     pub(super) connecting: Arc<Connecting>,
+    /// The proxy that the tunnel leads to, by name; by its id while it has not said it.
+    pub(super) proxy: Arc<str>,
 }
 
 /// Carries the stream to its end.
@@ -47,8 +49,8 @@ pub(super) async fn carry(serving: &Serving, (mut send, mut recv): (SendStream, 
         }
         Err(_) => return Close::DEADLINE.abort(&mut send, &mut recv),
     };
-    // Which proxies are on the way, an agent is not told.
-    let mut told = Carried::begin(Role::Agent, &header, String::new);
+    // Of the proxies on the way an agent knows the last one.
+    let mut told = Carried::begin(Role::Agent, &header, || serving.proxy.to_string());
     let timer = Timer::begin(&*env.wall);
     let connected = tokio::select! {
         connected = connect(serving, &header) => connected,
@@ -83,7 +85,7 @@ pub(super) async fn carry(serving: &Serving, (mut send, mut recv): (SendStream, 
 }
 
 async fn connect(serving: &Serving, header: &DialHeader) -> Result<Box<dyn Stream>, DialAnswer> {
-    let Serving { env, offer, connecting } = serving;
+    let Serving { env, offer, connecting, .. } = serving;
     let target: Arc<str> = target(&offer.services, &header.service).ok_or(DialAnswer::UnknownService)?.into();
     // Of a dial that comes by two ways the target sees one connection, and one header.
     let origin = offer.told.contains(&header.service).then(|| proxy_header::encode(header.client_address.parse().ok(), header.trace));

@@ -17,7 +17,7 @@ use super::supervisor::{AgentStatus, Orders, Supervisor};
 use super::tunnel::Tunnels;
 use crate::failure::Failure;
 use crate::identity::CredentialsHandle;
-use crate::net::{Budget, DirLock, Env};
+use crate::net::{Budget, DirLock, Drained, Env};
 use crate::wire::frame::FrameError;
 use crate::wire::{AgentHello, Hello, Progress, frame};
 
@@ -146,10 +146,10 @@ impl RunningAgent {
     /// Goes away in good order: no dial comes any more, and streams run on until `timeout` is over, or `hurry`.
     pub async fn drain(self, timeout: Duration, hurry: impl Future<Output = ()>) {
         self.orders.send_modify(|orders| orders.is_leaving = true);
-        tokio::select! {
-            () = self.left.cancelled() => {}
-            () = hurry => tracing::info!("stopping at once"),
-            () = tokio::time::sleep(timeout) => tracing::warn!("streams are cut that still ran at the deadline"),
+        match Drained::wait(self.left.cancelled(), hurry, timeout).await {
+            Drained::Whole => {}
+            Drained::Hurried => tracing::info!("stopping at once"),
+            Drained::Late => tracing::warn!("streams are cut that still ran at the deadline"),
         }
         self.shutdown().await;
     }

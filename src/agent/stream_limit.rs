@@ -5,8 +5,7 @@
 
 use quinn::VarInt;
 
-/// Streams of one tunnel at the same time, at most: the proxy bounds them by its own limit.
-const MOST: u32 = 4_096;
+use crate::limits::MAX_TUNNEL_STREAMS;
 
 /// The limit of a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,16 +14,16 @@ pub(super) struct StreamLimit(u32);
 impl StreamLimit {
     /// The one that the connection began with.
     pub(super) fn beginning_with(limit: VarInt) -> Self {
-        Self(u32::try_from(limit.into_inner()).unwrap_or(MOST))
+        Self(u32::try_from(limit.into_inner()).unwrap_or(MAX_TUNNEL_STREAMS))
     }
 
     /// The limit that is to be set now that so many streams run, if it is another one: before the last quarter is used up, it is doubled.
     pub(super) fn raised(&mut self, running: usize) -> Option<u32> {
         let is_enough = running as u64 * 4 <= u64::from(self.0) * 3;
-        if is_enough || self.0 >= MOST {
+        if is_enough || self.0 >= MAX_TUNNEL_STREAMS {
             return None;
         }
-        self.0 = self.0.saturating_mul(2).min(MOST);
+        self.0 = self.0.saturating_mul(2).min(MAX_TUNNEL_STREAMS);
         Some(self.0)
     }
 }

@@ -43,9 +43,9 @@ pub(super) struct Tunnels {
 
 impl Tunnels {
     /// What streams are served with.
-    pub(super) fn serving(&self) -> service::Serving {
+    pub(super) fn serving(&self, proxy: Arc<str>) -> service::Serving {
         let Self { env, publishing, connecting, .. } = self;
-        service::Serving { env: env.clone(), offer: publishing.now(), connecting: connecting.clone() }
+        service::Serving { env: env.clone(), offer: publishing.now(), connecting: connecting.clone(), proxy }
     }
 }
 

@@ -19,6 +19,7 @@ mod routes;
 mod saved;
 mod schema;
 mod seen;
+mod services;
 mod status;
 mod strategy;
 #[cfg(test)]
@@ -53,7 +54,8 @@ pub use routes::{RouteRow, RoutesView};
 pub use saved::{RestoredView, SavedView, SnapshotContent};
 pub use schema::Schema;
 pub use seen::ClusterSeen;
-pub use status::{ProxyCertificate, ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
+pub use services::{ReachableRow, ServicesView};
+pub use status::{LastSeen, ProxyCertificate, ProxyRole, ProxyRow, ProxyState, StatusProblem, StatusView, StrategyView};
 pub use strategy::{
     AgentCounts, CutOffRow, LaggingAgent, MAX_LAGGING, ObstacleRow, ProxyPlan, ProxyTunnels, StrategyPlan, StrategyRequest,
     StrategyRequestError, StrategyShown, ZonePlan,

@@ -30,6 +30,15 @@ pub struct ChangeRow {
     pub old: String,
     /// Now, as TOML.
     pub new: String,
+    /// What came to a list, each as TOML.
+    #[serde(default)]
+    pub came: Vec<String>,
+    /// What went from a list.
+    #[serde(default)]
+    pub went: Vec<String>,
     /// When it counts: `reload`, `restart` or `bootstrap`.
     pub reload: String,
+    /// For what it does not count yet although it is taken over.
+    #[serde(default)]
+    pub note: Option<String>,
 }

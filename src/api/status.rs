@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use warren_raft::{ProxyId, ProxyName, Strategy};
+use warren_raft::{AgentName, ProxyId, ProxyName, Strategy};
 
 use super::{DrainRow, IngressRow, Schema, SerialText, Time};
 
@@ -32,6 +32,12 @@ pub struct StatusView {
     pub proxies: Vec<ProxyRow>,
     /// How many agents are online.
     pub agents: u64,
+    /// How many agents have enrolled and are not online.
+    #[serde(default)]
+    pub agents_offline: u64,
+    /// Which of those was online last; `None` where there is none, or they are too many to look through.
+    #[serde(default)]
+    pub last_offline: Option<LastSeen>,
     /// How many routes there are.
     pub routes: u64,
     /// How agents hold their tunnels.
@@ -41,6 +47,15 @@ pub struct StatusView {
     /// Which changes may be written: what every proxy knows.
     #[serde(default)]
     pub feature_level: u64,
+}
+
+/// An agent that went away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSeen {
+    /// Its name.
+    pub name: AgentName,
+    /// When a tunnel of it was last opened or closed.
+    pub last_seen: Time,
 }
 
 /// One proxy.
@@ -56,6 +71,9 @@ pub struct ProxyRow {
     pub public_addresses: Vec<String>,
     /// Whether it votes.
     pub role: ProxyRole,
+    /// Whether it has come a moment ago and gets a vote once it has been up for a while.
+    #[serde(default)]
+    pub joining: bool,
     /// Whether it leads.
     pub leader: bool,
     /// How it does.

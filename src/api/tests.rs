@@ -21,6 +21,16 @@ pub(crate) fn transfer() -> TransferView {
     TransferView { schema: Schema, from: name("proxy-1"), to: name("proxy-2"), took_ms: 12 }
 }
 
+pub(crate) fn services() -> ServicesView {
+    let row = |agent: &str, service: &str, online| ReachableRow {
+        target: format!("{agent}/{service}"),
+        agent: name(agent),
+        service: name(service),
+        online,
+    };
+    ServicesView { schema: Schema, services: vec![row("lab-pi", "ssh", true), row("old-pi", "web", false)], more: true }
+}
+
 pub(crate) fn proxies() -> ProxiesView {
     ProxiesView { schema: Schema, proxies: status().proxies }
 }
@@ -72,6 +82,16 @@ fn proxy_certificate() -> ProxyCertificate {
     ProxyCertificate { serial, expires_at, remaining_seconds: 3_600, renewal_failed: None }
 }
 
+fn last_offline() -> LastSeen {
+    LastSeen { name: name("old-pi"), last_seen: Timestamp(1_790_000_000_000).into() }
+}
+
+/// What there is to know of a proxy that is down.
+fn problem() -> StatusProblem {
+    let (code, message) = ("proxy_down".to_owned(), "proxy `proxy-2` is down".to_owned());
+    StatusProblem { code, message, hint: Some("start it again".to_owned()) }
+}
+
 pub(crate) fn status() -> StatusView {
     let first = ProxyRow {
         id: ProxyId(1),
@@ -79,6 +99,7 @@ pub(crate) fn status() -> StatusView {
         peer_address: "10.0.0.1:3021".to_owned(),
         public_addresses: vec!["10.0.0.1:3024".to_owned()],
         role: ProxyRole::Voter,
+        joining: false,
         leader: true,
         state: ProxyState::Healthy,
         epoch: Some(4),
@@ -123,13 +144,11 @@ pub(crate) fn status() -> StatusView {
         tolerates: 0,
         proxies: vec![first, second],
         agents: 2,
+        agents_offline: 1,
+        last_offline: Some(last_offline()),
         routes: 2,
         strategy: Strategy { kind: StrategyKind::ProxyPeering, agent_connection_count: 1 }.into(),
-        problems: vec![StatusProblem {
-            code: "proxy_down".to_owned(),
-            message: "proxy `proxy-2` is down".to_owned(),
-            hint: Some("start it again".to_owned()),
-        }],
+        problems: vec![problem()],
         feature_level: 1,
     }
 }
@@ -404,12 +423,12 @@ fn status_keys() {
         &status(),
         r#"{"schema":1,"cluster":"warren","healthy":false,"leader":"proxy-1","term":3,"committed_index":42,"voters":1,
 "voters_up":1,"tolerates":0,"proxies":[{"id":1,"name":"proxy-1","peer_address":"10.0.0.1:3021",
-"public_addresses":["10.0.0.1:3024"],"role":"voter","leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
+"public_addresses":["10.0.0.1:3024"],"role":"voter","joining":false,"leader":true,"state":"healthy","epoch":4,"rtt_ms":null,"lag_entries":0,
 "agents":2,"streams":7,"version":"0.1.0","feature_level":2,"tunnels":3,"drain":null,
 "certificate":{"serial":"4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a","expires_at":"1970-01-02T00:00:00Z","remaining_seconds":3600,"renewal_failed":null},"ingress":[{"kind":"tls","listen":"0.0.0.0:443","authentication":"none","reach":["*/web"]}]},{"id":2,"name":"proxy-2","peer_address":"10.0.0.1:3021",
-"public_addresses":["10.0.0.1:3024"],"role":"learner","leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
+"public_addresses":["10.0.0.1:3024"],"role":"learner","joining":false,"leader":false,"state":"down","epoch":null,"rtt_ms":1.25,
 "lag_entries":null,"agents":0,"streams":null,"version":"0.1.0","feature_level":1,"tunnels":null,
-"drain":{"ordered":true,"done":false,"cut_streams":null},"certificate":null,"ingress":[]}],"agents":2,"routes":2,
+"drain":{"ordered":true,"done":false,"cut_streams":null},"certificate":null,"ingress":[]}],"agents":2,"agents_offline":1,"last_offline":{"name":"old-pi","last_seen":"2026-09-21T14:13:20Z"},"routes":2,
 "strategy":{"type":"proxy_peering","agent_connection_count":1},
 "problems":[{"code":"proxy_down","message":"proxy `proxy-2` is down","hint":"start it again"}],
 "feature_level":1}"#,

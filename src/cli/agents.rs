@@ -1,6 +1,5 @@
 //! `warren agents`.
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use warren_raft::AgentName;
 
@@ -44,7 +43,7 @@ struct RmArgs {
     #[arg(value_name = "NAME")]
     name: AgentName,
     /// Do it
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
+    #[arg(long)]
     yes: bool,
 }
 
@@ -52,12 +51,12 @@ impl AgentsArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.verb {
             AgentsVerb::Ls => {
-                let agents: AgentsView = context.admin()?.get_json(Path::Agents).await?;
+                let agents: AgentsView = context.look(Path::Agents).await?;
                 context.output().show(&agents)?;
             }
             AgentsVerb::Show { name } => {
                 let agent = find(context, &name).await?;
-                let routes: RoutesView = context.admin()?.get_json(Path::Routes).await?;
+                let routes: RoutesView = context.look(Path::Routes).await?;
                 let routes = routes.routes.into_iter().filter(|route| route.agent == name).collect();
                 context.output().show(&AgentView { schema: Schema, agent, routes })?;
             }
@@ -80,7 +79,7 @@ impl RmArgs {
 
 /// The agent of this name.
 pub(super) async fn find(context: &Context, name: &AgentName) -> Result<AgentRow, CliError> {
-    let agents: AgentsView = context.admin()?.get_json(Path::Agents).await?;
+    let agents: AgentsView = context.look(Path::Agents).await?;
     agents.agents.into_iter().find(|row| row.name == *name).ok_or_else(|| {
         let hint = Some("`warren agents ls` lists them".to_owned());
         ClientError::Declined { status: StatusCode::NOT_FOUND, message: format!("there is no agent `{name}`"), hint }.into()

@@ -54,7 +54,7 @@ struct RotateArgs {
     #[arg(long, value_name = "DURATION", default_value = "1day", requires = "wait", value_parser = humantime::parse_duration, env = "WARREN_TIMEOUT", hide_env_values = true)]
     timeout: Duration,
     /// Do not wait for machines that are away: they have to be enrolled again
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_SKIP_ABSENT", hide_env_values = true)]
+    #[arg(long)]
     skip_absent: bool,
 }
 
@@ -92,11 +92,11 @@ impl CaArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.verb {
             CaVerb::Status => {
-                let view: AuthorityView = context.admin()?.get_json(Path::Authority).await?;
+                let view: AuthorityView = context.look(Path::Authority).await?;
                 context.output().show(&view)?;
             }
             CaVerb::Ls => {
-                let view: CertificatesView = context.admin()?.get_json(Path::Certificates).await?;
+                let view: CertificatesView = context.look(Path::Certificates).await?;
                 context.output().show(&view)?;
             }
             CaVerb::Rotate(args) => return args.run(context).await,
@@ -152,7 +152,7 @@ async fn wait(context: &Context, mut view: AuthorityView, timeout: Duration, urg
 }
 
 async fn is_rotating(context: &Context) -> Result<bool, CliError> {
-    let view: AuthorityView = context.admin()?.get_json(Path::Authority).await?;
+    let view: AuthorityView = context.look(Path::Authority).await?;
     Ok(view.rotation.is_some())
 }
 

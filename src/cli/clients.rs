@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use warren_raft::{ClientName, Pattern};
 
@@ -54,7 +53,7 @@ struct AllowArgs {
     #[arg(value_name = "PATTERN", required_unless_present = "none", conflicts_with = "none")]
     allow: Vec<Pattern>,
     /// It may reach nothing
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_NONE", hide_env_values = true)]
+    #[arg(long)]
     none: bool,
 }
 
@@ -71,7 +70,7 @@ struct CredentialArgs {
     #[arg(long, value_name = "DURATION", default_value = "30days", value_parser = humantime::parse_duration, env = "WARREN_TTL", hide_env_values = true)]
     ttl: Duration,
     /// Make all passwords of the client worth nothing instead, and cut what runs by them
-    #[arg(long, value_parser = FalseyValueParser::new(), conflicts_with = "ttl", env = "WARREN_REVOKE", hide_env_values = true)]
+    #[arg(long, conflicts_with = "ttl")]
     revoke: bool,
 }
 
@@ -85,7 +84,7 @@ struct RmArgs {
     #[arg(value_name = "NAME")]
     name: ClientName,
     /// Do it
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
+    #[arg(long)]
     yes: bool,
 }
 
@@ -93,7 +92,7 @@ impl ClientsArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.verb {
             ClientsVerb::Ls => {
-                let clients: ClientsView = context.admin()?.get_json(Path::Clients).await?;
+                let clients: ClientsView = context.look(Path::Clients).await?;
                 context.output().show(&clients)?;
             }
             ClientsVerb::Show { name } => {
@@ -149,7 +148,7 @@ impl RmArgs {
 }
 
 async fn find(context: &Context, name: &ClientName) -> Result<ClientRow, CliError> {
-    let clients: ClientsView = context.admin()?.get_json(Path::Clients).await?;
+    let clients: ClientsView = context.look(Path::Clients).await?;
     clients.clients.into_iter().find(|row| row.name == *name).ok_or_else(|| {
         let hint = Some("`warren clients ls` lists them".to_owned());
         ClientError::Declined { status: StatusCode::NOT_FOUND, message: format!("there is no client `{name}`"), hint }.into()

@@ -4,17 +4,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::context::Context;
 use super::output::{Show, Width, lines};
 use super::service::agent_socket;
-use super::table::{Cell, Table};
+use super::table::{Cell, Table, count};
 use super::{CliError, Exit, UsageError};
-use crate::api::{self, ReloadView, Schema};
-use crate::config::{Config, Role, Shown, format, schema};
+use crate::api::{self, ChangeRow, ReloadView, Schema};
+use crate::config::{Config, Origin, Role, Shown, format, schema};
 use crate::failure::{Code, Failure, Printable, Stage};
 use crate::http::ClientError;
 use crate::telemetry::Colour;
@@ -53,7 +52,7 @@ struct FmtArgs {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Change nothing; exit 1 and name the files that have another form
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_CHECK", hide_env_values = true)]
+    #[arg(long)]
     check: bool,
 }
 
@@ -66,6 +65,9 @@ struct ReloadArgs {
     /// Who is to reload: `proxy` or `agent`
     #[arg(long, value_name = "ROLE", default_value = "proxy", env = "WARREN_ROLE", hide_env_values = true)]
     role: Role,
+    /// Where the agent keeps its identity, if it was started with `--data-dir` [key: agent.data_dir, env: WARREN_AGENT_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
 }
 
 /// `config check`.
@@ -73,6 +75,8 @@ struct ReloadArgs {
 struct CheckView {
     schema: Schema,
     file: Option<String>,
+    /// How many variables were looked at.
+    variables: u64,
     valid: bool,
 }
 
@@ -96,9 +100,10 @@ impl ConfigArgs {
         let output = context.output();
         match self.verb {
             ConfigVerb::Check => {
-                context.config(&context.overrides())?;
+                let config = context.config(&context.overrides())?;
+                let variables = config.shown().iter().filter(|shown| matches!(shown.origin, Origin::Variable(_))).count() as u64;
                 let file = context.config_path().map(|path| path.display().to_string());
-                output.show(&CheckView { schema: Schema, file, valid: true })?;
+                output.show(&CheckView { schema: Schema, file, variables, valid: true })?;
             }
             ConfigVerb::Show => output.show(&ConfigView::from(&context.config(&context.overrides())?))?,
             ConfigVerb::Fmt(args) => return args.run(context),
@@ -172,14 +177,28 @@ fn replace(file: &Path, text: &str) -> Result<(), CliError> {
 
 impl ReloadArgs {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let mut overrides = context.overrides();
+        if let Some(dir) = &self.data_dir {
+            if self.role != Role::Agent {
+                let message = "`--data-dir` says where an agent is, and a proxy is to reload".to_owned();
+                return Err(UsageError {
+                    message,
+                    hint: "`--role agent`; a proxy is found by `--config FILE` or `--addr SOCKET`".to_owned(),
+                }
+                .into());
+            }
+            overrides = overrides.with_flag("agent.data_dir", "--data-dir", dir.display().to_string());
+        }
         let admin = match self.role {
-            Role::Proxy => context.admin()?,
-            Role::Agent => context.admin_at(|config| agent_socket(&config.agent.data_dir))?,
+            Role::Proxy => context.admin_at(&overrides, |config| config.admin.socket.clone())?,
+            Role::Agent => context.admin_at(&overrides, |config| agent_socket(&config.agent.data_dir))?,
         };
         let view: ReloadView = match admin.post_json(api::Path::Reload, &()).await {
             Err(ClientError::NotRunning(socket)) if self.role == Role::Agent => {
                 let failure = Failure::new(Code::AgentOffline, Stage::Local, format!("no agent is running at `{}`", socket.display()));
-                return Err(failure.with_hint("`warren agent --config FILE` runs one; the `--config` here is to be the same").into());
+                return Err(failure
+                    .with_hint("`--data-dir DIR` or `--config FILE` as it was started with say where it listens; `warren agent` runs one")
+                    .into());
             }
             answer => answer?,
         };
@@ -204,7 +223,14 @@ impl From<&Config> for ConfigView {
 
 impl Show for CheckView {
     fn to_text(&self, _width: Width, _colour: Colour) -> String {
-        format!("{}: valid\n", self.file.as_deref().unwrap_or("the configuration"))
+        let variables = match self.variables {
+            0 => String::new(),
+            number => format!(" with {}", count(number, "WARREN_ variable")),
+        };
+        match &self.file {
+            Some(file) => format!("{}{variables}: valid\n", Printable(file)),
+            None => format!("no file was named (`--config FILE`): the defaults{variables} are valid\n"),
+        }
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
@@ -226,6 +252,20 @@ impl Show for ConfigView {
     }
 }
 
+/// A change in a line, or in one for each element that came to a list or went from it.
+fn changed(change: &ChangeRow) -> String {
+    let ChangeRow { key, old, new, came, went, reload, note } = change;
+    let wants = if reload == "reload" { note.as_deref() } else { Some(reload.as_str()) };
+    let wants = wants.map(|wants| format!("  ({})", Printable(wants))).unwrap_or_default();
+    if came.is_empty() && went.is_empty() {
+        return format!("  {}: {} -> {}{wants}\n", Printable(key), Printable(old), Printable(new));
+    }
+    let signed = |sign: char, elements: &[String]| -> String {
+        elements.iter().map(|element| format!("    {sign} {}\n", Printable(element))).collect()
+    };
+    format!("  {}:{wants}\n{}{}", Printable(key), signed('-', went), signed('+', came))
+}
+
 impl Show for ReloadView {
     fn to_text(&self, _width: Width, _colour: Colour) -> String {
         let mut text = match (self.reloaded, self.changes.len()) {
@@ -235,8 +275,7 @@ impl Show for ReloadView {
             (false, _) => "not reloaded, nothing of this counts:\n".to_owned(),
         };
         for change in &self.changes {
-            let wants = if change.reload == "reload" { String::new() } else { format!("  ({})", Printable(&change.reload)) };
-            text += &format!("  {}: {} -> {}{wants}\n", Printable(&change.key), Printable(&change.old), Printable(&change.new));
+            text += &changed(change);
         }
         text
     }

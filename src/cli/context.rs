@@ -3,13 +3,17 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
+
 use super::CliError;
 use super::global::{GlobalArgs, When};
+use super::hung::{self, LOOK};
 use super::notify::Notifier;
 use super::output::Output;
 use super::service::{Launch, Source};
+use crate::api::Path;
 use crate::config::{Config, LogFilter, LogFormat, Origin, Overrides, TelemetryTable};
-use crate::http::AdminClient;
+use crate::http::{AdminClient, ClientError};
 use crate::net::Env;
 use crate::telemetry::{self, Colour, Logs, Verbosity};
 
@@ -42,16 +46,29 @@ impl Context {
 
     /// A client of the admin socket: `--addr`, or the one of the configuration.
     pub(super) fn admin(&self) -> Result<AdminClient, CliError> {
-        self.admin_at(|config| config.admin.socket.clone())
+        self.admin_at(&self.overrides, |config| config.admin.socket.clone())
     }
 
-    /// A client of a socket: `--addr`, or what `of` finds in the configuration.
-    pub(super) fn admin_at(&self, of: impl FnOnce(&Config) -> PathBuf) -> Result<AdminClient, CliError> {
+    /// Asks for what is only looked at: a proxy that hangs keeps nobody for long, and what can be said without it is said.
+    pub(super) async fn look<T: DeserializeOwned>(&self, path: Path) -> Result<T, CliError> {
+        match self.admin()?.with_patience(LOOK).get_json(path).await {
+            Err(error @ ClientError::Late { .. }) => Err(hung::failure(self, &error).into()),
+            answer => answer.map_err(CliError::from),
+        }
+    }
+
+    /// A client of a socket: `--addr`, or what `of` finds in the configuration with a verb's flags laid over it.
+    pub(super) fn admin_at(&self, overrides: &Overrides, of: impl FnOnce(&Config) -> PathBuf) -> Result<AdminClient, CliError> {
         let socket = match &self.global.addr {
             Some(socket) => socket.clone(),
-            None => of(&self.config(&self.overrides)?),
+            None => of(&self.config(overrides)?),
         };
         Ok(AdminClient::new(Env::real().net, socket))
+    }
+
+    /// A client of the admin socket: `--addr`, or the one of a configuration that was read already.
+    pub(super) fn admin_of(&self, config: &Config) -> AdminClient {
+        AdminClient::new(Env::real().net, self.global.addr.clone().unwrap_or_else(|| config.admin.socket.clone()))
     }
 
     /// Where and how answers are shown.
@@ -72,16 +89,25 @@ impl Context {
 
     /// Begins to log as a command does, whose standard error is for people: unless told otherwise warnings only, and text.
     pub(super) fn log_as_command(&self, config: &Config) -> Result<(), CliError> {
+        let settings = Self::quieter(config);
+        let format = if settings.format == LogFormat::Auto { LogFormat::Text } else { settings.format };
+        self.log(&TelemetryTable { format, ..settings }).map(drop)
+    }
+
+    /// The same for what runs until it is stopped: its standard error may be a file or a journal, and is JSON there.
+    pub(super) fn log_as_running(&self, config: &Config) -> Result<(), CliError> {
+        self.log(&Self::quieter(config)).map(drop)
+    }
+
+    /// Unless told otherwise warnings only.
+    fn quieter(config: &Config) -> TelemetryTable {
         let is_set =
             |key| config.shown().iter().any(|shown| (shown.section, shown.key) == ("telemetry", key) && shown.origin != Origin::Default);
         let mut settings = config.telemetry.clone();
         if !is_set("log") {
             settings.log = LogFilter::warnings();
         }
-        if settings.format == LogFormat::Auto {
-            settings.format = LogFormat::Text;
-        }
-        self.log(&settings).map(drop)
+        settings
     }
 
     fn log(&self, settings: &TelemetryTable) -> Result<Logs, CliError> {

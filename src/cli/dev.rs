@@ -31,7 +31,7 @@ impl DevArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         // A cluster of its own: neither a file nor variables for another one change it.
         let config = Config::load(None, &Overrides::none("dev"))?;
-        context.log_as_command(&config)?;
+        context.log_as_running(&config)?;
         run::dev(self.settings()).await.map(|()| Exit::Success)
     }
 

@@ -30,7 +30,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 )]
 pub(super) struct DoctorArgs {
     /// Keep everything in a new file, as JSON
-    #[arg(long, value_name = "FILE", env = "WARREN_REPORT", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     #[command(flatten)]
     identity: IdentityArgs,
@@ -50,7 +50,7 @@ impl DoctorArgs {
         let env = Env::real_with(config.transport.settings());
         // Whoever has no home is no client.
         let client = self.identity.dir().ok();
-        let found = doctor::judge(&doctor::gather(&config, client.as_deref(), &env).await);
+        let found = doctor::judge(&doctor::gather(&config, client.as_deref(), &context.admin_of(&config), &env).await);
         let view = DoctorView::from([vec![judged], found].concat());
         if let Some(file) = &self.report {
             let report = Report::new(&config, &view.checks, seen(context).await, env.wall.now().into());

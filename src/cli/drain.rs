@@ -34,7 +34,7 @@ pub(super) struct DrainArgs {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_WAIT", hide_env_values = true)]
     wait: bool,
     /// Do it also if its agents have nowhere to go
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
+    #[arg(long)]
     yes: bool,
 }
 

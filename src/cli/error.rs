@@ -168,7 +168,10 @@ fn hint_for(error: &ClientError) -> Option<&str> {
         }
         ClientError::NotAllowed(_) => Some("run this as the user that runs the proxy"),
         ClientError::Declined { hint, .. } => hint.as_deref(),
-        ClientError::Failed(_) | ClientError::Refused { .. } | ClientError::Late { .. } | ClientError::Garbled { .. } => None,
+        ClientError::Late { .. } => Some(
+            "it may be done all the same, or later; `ps -o pid,stat,wchan:20,args -C warren` shows whether the process is stopped (`T`) or waits for a disk (`D`)",
+        ),
+        ClientError::Failed(_) | ClientError::Refused { .. } | ClientError::Garbled { .. } => None,
     }
 }
 

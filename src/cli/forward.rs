@@ -23,7 +23,7 @@ pub(super) struct ForwardArgs {
 impl ForwardArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config(&context.overrides())?;
-        context.log_as_command(&config)?;
+        context.log_as_running(&config)?;
         run::forward(self.settings(&config)?).await.map(|()| Exit::Success)
     }
 

@@ -1,7 +1,6 @@
 //! `warren join`.
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 
 use super::context::Context;
 use super::{CliError, Exit, UsageError, run};
@@ -20,7 +19,7 @@ pub(super) struct JoinArgs {
     #[arg(long, value_name = "FILE")]
     token_file: Option<TokenSource>,
     /// Stop once enrolled, so that a service can run it
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_ENROLL_ONLY", hide_env_values = true)]
+    #[arg(long)]
     enroll_only: bool,
 }
 

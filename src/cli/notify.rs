@@ -5,6 +5,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -32,6 +33,8 @@ pub(super) struct Notifier {
     socket: Option<(UnixDatagram, SocketAddr)>,
     /// How often it wants to hear that the process is alive.
     watchdog: Option<Duration>,
+    /// What is said before anything that it does, until it is no more so.
+    remark: Mutex<Option<String>>,
 }
 
 impl Notifier {
@@ -41,7 +44,17 @@ impl Notifier {
         let number = |name| variable(name)?.to_str()?.parse::<u64>().ok();
         let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = number("WATCHDOG_USEC").filter(|usec| *usec > 0 && is_ours).map(Duration::from_micros);
-        Self { socket: variable("NOTIFY_SOCKET").and_then(|path| open(&path)), watchdog }
+        Self { socket: variable("NOTIFY_SOCKET").and_then(|path| open(&path)), watchdog, remark: Mutex::default() }
+    }
+
+    /// Has it hear this with all that it is told from now on, so that it is not gone a moment later; `None`: no more.
+    pub(super) fn remark(&self, remark: Option<String>) {
+        *self.remark.lock().unwrap_or_else(PoisonError::into_inner) = remark;
+    }
+
+    fn remarked(&self, status: &str) -> String {
+        let remark = self.remark.lock().unwrap_or_else(PoisonError::into_inner);
+        remark.as_ref().map_or_else(|| status.to_owned(), |remark| format!("{remark}; {status}")).replace('\n', "; ")
     }
 
     /// Tells it how the process stands, and what it does in words.
@@ -53,12 +66,12 @@ impl Notifier {
             State::Stopping(patience) => format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", patience.as_micros()),
             State::Alive => "WATCHDOG=1".to_owned(),
         };
-        self.send(&format!("{state}\nSTATUS={}", status.replace('\n', "; ")));
+        self.send(&format!("{state}\nSTATUS={}", self.remarked(status)));
     }
 
     /// Tells it what the process does, in words.
     pub(super) fn status(&self, status: &str) {
-        self.send(&format!("STATUS={}", status.replace('\n', "; ")));
+        self.send(&format!("STATUS={}", self.remarked(status)));
     }
 
     /// Tells it at half of the time after which it takes silence for death that `beat` came to its end, and what `summary` says then. A `beat` that does not

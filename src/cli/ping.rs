@@ -13,11 +13,11 @@ use super::output::{Show, Width};
 use super::run::{GOODBYE, known_proxies, session};
 use super::signals::Signals;
 use super::table::count;
-use super::{CliError, Exit, UsageError};
+use super::{CliError, Exit, UsageError, reachable};
 use crate::api::{PingFailure, PingRow, PingView};
 use crate::client::{Pong, Session, ping_proxy, ping_service};
 use crate::config::{Config, HostPort};
-use crate::failure::{Failure, Printable};
+use crate::failure::{Code, Failure, Printable};
 use crate::net::Env;
 use crate::target::{Target, TargetError};
 use crate::telemetry::Colour;
@@ -32,9 +32,9 @@ const MAX_COUNT: u64 = 100_000;
     after_help = "To a service it is a dial until the target has accepted: nothing is sent to it. A proxy answers by itself: `warren ping proxy-2` goes straight there, with `--proxy ADDR` through the one at that address. The exit status is 0 if any has come back, else that of the last failure."
 )]
 pub(super) struct PingArgs {
-    /// A target as `connect` takes it, or the name of a proxy
+    /// A target as `connect` takes it, or the name of a proxy; without one, what this client may reach is listed
     #[arg(value_name = "TARGET|PROXY")]
-    target: Pinged,
+    target: Option<Pinged>,
     /// How many are sent
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=MAX_COUNT), env = "WARREN_COUNT", hide_env_values = true)]
     count: u64,
@@ -83,10 +83,13 @@ impl PingArgs {
         let mut signals = Signals::new()?;
         let env = Env::real_with(config.transport.settings());
         let identity = self.entrance.identity.dir()?;
-        let known = known_proxies(&identity, &env)?;
-        let entrances = entrances(&self.target, &self.entrance.proxies, &known)?;
-        let pings =
-            Pings { session: session(identity, &entrances, &env)?, known, target: self.target, count: self.count, interval: self.interval };
+        let Some(target) = self.target else {
+            let session = session(identity, &self.entrance.proxies, &env)?;
+            return reachable::show(&session, (&config, context), &mut signals).await;
+        };
+        let known = known_proxies(&identity, &env);
+        let entrances = entrances(&target, &self.entrance.proxies, &known)?;
+        let pings = Pings { session: session(identity, &entrances, &env)?, known, target, count: self.count, interval: self.interval };
         let mut view = PingView::begin(pings.target.to_string());
         let ended = tokio::select! {
             ended = pings.run(&mut view, &config, context) => ended,
@@ -126,11 +129,15 @@ impl Pings {
     /// Sends all of them, shows each as it comes back, and gives the last failure.
     async fn run(&self, view: &mut PingView, config: &Config, context: &Context) -> Result<Option<Failure>, CliError> {
         let timeout = config.limits.dial_timeout;
-        // The first one is not to take the handshake's time too. If there is none, it says so.
-        let _ = self.session.connect_within(timeout).await;
+        // The first one is not to take the handshake's time too. If there is none, that is its answer.
+        let mut unconnected = self.session.connect_within(timeout).await.err();
         let mut last = None;
         for number in 1..=self.count {
-            match self.ping(number, timeout).await {
+            let answer = match unconnected.take() {
+                Some(failure) => Err(failure),
+                None => self.ping(number, timeout).await,
+            };
+            match answer {
                 Ok(row) => {
                     context.output().piece(&row)?;
                     view.reply(row);
@@ -140,7 +147,12 @@ impl Pings {
                     let failed = PingFailure { number, code, message };
                     context.output().piece(&failed)?;
                     view.fail(failed);
-                    last = Some(failure);
+                    // It would be no other a second later.
+                    let is_final = matches!(failure.code(), Code::ServiceUnknown | Code::Denied);
+                    last = Some(self.hinted(failure));
+                    if is_final {
+                        break;
+                    }
                 }
             }
             if number < self.count {
@@ -148,6 +160,16 @@ impl Pings {
             }
         }
         Ok(last)
+    }
+
+    /// A name alone is a proxy's here, and elsewhere an agent's.
+    fn hinted(&self, failure: Failure) -> Failure {
+        match &self.target {
+            Pinged::Proxy(name) if failure.code() == Code::ServiceUnknown => failure.with_hint(format!(
+                "if `{name}` is an agent: `warren ping {name}/SERVICE`; `warren ping` alone lists the services that this client may reach"
+            )),
+            Pinged::Proxy(_) | Pinged::Service(_) => failure,
+        }
     }
 
     async fn ping(&self, number: u64, timeout: Duration) -> Result<PingRow, Failure> {
@@ -232,7 +254,7 @@ pub(super) fn sample() -> PingView {
     };
     view.reply(row(1, 1.204, &["proxy-1", "proxy-2"]));
     let message = "no answer from `lab-pi/ssh` in time".to_owned();
-    view.fail(PingFailure { number: 2, code: crate::failure::Code::Timeout, message });
+    view.fail(PingFailure { number: 2, code: Code::Timeout, message });
     view.reply(row(3, 0.8, &["proxy-2"]));
     view
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use tokio::time::timeout;
 use warren_raft::ProxyName;
@@ -55,10 +54,10 @@ struct RmArgs {
     #[arg(value_name = "NAME")]
     name: ProxyName,
     /// Do it
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
+    #[arg(long)]
     yes: bool,
     /// Do not drain it first: what runs over it is cut. For a machine that was stolen, or does not do what it should
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_NOW", hide_env_values = true)]
+    #[arg(long)]
     now: bool,
 }
 
@@ -66,7 +65,7 @@ impl ProxiesArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.verb {
             ProxiesVerb::Ls => {
-                let status: StatusView = context.admin()?.get_json(Path::Status).await?;
+                let status: StatusView = context.look(Path::Status).await?;
                 context.output().show(&ProxiesView { schema: Schema, proxies: status.proxies })?;
             }
             ProxiesVerb::Show { name } => {
@@ -121,7 +120,7 @@ impl RmArgs {
 }
 
 async fn find(context: &Context, name: &ProxyName) -> Result<ProxyRow, CliError> {
-    let status: StatusView = context.admin()?.get_json(Path::Status).await?;
+    let status: StatusView = context.look(Path::Status).await?;
     let row = status.proxies.into_iter().find(|row| row.name == *name);
     row.ok_or_else(|| {
         let hint = Some("`warren proxies ls` lists them".to_owned());

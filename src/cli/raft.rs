@@ -37,7 +37,7 @@ impl RaftArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.verb {
             RaftVerb::Status => {
-                let raft: RaftView = context.admin()?.get_json(Path::Raft).await?;
+                let raft: RaftView = context.look(Path::Raft).await?;
                 context.output().show(&raft).map(|()| Exit::Success)
             }
             RaftVerb::TransferLeader { name } => {

@@ -1,7 +1,6 @@
 //! `warren raft recover`.
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 
 use super::context::Context;
 use super::output::{Show, Width};
@@ -20,7 +19,7 @@ use crate::telemetry::Colour;
 )]
 pub(super) struct RecoverArgs {
     /// Do it
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
+    #[arg(long)]
     yes: bool,
 }
 

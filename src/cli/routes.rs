@@ -33,7 +33,7 @@ enum RoutesVerb {
 
 impl RoutesArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let mut routes: RoutesView = context.admin()?.get_json(Path::Routes).await?;
+        let mut routes: RoutesView = context.look(Path::Routes).await?;
         if let RoutesVerb::Show { agent } = self.verb {
             routes.routes.retain(|route| route.agent == agent);
             if routes.routes.is_empty() {

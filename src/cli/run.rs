@@ -1,6 +1,7 @@
 //! Where the verbs that run something call it.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,21 +9,24 @@ use super::service::{Launch, proxy};
 use super::signals::Signals;
 use super::{CliError, Exit, UsageError};
 use crate::agent;
-use crate::client::{self, EnrollError, Forwarding, LocalDoor, Session};
+use crate::client::{self, EnrollError, Entrances, Forwarding, LocalDoor, LocalPort, Session};
 use crate::config::{
-    AfterEnroll, Config, ConnectSettings, DevSettings, EnrollSettings, ForwardSettings, HostPort, JoinSettings, SocksSettings, TokenSource,
+    AfterEnroll, Config, ConnectSettings, DevSettings, EnrollSettings, Forward, ForwardSettings, HostPort, JoinSettings, SocksSettings,
+    TokenSource, TransportTable,
 };
 use crate::dev::Dev;
 use crate::failure::{Code, Failure, Printable, Stage};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
 use crate::ingress::{Asks, Protocol};
-use crate::net::{Env, dialling_endpoint};
+use crate::net::{Drained, Env, dialling_endpoint};
 use crate::proxy::{self, DataDirError, JoinError, Joining, Proxy, RaftSettings, Reloads};
 use crate::wire::Member;
 use anyhow::Context as _;
 
 /// How long the last packets of a client may take.
 pub(super) const GOODBYE: Duration = Duration::from_secs(2);
+/// How long streams may run on when the process that forwards them is told to end, as long as an agent gives them unless told otherwise.
+const DRAIN: Duration = Duration::from_secs(30);
 /// The exit status of a stream that a signal has cut.
 const CUT: u8 = 1;
 
@@ -63,8 +67,7 @@ pub(super) async fn enroll(settings: EnrollSettings) -> Result<(), CliError> {
     let token = Token::read(&*env.files, &path(&settings.token_file)?).map_err(anyhow::Error::from)?;
     let store = CredentialStore::new(&env.files, &settings.identity);
     let cluster = client::enroll(&settings.name, &texts(&settings.proxies), &token, &store, &env).await?;
-    // It is a remark, and not what the verb was asked for.
-    let _ = writeln!(std::io::stderr().lock(), "client `{}` belongs to cluster `{cluster}` now", settings.name);
+    remark(&format!("client `{}` belongs to cluster `{cluster}` now", settings.name));
     Ok(())
 }
 
@@ -81,51 +84,92 @@ pub(super) async fn connect(settings: ConnectSettings) -> Result<Exit, CliError>
 }
 
 pub(super) async fn forward(settings: ForwardSettings) -> Result<(), CliError> {
-    let mut signals = Signals::new()?;
-    let env = Env::real_with(settings.transport.settings());
-    let session = session(settings.identity, &settings.proxies, &env)?;
-    let mut open = Vec::new();
-    for forward in settings.forwards {
-        let (bind, target) = (forward.bind, forward.target.clone());
-        let forwarding = Forwarding { bind, target: forward.target, dial_timeout: settings.dial_timeout };
-        let running = forwarding.open(&env, session.clone()).await.with_context(|| format!("cannot listen on {bind}/tcp"))?;
-        say(&format!("{} -> {target}\n", running.local_addr()))?;
-        open.push(running);
+    let client = Client::new(settings.identity, &settings.proxies, &settings.transport)?;
+    let mut ports = Vec::new();
+    for Forward { bind, target } in settings.forwards {
+        let forwarding = Forwarding { bind, target: target.clone(), dial_timeout: settings.dial_timeout };
+        let opened = forwarding.open(&client.env, client.session.clone()).await;
+        ports.push(opened_at(bind, opened, |address| format!("{address} -> {target}\n"))?);
     }
-    signals.stop().await;
-    for running in open {
-        running.shutdown().await;
-    }
-    session.close(GOODBYE).await;
-    Ok(())
+    client.serve(ports).await
 }
 
 pub(super) async fn socks(settings: SocksSettings) -> Result<(), CliError> {
-    let mut signals = Signals::new()?;
-    let env = Env::real_with(settings.transport.settings());
-    let session = session(settings.identity, &settings.proxies, &env)?;
+    let client = Client::new(settings.identity, &settings.proxies, &settings.transport)?;
     let doors = [
         ("socks5", settings.socks5, Protocol::Socks5(settings.domain.clone(), Asks::Nothing)),
         ("http", settings.http, Protocol::HttpConnect(settings.domain, Asks::Nothing)),
     ];
-    let mut open = Vec::new();
+    let mut ports = Vec::new();
     for (name, bind, protocol) in doors {
-        let door = LocalDoor { bind, protocol, dial_timeout: settings.dial_timeout };
-        let running = door.open(&env, session.clone()).await.with_context(|| format!("cannot listen on {bind}/tcp"))?;
-        say(&format!("{name} {}\n", running.local_addr()))?;
-        open.push(running);
+        let opened = LocalDoor { bind, protocol, dial_timeout: settings.dial_timeout }.open(&client.env, client.session.clone()).await;
+        ports.push(opened_at(bind, opened, |address| format!("{name} {address}\n"))?);
     }
-    signals.stop().await;
-    for running in open {
-        running.shutdown().await;
-    }
-    session.close(GOODBYE).await;
-    Ok(())
+    client.serve(ports).await
 }
 
-/// The proxies that the client of `identity` was told of.
-pub(super) fn known_proxies(identity: &std::path::Path, env: &Env) -> Result<Vec<Member>, CliError> {
-    Ok(KnownProxies::new(&CredentialStore::new(&env.files, identity)).load().map_err(anyhow::Error::from)?)
+/// A port that was to be opened at `bind`, and is told of.
+fn opened_at(bind: SocketAddr, opened: io::Result<LocalPort>, told: impl FnOnce(SocketAddr) -> String) -> Result<LocalPort, CliError> {
+    let port = opened.with_context(|| format!("cannot listen on {bind}/tcp"))?;
+    say(&told(port.local_addr()))?;
+    Ok(port)
+}
+
+/// A client that serves ports of this machine.
+struct Client {
+    signals: Signals,
+    env: Env,
+    session: Session,
+}
+
+impl Client {
+    fn new(identity: PathBuf, proxies: &[HostPort], transport: &TransportTable) -> Result<Self, CliError> {
+        let signals = Signals::new()?;
+        let env = Env::real_with(transport.settings());
+        let session = session(identity, proxies, &env)?;
+        Ok(Self { signals, env, session })
+    }
+
+    /// Serves until a signal comes, then lets what runs come to its end.
+    async fn serve(mut self, ports: Vec<LocalPort>) -> Result<(), CliError> {
+        self.signals.stop().await;
+        let mut streams = 0;
+        for port in &ports {
+            streams += port.shut().await;
+        }
+        if streams > 0 {
+            let grace = humantime::format_duration(DRAIN);
+            remark(&format!("waiting up to {grace} for open streams, {streams} now: another signal cuts them"));
+            let idle = async {
+                for port in &ports {
+                    port.idle().await;
+                }
+            };
+            let drained = Drained::wait(idle, self.signals.stop(), DRAIN).await;
+            if drained != Drained::Whole {
+                let mut cut = 0;
+                for port in &ports {
+                    cut += port.shut().await;
+                }
+                remark(&format!("streams cut: {cut}"));
+            }
+        }
+        for port in ports {
+            port.shutdown().await;
+        }
+        self.session.close(GOODBYE).await;
+        Ok(())
+    }
+}
+
+/// Says something to a person, who may not be there.
+fn remark(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// The proxies that the client of `identity` was told of, by whose names a person knows them: without the list they have none.
+pub(super) fn known_proxies(identity: &std::path::Path, env: &Env) -> Vec<Member> {
+    KnownProxies::new(&CredentialStore::new(&env.files, identity)).load().unwrap_or_default()
 }
 
 /// A session of the client of `identity`, which enters at `proxies`, or where the identity says.
@@ -150,13 +194,13 @@ pub(super) fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Res
         .into());
     }
     let handle = CredentialsHandle::new(credentials).map_err(anyhow::Error::from)?;
-    let known = if proxies.is_empty() {
-        KnownProxies::addresses(&KnownProxies::new(&store).load().map_err(anyhow::Error::from)?)
+    let entrances = if proxies.is_empty() {
+        Entrances::known(&KnownProxies::new(&store).load().map_err(anyhow::Error::from)?)
     } else {
-        texts(proxies)
+        Entrances::given(texts(proxies))
     };
     let endpoint = dialling_endpoint(env).context("no socket")?;
-    Ok(Session::new(env.clone(), endpoint, store, handle, known))
+    Ok(Session::new(env.clone(), endpoint, store, handle, entrances))
 }
 
 /// The proxy that a configuration describes.
@@ -220,7 +264,7 @@ pub(super) fn path(token: &TokenSource) -> Result<PathBuf, UsageError> {
 
 /// Writes data to standard output at once: whoever reads it is waiting.
 fn say(text: &str) -> Result<(), CliError> {
-    let mut output = std::io::stdout().lock();
+    let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(CliError::Output)
 }
 

@@ -39,7 +39,7 @@ fn bind(text: &str) -> Result<SocketAddr, ForwardError> {
 impl SocksArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config(&context.overrides())?;
-        context.log_as_command(&config)?;
+        context.log_as_running(&config)?;
         self.refuse_strangers()?;
         run::socks(self.settings(&config)?).await.map(|()| Exit::Success)
     }

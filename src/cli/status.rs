@@ -1,26 +1,20 @@
 //! `warren status`.
 
-use std::time::Duration;
-
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::context::Context;
+use super::hung::LOOK;
 use super::output::{Show, Width};
 use super::strategy_shown::strategy;
 use super::table::{Cell, Table, Tone, count, paint};
 use super::watching::Watching;
 use super::{CliError, Exit};
 use crate::api::{Path, ProxyRow, ProxyState, StatusView};
-use crate::failure::{Code, Failure, Printable, Stage};
+use crate::failure::Printable;
 use crate::http::{AdminClient, ClientError};
 use crate::net::Env;
 use crate::telemetry::Colour;
-
-/// How long the proxy may take: its peers have a second to say how they are.
-const DEADLINE: Duration = Duration::from_secs(5);
-/// Most other proxies that are named where this one does not answer.
-const MAX_OTHERS: usize = 5;
 
 /// Show the verdict, what may fail, and the proxies; exit 0 healthy, 3 degraded
 #[derive(Debug, Args)]
@@ -35,15 +29,10 @@ pub(super) struct StatusArgs {
 
 impl StatusArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let admin = context.admin()?.with_deadline(DEADLINE);
         if self.watch {
-            return watch(context, &admin).await;
+            return watch(context, &context.admin()?.with_deadline(LOOK)).await;
         }
-        let status: StatusView = match admin.get_json(Path::Status).await {
-            Ok(status) => status,
-            Err(error @ ClientError::Late { .. }) => return Err(hung(context, &error).into()),
-            Err(error) => return Err(error.into()),
-        };
+        let status: StatusView = context.look(Path::Status).await?;
         context.output().show(&status)?;
         Ok(exit(&status))
     }
@@ -75,18 +64,6 @@ async fn watch(context: &Context, admin: &AdminClient) -> Result<Exit, CliError>
     }
 }
 
-/// What can be said of a proxy that takes the question and does not answer, without it.
-fn hung(context: &Context, error: &ClientError) -> Failure {
-    let config = context.config(&context.overrides());
-    let others: Vec<_> = config.iter().flat_map(|config| &config.cluster.join).take(MAX_OTHERS).map(|join| format!("`{join}`")).collect();
-    let elsewhere = if others.is_empty() { "another proxy".to_owned() } else { format!("another proxy, such as {}", others.join(", ")) };
-    Failure::new(Code::Timeout, Stage::Local, error.to_string())
-        .with_cause("somebody listens there and does not answer: the process is stopped or stuck, or its machine is overloaded")
-        .with_hint(format!(
-            "`ps -o pid,stat,wchan:20,args -C warren` shows whether it is stopped (`T`) or waits for a disk (`D`); `warren status` on the machine of {elsewhere} shows how the cluster does without it"
-        ))
-}
-
 impl Show for StatusView {
     fn to_text(&self, width: Width, colour: Colour) -> String {
         let (verdict, tone) = if self.healthy { ("healthy", Tone::Good) } else { ("degraded", Tone::Bad) };
@@ -94,7 +71,13 @@ impl Show for StatusView {
         let mut text = format!("cluster {}: {}\n", Printable(&self.cluster), paint(verdict, tone, colour));
         text += &format!("  leader {leader}, term {}, commit index {}\n", self.term, self.committed_index);
         text += &format!("  {} of {} voters up, tolerates {}\n", self.voters_up, self.voters, count(self.tolerates, "more failure"));
-        text += &format!("  {} online, {}, ", count(self.agents, "agent"), count(self.routes, "route"));
+        let joining = self.proxies.iter().filter(|row| row.joining).count() as u64;
+        if joining > 0 {
+            let who = if joining == 1 { "1 proxy joins: it votes".to_owned() } else { format!("{joining} proxies join: they vote") };
+            text += &format!("  {who} once up for `[raft] promote_after`\n");
+        }
+        text += &format!("  {} online, {} offline{}, ", count(self.agents, "agent"), self.agents_offline, self.last_offline());
+        text += &format!("{}, ", count(self.routes, "route"));
         text += &format!("strategy {}\n\n", strategy(&self.strategy));
         text += &proxies(&self.proxies, width, colour);
         for problem in &self.problems {
@@ -108,6 +91,13 @@ impl Show for StatusView {
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {
         vec![serde_json::to_string(self)]
+    }
+}
+
+impl StatusView {
+    fn last_offline(&self) -> String {
+        let last = self.last_offline.as_ref();
+        last.map_or_else(String::new, |last| format!(" (last `{}`, seen {})", last.name, last.last_seen))
     }
 }
 
@@ -130,7 +120,11 @@ fn proxy(row: &ProxyRow, width: Width) -> Vec<Cell> {
         ProxyState::Draining => Tone::Warning,
         ProxyState::Isolated | ProxyState::Down => Tone::Bad,
     };
-    let role = if row.leader { "leader".to_owned() } else { row.role.to_string() };
+    let role = match (row.leader, row.joining) {
+        (true, _) => "leader".to_owned(),
+        (false, true) => "joining".to_owned(),
+        (false, false) => row.role.to_string(),
+    };
     let mut cells = vec![
         Cell::plain(&row.id),
         Cell::plain(&row.name),

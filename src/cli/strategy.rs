@@ -55,7 +55,7 @@ struct SetArgs {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_DRY_RUN", hide_env_values = true)]
     dry_run: bool,
     /// Change it even if agents would be out of reach through some proxies
-    #[arg(long, conflicts_with = "dry_run", value_parser = FalseyValueParser::new(), env = "WARREN_YES", hide_env_values = true)]
+    #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
 }
 
@@ -70,10 +70,9 @@ impl StrategyArgs {
 
 impl ShowArgs {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let admin = context.admin()?;
         let (begun, mut line) = (Instant::now(), ProgressLine::new());
         loop {
-            let shown: StrategyShown = admin.get_json(Path::Strategy).await?;
+            let shown: StrategyShown = context.look(Path::Strategy).await?;
             let (is_there, is_over) = (shown.is_converged(), begun.elapsed() >= self.timeout);
             if !self.wait || is_there || is_over {
                 line.clear();

@@ -66,7 +66,7 @@ impl TokenArgs {
         match self.verb {
             TokenVerb::Create(args) => create(context, &args.request()?).await,
             TokenVerb::Ls => {
-                let tokens: TokensView = context.admin()?.get_json(Path::Tokens).await?;
+                let tokens: TokensView = context.look(Path::Tokens).await?;
                 context.output().show(&tokens).map(|()| Exit::Success)
             }
             TokenVerb::Revoke { id } => {

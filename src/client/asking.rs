@@ -213,12 +213,12 @@ async fn silence(connection: &quinn::Connection) {
 
 /// What the end of a connection means. A proxy's refusal of this machine comes only now: the handshake is complete for a client before the server has
 /// seen its certificate.
-fn lost(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Unanswered {
+pub(super) fn broken(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Failure {
     let at = connection.remote_address().to_string();
     let reason = connection.close_reason();
     let anew = "to come back, enrol with an empty `--identity DIR` and a new token";
     let enrol = "enrol again with a token made by `warren token create --role client`";
-    Unanswered::Final(match &reason {
+    match &reason {
         Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::DENIED.code() => {
             Failure::new(Code::Denied, Stage::Ingress, "this machine was removed from the cluster").with_hint(anew).at(at)
         }
@@ -241,12 +241,14 @@ fn lost(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Unansw
                 .with_hint(if refused == tls::Refused::Revoked { anew } else { enrol })
                 .at(at)
         }
-        _ => {
-            let broke = Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke");
-            let failure = broke.with_cause(error.to_string()).at(at);
-            return if reason.is_some_and(is_departure) { Unanswered::Gone(failure) } else { Unanswered::Final(failure) };
-        }
-    })
+        _ => Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke").with_cause(error.to_string()).at(at),
+    }
+}
+
+/// The same for a dial, which another proxy may answer.
+fn lost(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Unanswered {
+    let failure = broken(connection, error);
+    if connection.close_reason().is_some_and(is_departure) { Unanswered::Gone(failure) } else { Unanswered::Final(failure) }
 }
 
 /// Whether a connection ended because its proxy has gone, or is going, which says nothing about others.

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
+use rand::Rng;
 use tokio::time::sleep;
 
+use super::entrances::Entrances;
+use super::session::Shared;
 use crate::identity::renewal::{self, Due};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
 use crate::net::{Budget, Env};
 use crate::wire::{
-    Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, EnrollReply, Heard, Hello, Member, frame, not_understood,
+    Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, EnrollReply, Heard, Hello, Member, ProxiesReply, frame,
+    not_understood,
 };
 
+/// How long after one answer it is asked again where the proxies are, at most.
+const LEARN_AGAIN: Duration = Duration::from_secs(30);
 /// How long a renewal may take.
 const RENEWAL: Duration = Duration::from_secs(5);
 
@@ -20,16 +26,38 @@ pub(super) struct Custody {
     env: Env,
     credentials: CredentialsHandle,
     store: CredentialStore,
+    entrances: Entrances,
 }
 
 impl Custody {
-    pub(super) fn new(env: &Env, credentials: &CredentialsHandle, store: &CredentialStore) -> Self {
-        Self { env: env.clone(), credentials: credentials.clone(), store: store.clone() }
+    pub(super) fn new(shared: &Shared) -> Self {
+        let Shared { env, credentials, store, entrances, .. } = shared;
+        Self { env: env.clone(), credentials: credentials.clone(), store: store.clone(), entrances: entrances.clone() }
     }
 
     /// Does so over `connection`, until that is no more.
     pub(super) async fn keep(self, connection: quinn::Connection) {
-        tokio::join!(self.keep_renewed(&connection), self.follow(&connection));
+        tokio::join!(self.keep_renewed(&connection), self.follow(&connection), self.learn(&connection));
+    }
+
+    /// Asks where the proxies are by now, at once and now and then. A proxy of an older version does not know the question.
+    async fn learn(&self, connection: &quinn::Connection) {
+        loop {
+            let request = ClientRequest::Proxies { hello: Hello::ours() };
+            let told = Budget::new(RENEWAL).run(ask(connection, &request)).await;
+            if let Ok(Ok(Heard::Known(ProxiesReply::Proxies { proxies, .. }))) = &told {
+                self.keep_proxies(proxies);
+            }
+            self.entrances.asked();
+            if let Ok(Ok(Heard::Known(ProxiesReply::Failed(_)) | Heard::Unknown(_))) = told {
+                return;
+            }
+            let pause = LEARN_AGAIN.mul_f64(self.env.entropy.rng().random_range(0.5..=1.0));
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = connection.closed() => return,
+            }
+        }
     }
 
     async fn keep_renewed(&self, connection: &quinn::Connection) {
@@ -90,8 +118,13 @@ impl Custody {
 
     /// Where the proxies are by now, for whoever dials next. It is a remark: those that were known stay known.
     fn keep_proxies(&self, proxies: &[Member]) {
+        self.entrances.told(proxies);
+        let kept = KnownProxies::new(&self.store);
+        // Each command asks, and hardly ever there is news.
+        let is_news = !kept.load().is_ok_and(|known| known.iter().map(place).eq(proxies.iter().map(place)));
         if !proxies.is_empty()
-            && let Err(error) = KnownProxies::new(&self.store).save(proxies)
+            && is_news
+            && let Err(error) = kept.save(proxies)
         {
             tracing::warn!(%error, "where the proxies are is not kept");
         }
@@ -126,6 +159,11 @@ impl Custody {
         self.store.save(&credentials).map_err(|error| error.to_string())?;
         self.credentials.replace(credentials).map_err(|error| error.to_string())
     }
+}
+
+/// All of a proxy but how much it has to do.
+fn place(member: &Member) -> Member {
+    Member { tunnels: 0, ..member.clone() }
 }
 
 async fn ask<T: serde::de::DeserializeOwned>(connection: &quinn::Connection, request: &ClientRequest) -> Result<Heard<T>, String> {

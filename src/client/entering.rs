@@ -43,8 +43,8 @@ impl Session {
             Purpose::InsteadOf(silent) => Some(silent),
             Purpose::First | Purpose::Compare => None,
         };
-        let planned =
-            nearest::plan(&self.shared.proxies, known.as_ref().map(|known| known.proxy.as_str()), &mut self.shared.env.entropy.rng());
+        let proxies = self.shared.entrances.addresses();
+        let planned = nearest::plan(&proxies, known.as_ref().map(|known| known.proxy.as_str()), &mut self.shared.env.entropy.rng());
         let last = STAGGER * u32::try_from(planned.len()).unwrap_or(u32::MAX);
         let mut tries = JoinSet::new();
         for (proxy, delay) in planned {
@@ -64,7 +64,7 @@ impl Session {
             Ok(answered) => Ok(self.taking_nearest(answered, known.as_ref(), purpose)),
             Err(_) => {
                 if closed.is_empty() {
-                    closed.extend(self.shared.proxies.iter().map(|proxy| Closed::silent(proxy, "no answer in time")));
+                    closed.extend(proxies.iter().map(|proxy| Closed::silent(proxy, "no answer in time")));
                 }
                 Err(entrance::failure(closed, "no proxy answered in time", "the proxies are of another cluster"))
             }
@@ -116,16 +116,16 @@ impl Session {
 
     /// Which proxy was the nearest a while ago, of several.
     fn known_nearest(&self) -> Option<Measured> {
-        let Shared { env, store, proxies, .. } = &*self.shared;
-        let bytes = if proxies.len() > 1 { env.files.read(&store.dir().join(NEAREST), Access::Public).ok()? } else { return None };
+        let Shared { env, store, entrances, .. } = &*self.shared;
+        let bytes = if entrances.are_several() { env.files.read(&store.dir().join(NEAREST), Access::Public).ok()? } else { return None };
         let measured: Measured = serde_json::from_slice(&bytes).ok()?;
         measured.is_fresh(env.wall.now().0).then_some(measured)
     }
 
     /// The next process of this identity need not compare again. It is a remark: where it cannot be kept it is measured again.
     fn keep_nearest(&self, measured: &Measured) {
-        let Shared { env, store, proxies, .. } = &*self.shared;
-        if proxies.len() > 1
+        let Shared { env, store, entrances, .. } = &*self.shared;
+        if entrances.are_several()
             && let Ok(text) = serde_json::to_vec(measured)
             && let Err(error) = env.files.replace(&store.dir().join(NEAREST), &text, Access::Public)
         {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use warren_raft::{AgentName, ProxyId, ProxyName, Timestamp};
 
+use super::asking::broken;
 use super::session::Session;
 use crate::failure::{Code, Failure, Stage};
 use crate::net::Budget;
@@ -52,10 +53,7 @@ pub async fn ping_proxy(session: &Session, proxy: &ProxyName, timeout: Duration)
     let reply = budget.run(ask(&connection, &ClientRequest::Ping(request))).await;
     let round_trip = asked.elapsed();
     let silent = || Failure::new(Code::Timeout, Stage::Ingress, format!("no answer about `{proxy}` in time")).with_hint("`warren status`");
-    let broke = |error: frame::FrameError| {
-        Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke").with_cause(error.to_string())
-    };
-    match reply.map_err(|_| silent().at(at.clone()))?.map_err(|error| broke(error).at(at.clone()))? {
+    match reply.map_err(|_| silent().at(at.clone()))?.map_err(|error| broken(&connection, &error))? {
         Heard::Known(PingReply::Pong { path, hello, .. }) => {
             hello.agree(Party::Proxy).map_err(|error| error.failure().at(at))?;
             Ok(Pong { agent: None, path, round_trip, trace: None })

@@ -13,6 +13,7 @@ use warren_raft::{AgentName, ProxyId};
 use super::asking::Asking;
 use super::custody::Custody;
 use super::entering::Purpose;
+use super::entrances::Entrances;
 use super::refuge::Refuge;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::{CredentialStore, Credentials, CredentialsHandle, renewal};
@@ -40,7 +41,7 @@ pub(super) struct Shared {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) credentials: CredentialsHandle,
     pub(super) store: CredentialStore,
-    pub(super) proxies: Vec<String>,
+    pub(super) entrances: Entrances,
     /// Held while a connection is made, so that many dials at once make one.
     connection: Mutex<Option<quinn::Connection>>,
     renewal_tried: std::sync::Mutex<Option<Instant>>,
@@ -72,15 +73,15 @@ pub struct Dialled {
 }
 
 impl Session {
-    /// A session that connects to the nearest of `proxies` when it first needs to.
-    pub fn new(env: Env, endpoint: quinn::Endpoint, store: CredentialStore, credentials: CredentialsHandle, proxies: Vec<String>) -> Self {
+    /// A session that connects to the nearest of `entrances` when it first needs to.
+    pub fn new(env: Env, endpoint: quinn::Endpoint, store: CredentialStore, credentials: CredentialsHandle, entrances: Entrances) -> Self {
         Self {
             shared: Arc::new(Shared {
                 env,
                 endpoint,
                 credentials,
                 store,
-                proxies,
+                entrances,
                 connection: Mutex::default(),
                 renewal_tried: std::sync::Mutex::default(),
                 custody: std::sync::Mutex::default(),
@@ -133,6 +134,8 @@ impl Session {
             // There is nobody to be told.
             return self.shared.endpoint.close(Close::DONE.code(), Close::DONE.reason().as_bytes());
         };
+        // The next command is to know where the proxies are; one that does not say so is not waited for.
+        let _ = Budget::new(grace / 4).run(self.shared.entrances.until_asked()).await;
         // quinn-proto 0.11.19 never sends the close of a connection whose congestion window is full (quinn#2785), and a reset that was just asked
         // for, or the search for the path's packet size, can fill it. A few round trips empty it.
         tokio::time::sleep((connection.rtt() * 4).max(SETTLE).min(grace / 4)).await;
@@ -195,7 +198,7 @@ impl Session {
 
     /// Has it looked, beside whatever is dialled, whether a nearer proxy is there than the one that had to do when another was lost.
     fn look_for_nearer(&self, current: &quinn::Connection) {
-        if self.shared.proxies.len() < 2 || !self.refuge().is_due(Instant::now()) {
+        if !self.shared.entrances.are_several() || !self.refuge().is_due(Instant::now()) {
             return;
         }
         let (session, current) = (self.clone(), current.clone());
@@ -227,7 +230,8 @@ impl Session {
 
     /// A connection that is used from now on: over it the certificate is renewed in time, and whom to trust is asked.
     fn taken(&self, connection: &quinn::Connection) -> quinn::Connection {
-        let custody = Custody::new(&self.shared.env, &self.shared.credentials, &self.shared.store);
+        let custody = Custody::new(&self.shared);
+        self.shared.entrances.ask();
         let mut tasks = self.shared.custody.lock().unwrap_or_else(PoisonError::into_inner);
         // That of the connection before is wanted no more.
         tasks.abort_all();
@@ -249,15 +253,21 @@ impl Session {
 
     /// Gets a fresh certificate when the present one has lived two thirds of its life. A failure leaves the present one, which is still good.
     async fn renew_if_due(&self, connection: &quinn::Connection) {
-        let Shared { env, credentials, store, .. } = &*self.shared;
+        let Shared { env, credentials, .. } = &*self.shared;
         let current = credentials.current();
         if current.renew_at() > env.wall.now() || !self.may_renew(&current) {
             return;
         }
-        let custody = Custody::new(env, credentials, store);
-        let kept = custody.renew(connection).await;
-        if let Err(reason) = kept {
+        if let Err(reason) = Custody::new(&self.shared).renew(connection).await {
             tracing::warn!(reason, "certificate not renewed");
         }
     }
+}
+
+/// Tells of a dial that came to nothing, by whoever answers for many of them: in one line, with what a person is shown in several.
+pub(super) fn log_failure(failure: &Failure, service: &Target) {
+    let causes = failure.causes().join(": ");
+    let causes = Some(causes.as_str()).filter(|causes| !causes.is_empty());
+    let (reason, hint, trace) = (failure.message(), failure.hint(), failure.trace());
+    tracing::warn!(%service, code = %failure.code(), reason, causes, hint, trace, "dial failed");
 }

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::de::DeTable;
 use warren_raft::table::MAX_SERVICES;
 use warren_raft::{AgentName, ServiceName};
 
 use super::document::Value;
 use super::error::{ConfigError, ConfigErrors, Place};
-use super::near::nearest;
+use super::inline_table::InlineTable;
 use super::reader::Reader;
-use super::setting::{Faults, Setting, quote, wanted};
+use super::setting::{Faults, Setting, quote};
 use super::{Config, HostPort, LimitsTable, TelemetryTable, TokenSource, TransportTable};
 
 /// `[agent]`.
@@ -140,26 +139,9 @@ impl Setting for ServiceSettings {
     }
 
     fn from_toml(value: &Value<'_>, faults: &mut Faults) -> Option<Self> {
-        let Some(table) = value.get_ref().as_table() else {
-            faults.add(value.span(), wanted("a table", value));
-            return None;
-        };
-        const KEYS: [&str; 3] = ["name", "target", "proxy_protocol"];
-        for key in table.keys().filter(|key| !KEYS.contains(&key.get_ref().as_ref())) {
-            let name = key.get_ref().as_ref();
-            let hint = nearest(name, KEYS.into_iter()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            faults.add(key.span(), format!("unknown key `{}`{hint}", crate::failure::Printable(name)));
-        }
-        let name = field(table, KEYS[0], value, faults);
-        let target = field(table, KEYS[1], value, faults);
-        let announcing = table.get(KEYS[2]).map_or(Some(Announcing::Off), |value| match value.get_ref().as_bool() {
-            Some(true) => Some(Announcing::On),
-            Some(false) => Some(Announcing::Off),
-            None => {
-                faults.add(value.span(), wanted("true or false", value));
-                None
-            }
-        });
+        let table = InlineTable::of(value, &["name", "target", "proxy_protocol"], faults)?;
+        let (name, target) = (table.needed("name", faults), table.needed("target", faults));
+        let announcing = table.switch("proxy_protocol", (Announcing::On, Announcing::Off), faults);
         Some(Self { name: name?, target: target?, proxy_protocol: announcing? })
     }
 
@@ -175,15 +157,5 @@ impl Setting for ServiceSettings {
             "required": ["name", "target"],
             "additionalProperties": false,
         })
-    }
-}
-
-fn field<T: Setting>(table: &DeTable<'_>, key: &str, whole: &Value<'_>, faults: &mut Faults) -> Option<T> {
-    match table.get(key) {
-        Some(value) => T::from_toml(value, faults),
-        None => {
-            faults.add(whole.span(), format!("`{key}` is missing"));
-            None
-        }
     }
 }

@@ -1,15 +1,13 @@
 //! `[ingress.*]`: ways in for programs that know nothing of warren. A table that is absent is off.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use toml::de::DeTable;
 use warren_raft::{IngressAdmits, Pattern};
 
 use super::document::Value;
-use super::near::nearest;
+use super::inline_table::{InlineTable, yes_or_no};
 use super::reader::{Reader, Section};
-use super::setting::{Faults, Setting, choice, quote, wanted};
+use super::setting::{Faults, Setting, choice, one_of, quote};
 use crate::failure::Printable;
 use crate::ingress::{Domain, Network};
 use crate::target::Target;
@@ -85,10 +83,6 @@ impl IngressTable {
         let socks5 = named(&mut reader.section("ingress.socks5"), identified_keys);
         let mut section = reader.section("ingress");
         let tcp = section.get("tcp", Vec::<PortSettings>::new());
-        let mut listening = BTreeSet::new();
-        if let Some(twice) = tcp.iter().find(|port| port.listen.port() != 0 && !listening.insert(port.listen)) {
-            section.refuse("tcp", format!("has two ports at {}", twice.listen));
-        }
         if tcp.len() > MAX_PORTS {
             section.refuse("tcp", format!("has more than {MAX_PORTS} ports"));
         }
@@ -158,19 +152,10 @@ impl Setting for PortSettings {
     }
 
     fn from_toml(value: &Value<'_>, faults: &mut Faults) -> Option<Self> {
-        let Some(table) = value.get_ref().as_table() else {
-            faults.add(value.span(), wanted("a table", value));
-            return None;
-        };
-        const KEYS: [&str; 4] = ["listen", "target", "proxy_protocol", "proxy_protocol_from"];
-        for key in table.keys().filter(|key| !KEYS.contains(&key.get_ref().as_ref())) {
-            let name = key.get_ref().as_ref();
-            let hint = nearest(name, KEYS.into_iter()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            faults.add(key.span(), format!("unknown key `{}`{hint}", Printable(name)));
-        }
-        let (listen, target) = (needed(table, "listen", value, faults), needed(table, "target", value, faults));
-        let front = table.get("proxy_protocol").map_or(Some(Front::Off), |front| Front::from_toml(front, faults));
-        let from = table.get("proxy_protocol_from").map_or(Some(Vec::new()), |from| Vec::<Network>::from_toml(from, faults));
+        let table = InlineTable::of(value, &["listen", "target", "proxy_protocol", "proxy_protocol_from"], faults)?;
+        let (listen, target) = (table.needed("listen", faults), table.needed("target", faults));
+        let front = table.get("proxy_protocol", Front::Off, faults);
+        let from = table.get("proxy_protocol_from", Vec::<Network>::new(), faults);
         let (front, from) = (front?, from?);
         if front == Front::Accept && from.is_empty() {
             faults.add(value.span(), "`proxy_protocol_from` is missing: it lists the networks of the load balancers");
@@ -202,22 +187,11 @@ impl Setting for PortSettings {
     }
 }
 
-fn needed<T: Setting>(table: &DeTable<'_>, key: &str, whole: &Value<'_>, faults: &mut Faults) -> Option<T> {
-    match table.get(key) {
-        Some(value) => T::from_toml(value, faults),
-        None => {
-            faults.add(whole.span(), format!("`{key}` is missing"));
-            None
-        }
-    }
-}
-
 impl Setting for Front {
     fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "off" => Ok(Self::Off),
+        match one_of(text, "way to take a PROXY header", ["off", "accept"])? {
             "accept" => Ok(Self::Accept),
-            _ => Err(format!("`{}` is neither \"off\" nor \"accept\"", Printable(text))),
+            _ => Ok(Self::Off),
         }
     }
 
@@ -240,14 +214,7 @@ impl Setting for Openness {
     }
 
     fn from_toml(value: &Value<'_>, faults: &mut Faults) -> Option<Self> {
-        match value.get_ref().as_bool() {
-            Some(true) => Some(Self::ToAnybody),
-            Some(false) => Some(Self::Closed),
-            None => {
-                faults.add(value.span(), wanted("true or false", value));
-                None
-            }
-        }
+        yes_or_no(value, (Self::ToAnybody, Self::Closed), faults)
     }
 
     fn show(&self) -> String {
@@ -262,8 +229,8 @@ impl Setting for Openness {
 impl Setting for IngressAdmits {
     fn parse(text: &str) -> Result<Self, String> {
         let all = [Self::Anybody, Self::Password, Self::Certificate];
-        let known = all.into_iter().find(|known| known.as_str() == text);
-        known.ok_or_else(|| format!("`{}` is no way to show who comes: \"none\", \"password\" or \"certificate\"", Printable(text)))
+        let name = one_of(text, "way to show who comes", all.map(Self::as_str))?;
+        Ok(all.into_iter().find(|known| known.as_str() == name).expect("it is one of them"))
     }
 
     fn show(&self) -> String {

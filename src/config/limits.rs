@@ -8,11 +8,11 @@ use warren_raft::table::MAX_SERVICES;
 
 use super::reader::{Reader, Section};
 use super::size::Size;
-use crate::limits::Limits;
+use crate::limits::{Limits, MAX_TUNNEL_STREAMS};
 use crate::net::stalled::StalledBudget;
 use crate::wire::frame::MAX_MESSAGE;
 
-/// Most streams over one tunnel that can be asked for; each takes memory at both ends.
+/// Most streams over one connection between proxies that can be asked for; each takes memory at both ends.
 const MAX_STREAMS: u32 = 65_536;
 
 /// What streams that are not read may be given, in bytes: the least window at the least.
@@ -21,8 +21,8 @@ const STALLED_MEMORY: RangeInclusive<u64> = (64 << 10)..=(1 << 40);
 /// The largest message that is taken: a request for a certificate fits into the least.
 const MESSAGE_SIZE: RangeInclusive<u64> = (8 << 10)..=(MAX_MESSAGE as u64);
 
-/// How long a handshake or a message may take: less than the least is no more than a long path needs.
-const PATIENCE: std::ops::Range<Duration> = Duration::from_millis(500)..Duration::from_secs(60);
+/// How long a handshake or a message may take, up to a minute: less than the least is no more than a long path needs.
+const PATIENCE: std::ops::Range<Duration> = Duration::from_millis(500)..Duration::new(60, 1);
 
 /// `[limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl LimitsTable {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let (mut section, stalled) = (reader.section("limits"), StalledBudget::default());
         let table = Self {
-            streams_per_agent: section.count("streams_per_agent", NonZeroU32::MIN.saturating_add(1023), MAX_STREAMS),
+            streams_per_agent: section.count("streams_per_agent", NonZeroU32::MIN.saturating_add(1023), MAX_TUNNEL_STREAMS),
             dial_timeout: section.get("dial_timeout", Duration::from_secs(10)),
             stalled_memory: section.get("stalled_memory", Size(stalled.bytes)),
             stalled_after: section.get("stalled_after", stalled.after),
@@ -51,7 +51,7 @@ impl LimitsTable {
         };
         section.require_size("stalled_memory", table.stalled_memory, STALLED_MEMORY);
         section.require_within("stalled_after", table.stalled_after, Duration::from_secs(1)..Duration::from_secs(86_400));
-        section.require_within("dial_timeout", table.dial_timeout, Duration::from_millis(100)..Duration::from_secs(600));
+        section.require_within("dial_timeout", table.dial_timeout, Duration::from_millis(100)..Duration::new(600, 1));
         table
     }
 

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use super::{Config, Role};
+use super::elements::Difference;
+use super::{Config, Role, Shown};
 
 /// When a changed key begins to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,20 @@ const LIVE: &[(&str, &str)] = &[
     ("agent", "service"),
 ];
 
+/// What is there already keeps what it has, where that is not plain to see.
+const LATER: &[(&str, &str, &str)] = &[
+    ("cluster", "join", "only where it has not joined yet"),
+    ("cluster", "token_file", "only where it has not joined yet"),
+    ("limits", "services_per_agent", "from each agent's next tunnel or change of services on"),
+    ("limits", "connections_per_identity", "what is open already stays"),
+    ("limits", "streams_per_client", "what is open already stays"),
+    ("limits", "streams_per_agent", "what is open already stays"),
+    ("limits", "ingress_connections", "what is open already stays"),
+    ("limits", "ingress_connections_per_source", "what is open already stays"),
+    ("agent", "proxies", "tunnels that are open stay"),
+    ("agent", "token_file", "only when it enrols again"),
+];
+
 /// The keys that only a new cluster is made with.
 const BOOTSTRAP: &[(&str, &str)] = &[("cluster", "name"), ("tunnel_strategy", "type"), ("tunnel_strategy", "agent_connection_count")];
 
@@ -61,8 +76,30 @@ pub struct Change {
     pub old: String,
     /// Its value now, as TOML.
     pub new: String,
+    /// What came to a list, each as TOML.
+    pub came: Vec<String>,
+    /// What went from a list.
+    pub went: Vec<String>,
     /// When it counts.
     pub reload: Reload,
+    /// For what it does not count yet although it is taken over.
+    pub note: Option<&'static str>,
+}
+
+impl Change {
+    fn of(before: &Shown, now: &Shown, reload: Reload) -> Self {
+        let Difference { came, went } = Difference::between(&before.value, &now.value);
+        let later = LATER.iter().find(|(section, key, _)| reload == Reload::Live && (*section, *key) == (now.section, now.key));
+        Self {
+            key: format!("{}.{}", now.section, now.key),
+            old: before.value.clone(),
+            new: now.value.clone(),
+            came,
+            went,
+            reload,
+            note: later.map(|(.., note)| *note),
+        }
+    }
 }
 
 impl Reload {
@@ -83,13 +120,7 @@ pub fn changes(old: &Config, new: &Config, role: Role) -> Vec<Change> {
     let used = new.shown().iter().filter(|shown| role.uses(shown.section, shown.key));
     let changed = used.filter_map(|now| {
         let before = old.shown().iter().find(|before| (before.section, before.key) == (now.section, now.key))?;
-        let change = || Change {
-            key: format!("{}.{}", now.section, now.key),
-            old: before.value.clone(),
-            new: now.value.clone(),
-            reload: reload_of(old, new, (now.section, now.key)),
-        };
-        (before.value != now.value).then(change)
+        (before.value != now.value).then(|| Change::of(before, now, reload_of(old, new, (now.section, now.key))))
     });
     changed.collect()
 }
@@ -127,6 +158,18 @@ mod tests {
             assert!(is_key(named), "{named:?}");
         }
         assert!(LIVE.iter().all(|key| !BOOTSTRAP.contains(key)));
+        assert!(LATER.iter().all(|(section, key, _)| LIVE.contains(&(section, key))), "what wants a restart says so itself");
+    }
+
+    #[test]
+    fn a_changed_list_has_its_elements_and_what_counts_later_says_so() {
+        let old = parse("[agent]\nproxies = [\"a:1\", \"b:1\"]\n[limits]\nservices_per_agent = 9\nhandshakes = 9");
+        let new = parse("[agent]\nproxies = [\"b:1\", \"c:1\"]\n[limits]\nservices_per_agent = 8\nhandshakes = 8");
+        let agent = &changes(&old, &new, Role::Agent)[0];
+        assert_eq!((agent.came.as_slice(), agent.went.as_slice()), (&["\"c:1\"".to_owned()][..], &["\"a:1\"".to_owned()][..]));
+        assert_eq!(agent.note, Some("tunnels that are open stay"));
+        let notes: Vec<_> = changes(&old, &new, Role::Proxy).iter().map(|change| change.note).collect();
+        assert_eq!(notes, [None, Some("from each agent's next tunnel or change of services on")]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::document::Document;
 use super::error::{ConfigError, ConfigErrors, Place};
+use super::listening;
 use super::reader::{Described, Reader, Shown};
 use super::{
     AdminTable, AgentTable, AuditTable, ClusterTable, IngressTable, LimitsTable, LivenessTable, Overrides, PeerTable, ProxyTable,
@@ -84,6 +85,7 @@ impl Config {
 
     fn read(mut reader: Reader<'_>) -> Result<Self, ConfigErrors> {
         let config = Self::tables(&mut reader);
+        listening::check(&mut reader, (&config.peer, &config.public), (&config.ingress, &config.admin));
         Ok(Self { shown: reader.finish()?, ..config })
     }
 

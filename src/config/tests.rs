@@ -134,12 +134,12 @@ fn wrong_values_are_refused() {
         ("[tunnel_strategy]\ntype = \"mesh\"\nagent_connection_count = 0", &["no strategy", "must be from 1 to 64, and is 0"]),
         ("[raft]\nheartbeat = \"334ms\"", &["more than three times `raft.heartbeat`"]),
         ("[liveness]\nlease = \"999ms\"", &["at least 1s"]),
-        ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["must be from 1 to 65536, and is -1", "found an integer"]),
+        ("[limits]\nstreams_per_agent = -1\ndial_timeout = 10", &["must be from 1 to 4096, and is -1", "found an integer"]),
         (
             "[limits]\nhandshakes = 5000\nheader_timeout = \"1ms\"\nmessage_size = \"1KiB\"\nservices_per_agent = 257\nenrollments = 0",
             &[
                 "`limits.handshakes` must be from 1 to 4096, and is 5000",
-                "at least 500ms",
+                "from 500ms to 1m",
                 "from 8KiB to 64KiB",
                 "from 1 to 256",
                 "from 1 to 4096",
@@ -192,6 +192,14 @@ fn ranges_words_and_malformed_lines_are_told_together() {
         ("[peer]\ndata_connections = 0", &["`peer.data_connections` must be from 1 to 16, and is 0"]),
         ("[peer]\ndata_connections = 99999999999", &["must be from 1 to 16, and is 99999999999"]),
         ("[peer]\ndata_connections = 1.5", &["expected an integer, found a float"]),
+        (
+            "[tunnel_strategy]\ntype = \"agent_mush\"",
+            &["`agent_mush` is no strategy: `agent_mesh` or `proxy_peering`; did you mean `agent_mesh`?"],
+        ),
+        (
+            "[ingress.socks5]\nlisten = \"127.0.0.1:1080\"\nauthentication = \"pasword\"",
+            &["`pasword` is no way to show who comes: `none`, `password` or `certificate`; did you mean `password`?"],
+        ),
         ("[telemetry]\nformat = \"jsn\"", &["`jsn` is no format: `auto`, `text` or `json`; did you mean `json`?"]),
         ("[cluster]\ntoken_file = \"credential:../x\"", &["`../x` is not the name of a credential"]),
         ("[proxy]\nname = \"x\"\nname = \"y\"", &["duplicate"]),
@@ -202,6 +210,55 @@ fn ranges_words_and_malformed_lines_are_told_together() {
             &["found an integer", "", "must be from 1 to 9", "duplicate key"],
         ),
     ]);
+}
+
+/// Whatever is spoken at them: one of two would not get its address.
+#[test]
+fn addresses_that_clash_are_refused() {
+    let http = "[admin]\nhttp = \"127.0.0.1:8080\"\n";
+    let tcp = |first: &str, second: &str| {
+        format!("[ingress]\ntcp = [{{ listen = \"{first}\", target = \"a/b\" }}, {{ listen = \"{second}\", target = \"a/b\" }}]")
+    };
+    check_refused(&[
+        (
+            &format!("{http}[ingress.socks5]\nlisten = \"127.0.0.1:8080\""),
+            &["`ingress.socks5.listen` is at 127.0.0.1:8080, where `admin.http` is"],
+        ),
+        (
+            &format!("{http}[ingress.tls]\nlisten = \"0.0.0.0:8080\""),
+            &["`ingress.tls.listen` is at 0.0.0.0:8080, and `admin.http` at 127.0.0.1:8080: the one takes in the other"],
+        ),
+        (
+            "[ingress.socks5]\nlisten = \"127.0.0.1:80\"\n[[ingress.tcp]]\nlisten = \"[::]:80\"\ntarget = \"a/b\"",
+            &["`ingress.tcp` is at [::]:80, and `ingress.socks5.listen` at 127.0.0.1:80: the one takes in the other"],
+        ),
+        (&tcp("127.0.0.1:80", "127.0.0.1:80"), &["`ingress.tcp` has two ports at 127.0.0.1:80"]),
+        (
+            &tcp("127.0.0.1:80", "0.0.0.0:80"),
+            &["`ingress.tcp` has ports at 127.0.0.1:80 and 0.0.0.0:80, of which the one takes in the other"],
+        ),
+        (
+            "[peer]\nlisten = \"127.0.0.1:3024\"",
+            &["`public.listen` is at 0.0.0.0:3024, and `peer.listen` at 127.0.0.1:3024: the one takes in the other"],
+        ),
+    ]);
+    // Another protocol, another family, another address, and ports that the system picks.
+    for fine in [
+        "[ingress.socks5]\nlisten = \"127.0.0.1:3024\"".to_owned(),
+        "[ingress.tls]\nlisten = \"0.0.0.0:80\"\n[ingress.socks5]\nlisten = \"[::1]:80\"".to_owned(),
+        tcp("127.0.0.1:80", "127.0.0.2:80"),
+        tcp("127.0.0.1:0", "0.0.0.0:0"),
+    ] {
+        assert!(parse(&fine).is_ok(), "{fine}");
+    }
+}
+
+#[test]
+fn a_range_includes_what_it_says() {
+    for most in ["handshake_timeout = \"1m\"", "header_timeout = \"1m\"", "header_timeout = \"500ms\"", "dial_timeout = \"10m\""] {
+        assert!(parse(&format!("[limits]\n{most}")).is_ok(), "{most}");
+    }
+    check_refused(&[("[limits]\nheader_timeout = \"60001ms\"", &["`limits.header_timeout` must be from 500ms to 1m"])]);
 }
 
 fn check_refused(table: &[(&str, &[&str])]) {

@@ -19,7 +19,7 @@ use warren_raft::command::NewToken;
 use warren_raft::{Command, Service, ServiceKind, Strategy, Timestamp, TokenRole};
 
 use crate::agent::{Agent, RunningAgent, TokenFrom};
-use crate::client::{self, Forwarding, RunningForward, Session};
+use crate::client::{self, Entrances, Forwarding, LocalPort, Session};
 use crate::config::DevSettings;
 use crate::identity::fingerprint::fingerprint;
 use crate::identity::{CredentialStore, CredentialsHandle, Token};
@@ -38,7 +38,7 @@ const AGENT: &str = "demo";
 pub struct Dev {
     proxies: Vec<RunningProxy>,
     agent: RunningAgent,
-    forwards: Vec<(String, RunningForward)>,
+    forwards: Vec<(String, LocalPort)>,
     session: Session,
     demo: TaskTracker,
     cancel: CancellationToken,
@@ -94,7 +94,7 @@ impl Dev {
         text.push_str(&format!("  {program} agents ls --addr {socket}\n"));
         text.push_str("\nWith an sshd on this machine, publish it as a second agent and log in through the cluster:\n\n");
         text.push_str(&format!(
-            "  {program} token create --addr {socket} --role agent > {}/agent.token\n",
+            "  (umask 077; {program} token create --addr {socket} --role agent > {}/agent.token)\n",
             quote(&self.home.path.display().to_string())
         ));
         if let Some(public) = self.proxies.first().and_then(|proxy| proxy.public_addr().ok()) {
@@ -260,7 +260,7 @@ async fn start_agent(home: &Path, proxies: &[RunningProxy], services: &[(&str, S
     Ok(running)
 }
 
-async fn start_client(home: &Path, proxies: &[RunningProxy], env: &Env) -> anyhow::Result<(Session, Vec<(String, RunningForward)>)> {
+async fn start_client(home: &Path, proxies: &[RunningProxy], env: &Env) -> anyhow::Result<(Session, Vec<(String, LocalPort)>)> {
     let first = proxies.first().context("there is no proxy")?;
     let store = CredentialStore::new(&env.files, home.join("client"));
     let address = first.public_addr()?.to_string();
@@ -269,7 +269,7 @@ async fn start_client(home: &Path, proxies: &[RunningProxy], env: &Env) -> anyho
         client::enroll(&"dev".parse()?, std::slice::from_ref(&address), &token, &store, env).await?;
     }
     let credentials = CredentialsHandle::new(store.load()?)?;
-    let session = Session::new(env.clone(), dialling_endpoint(env)?, store, credentials, vec![address]);
+    let session = Session::new(env.clone(), dialling_endpoint(env)?, store, credentials, Entrances::given(vec![address]));
     let mut forwards = Vec::new();
     for service in ["web", "echo"] {
         let target = format!("{AGENT}/{service}");

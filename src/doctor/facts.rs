@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use warren_raft::Timestamp;
 
+use crate::target::Target;
+
 /// This machine, as far as it matters to warren. What could not be found out says why.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -29,6 +31,14 @@ pub struct Facts {
     pub processors: usize,
     /// Where the configuration listens.
     pub ports: Vec<Port>,
+    /// The ways in for programs that know nothing of warren.
+    pub ways: Vec<Way>,
+    /// The proxy that was asked, where that is another one than the configuration's.
+    pub asked: Option<String>,
+    /// The file systems that state is kept on.
+    pub disks: Vec<Disk>,
+    /// The files that secrets are still to be read from.
+    pub secrets: Vec<SecretFile>,
     /// The identities that the configuration names, and the client's.
     pub certificates: Vec<Certificate>,
 }
@@ -128,13 +138,66 @@ pub struct Files {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
     /// Its key in the configuration.
-    pub key: &'static str,
+    pub key: String,
     /// What is spoken there.
     pub protocol: Protocol,
     /// Where it listens.
     pub listen: SocketAddr,
     /// Who has it now.
     pub occupant: Occupant,
+}
+
+/// A way in, and where it leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Where it listens.
+    pub port: Port,
+    /// Where it leads, if that is one target.
+    pub lead: Option<Lead>,
+}
+
+/// What a way in leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lead {
+    /// The target.
+    pub target: Target,
+    /// Whether it is there; `None` where no proxy says so.
+    pub leads: Option<Leads>,
+}
+
+/// Whether a target is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// So many agents that are online publish it.
+    To(u64),
+    /// Agents publish it, of which none is online.
+    Offline,
+    /// Nobody publishes it.
+    Nowhere,
+}
+
+/// The file system that something is kept on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Whose state: `proxy` or `agent`.
+    pub of: &'static str,
+    /// The directory.
+    pub path: PathBuf,
+    /// How many bytes are free; `None` where that is not told.
+    pub free: Option<u64>,
+    /// Below how many nothing is written.
+    pub least: u64,
+}
+
+/// A file with a secret that is needed once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Its key in the configuration.
+    pub key: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why it cannot be read.
+    pub error: Option<String>,
 }
 
 /// What is spoken at a port.
@@ -163,6 +226,8 @@ pub enum Occupant {
     Nobody,
     /// The proxy of this configuration, which answers on its admin socket.
     Warren,
+    /// Nobody, though the proxy of this configuration runs.
+    Absent,
     /// Some other program.
     Other,
     /// It cannot be had at all.
@@ -222,7 +287,28 @@ pub(crate) mod samples {
             ],
             files: Files { limit: Some(1024), needed: 1280 },
             processors: 2,
-            ports: vec![Port { key: "peer.listen", protocol: Protocol::Udp, listen: address("0.0.0.0:3021"), occupant: Occupant::Other }],
+            ports: vec![Port {
+                key: "peer.listen".into(),
+                protocol: Protocol::Udp,
+                listen: address("0.0.0.0:3021"),
+                occupant: Occupant::Other,
+            }],
+            ways: vec![Way {
+                port: Port {
+                    key: "ingress.tcp".into(),
+                    protocol: Protocol::Tcp,
+                    listen: address("127.0.0.1:5432"),
+                    occupant: Occupant::Warren,
+                },
+                lead: Some(Lead { target: "any/postgres".parse().expect("a target"), leads: Some(Leads::Nowhere) }),
+            }],
+            asked: None,
+            disks: vec![Disk { of: "proxy", path: "/var/lib/warren".into(), free: Some(90 << 20), least: 32 << 20 }],
+            secrets: vec![SecretFile {
+                key: "agent.token_file",
+                path: "/etc/warren/token".into(),
+                error: Some("permission denied".into()),
+            }],
             certificates: vec![Certificate {
                 of: "proxy",
                 path: "/var/lib/warren/identity".into(),

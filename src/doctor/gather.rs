@@ -6,19 +6,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
+use warren_raft::{LEAST_FREE, ProxyId};
 
-use super::facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Peer, Port, Protocol, Route};
+use super::facts::{
+    Buffers, Certificate, Disk, Facts, Files, Interface, Lifetime, Occupant, Offload, Peer, Port, Protocol, Route, SecretFile,
+};
 use super::reach::{Party, reaches};
-use crate::api::{self, ProxyRow, StatusView};
-use crate::config::{Config, HostPort, Origin};
+use crate::api::{self, AgentsView, ProxyRow, RaftView, StatusView};
+use crate::config::{Config, HostPort, Origin, TokenSource};
 use crate::http::AdminClient;
-use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
+use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
 use crate::net::{Budget, Env};
 
 /// How long a name may take.
 const RESOLVE: Duration = Duration::from_secs(5);
 /// How long a proxy may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
+/// Below how many bytes an agent cannot be relied on to keep a renewed certificate.
+const LEAST_FREE_OF_AGENT: u64 = 1 << 20;
 /// Most addresses of proxies that are looked at.
 const MAX_KNOWN: usize = 16;
 /// Files beside those of streams: sockets, the store, the log.
@@ -26,25 +31,32 @@ const OWN_FILES: u64 = 256;
 /// Files per stream at an agent: the connection to what it publishes.
 const FILES_PER_STREAM: u64 = 1;
 
-/// Looks at this machine as `config` would use it, and a client whose identity is in `client`.
-pub async fn gather(config: &Config, client: Option<&Path>, env: &Env) -> Facts {
-    let roles = Roles::of(config);
-    let (mut ports, mut certificates) = (Vec::new(), Vec::new());
-    let status = if roles.proxy { status(config, env).await } else { None };
+/// Looks at this machine as `config` would use it, and a client whose identity is in `client`; how other proxies are `admin` is asked.
+pub async fn gather(config: &Config, client: Option<&Path>, admin: &AdminClient, env: &Env) -> Facts {
+    let whose = if admin.socket() == config.admin.socket { Whose::Ours } else { Whose::Another };
+    let roles = Roles::of(config, whose);
+    let (mut ports, mut ways, mut certificates, mut disks, mut secrets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let asked = if roles.proxy || whose == Whose::Another { Asked::ask(admin).await } else { None };
     if roles.proxy {
-        let runs = if status.is_some() { Runs::Yes } else { Runs::No };
+        let runs = if asked.is_some() && whose == Whose::Ours { Runs::Yes } else { Runs::No };
         ports = self::ports(config, runs, env).await;
-        certificates.push(certificate("proxy", config.proxy.data_dir.join("identity"), env));
+        ways = super::ways::ways(config, (runs, asked.as_ref().and_then(|asked| asked.agents.as_ref())), env).await;
+        let identity = config.proxy.data_dir.join("identity");
+        secrets.extend(config.cluster.token_file.as_ref().and_then(|token| secret("cluster.token_file", token, &identity, env)));
+        certificates.push(certificate("proxy", identity, env));
+        disks.push(disk("proxy", &config.proxy.data_dir, LEAST_FREE, env));
     }
     if roles.agent {
-        certificates.push(certificate("agent", config.agent.data_dir.clone(), env));
+        let dir = &config.agent.data_dir;
+        secrets.extend(config.agent.token_file.as_ref().and_then(|token| secret("agent.token_file", token, dir, env)));
+        certificates.push(certificate("agent", dir.clone(), env));
+        disks.push(disk("agent", dir, LEAST_FREE_OF_AGENT, env));
     }
     // Whoever has never enrolled is no client.
     let client = client.filter(|dir| CredentialStore::new(&env.files, *dir).is_enrolled());
     certificates.extend(client.map(|dir| certificate("client", dir.to_owned(), env)));
     let mut known = known(config, (&roles, client), env);
-    let others = status.iter().flat_map(|status| &status.proxies).filter(|row| row.name != config.proxy.name);
-    let others: Vec<_> = others.cloned().collect();
+    let others: Vec<_> = asked.iter().flat_map(Asked::others).cloned().collect();
     for address in others.iter().flat_map(|row| &row.public_addresses).take(MAX_KNOWN) {
         // A proxy's identity is none for the port of agents and clients.
         if !known.iter().any(|(to, _)| to == address) {
@@ -68,7 +80,46 @@ pub async fn gather(config: &Config, client: Option<&Path>, env: &Env) -> Facts 
         files: Files { limit: getrlimit(Resource::Nofile).current, needed: OWN_FILES + streams * FILES_PER_STREAM },
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         ports,
+        ways,
+        asked: asked.filter(|_| whose == Whose::Another).map(|asked| asked.name()),
+        disks,
+        secrets,
         certificates,
+    }
+}
+
+/// Whose admin socket is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// The one of the configuration.
+    Ours,
+    /// One that was named beside it.
+    Another,
+}
+
+/// What a running proxy says.
+struct Asked {
+    id: ProxyId,
+    status: StatusView,
+    /// `None` if it did not say so in time.
+    agents: Option<AgentsView>,
+}
+
+impl Asked {
+    async fn ask(admin: &AdminClient) -> Option<Self> {
+        let admin = admin.clone().with_deadline(ANSWER);
+        let raft: RaftView = admin.get_json(api::Path::Raft).await.ok()?;
+        let status = admin.get_json(api::Path::Status).await.ok()?;
+        Some(Self { id: raft.id, status, agents: admin.get_json(api::Path::Agents).await.ok() })
+    }
+
+    /// Every proxy but itself, whatever name its configuration would give it.
+    fn others(&self) -> impl Iterator<Item = &ProxyRow> {
+        self.status.proxies.iter().filter(|row| row.id != self.id)
+    }
+
+    fn name(&self) -> String {
+        self.status.proxies.iter().find(|row| row.id == self.id).map_or_else(|| self.id.to_string(), |row| row.name.to_string())
     }
 }
 
@@ -80,10 +131,12 @@ struct Roles {
 
 impl Roles {
     /// A file that only speaks of an agent is no proxy's.
-    fn of(config: &Config) -> Self {
+    fn of(config: &Config, whose: Whose) -> Self {
         let agent = !config.agent.proxies.is_empty() || !config.agent.services.is_empty();
         let is_proxys = |section: &str| matches!(section, "proxy" | "peer" | "public" | "cluster");
-        let proxy = !agent || config.shown().iter().any(|shown| is_proxys(shown.section) && shown.origin != Origin::Default);
+        // Whoever asks another proxy by its socket alone need have none here.
+        let proxy = (!agent && whose == Whose::Ours)
+            || config.shown().iter().any(|shown| is_proxys(shown.section) && shown.origin != Origin::Default);
         Self { proxy, agent }
     }
 }
@@ -164,15 +217,9 @@ async fn route(to: String, env: &Env) -> Route {
 
 /// Whether the proxy of the configuration runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Runs {
+pub(super) enum Runs {
     Yes,
     No,
-}
-
-/// What the proxy of the configuration says, if it runs.
-async fn status(config: &Config, env: &Env) -> Option<StatusView> {
-    let admin = AdminClient::new(env.net.clone(), config.admin.socket.clone()).with_deadline(ANSWER);
-    admin.get_json(api::Path::Status).await.ok()
 }
 
 fn peer(row: &ProxyRow) -> Peer {
@@ -183,21 +230,40 @@ fn peer(row: &ProxyRow) -> Peer {
 async fn ports(config: &Config, runs: Runs, env: &Env) -> Vec<Port> {
     let mut ports = Vec::new();
     for (key, listen) in [("peer.listen", config.peer.listen), ("public.listen", config.public.listen)] {
-        ports.push(Port { key, protocol: Protocol::Udp, listen, occupant: occupant(env.net.udp(listen), runs) });
+        let occupant = occupant((env.net.udp(listen), listen.port()), runs);
+        ports.push(Port { key: key.to_owned(), protocol: Protocol::Udp, listen, occupant });
     }
     if let Some(listen) = config.admin.http {
-        ports.push(Port { key: "admin.http", protocol: Protocol::Tcp, listen, occupant: occupant(env.net.listen(listen).await, runs) });
+        let occupant = occupant((env.net.listen(listen).await, listen.port()), runs);
+        ports.push(Port { key: "admin.http".to_owned(), protocol: Protocol::Tcp, listen, occupant });
     }
     ports
 }
 
-fn occupant<T>(bound: std::io::Result<T>, runs: Runs) -> Occupant {
+/// Who has a port, by what came of taking it.
+pub(super) fn occupant<T>((bound, port): (std::io::Result<T>, u16), runs: Runs) -> Occupant {
     match bound {
+        // Any port can be had always.
+        Ok(_) if runs == Runs::Yes && port != 0 => Occupant::Absent,
         Ok(_) => Occupant::Nobody,
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && runs == Runs::Yes => Occupant::Warren,
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Occupant::Other,
         Err(error) => Occupant::Refused(error.to_string()),
     }
+}
+
+/// The file system of a directory, or of the nearest one above it that is there.
+fn disk(of: &'static str, dir: &Path, least: u64, env: &Env) -> Disk {
+    let free = dir.ancestors().find_map(|dir| env.files.free_bytes(dir));
+    Disk { of, path: dir.to_owned(), free, least }
+}
+
+/// The file of a token, while the identity that it is for is not there.
+fn secret(key: &'static str, token: &TokenSource, identity: &Path, env: &Env) -> Option<SecretFile> {
+    let TokenSource::File(path) = token else { return None };
+    let is_needed = !CredentialStore::new(&env.files, identity).is_enrolled();
+    let error = || Token::read(&*env.files, path).err().map(|error| error.to_string());
+    is_needed.then(|| SecretFile { key, path: path.clone(), error: error() })
 }
 
 fn certificate(of: &'static str, path: PathBuf, env: &Env) -> Certificate {

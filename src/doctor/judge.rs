@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::facts::{
-    Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Peer, Port, Protocol, Reach, Route,
+    Buffers, Certificate, Disk, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Peer, Port, Protocol, Reach, Route,
+    SecretFile,
 };
 use super::finding::Finding;
 use crate::api::Time;
@@ -12,6 +13,8 @@ use crate::api::Time;
 const LEAST_MTU: u32 = 1_280;
 /// What every path of QUIC must carry (RFC 9000, section 14).
 const LEAST_PAYLOAD: u16 = 1_200;
+/// Below how many times the least a disk is nearly full.
+const PLENTY: u64 = 4;
 /// From how far apart clocks may keep a certificate from being good: it is dated back by a quarter of an hour.
 const CLOCK_FAILS: Duration = Duration::from_secs(10 * 60);
 /// From how far apart the times in logs mislead, and tokens end noticeably early or late.
@@ -24,10 +27,17 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
     findings.extend(facts.routes.iter().flat_map(route));
     findings.extend(facts.reaches.iter().map(reach));
     findings.extend(clock(facts));
-    findings.extend(facts.peers.iter().map(peer));
+    findings.extend(facts.asked.as_ref().map(|asked| {
+        Finding::ok("asked", format!("proxy `{asked}`, which is not the one of this configuration: what `peer` says is how it is there"))
+    }));
+    let asked = facts.asked.as_ref().map_or_else(|| "this proxy".to_owned(), |asked| format!("`{asked}`"));
+    findings.extend(facts.peers.iter().map(|row| peer(row, &asked)));
     findings.push(files(&facts.files));
     findings.push(Finding::ok("processors", format!("{} to work on", facts.processors)));
     findings.extend(facts.ports.iter().map(port));
+    findings.extend(facts.ways.iter().flat_map(super::ways::judge));
+    findings.extend(facts.disks.iter().map(disk));
+    findings.extend(facts.secrets.iter().map(secret));
     findings.extend(facts.certificates.iter().map(|certificate| lifetime(certificate, facts)));
     findings
 }
@@ -119,36 +129,69 @@ fn reach(reach: &Reach) -> Finding {
     }
 }
 
-fn peer(peer: &Peer) -> Finding {
+fn peer(peer: &Peer, asked: &str) -> Finding {
     let Peer { name, address, round_trip } = peer;
     let check = format!("peer {name}");
     match round_trip {
-        Some(round_trip) => Finding::ok(&check, format!("{address} answers this proxy in {:.1} ms", round_trip.as_secs_f64() * 1e3)),
+        Some(round_trip) => Finding::ok(&check, format!("{address} answers {asked} in {:.1} ms", round_trip.as_secs_f64() * 1e3)),
         None => Finding::problem(
             &check,
-            format!("this proxy has no connection to {address}"),
+            format!("{asked} has no connection to {address}"),
             "start it, or open that UDP port in both directions and compare `[peer] advertise` of both: `warren proxies ls -o wide`",
         ),
     }
 }
 
-/// This machine's clock, beside those of the proxies that tell: certificates and tokens are good between two times.
-fn clock(facts: &Facts) -> Option<Finding> {
-    let check = "clock";
+/// This machine's clock, beside that of each proxy that tells: certificates and tokens are good between two times.
+fn clock(facts: &Facts) -> Vec<Finding> {
     let ahead = |reach: &Reach| match reach.outcome {
-        Outcome::Met { ahead_ms, .. } => ahead_ms.map(|ahead_ms| (ahead_ms, reach.to.clone())),
+        Outcome::Met { ahead_ms, .. } => ahead_ms.map(|ahead_ms| beside(ahead_ms, &reach.to)),
         Outcome::Refused(_) | Outcome::Silent | Outcome::NotSent(_) => None,
     };
-    let (ahead_ms, proxy) = facts.reaches.iter().filter_map(ahead).max_by_key(|(ahead_ms, _)| ahead_ms.abs())?;
+    facts.reaches.iter().filter_map(ahead).collect()
+}
+
+fn beside(ahead_ms: i64, proxy: &str) -> Finding {
+    let check = "clock";
     let way = if ahead_ms > 0 { "behind" } else { "ahead of" };
     let off = Duration::from_millis(ahead_ms.unsigned_abs());
     let message = format!("{} {way} that of {proxy}", humantime::format_duration(off));
     let hint = "set both by NTP: `timedatectl` shows whether that is on";
-    Some(match off {
+    match off {
         off if off >= CLOCK_FAILS => Finding::problem(check, message, hint),
         off if off >= CLOCK_WARNS => Finding::warning(check, message, hint),
         _ => Finding::ok(check, message),
-    })
+    }
+}
+
+fn disk(disk: &Disk) -> Finding {
+    let Disk { of, path, free, least } = disk;
+    let (check, path, mib) = (format!("{of} disk"), path.display(), |bytes: u64| bytes >> 20);
+    let hint = || format!("make room where `df -h {path}` says");
+    match free {
+        None => Finding::warning(&check, format!("how much room there is for {path} cannot be told"), "see whether that path can be used"),
+        Some(free) if free < least => {
+            let message = format!("{} MiB are free for {path}, and nothing is written below {} MiB", mib(*free), mib(*least));
+            Finding::problem(&check, message, hint())
+        }
+        Some(free) if *free < least * PLENTY => {
+            let message = format!("{} MiB are free for {path}: nearly full, nothing is written below {} MiB", mib(*free), mib(*least));
+            Finding::warning(&check, message, hint())
+        }
+        Some(free) => Finding::ok(&check, format!("{} MiB are free for {path}", mib(*free))),
+    }
+}
+
+fn secret(file: &SecretFile) -> Finding {
+    let SecretFile { key, path, error } = file;
+    match error {
+        None => Finding::ok(key, format!("{} can be read", path.display())),
+        Some(why) => Finding::problem(
+            key,
+            format!("it is needed to enrol, and cannot be read: {why}"),
+            "`chmod 600` and the user that runs warren as its owner, or a new token from `warren token create`",
+        ),
+    }
 }
 
 fn files(files: &Files) -> Finding {
@@ -164,7 +207,7 @@ fn files(files: &Files) -> Finding {
     }
 }
 
-fn port(port: &Port) -> Finding {
+pub(super) fn port(port: &Port) -> Finding {
     let Port { key, protocol, listen, occupant } = port;
     let at = format!("{listen}/{}", protocol.as_str());
     // `ss` wants to know what to list.
@@ -172,6 +215,11 @@ fn port(port: &Port) -> Finding {
     match occupant {
         Occupant::Nobody => Finding::ok(key, format!("{at} is free")),
         Occupant::Warren => Finding::ok(key, format!("{at} is this proxy's, which runs")),
+        Occupant::Absent => Finding::problem(
+            key,
+            format!("nobody listens at {at}, though this proxy runs"),
+            "it was started with another configuration, or a reload was refused: restart it",
+        ),
         Occupant::Other => Finding::problem(key, format!("{at} belongs to another program"), format!("{list} sport = :{}", listen.port())),
         Occupant::Refused(why) => {
             Finding::problem(key, format!("{at} cannot be had: {why}"), "ip address, and the key in the configuration")
@@ -261,9 +309,25 @@ mod tests {
 
     #[test]
     fn who_is_a_peer() {
-        let told = |round_trip| peer(&Peer { name: "proxy-2".into(), address: "192.0.2.2:3021".into(), round_trip });
+        let told = |round_trip| peer(&Peer { name: "proxy-2".into(), address: "192.0.2.2:3021".into(), round_trip }, "this proxy");
         check(&told(Some(Duration::from_micros(900))), Severity::Ok, "192.0.2.2:3021 answers this proxy in 0.9 ms");
         check(&told(None), Severity::Problem, "this proxy has no connection to 192.0.2.2:3021");
+        let other = Facts { asked: Some("proxy-9".into()), ..super::super::facts::samples::machine() };
+        let said = judge(&other).into_iter().filter(|found| found.check == "asked" || found.check.starts_with("peer proxy"));
+        let said: Vec<_> = said.map(|found| found.message).collect();
+        assert!(said.len() == 3 && said.iter().all(|said| said.contains("`proxy-9`") && !said.contains("this proxy")), "{said:?}");
+    }
+
+    #[test]
+    fn how_much_room_there_is() {
+        let room = |mib: Option<u64>| disk(&Disk { of: "proxy", path: "/d".into(), free: mib.map(|mib| mib << 20), least: 32 << 20 });
+        check(&room(Some(128)), Severity::Ok, "128 MiB are free for /d");
+        check(&room(Some(127)), Severity::Warning, "127 MiB are free for /d: nearly full, nothing is written below 32 MiB");
+        check(&room(Some(31)), Severity::Problem, "31 MiB are free for /d, and nothing is written below 32 MiB");
+        assert_eq!(room(None).severity, Severity::Warning);
+        let file = |error| secret(&SecretFile { key: "agent.token_file", path: "/t".into(), error });
+        check(&file(None), Severity::Ok, "/t can be read");
+        assert_eq!(file(Some("no".into())).severity, Severity::Problem);
     }
 
     #[test]
@@ -273,18 +337,21 @@ mod tests {
             let reaches = ahead.iter().map(|ahead| met(*ahead)).collect();
             clock(&Facts { reaches, ..super::super::facts::samples::machine() })
         };
-        assert_eq!(at(&[None]), None);
-        check(&at(&[Some(3), Some(-40)]).expect("told"), Severity::Ok, "40ms ahead of that of p:3024");
-        check(&at(&[Some(10_000)]).expect("told"), Severity::Warning, "10s behind that of p:3024");
-        check(&at(&[Some(-900_000), Some(1)]).expect("told"), Severity::Problem, "15m ahead of that of p:3024");
+        assert_eq!(at(&[None]), []);
+        let each = at(&[Some(3), Some(-40)]);
+        check(&each[0], Severity::Ok, "3ms behind that of p:3024");
+        check(&each[1], Severity::Ok, "40ms ahead of that of p:3024");
+        check(&at(&[Some(10_000)])[0], Severity::Warning, "10s behind that of p:3024");
+        check(&at(&[Some(-900_000), Some(1)])[0], Severity::Problem, "15m ahead of that of p:3024");
     }
 
     #[test]
     fn what_the_configuration_listens_on() {
         let listen = "127.0.0.1:3021".parse().expect("an address");
-        let held = |occupant| port(&Port { key: "peer.listen", protocol: Protocol::Udp, listen, occupant });
+        let held = |occupant| port(&Port { key: "peer.listen".into(), protocol: Protocol::Udp, listen, occupant });
         check(&held(Occupant::Nobody), Severity::Ok, "127.0.0.1:3021/udp is free");
         check(&held(Occupant::Warren), Severity::Ok, "127.0.0.1:3021/udp is this proxy's, which runs");
+        check(&held(Occupant::Absent), Severity::Problem, "nobody listens at 127.0.0.1:3021/udp, though this proxy runs");
         check(&held(Occupant::Other), Severity::Problem, "127.0.0.1:3021/udp belongs to another program");
         check(&held(Occupant::Refused("denied".into())), Severity::Problem, "127.0.0.1:3021/udp cannot be had: denied");
     }

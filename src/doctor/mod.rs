@@ -10,10 +10,14 @@ mod gather;
 mod judge;
 mod reach;
 mod report;
+mod ways;
 
 #[cfg(test)]
 pub(crate) use facts::samples;
-pub use facts::{Buffers, Certificate, Facts, Files, Interface, Lifetime, Occupant, Offload, Outcome, Peer, Port, Reach, Route};
+pub use facts::{
+    Buffers, Certificate, Disk, Facts, Files, Interface, Lead, Leads, Lifetime, Occupant, Offload, Outcome, Peer, Port, Reach, Route,
+    SecretFile, Way,
+};
 pub use finding::{Finding, Severity};
 pub use gather::gather;
 pub use judge::judge;

@@ -36,6 +36,8 @@ pub struct AdminClient {
     net: Arc<dyn Net>,
     socket: PathBuf,
     deadline: Duration,
+    /// Within which the answer is to begin.
+    patience: Duration,
 }
 
 /// Why there is no answer.
@@ -89,13 +91,19 @@ pub enum ClientError {
 impl AdminClient {
     /// A client of the socket at this path; nothing is opened yet.
     pub fn new(net: Arc<dyn Net>, socket: PathBuf) -> Self {
-        Self { net, socket, deadline: DEADLINE }
+        Self { net, socket, deadline: DEADLINE, patience: DEADLINE }
     }
 
     /// The same with another deadline for each request.
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// The same that gives up where an answer has not begun by then: one that has may be long.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The path of the socket.
@@ -152,6 +160,11 @@ impl AdminClient {
 
     /// Sends a request, and returns the beginning of the answer with what drives the connection.
     async fn open(&self, method: Method, path: api::Path, body: Bytes) -> Result<(StatusCode, Incoming, Driver), ClientError> {
+        let late = |_| ClientError::Late { socket: self.socket.clone(), deadline: self.patience };
+        timeout(self.patience, self.ask(method, path, body)).await.map_err(late)?
+    }
+
+    async fn ask(&self, method: Method, path: api::Path, body: Bytes) -> Result<(StatusCode, Incoming, Driver), ClientError> {
         let stream = self.net.connect_local(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.garbled(&error))?;
         // Its errors come back through the sender too; dropping the set ends it.

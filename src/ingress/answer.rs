@@ -10,6 +10,7 @@ use crate::failure::{Code, Failure, Printable};
 pub struct HttpAnswer {
     status: u16,
     reason: &'static str,
+    /// The last one without its end.
     fields: String,
     body: String,
 }
@@ -17,31 +18,26 @@ pub struct HttpAnswer {
 impl HttpAnswer {
     /// What a dial came to, from the proxy called `by`: the status of the code, and `Proxy-Status` (RFC 9209).
     pub fn failed(failure: &Failure, by: &str) -> Self {
-        let mut status = format!("Proxy-Status: {}; error={}", quoted(by), failure.code().proxy_status_error());
         let mut details = failure.message().to_owned();
         failure.causes().iter().for_each(|cause| details.extend([": ", cause]));
-        // A text grows in memory alone.
-        let _ = write!(status, "; details={}", quoted(&details));
+        let mut fields = proxy_status(by, failure.code().proxy_status_error(), &details);
         for (key, value) in [("code", Some(failure.code().as_str())), ("stage-proxy", failure.proxy()), ("trace", failure.trace())] {
-            let _ = value.map(|value| write!(status, "; {key}={}", quoted(value)));
+            // A text grows in memory alone.
+            let _ = value.map(|value| write!(fields, "; {key}={}", quoted(value)));
         }
-        let fields = format!("{status}\r\n");
         Self { status: failure.code().http_status(), reason: reason(failure.code().http_status()), fields, body: format!("{failure}\n") }
     }
 
-    /// Why a request is not served.
-    pub fn refused(status: u16, text: &str) -> Self {
+    /// Why a request is not served by the proxy called `by`, whoever it is for: the fault is the request's.
+    pub fn refused(status: u16, text: &str, by: &str) -> Self {
         let body = format!("error: {}\n", Printable(text));
-        Self { status, reason: reason(status), fields: String::new(), body }
+        Self { status, reason: reason(status), fields: proxy_status(by, "http_request_error", text), body }
     }
 
     /// That a name and its secret are wanted (RFC 7617).
     pub fn unauthenticated(by: &str, text: &str) -> Self {
-        let fields = format!(
-            "Proxy-Authenticate: Basic realm=\"warren\", charset=\"UTF-8\"\r\nProxy-Status: {}; error=http_request_denied; details={}\r\n",
-            quoted(by),
-            quoted(text)
-        );
+        let challenge = "Proxy-Authenticate: Basic realm=\"warren\", charset=\"UTF-8\"\r\n";
+        let fields = format!("{challenge}{}", proxy_status(by, "http_request_denied", text));
         let hint = "hint: the name of a client and what `warren clients credential NAME` printed for it";
         Self { status: 407, reason: reason(407), fields, body: format!("error: {}\n{hint}\n", Printable(text)) }
     }
@@ -52,7 +48,7 @@ impl HttpAnswer {
         let length = body.len();
         let body = if method == "HEAD" { "" } else { body };
         format!(
-            "HTTP/1.1 {status} {reason}\r\n{fields}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
+            "HTTP/1.1 {status} {reason}\r\n{fields}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
              Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}"
         )
         .into_bytes()
@@ -77,6 +73,11 @@ pub fn alert(code: Code) -> Alert {
         | Code::NoQuorum
         | Code::Other => Alert::InternalError,
     }
+}
+
+/// The field by which a proxy says that an answer is its own, and why (RFC 9209).
+fn proxy_status(by: &str, error: &str, details: &str) -> String {
+    format!("Proxy-Status: {}; error={error}; details={}", quoted(by), quoted(details))
 }
 
 /// A string of a structured field (RFC 8941, section 3.3.3): printable ASCII; what else there is stands as `?`.
@@ -147,10 +148,24 @@ mod tests {
 
     #[test]
     fn an_answer_to_head_has_the_length_of_its_body_and_no_body() {
-        let answer = HttpAnswer::refused(400, "no");
+        let answer = HttpAnswer::refused(400, "no", "proxy-1");
         let (get, head) = (answer.encode("GET"), answer.encode("HEAD"));
         assert_eq!(get, [&head[..], b"error: no\n"].concat());
         assert!(String::from_utf8_lossy(&head).contains("Content-Length: 10\r\n"));
+    }
+
+    #[test]
+    fn every_answer_says_by_whom_and_why_and_that_it_is_the_last() {
+        let failure = Failure::new(Code::Timeout, Stage::Route, "late");
+        for (answer, error) in [
+            (HttpAnswer::refused(421, "\"no\"", "p"), "http_request_error; details=\"\\\"no\\\"\""),
+            (HttpAnswer::unauthenticated("p", "who?"), "http_request_denied; details=\"who?\""),
+            (HttpAnswer::failed(&failure, "p"), "connection_timeout; details=\"late\"; code=\"timeout\""),
+        ] {
+            let text = String::from_utf8(answer.encode("GET")).expect("a text");
+            assert!(text.contains(&format!("\r\nProxy-Status: \"p\"; error={error}\r\n")), "{text}");
+            assert!(text.contains("\r\nConnection: close\r\n\r\n"), "{text}");
+        }
     }
 
     #[test]

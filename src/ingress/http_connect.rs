@@ -2,7 +2,7 @@
 
 use super::answer::{self, HttpAnswer};
 use super::conversation::{Conversation, Unheard};
-use super::http_body::Body;
+use super::http_body::{Body, Garbled};
 use super::http_head::{self, Authority, Head, MAX_HEAD, Unserved, Wanted};
 use super::one_request::OneRequest;
 use super::{Asks, Domain, Entrance, Outcome, Prefixed, Visitor};
@@ -17,7 +17,7 @@ pub(super) async fn serve(
 ) -> Outcome {
     let head = match conversation.hear(MAX_HEAD, http_head::parse).await {
         Ok(head) => head,
-        Err(unheard) => return unserved(conversation, unheard).await,
+        Err(unheard) => return unserved(conversation, unheard, entrance.name()).await,
     };
     if asks == Asks::Password
         && let Err((answer, outcome)) = authenticate(&head, &mut visitor, entrance).await
@@ -49,8 +49,9 @@ pub(super) async fn serve(
             }
             conversation.into_stream()
         }
-        Wanted::Answer { head, body, .. } => {
-            Prefixed::boxed(head.into(), Box::new(OneRequest::new(conversation.into_stream(), Body::new(body))))
+        Wanted::Answer { head: first, body, .. } => {
+            let refusal = HttpAnswer::refused(400, &Garbled.to_string(), entrance.name()).encode(&head.method);
+            Prefixed::boxed(first.into(), Box::new(OneRequest::new(conversation.into_stream(), Body::new(body), refusal)))
         }
     };
     connected.carry(stream).await;
@@ -80,7 +81,7 @@ fn denied(failure: &Failure, by: &str) -> HttpAnswer {
     if failure.code() == Code::Denied { HttpAnswer::unauthenticated(by, failure.message()) } else { HttpAnswer::failed(failure, by) }
 }
 
-async fn unserved(conversation: Conversation, unheard: Unheard<Unserved>) -> Outcome {
+async fn unserved(conversation: Conversation, unheard: Unheard<Unserved>, by: &str) -> Outcome {
     let (Unserved(status, text), outcome) = match unheard {
         Unheard::Malformed(unserved @ Unserved(421 | 501 | 505, _)) => (unserved, Outcome::Unsupported),
         Unheard::Malformed(unserved) => (unserved, Outcome::Malformed),
@@ -88,6 +89,6 @@ async fn unserved(conversation: Conversation, unheard: Unheard<Unserved>) -> Out
         Unheard::Silent => (Unserved(408, "the request did not come in time"), Outcome::Silent),
         Unheard::Gone => return Outcome::Gone,
     };
-    conversation.end(&HttpAnswer::refused(status, text).encode("GET")).await;
+    conversation.end(&HttpAnswer::refused(status, text, by).encode("GET")).await;
     outcome
 }

@@ -17,6 +17,7 @@ pub mod door;
 pub mod entrance;
 pub mod front;
 pub mod host;
+pub mod http_answer;
 pub mod http_body;
 mod http_connect;
 pub mod http_head;

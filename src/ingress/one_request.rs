@@ -1,48 +1,163 @@
 //! A connection of which the service gets one request and nothing more.
+//!
+//! ```text
+//!  body --whole--> behind --answer over, a while--> end
+//!   `--garbled--> refusing (nothing was answered yet) | ending (something was) --a while--> broken
+//! ```
+//! The next request may be for another service, and the client was told that there is none: it is passed over. It must *never* harm the answer to the first one, as a connection that is closed
+//! while bytes come in would.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
+use super::http_answer::AnswerHead;
 use super::http_body::Body;
 use crate::net::Stream;
 
 /// How much is looked at once of what comes behind the request.
-const BEHIND: usize = 512;
+const BEHIND: usize = 4096;
+/// Most that is passed over while the answer is not over; more waits where it is.
+const MOST_BEHIND: usize = 64 * 1024;
+/// How long is listened on after the answer: longer than an answer that is on its way needs to arrive.
+const LINGER: Duration = Duration::from_secs(5);
 
-/// A stream whose reader gets the rest of a request's body. What follows is for the proxy: it breaks the connection, since the proxy has said that there is no next request.
+/// A stream whose reader gets the rest of a request's body, and whose writer gives the answer to it.
 pub(super) struct OneRequest {
     stream: Box<dyn Stream>,
     body: Body,
+    at: At,
+    /// How many bytes behind the body were passed over.
+    behind: usize,
+    answer: Answer,
+    /// Since when there is nothing to wait for but the other side's leave.
+    linger: Option<Pin<Box<Sleep>>>,
+    /// Who waits for the end of the answer.
+    waits: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// In the body.
+    Body,
+    /// Behind it.
+    Behind,
+    /// In a garbled body, where it is answered that it is garbled.
+    Refusing,
+    /// In a garbled body, where the service had begun to answer.
+    Ending,
+}
+
+/// The answer, on its way out.
+struct Answer {
+    head: AnswerHead,
+    /// What was taken and not yet given to the stream.
+    out: BytesMut,
+    has_begun: bool,
+    is_over: bool,
+    /// What is said if the request turns out to be none.
+    refusal: Vec<u8>,
 }
 
 impl OneRequest {
-    /// The stream behind the head of a request with this body.
-    pub(super) fn new(stream: Box<dyn Stream>, body: Body) -> Self {
-        Self { stream, body }
+    /// The stream behind the head of a request with this body; `refusal` answers one that is garbled.
+    pub(super) fn new(stream: Box<dyn Stream>, body: Body, refusal: Vec<u8>) -> Self {
+        let answer = Answer { head: AnswerHead::default(), out: BytesMut::new(), has_begun: false, is_over: false, refusal };
+        Self { stream, body, at: At::Body, behind: 0, answer, linger: None, waits: None }
     }
 
-    /// Waits for the end of a connection on which nothing more is to come.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let mut bytes = [0; BEHIND];
-            let mut buf = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
-            if buf.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            // Some clients end a body with a line that belongs to nothing (RFC 9112, section 2.2).
-            if buf.filled().iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
-                return Poll::Ready(Err(broken("a second request on a connection that is for one")));
+    fn poll_body(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let came = buf.filled().len() - before;
+        let taken = self.body.take(&buf.filled()[before..]);
+        buf.set_filled(before + *taken.as_ref().unwrap_or(&0));
+        match taken {
+            Ok(taken) => self.behind += came - taken,
+            Err(_) if self.answer.has_begun => self.at = At::Ending,
+            Err(_) => {
+                self.answer.out.extend_from_slice(&std::mem::take(&mut self.answer.refusal));
+                self.at = At::Refusing;
             }
         }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Passes over what comes until the other side has ended, or until a while after the answer.
+    fn poll_behind(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.behind < MOST_BEHIND || self.answer.is_over {
+            let mut bytes = [0; BEHIND];
+            let mut buf = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if buf.filled().is_empty() => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(())) => self.behind += buf.filled().len(),
+                // It may hang up once it has all that it wanted.
+                Poll::Ready(Err(_)) if self.answer.is_over => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => break,
+            }
+        }
+        self.waits = Some(cx.waker().clone());
+        if self.answer.is_over { self.poll_linger(cx).map(Ok) } else { Poll::Pending }
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER))).as_mut().poll(cx)
+    }
+
+    /// Says that the request is none, and sees that this arrives.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.answer.is_over {
+            ready!(self.poll_close(cx))?;
+        }
+        ready!(self.poll_behind(cx))?;
+        Poll::Ready(Err(garbled()))
+    }
+
+    /// Waits a while for the end of an answer, which the service may have given before all of the request had come.
+    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.answer.is_over {
+            ready!(self.poll_behind(cx))?;
+        } else {
+            self.waits = Some(cx.waker().clone());
+            ready!(self.poll_linger(cx));
+        }
+        Poll::Ready(Err(garbled()))
+    }
+
+    /// Gives the stream what was taken.
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.answer.out.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.answer.out))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.answer.out.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives it all, and its end.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_out(cx))?;
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        self.answer.is_over = true;
+        // From now on, and not since the request was found to be garbled.
+        self.linger = None;
+        if let Some(waker) = self.waits.take() {
+            waker.wake();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-fn broken(why: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
+fn garbled() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the chunks of the request are garbled")
 }
 
 impl Stream for OneRequest {
@@ -54,36 +169,60 @@ impl Stream for OneRequest {
         self.stream.disarm();
     }
 
-    fn abort(self: Box<Self>) {
-        self.stream.abort();
+    fn abort(mut self: Box<Self>) {
+        if self.answer.is_over {
+            // All that was to be said was.
+            self.stream.disarm();
+        } else {
+            self.stream.abort();
+        }
     }
 }
 
 impl AsyncRead for OneRequest {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.body.is_done() {
-            return self.poll_end(cx);
+        loop {
+            match self.at {
+                At::Body if self.body.is_done() => self.at = At::Behind,
+                At::Body => {
+                    let before = buf.filled().len();
+                    ready!(self.poll_body(cx, buf))?;
+                    // Nothing at all would be the end of the input.
+                    if self.at == At::Body && (buf.filled().len() > before || !self.body.is_done()) {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                At::Behind => return self.poll_behind(cx),
+                At::Refusing => return self.poll_refuse(cx),
+                At::Ending => return self.poll_ending(cx),
+            }
         }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let came = &buf.filled()[before..];
-        let taken = self.body.take(came).map_err(|_| broken("the chunks of the request are garbled"))?;
-        if came[taken..].iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
-            return Poll::Ready(Err(broken("a second request on a connection that is for one")));
-        }
-        buf.set_filled(before + taken);
-        // Nothing at all would be the end of the input.
-        if taken == 0 && self.body.is_done() { self.poll_end(cx) } else { Poll::Ready(Ok(())) }
     }
 }
 
 impl AsyncWrite for OneRequest {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        if self.at == At::Refusing {
+            // The service answers to what was refused.
+            return Poll::Ready(Ok(buf.len()));
+        }
+        ready!(self.poll_out(cx))?;
+        self.answer.has_begun = true;
+        if self.answer.head.is_behind() {
+            return Pin::new(&mut self.stream).poll_write(cx, buf);
+        }
+        let out = self.answer.head.feed(buf);
+        self.answer.out.extend_from_slice(&out);
+        Poll::Ready(Ok(buf.len()))
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if self.at != At::Refusing && self.answer.head.is_behind() {
+            ready!(self.poll_out(cx))?;
+            return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        }
+        let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+        self.poll_write(cx, first)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -91,10 +230,19 @@ impl AsyncWrite for OneRequest {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.at == At::Refusing {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.poll_out(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.at == At::Refusing || self.answer.is_over {
+            return Poll::Ready(Ok(()));
+        }
+        let kept = self.answer.head.end();
+        self.answer.out.extend_from_slice(&kept);
+        self.poll_close(cx)
     }
 }

@@ -15,6 +15,18 @@ const VERSION: u8 = 5;
 /// The version of the exchange of name and password.
 const PASSWORD_VERSION: u8 = 1;
 
+/// The one command that is served.
+const CONNECT: u8 = 1;
+
+/// The replies that are no failure's (RFC 1928, section 6).
+pub const SUCCEEDED: u8 = 0;
+/// The client says something that nobody can make sense of.
+pub const GENERAL_FAILURE: u8 = 1;
+/// It wants something else than to be connected.
+pub const COMMAND_NOT_SUPPORTED: u8 = 7;
+/// What it wants to be connected with has no name.
+pub const ADDRESS_TYPE_NOT_SUPPORTED: u8 = 8;
+
 /// How a client can show who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -64,24 +76,13 @@ impl fmt::Debug for Login {
     }
 }
 
-/// What a client wants.
+/// Whither a client wants to be connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What is to be done.
-    pub command: Command,
     /// Whither.
     pub host: Host,
     /// The port there.
     pub port: Option<NonZeroU16>,
-}
-
-/// What is to be done for a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Connect.
-    Connect,
-    /// Anything else, by its number.
-    Other(u8),
 }
 
 /// Whither a client wants.
@@ -102,7 +103,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// Bytes that no SOCKS5 client sends.
+/// Bytes that no SOCKS5 client sends, or none that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// It speaks something else.
@@ -117,6 +118,9 @@ pub enum Malformed {
     /// What must be 0 is not.
     #[error("a reserved byte is set")]
     Reserved,
+    /// It wants something else than to be connected; what it says about it does not matter.
+    #[error("command {0} is not served")]
+    Command(u8),
     /// An address of no known kind.
     #[error("addresses of type {0} there are none")]
     AddressType(u8),
@@ -126,6 +130,18 @@ pub enum Malformed {
     /// A name that is no text.
     #[error("a name that is no text")]
     Text,
+}
+
+impl Malformed {
+    /// The reply that says it in answer to a request (RFC 1928, section 6); none to what is no SOCKS5 at all.
+    pub fn reply(self) -> Option<u8> {
+        match self {
+            Self::Version(_) => None,
+            Self::Command(_) => Some(COMMAND_NOT_SUPPORTED),
+            Self::AddressType(_) => Some(ADDRESS_TYPE_NOT_SUPPORTED),
+            Self::PasswordVersion(_) | Self::NoMethod | Self::Reserved | Self::Empty | Self::Text => Some(GENERAL_FAILURE),
+        }
+    }
 }
 
 /// What was read and how many bytes it had; `None` while there are too few.
@@ -173,14 +189,17 @@ pub fn request(bytes: &[u8]) -> Parsed<Request> {
     if version != VERSION {
         return Err(Malformed::Version(version));
     }
-    let (Some(command), Some(reserved)) = (reader.byte(), reader.byte()) else { return Ok(None) };
+    let Some(command) = reader.byte() else { return Ok(None) };
+    if command != CONNECT {
+        return Err(Malformed::Command(command));
+    }
+    let Some(reserved) = reader.byte() else { return Ok(None) };
     if reserved != 0 {
         return Err(Malformed::Reserved);
     }
     let Some(host) = reader.host()? else { return Ok(None) };
     let Some(port) = reader.array::<2>() else { return Ok(None) };
-    let command = if command == 1 { Command::Connect } else { Command::Other(command) };
-    let request = Request { command, host, port: NonZeroU16::new(u16::from_be_bytes(port)) };
+    let request = Request { host, port: NonZeroU16::new(u16::from_be_bytes(port)) };
     Ok(Some((request, reader.read_of(bytes))))
 }
 
@@ -273,17 +292,29 @@ mod tests {
 
     #[test]
     fn requests() {
-        let read =
-            |bytes: &[u8]| request(bytes).map(|read| read.map(|(request, _)| (request.command, request.host.to_string(), request.port)));
+        let read = |bytes: &[u8]| request(bytes).map(|read| read.map(|(request, _)| (request.host.to_string(), request.port)));
         let port = NonZeroU16::new(22);
-        assert_eq!(read(b"\x05\x01\x00\x03\x02ab\x00\x16"), Ok(Some((Command::Connect, "ab".to_owned(), port))));
-        assert_eq!(read(b"\x05\x02\x00\x01\x7f\x00\x00\x01\x00\x16"), Ok(Some((Command::Other(2), "127.0.0.1".to_owned(), port))));
+        assert_eq!(read(b"\x05\x01\x00\x03\x02ab\x00\x16"), Ok(Some(("ab".to_owned(), port))));
+        assert_eq!(read(b"\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x16"), Ok(Some(("127.0.0.1".to_owned(), port))));
+        assert_eq!(read(b"\x05\x02\x00\x01\x7f\x00\x00\x01\x00\x16"), Err(Malformed::Command(2)));
+        assert_eq!(read(b"\x05\x09"), Err(Malformed::Command(9)), "whatever follows");
         let v6 = [&b"\x05\x01\x00\x04"[..], &[0; 15], &[1, 0, 0]].concat();
-        assert_eq!(read(&v6), Ok(Some((Command::Connect, "::1".to_owned(), None))));
+        assert_eq!(read(&v6), Ok(Some(("::1".to_owned(), None))));
         assert_eq!(read(&v6[..20]), Ok(None));
         assert_eq!(read(b"\x05\x01\x01\x03\x02ab\x00\x16"), Err(Malformed::Reserved));
         assert_eq!(read(b"\x05\x01\x00\x02\x02ab\x00\x16"), Err(Malformed::AddressType(2)));
         assert_eq!(read(b"\x05\x01\x00\x03\x00\x00\x16"), Err(Malformed::Empty));
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_reply() {
+        let reply = |bytes: &[u8]| request(bytes).expect_err("it is wrong").reply();
+        assert_eq!(reply(b"\x04\x01"), None, "another protocol");
+        assert_eq!(reply(b"\x05\x03\x00\x01"), Some(7));
+        assert_eq!(reply(b"\x05\x01\x00\x09"), Some(8));
+        for general in [&b"\x05\x01\x00\x03\x00\x00\x16"[..], b"\x05\x01\x00\x03\x01\xff\x00\x16", b"\x05\x01\x01\x03"] {
+            assert_eq!(reply(general), Some(1), "{general:?}");
+        }
     }
 
     #[test]

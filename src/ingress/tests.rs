@@ -49,10 +49,11 @@ impl AsyncWrite for Near {
     }
 }
 
-/// What a way in leads to: a service that gives back what it gets, or a failure.
+/// What a way in leads to: a service, or a failure.
 #[derive(Default)]
 struct Leading {
     fails: Option<Code>,
+    service: Service,
     dialled: Mutex<Vec<(String, Who)>>,
 }
 
@@ -75,28 +76,62 @@ impl Entrance for Leading {
         self.dialled.lock().unwrap_or_else(PoisonError::into_inner).push((target.to_string(), visitor.who.clone()));
         match self.fails {
             Some(code) => Err(Failure::new(code, Stage::Route, "it failed").with_trace("4f1c")),
-            None => Ok(Box::new(Echoed)),
+            None => Ok(Box::new(self.service)),
         }
     }
 }
 
-struct Echoed;
+/// What a service does with what it gets.
+#[derive(Clone, Copy, Default)]
+enum Service {
+    /// It gives it back.
+    #[default]
+    Echoes,
+    /// It says this once the head of a request has come, and ends.
+    Answers(&'static [u8]),
+    /// It says this then, and waits for the end of the request.
+    Begins(&'static [u8]),
+}
+
+impl Service {
+    async fn serve(self, reading: &mut (impl AsyncRead + Unpin), writing: &mut (impl AsyncWrite + Unpin)) -> io::Result<u64> {
+        let (Self::Answers(words) | Self::Begins(words)) = self else {
+            let copied = tokio::io::copy(reading, writing).await?;
+            writing.shutdown().await?;
+            return Ok(copied);
+        };
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(reading.read_u8().await?);
+        }
+        writing.write_all(words).await?;
+        writing.flush().await?;
+        if let Self::Answers(_) = self {
+            writing.shutdown().await?;
+        }
+        let rest = tokio::io::copy(reading, &mut tokio::io::sink()).await?;
+        writing.shutdown().await?;
+        Ok(head.len() as u64 + rest)
+    }
+}
 
 #[async_trait]
-impl Connected for Echoed {
+impl Connected for Service {
     fn trace(&self) -> String {
         "4f1c".to_owned()
     }
 
     async fn carry(self: Box<Self>, stream: Box<dyn Stream>) -> Option<Relayed> {
         let (mut reading, mut writing) = tokio::io::split(stream);
-        let copied = tokio::io::copy(&mut reading, &mut writing).await;
-        // An input that broke ends without an end.
-        let end = if copied.is_ok() { End::Whole } else { End::Reset };
-        if copied.is_ok() {
-            writing.shutdown().await.expect("it is read");
-        }
-        Some(Relayed { sent_bytes: copied.unwrap_or_default(), received_bytes: 0, end })
+        let served = self.serve(&mut reading, &mut writing).await;
+        let end = if served.is_ok() {
+            End::Whole
+        } else {
+            // As a relay does it whose one side broke.
+            reading.unsplit(writing).abort();
+            End::Reset
+        };
+        Some(Relayed { sent_bytes: served.unwrap_or_default(), received_bytes: 0, end })
     }
 
     fn give_up(self: Box<Self>) {}
@@ -194,17 +229,64 @@ async fn bytes_arrive_as_they_were_sent() {
     );
 }
 
-/// The next request on a connection may be for another service: it must not reach the first one.
+/// The next request on a connection may be for another service: it must not reach the first one, and the first one's answer arrives all the same.
 #[tokio::test(start_paused = true)]
-async fn a_second_request_breaks_the_connection() {
+async fn a_second_request_harms_nothing() {
     let leading = Leading::default();
     for body in ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "\r\n"] {
         let one = format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\n{body}");
-        let both = format!("{one}GET http://other.lab-pi.warren/secret HTTP/1.1\r\n\r\n");
-        let answer = say(http(Asks::Nothing), &leading, both.as_bytes()).await.answer;
-        assert!(!String::from_utf8_lossy(&answer).contains("secret"), "{body}");
-        let tolerated = say(http(Asks::Nothing), &leading, format!("{one}\r\n").as_bytes()).await;
-        assert!(tolerated.answer.starts_with(b"PUT /x HTTP/1.1\r\n"), "an empty line behind it is nothing: {body}");
+        let sent = one.replace("http://web.lab-pi.warren/x HTTP/1.1\r\n", "/x HTTP/1.1\r\nHost: web.lab-pi.warren\r\n");
+        let sent = sent.replacen("\r\n\r\n", "\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\n", 1);
+        for behind in ["", "\r\n", "GET http://other.lab-pi.warren/secret HTTP/1.1\r\n\r\n", &"x".repeat(60_000)] {
+            let said = say(http(Asks::Nothing), &leading, format!("{one}{behind}").as_bytes()).await;
+            assert_eq!(String::from_utf8_lossy(&said.answer), sent, "{body} and {} bytes", behind.len());
+            assert_eq!((said.outcome, said.is_reset), (Outcome::Connected, false));
+        }
+    }
+}
+
+/// A service may say nothing of the connection, or that it stays; whoever does not hang up is hung up on.
+#[tokio::test(start_paused = true)]
+async fn the_answer_is_whole_and_the_last() {
+    let get = "GET http://web.lab-pi.warren/ HTTP/1.1\r\n\r\n";
+    for words in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi",
+    ] {
+        let leading = Leading { service: Service::Answers(words), ..Leading::default() };
+        for request in [get.to_owned(), get.repeat(2), get.repeat(1_000)] {
+            let said = say(http(Asks::Nothing), &leading, request.as_bytes()).await;
+            let answer = String::from_utf8_lossy(&said.answer);
+            assert_eq!(answer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
+            assert_eq!((said.outcome, said.is_reset), (Outcome::Connected, false));
+            assert!(said.took < PATIENCE * 2, "{:?}", said.took);
+        }
+    }
+}
+
+/// Nobody may take what was garbled for a whole request, and whoever has sent it is told, unless the service has answered already.
+#[tokio::test(start_paused = true)]
+async fn a_garbled_body_is_answered() {
+    for garbled in ["xyz\r\n", "3\r\nabcdef", "3\r\nabc\r\n\r\n"] {
+        let request =
+            format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{garbled}{}", "x".repeat(9_000));
+        let after = async |service: Service| say(http(Asks::Nothing), &Leading { service, ..Leading::default() }, request.as_bytes()).await;
+        let nothing = after(Service::Begins(b"")).await;
+        let answer = String::from_utf8_lossy(&nothing.answer);
+        assert!(
+            answer.starts_with("HTTP/1.1 400 Bad Request\r\nProxy-Status: \"proxy-1\"; error=http_request_error; details=\""),
+            "{answer}"
+        );
+        assert!(answer.contains("\r\nConnection: close\r\n\r\nerror: the chunks of the request's body are garbled\n"), "{answer}");
+        assert!(!nothing.is_reset, "{garbled:?}");
+        let whole = after(Service::Answers(b"HTTP/1.1 413 No\r\n\r\nno")).await;
+        assert_eq!((whole.answer.as_slice(), whole.is_reset), (&b"HTTP/1.1 413 No\r\nConnection: close\r\n\r\nno"[..], false));
+        let part = after(Service::Begins(b"HTTP/1.1 200 OK\r\n\r\npa")).await;
+        assert_eq!(
+            (part.answer.as_slice(), part.is_reset),
+            (&b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\npa"[..], true),
+            "it is not whole"
+        );
     }
 }
 
@@ -248,15 +330,32 @@ async fn what_is_not_spoken_here_is_turned_away() {
     let v4 = [5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, 0, 80];
     let bind = [&[5, 1, 0, 5, 2][..], &socks5_request("web.lab-pi.warren")[2..]].concat();
     let many = [0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc];
-    let table: [(Protocol, &[u8], &[u8], Outcome); 13] = [
-        (http(Asks::Nothing), b"\x16\x03\x01\x02\x00", b"HTTP/1.1 400 ", Outcome::Malformed),
-        (http(Asks::Nothing), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 421 ", Outcome::Unsupported),
-        (http(Asks::Nothing), huge.as_bytes(), b"HTTP/1.1 431 ", Outcome::Malformed),
+    let table: [(Protocol, &[u8], &[u8], Outcome); 23] = [
+        (http(Asks::Nothing), b"\x16\x03\x01\x02\x00", b"HTTP/1.1 400 Bad Request\r\nProxy-Status: ", Outcome::Malformed),
+        (
+            http(Asks::Nothing),
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"HTTP/1.1 421 Misdirected Request\r\nProxy-Status: ",
+            Outcome::Unsupported,
+        ),
+        (http(Asks::Nothing), huge.as_bytes(), b"HTTP/1.1 431 Request Header Fields Too Large\r\nProxy-Status: ", Outcome::Malformed),
         (http(Asks::Nothing), b"GET http://127.0.0.1/ HTTP/1.1\r\n\r\n", b"HTTP/1.1 404 ", Outcome::Failed(Code::ServiceUnknown)),
         (socks5(Asks::Nothing), b"GET / HTTP/1.1\r\n\r\n", b"", Outcome::Malformed),
         (socks5(Asks::Nothing), &v4, &[5, 0, 5, 8], Outcome::Unsupported),
         (socks5(Asks::Nothing), &bind, &[5, 0, 5, 7], Outcome::Unsupported),
         (socks5(Asks::Nothing), &[5, 1, 2], &[5, 0xff], Outcome::Unauthenticated),
+        (socks5(Asks::Nothing), &[5, 0], &[5, 0xff], Outcome::Malformed),
+        // An unknown command, whatever follows; an unknown kind of address; a host without a name, or without letters; a byte that must be 0.
+        (socks5(Asks::Nothing), &[5, 1, 0, 5, 9, 0, 9, 0], &[5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0], Outcome::Unsupported),
+        (socks5(Asks::Nothing), &[5, 1, 0, 5, 1, 0, 9, 1, 2, 0, 80], &[5, 0, 5, 8, 0, 1, 0, 0, 0, 0, 0, 0], Outcome::Unsupported),
+        (socks5(Asks::Nothing), &[5, 1, 0, 5, 1, 0, 3, 0, 0, 80], &[5, 0, 5, 1, 0, 1, 0, 0, 0, 0, 0, 0], Outcome::Malformed),
+        (socks5(Asks::Nothing), &[5, 1, 0, 5, 1, 0, 3, 1, 0xff, 0, 80], &[5, 0, 5, 1, 0, 1, 0, 0, 0, 0, 0, 0], Outcome::Malformed),
+        (socks5(Asks::Nothing), &[5, 1, 0, 5, 1, 1, 3, 1, b'a', 0, 80], &[5, 0, 5, 1, 0, 1, 0, 0, 0, 0, 0, 0], Outcome::Malformed),
+        // Names and secrets that are empty, no text, or of another version.
+        (socks5(Asks::Password), &[5, 1, 2, 1, 0, 1, b'x'], &[5, 2, 1, 1], Outcome::Malformed),
+        (socks5(Asks::Password), &[5, 1, 2, 1, 1, b'a', 0], &[5, 2, 1, 1], Outcome::Malformed),
+        (socks5(Asks::Password), &[5, 1, 2, 1, 1, 0xff, 1, b'x'], &[5, 2, 1, 1], Outcome::Malformed),
+        (socks5(Asks::Password), &[5, 1, 2, 5, 1, b'a', 1, b'x'], &[5, 2, 1, 1], Outcome::Malformed),
         (Protocol::Tls(Domain::default()), b"GET / HTTP/1.1\r\n\r\n", &[21, 3], Outcome::Malformed),
         (Protocol::Tls(Domain::default()), &[0x16, 3, 1, 0, 0], &[21, 3], Outcome::Malformed),
         (
@@ -293,6 +392,12 @@ async fn who_is_slow_is_cut() {
     for (protocol, words) in cases {
         let said = say(protocol.clone(), &leading, words).await;
         assert_eq!(said.outcome, Outcome::Silent, "{protocol:?}");
+        let late = b"HTTP/1.1 408 Request Timeout\r\nProxy-Status: \"proxy-1\"; error=http_request_error; details=";
+        assert!(
+            !matches!(protocol, Protocol::HttpConnect(..)) || said.answer.starts_with(late),
+            "{:?}",
+            String::from_utf8_lossy(&said.answer)
+        );
         assert!(said.took < PATIENCE * 2, "{protocol:?}: {:?}", said.took);
     }
 }

@@ -22,3 +22,6 @@ pub use places::{Bounds, Place, Places};
 pub use reached::Reached;
 pub use settings::Limits;
 pub use source::Source;
+
+/// Most streams at once over one tunnel: so many an agent takes, whatever its proxy allows. Each takes memory at both ends.
+pub const MAX_TUNNEL_STREAMS: u32 = 4_096;

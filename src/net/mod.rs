@@ -5,11 +5,12 @@
 //! socket.
 //!
 //! Read in this order: [`Env`] (what a subsystem is given), [`sockets`] (the traits), [`real`] (the operating system behind
-//! them), [`wall`], [`entropy`], [`stores`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`relay`],
-//! [`stalled`].
+//! them), [`wall`], [`entropy`], [`stores`], [`quic`], then what every wait and every stream uses: [`budget`], [`backoff`], [`drained`],
+//! [`relay`], [`stalled`].
 
 pub mod backoff;
 pub mod budget;
+pub mod drained;
 pub mod entropy;
 pub mod env;
 pub mod files;
@@ -27,6 +28,7 @@ pub mod wall;
 
 pub use backoff::Backoff;
 pub use budget::{Budget, Elapsed};
+pub use drained::Drained;
 pub use entropy::Entropy;
 pub use env::{Env, Threading};
 pub use files::{Access, DirLock, FileError, LockError, StateFiles};

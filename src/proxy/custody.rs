@@ -60,7 +60,7 @@ impl Custody {
             // One that cannot be replaced is tried again when that is due.
             let is_revoked = self.failed.borrow().is_none() && table.is_revoked(self.credentials.current().serial(), now);
             if is_news || is_revoked || due.is_over(now) {
-                match self.tend(&table, wanted.as_ref()) {
+                match self.tend(&table, wanted.as_ref(), is_current) {
                     Ok(()) => {
                         followed = wanted;
                         due = self.due(&mut rng);
@@ -91,21 +91,24 @@ impl Custody {
         renewal::pause(&current, rng)
     }
 
-    /// Whom to trust, the issuing one first, and whose certificate to present; `None` while the table knows of no cluster.
+    /// Whom to trust, the issuing one first, and whose certificate to present; `None` while the table knows of no cluster. A table that may be of long ago, as one is that a
+    /// proxy which has just joined still replays, takes nothing away, and the certificate stays that of the authority that has issued it.
     fn wanted(&self, table: &Table, is_current: bool) -> Option<Wanted> {
         let mut trusted = certificates(&table.trusted_authorities());
         let presented = table.presented_authority().map(|record| CertificateDer::from(record.certificate.to_vec()))?;
-        if !is_current {
-            let kept = self.credentials.current();
-            let more: Vec<_> = kept.authorities().iter().filter(|known| !trusted.contains(known)).cloned().collect();
-            trusted.extend(more);
-            trusted.truncate(MAX_AUTHORITIES);
+        if is_current {
+            return Some((trusted, presented));
         }
-        Some((trusted, presented))
+        let kept = self.credentials.current();
+        trusted.retain(|known| !kept.authorities().contains(known));
+        let mut both = kept.authorities().to_vec();
+        both.append(&mut trusted);
+        both.truncate(MAX_AUTHORITIES);
+        Some((both, kept.ca().clone()))
     }
 
     /// Does what is to be done now: a new certificate if one is due or another authority's is to be presented, else whom to trust.
-    fn tend(&self, table: &Table, wanted: Option<&Wanted>) -> Result<(), NotRenewed> {
+    fn tend(&self, table: &Table, wanted: Option<&Wanted>, is_current: bool) -> Result<(), NotRenewed> {
         let current = self.credentials.current();
         let (trusted, presented) = wanted.ok_or(NotIssued::NoCluster)?;
         let now = self.issuing.env.wall.now();
@@ -116,7 +119,13 @@ impl Custody {
         if is_trusting && is_presented && !is_due && trusted.len() == 1 {
             return Ok(());
         }
-        let mut issued = self.issuing.certify_self(table, (current.identity(), current.key()))?.into_iter();
+        if !is_current && !is_due {
+            return if is_trusting { Ok(()) } else { self.trust(current, trusted) };
+        }
+        let mut issued = self.issuing.certify_self(table, (current.identity(), current.key()))?;
+        // The one whose certificate is to be presented comes first.
+        issued.sort_by_key(|credentials| credentials.ca() != presented);
+        let mut issued = issued.into_iter();
         let own = issued.next().ok_or(NotIssued::NoCluster)?.trusting(trusted.clone())?;
         let others: Vec<Credentials> = issued.map(|other| other.trusting(trusted.clone())).collect::<Result<_, _>>()?;
         self.files.save(&own)?;
@@ -125,6 +134,15 @@ impl Custody {
         self.metrics.certificates().renewed();
         self.failed.send_replace(None);
         tracing::info!(%serial, authorities = trusted.len(), "certificate renewed");
+        Ok(())
+    }
+
+    /// Trusts these from now on, with the certificate that it has.
+    fn trust(&self, current: Credentials, trusted: &[CertificateDer<'static>]) -> Result<(), NotRenewed> {
+        let own = current.trusting(trusted.to_vec())?;
+        self.files.save(&own)?;
+        self.credentials.replace(own)?;
+        tracing::info!(authorities = trusted.len(), "authorities added");
         Ok(())
     }
 }

@@ -2,9 +2,9 @@
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use warren_raft::{ProxyId, RoutingStore};
+use warren_raft::{LeaseState, ProxyId, RoutingStore};
 
-use super::mesh::Links;
+use super::mesh::{Known, Links};
 use super::public::{cluster_view, with_pulse};
 use super::rotation::announced;
 use crate::wire::{Authorities, ClusterView};
@@ -17,11 +17,13 @@ pub(super) async fn follow(
     (view, authorities): (watch::Sender<ClusterView>, watch::Sender<Authorities>),
     cancel: CancellationToken,
 ) {
-    let mut applied = store.applied();
+    let (mut applied, mut lease) = (store.applied(), store.lease());
+    let mut is_current = false;
     loop {
         let index = *applied.borrow_and_update();
+        is_current |= matches!(*lease.borrow_and_update(), LeaseState::Held(_));
         let table = store.table();
-        links.follow(&table);
+        links.follow(&table, if is_current { Known::Current } else { Known::Replayed });
         let now = with_pulse(cluster_view(&table, index), me, view.borrow().pulse_ms);
         view.send_if_modified(|told| {
             let changed = is_news(told, &now);
@@ -36,6 +38,7 @@ pub(super) async fn follow(
         });
         tokio::select! {
             changed = applied.changed() => if changed.is_err() { return },
+            changed = lease.changed() => if changed.is_err() { return },
             () = cancel.cancelled() => return,
         }
     }

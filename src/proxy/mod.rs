@@ -35,6 +35,7 @@ mod member;
 pub(crate) mod mesh;
 mod metrics;
 mod page;
+mod parties;
 mod peer_metrics;
 mod policy;
 mod process_metrics;

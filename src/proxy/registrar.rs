@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use warren_raft::{
-    AgentName, Command, DiskState, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence, mutant, observe, reached,
+    AgentName, Command, Epoch, LeaseState, ProposeError, ProxyId, Rejection, RoutingStore, Sequence, mutant, observe, reached,
 };
 
 use super::attempts::Attempts;
@@ -163,7 +163,7 @@ impl Registrar {
     async fn withdraw_until_done(&self, tunnel: &Tunnel) {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut rng = self.env.entropy.rng();
-        let mut lease = self.store.lease();
+        let (mut lease, mut applied) = (self.store.lease(), self.store.applied());
         let is_overtaken = || !mutant!("withdrawal_of_any") && self.attempts.is_overtaken(&tunnel.agent, tunnel.sequence);
         while !is_overtaken() {
             let Ok(held) = held(&mut lease, Budget::new(PROPOSE)).await else { continue };
@@ -183,12 +183,22 @@ impl Registrar {
             });
             let command = Command::WithdrawRoute { agent: tunnel.agent.clone(), proxy: self.me, epoch, sequence };
             match self.store.propose(command, PROPOSE).await {
-                Ok(_) if self.visible(&tunnel.agent).is_some() => {
-                    // A table that does not follow shows it for as long as that.
-                    let _ = self.store.disk().wait_for(|disk| *disk == DiskState::Writable).await;
-                    continue;
+                Ok(committed) => {
+                    // With a full disk the table does not follow, and may show neither this withdrawal nor a route that an earlier tunnel has left. Who has been overtaken
+                    // does not wait for that: one waits for each agent, however often it comes back.
+                    while *applied.borrow() < committed.index {
+                        match timeout(backoff.next(&mut rng), applied.wait_for(|applied| *applied >= committed.index)).await {
+                            Ok(Err(_)) => return,
+                            Err(_) if is_overtaken() => return,
+                            Ok(Ok(_)) | Err(_) => {}
+                        }
+                    }
+                    if self.visible(&tunnel.agent).is_some() {
+                        continue;
+                    }
+                    return;
                 }
-                Ok(_) | Err(ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } | ProposeError::Stopped(_)) => return,
+                Err(ProposeError::Rejected(_) | ProposeError::AboveLevel { .. } | ProposeError::Stopped(_)) => return,
                 Err(error @ (ProposeError::NoQuorum(_) | ProposeError::Disk(_) | ProposeError::QueueFull(_))) => {
                     tracing::debug!(agent = %tunnel.agent, %error, "withdrawal not committed yet");
                 }

@@ -15,7 +15,7 @@ pub struct Tunable {
     pub drain_timeout: Duration,
     /// Longest budget of a dial.
     pub dial_timeout: Duration,
-    /// Streams of one agent's tunnel at the same time; a tunnel keeps what it began with.
+    /// Streams of one agent's tunnel at the same time.
     pub streams_per_agent: u64,
     /// What else one party may use. What is counted when a proxy starts, such as the places for registrations, stays.
     pub limits: Limits,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +13,9 @@ use warren_raft::{AgentName, Sequence, Service, ServiceName, mutant, reached};
 
 use super::handover::Order;
 use super::liveness::{Heard, Life, Liveness};
+use super::parties::{Parties, Party};
 use super::progress::ProgressNote;
+use super::tuning::Tuning;
 use crate::limits::{Limit, Reached};
 use crate::net::quic::{SendRoom, Sending, StreamWindow};
 use crate::net::{Budget, Elapsed};
@@ -45,7 +46,7 @@ pub(super) struct Tunnel {
     cut: CancellationToken,
     order: watch::Sender<Option<Order>>,
     standing: watch::Sender<Standing>,
-    streams: AtomicU64,
+    streams: Parties,
     limit: StreamLimit,
     room: SendRoom,
 }
@@ -62,8 +63,8 @@ pub(super) struct Offer {
 /// How many streams a tunnel carries.
 #[derive(Clone, Debug)]
 pub(super) struct StreamLimit {
-    /// So many at the same time.
-    pub most: u64,
+    /// So many at the same time, as the limits are now.
+    pub tuning: Tuning,
     /// What is counted when there are.
     pub reached: Reached,
 }
@@ -116,6 +117,7 @@ impl fmt::Display for Standing {
 #[derive(Debug)]
 pub(super) struct StreamPermit {
     tunnel: Arc<Tunnel>,
+    party: Party,
     sending: Sending,
 }
 
@@ -133,7 +135,7 @@ impl StreamPermit {
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        self.tunnel.streams.fetch_sub(1, Ordering::Relaxed);
+        self.tunnel.streams.leave(&self.party);
     }
 }
 
@@ -182,7 +184,7 @@ impl Tunnel {
             order,
             standing,
             cut: CancellationToken::new(),
-            streams: AtomicU64::new(0),
+            streams: Parties::default(),
             limit,
             room,
         }
@@ -266,7 +268,7 @@ impl Tunnel {
 
     /// Streams that run over it now.
     pub(super) fn streams(&self) -> u64 {
-        self.streams.load(Ordering::Relaxed)
+        self.streams.streams()
     }
 
     /// Looks at what it has heard, `step` after the last look, and says how it was before and is now.
@@ -294,17 +296,20 @@ impl Tunnel {
         self.liveness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a stream to the agent.
+    /// Opens a stream to the agent for `party`.
     ///
     /// # Errors
     /// [`StreamError`]
-    pub(super) async fn open(self: &Arc<Self>, budget: Budget) -> Result<(StreamPermit, SendStream, RecvStream), StreamError> {
-        let running = self.streams.fetch_add(1, Ordering::Relaxed);
-        let permit = StreamPermit { tunnel: self.clone(), sending: self.room.enter() };
-        if running >= self.limit.most {
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        party: Party,
+        budget: Budget,
+    ) -> Result<(StreamPermit, SendStream, RecvStream), StreamError> {
+        if let Err(most) = self.streams.enter(&party, self.limit.tuning.now().streams_per_agent) {
             self.limit.reached.note(Limit::StreamsPerAgent);
-            return Err(StreamError::Limit(self.limit.most));
+            return Err(StreamError::Limit(most));
         }
+        let permit = StreamPermit { tunnel: self.clone(), party, sending: self.room.enter() };
         let (send, recv) = budget.run(self.connection.open_bi()).await??;
         Ok((permit, send, recv))
     }

@@ -216,6 +216,7 @@ impl Wiring {
             store: self.store.clone(),
             rules: bound.iter().map(Bound::rule).collect(),
         };
+        self.listening.serve(&publishing.rules);
         self.tasks.spawn(publishing.run(self.stopped.clone()));
         let Ground { env, credentials, .. } = &self.ground;
         let policy = Arc::new(TablePolicy { store: self.store.clone(), env: env.clone() });
@@ -326,6 +327,7 @@ impl Wiring {
             lookout: self.lookout.clone(),
             page: admin::PageCache::default(),
             reloads: self.ground.proxy.reloads.clone(),
+            data_dir: self.ground.proxy.data_dir.clone(),
         };
         let (proxy, reached) = (&self.ground.proxy, self.metrics.reached());
         let bounds = http::Bounds::new(&proxy.limits, reached);

@@ -186,6 +186,18 @@ pub enum ClientRequest {
     Authorities(AuthoritiesRequest),
     /// 3: say that you are there, or that another proxy is; answered by a [`PingReply`].
     Ping(PingRequest),
+    /// 4: where the proxies are by now; answered by a [`ProxiesReply`](super::ProxiesReply).
+    Proxies {
+        /// Versions and features.
+        #[serde(with = "super::record")]
+        hello: Hello,
+    },
+    /// 5: what this client may reach; answered by a [`ServicesReply`](super::ServicesReply).
+    Services {
+        /// Versions and features.
+        #[serde(with = "super::record")]
+        hello: Hello,
+    },
 }
 
 /// Whether a proxy is there, and how long the way to it takes.

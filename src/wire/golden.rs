@@ -11,6 +11,7 @@ use warren_raft::{
 use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered, PingReply, PingRequest};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled};
 use super::member::{ClusterView, Member, MemberState};
+use super::orientation::{ProxiesReply, Reachable, ServicesReply};
 use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
 use super::trust::{Authorities, AuthoritiesReply, AuthoritiesRequest, CertificateReport, Holdings, LiveCertificates, Machine};
 use super::tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};
@@ -183,6 +184,8 @@ fn dials() {
             &*format!("03{HELLO_HEX}010170ac02"),
         ),
         (ClientRequest::Ping(PingRequest { hello: hello(), proxy: None, budget_ms: 300 }), &*format!("03{HELLO_HEX}00ac02")),
+        (ClientRequest::Proxies { hello: hello() }, &*format!("04{HELLO_HEX}")),
+        (ClientRequest::Services { hello: hello() }, &*format!("05{HELLO_HEX}")),
     ];
     check_grown(&table[4].0, table[4].1, &[HELLO_HEX, &record(&holdings_hex())]);
     check_grown(&table[5].0, table[5].1, &[HELLO_HEX]);
@@ -191,7 +194,9 @@ fn dials() {
             ClientRequest::Dial(_),
             ClientRequest::Renew { .. },
             ClientRequest::Authorities(_),
-            ClientRequest::Ping(_)
+            ClientRequest::Ping(_),
+            ClientRequest::Proxies { .. },
+            ClientRequest::Services { .. }
         }),
         table,
     );
@@ -209,6 +214,10 @@ fn dials() {
     let table =
         [(connected, &*format!("000161020102{TRACE_HEX}{HELLO_HEX}")), (DialReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];
     check_messages(variants!(DialReply { DialReply::Connected { .. }, DialReply::Failed(_) }), table);
+}
+
+#[test]
+fn headers_of_dials() {
     let header = DialHeader {
         trace: TRACE,
         client: "c".parse().expect("a name"),
@@ -234,6 +243,19 @@ fn answers_to_pings() {
     ];
     check_grown(&table[0].0, table[0].1, &[HELLO_HEX]);
     check_messages(variants!(PingReply { PingReply::Pong { .. }, PingReply::Failed(_) }), table);
+}
+
+#[test]
+fn answers_to_a_client_that_asks_its_way() {
+    let proxies = ProxiesReply::Proxies { hello: hello(), proxies: vec![member()] };
+    let table = [(proxies, &*format!("00{HELLO_HEX}01{MEMBER_HEX}")), (ProxiesReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];
+    check_grown(&table[0].0, table[0].1, &[HELLO_HEX, MEMBER_HEX]);
+    check_messages(variants!(ProxiesReply { ProxiesReply::Proxies { .. }, ProxiesReply::Failed(_) }), table);
+    let reachable = Reachable { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name"), online: true };
+    let services = ServicesReply::Services { hello: hello(), services: vec![reachable], more: true };
+    let table = [(services, &*format!("00{HELLO_HEX}0105016101730101")), (ServicesReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];
+    check_grown(&table[0].0, table[0].1, &[HELLO_HEX, "050161017301"]);
+    check_messages(variants!(ServicesReply { ServicesReply::Services { .. }, ServicesReply::Failed(_) }), table);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What whoever comes in may use, and what becomes of them when the proxy goes out of service.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::{Cluster, Target, get, wait_for};
-use crate::{connect, exchange, try_connect};
+use crate::support::{Cluster, Target, get, wait_for, warren};
+use crate::{connect, exchange, text, try_connect};
 
 const BOUNDED: &str = "\
     [ingress.http_connect]\nlisten = \"127.0.0.1:0\"\n[ingress.socks5]\nlisten = \"127.0.0.1:0\"\n[ingress.tls]\nlisten = \"127.0.0.1:0\"\n\
@@ -73,4 +74,34 @@ fn a_proxy_that_drains_shuts_its_ways_in_and_lets_what_runs_go_on() {
     assert!(echoes(&mut running, b"still"));
     let (status, checks) = get(proxy.http_address(), "/readyz?verbose").expect("an answer");
     assert!(status == 200 && checks.contains("[+] ingress"), "{checks}");
+}
+
+#[test]
+fn a_reload_counts_for_tunnels_that_are_open() {
+    const DOORS: &str = "[[ingress.tcp]]\nlisten = \"127.0.0.1:0\"\ntarget = \"shed/echo\"\n[limits]\nstreams_per_agent = 2\n";
+    let cluster = Cluster::start_with(1, |proxy| proxy.configured(DOORS));
+    let echo = Target::echo();
+    let _agent = cluster.agent("shed", &[0], &[("echo", echo.address().to_string())]);
+    let proxy = cluster.proxy(0);
+    proxy.wait_published(1);
+    let port = proxy.ingress("tcp");
+    let reload = |before: &str, now: &str| {
+        let file = proxy.config();
+        let changed = fs::read_to_string(&file).expect("the file").replace(before, now);
+        fs::write(&file, changed).expect("the file");
+        String::from_utf8(warren(&["config", "reload", "--config", text(&file)], b"").must_succeed()).expect("a text")
+    };
+    let mut streams: Vec<_> = (0..2).map(|_| connect(port)).collect();
+    assert!(streams.iter_mut().all(|stream| echoes(stream, b"here")));
+    assert_eq!(exchange(port, b"one too many"), b"");
+    let said = reload("streams_per_agent = 2", "streams_per_agent = 3");
+    assert_eq!(said, "reloaded:\n  limits.streams_per_agent: 2 -> 3  (what is open already stays)\n");
+    streams.push(connect(port));
+    assert!(streams.iter_mut().all(|stream| echoes(stream, b"all three")));
+    assert_eq!(exchange(port, b"one too many"), b"");
+    reload("streams_per_agent = 3", "streams_per_agent = 1");
+    assert!(streams.iter_mut().all(|stream| echoes(stream, b"still")), "what is open stays");
+    streams.truncate(1);
+    wait_for("two have ended", || (proxy.counter("warren_streams") == 1).then_some(()));
+    assert_eq!(exchange(port, b"one too many"), b"");
 }

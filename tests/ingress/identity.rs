@@ -83,6 +83,38 @@ fn wrong_ones_are_slowed_down(proxy: &Proxy, curl: &Path, right: &str) {
     });
 }
 
+/// Whoever asks beside whom nobody answers has as many tries as one after the other: without a quorum each of them waits for an answer that does not come.
+#[test]
+fn wrong_secrets_that_come_together_are_not_all_looked_at() {
+    let mut cluster = Cluster::start_with(2, |proxy| proxy.configured(ASKING));
+    let right = secret_of_a_client(&cluster);
+    let port = cluster.proxy(0).ingress("socks5");
+    cluster.proxy_mut(1).kill();
+    let last = if right.ends_with('0') { "1" } else { "0" };
+    let wrong = format!("{}{last}", &right[..right.len() - 1]);
+    let login = [&[1, 3][..], b"ada", &[u8::try_from(wrong.len()).expect("short")], wrong.as_bytes()].concat();
+    // All have shown what they have before the first one is answered.
+    let tries: Vec<_> = (0..12)
+        .map(|_| {
+            let mut stream = connect(port);
+            stream.write_all(&[&[5, 1, 2][..], &login].concat()).expect("it is taken");
+            stream
+        })
+        .collect();
+    for mut stream in tries {
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        assert_eq!(answer, [5, 2, 1, 1], "it is refused, looked at or not");
+    }
+    let unseen = cluster.proxy(0).counter("warren_limit_reached_total{limit=\"failed_logins_per_source\"}");
+    assert_eq!(unseen, 8, "four were looked at");
+}
+
+fn secret_of_a_client(cluster: &Cluster) -> String {
+    let _ada = cluster.client("ada", "shed/web");
+    secret(cluster, cluster.proxy(0), "ada")
+}
+
 #[test]
 fn a_certificate_lets_its_client_in_and_nobody_else() {
     let Some([curl]) = all_installed(TEST, ["curl"]) else { return };

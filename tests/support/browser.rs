@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{LONG, all_installed, wait_for};
 
 /// What keeps a browser to itself and to what it is told to show.
-const FLAGS: [&str; 14] = [
+const FLAGS: [&str; 13] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,9 +25,10 @@ const FLAGS: [&str; 14] = [
     "--disable-extensions",
     "--metrics-recording-only",
     "--no-first-run",
-    "--no-proxy-server",
     "--remote-debugging-pipe",
 ];
+/// It asks nobody on the way.
+const DIRECTLY: &str = "--no-proxy-server";
 
 /// A browser with one page.
 #[derive(Debug)]
@@ -43,10 +44,19 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts one; `None`, and a line that says so, where none is installed.
     pub(crate) fn start(test: &str) -> Option<Self> {
-        Some(Self::launch(all_installed(test, ["chromium", "sh", "mkfifo"])?))
+        Self::start_with(test, &[DIRECTLY])
     }
 
-    fn launch([chromium, shell, mkfifo]: [PathBuf; 3]) -> Self {
+    /// The same, which goes by the proxy with this URL, and takes whatever certificate it is shown behind that.
+    pub(crate) fn start_behind(test: &str, proxy: &str) -> Option<Self> {
+        Self::start_with(test, &[&format!("--proxy-server={proxy}"), "--ignore-certificate-errors"])
+    }
+
+    fn start_with(test: &str, flags: &[&str]) -> Option<Self> {
+        Some(Self::launch(all_installed(test, ["chromium", "sh", "mkfifo"])?, flags))
+    }
+
+    fn launch([chromium, shell, mkfifo]: [PathBuf; 3], flags: &[&str]) -> Self {
         let home = TempDir::new().expect("a directory");
         let pipe = |name: &str| {
             let path = home.path().join(name);
@@ -60,6 +70,7 @@ impl Browser {
             .args(["-c", r#"exec "$0" "$@" 3<"$TO" 4>"$FROM""#])
             .arg(chromium)
             .args(FLAGS)
+            .args(flags)
             .arg(format!("--user-data-dir={}", home.path().join("profile").display()))
             .arg("about:blank")
             .env_clear()

@@ -103,8 +103,10 @@ impl Client {
     }
 
     fn words<'a>(&'a self, verb: &[&'a str], proxies: &'a str) -> Vec<&'a str> {
-        let options = ["--config", text(&self.config), "--identity", text(&self.identity), "--proxy", proxies];
-        [verb, &options].concat()
+        let options = ["--config", text(&self.config), "--identity", text(&self.identity)];
+        // None: where the identity says.
+        let entrance = if proxies.is_empty() { Vec::new() } else { vec!["--proxy", proxies] };
+        [verb, &options, &entrance].concat()
     }
 }
 

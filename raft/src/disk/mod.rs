@@ -24,6 +24,7 @@ pub(crate) use fence::noted;
 pub use files::{Files, KeptFile, NewFile};
 pub use guard::contains_panic;
 pub use memory::{DiskEvent, MemoryDisk};
+pub use room::LEAST as LEAST_FREE;
 pub use volume::{SledVolume, Volume};
 pub use writer::DiskDrive;
 

@@ -11,7 +11,7 @@ use std::path::Path;
 /// Nothing is written while less than this is free beside twice the write itself. A batch of half a megabyte costs sled a segment of
 /// 512 KiB or two, rewritten pages and, at an opening, a new snapshot of its page table (some megabytes at a million records); the same file
 /// system holds the proxy's certificates, and often its log.
-pub(super) const LEAST: u64 = 32 << 20;
+pub const LEAST: u64 = 32 << 20;
 /// Once it was full, it is taken up again when this is free: twice as much, so that it does not swing.
 pub(super) const ENOUGH: u64 = 2 * LEAST;
 /// Files that must be left, on file systems that bound their number.

@@ -103,7 +103,7 @@ pub(crate) async fn change_members(core: Arc<Core>, proposer: Proposer) {
     }
 }
 
-fn rules(config: &StoreConfig) -> Rules {
+pub(super) fn rules(config: &StoreConfig) -> Rules {
     // A new leader has heard of nobody yet, and may have to wait a lease for the first sign of life.
     let replace_after = config.promote_after.saturating_mul(GRACE).max(config.lease);
     Rules { max_voters: config.max_voters, promote_after: config.promote_after, replace_after }

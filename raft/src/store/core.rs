@@ -147,7 +147,7 @@ impl Core {
                 Err(Refusal::NotLeader)
             }
             Err(error) => {
-                tracing::debug!(%target, %error, "the way to the leader is blocked");
+                tracing::debug!(leader = %target, %error, "the way to the leader is blocked");
                 Err(Refusal::NotLeader)
             }
         }

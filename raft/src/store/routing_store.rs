@@ -121,6 +121,11 @@ impl RoutingStore {
         self.inner.core.disk.subscribe()
     }
 
+    /// How many of so many members that are up are to vote, once they have been so for long enough.
+    pub fn seats(&self, fit: usize) -> usize {
+        super::care::rules(&self.inner.core.config).seats(fit)
+    }
+
     /// The highest feature level that this member knows.
     pub fn known_level(&self) -> Level {
         self.inner.core.config.tuning.level

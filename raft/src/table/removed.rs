@@ -9,6 +9,7 @@ use super::apply::Answer;
 use super::{MAX_REMOVED_KEYS, Table};
 use crate::command::{Accepted, Rejection};
 use crate::ids::{KeyHash, Level, Timestamp};
+use crate::mutant;
 use crate::names::{AgentName, ClientName};
 
 /// Since when the keys of removed machines are kept.
@@ -36,6 +37,9 @@ impl Table {
     }
 
     pub(super) fn remove_client(&mut self, name: &ClientName, at: Timestamp) -> Answer {
+        if mutant!("removal_forgotten") {
+            return Ok(Accepted::Done);
+        }
         let client = self.clients.remove(name).ok_or_else(|| Rejection::ClientUnknown(name.clone()))?;
         self.credentials.remove(name);
         self.keep_removed(client.key, at);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
-use warren::client::{Session, enroll};
+use warren::client::{Entrances, Session, enroll};
 use warren::identity::{CredentialStore, CredentialsHandle, Token};
 use warren::net::{Env, dialling_endpoint};
 
@@ -62,5 +62,5 @@ async fn session(stage: &Stage, host: HostId, proxies: &[String], env: &Env) -> 
         enroll(&format!("client-{}", host.0).parse()?, proxies, &token, &store, env).await?;
     }
     let credentials = CredentialsHandle::new(store.load()?)?;
-    Ok(Session::new(env.clone(), dialling_endpoint(env)?, store, credentials, proxies.to_vec()))
+    Ok(Session::new(env.clone(), dialling_endpoint(env)?, store, credentials, Entrances::given(proxies.to_vec())))
 }

@@ -6,6 +6,7 @@ mod client;
 mod dial;
 mod farm;
 mod operator;
+mod outcast;
 mod proxy;
 mod reader;
 mod services;

@@ -15,6 +15,7 @@ use warren::identity::{CredentialStore, Token};
 use warren::net::Env;
 use warren_raft::{ProxyName, StrategyKind, TokenRole};
 
+use super::outcast::expel;
 use super::proxy::PUBLIC;
 use super::stage::{Secrets, Stage};
 use crate::network::HostId;
@@ -31,6 +32,7 @@ const USES: u32 = 1_000;
 pub(super) async fn operate(stage: Stage, env: Env, (socket, host): (PathBuf, HostId), operation: Operation) {
     let client = AdminClient::new(env.net.clone(), socket).with_deadline(PATIENCE);
     let done = match &operation {
+        Operation::Expel => expel((&stage, &env, host), &client).await,
         Operation::Token { uses, tries } => guests((&stage, &env, host), &client, (*uses, *tries)).await,
         Operation::Remove(proxy) if is_back(&stage, &client, *proxy).await => Ok(Value::Null),
         Operation::Strategy(_)
@@ -91,6 +93,7 @@ fn name(operation: &Operation) -> &'static str {
         Operation::Transfer(_) => "transfer",
         Operation::Remove(_) => "remove",
         Operation::Token { .. } => "token",
+        Operation::Expel => "expel",
         Operation::Look => "look",
     }
 }
@@ -109,7 +112,7 @@ async fn attempt(client: &AdminClient, operation: &Operation) -> Result<Value, C
         Operation::Resume(proxy) => client.post_json(Path::Resume, &ResumeRequest { name: named(*proxy) }).await,
         Operation::Transfer(to) => client.post_json(Path::Transfer, &TransferRequest { to: to.map(named) }).await,
         Operation::Remove(proxy) => client.post_json(Path::Removal, &RemovalRequest { name: named(*proxy) }).await,
-        Operation::Token { .. } | Operation::Look => client.get_json(Path::Status).await,
+        Operation::Token { .. } | Operation::Expel | Operation::Look => client.get_json(Path::Status).await,
     }
 }
 

@@ -77,6 +77,8 @@ struct State {
     acknowledged: u64,
     reads: Vec<Read>,
     admissions: Vec<Admissions>,
+    /// Clients that were removed so far, answers that they had, and how one of them got in.
+    outcasts: (u64, u64, Vec<String>),
     /// Whether work is to end.
     quiet: bool,
 }
@@ -285,6 +287,27 @@ impl Stage {
     /// What tokens have admitted.
     pub fn admissions(&self) -> Vec<Admissions> {
         self.lock().admissions.clone()
+    }
+
+    /// A client is to be removed: its number.
+    pub fn next_outcast(&self) -> u64 {
+        let mut state = self.lock();
+        state.outcasts.0 += 1;
+        state.outcasts.0
+    }
+
+    /// A client that was removed has its answer from a proxy that knows so.
+    pub fn outcast_heard(&self, was_let_in: bool, how: impl FnOnce() -> String) {
+        let mut state = self.lock();
+        state.outcasts.1 += 1;
+        if was_let_in {
+            state.outcasts.2.push(how());
+        }
+    }
+
+    /// How clients got in that were removed.
+    pub fn outcasts_let_in(&self) -> Vec<String> {
+        self.lock().outcasts.2.clone()
     }
 
     /// Whether what has no end of its own is to end.

@@ -1,17 +1,22 @@
 //! Proposals as they come out of the log, and what they make of the table.
 
+use std::collections::BTreeSet;
+
 use warren_raft::{Command, Incarnation, Proposal, ProxyId, Table, Timestamp, decoding};
 
 use super::{Outcome, Target};
 
 pub(super) const TARGET: Target = Target { name: "commands", reads: "proposals out of the log, applied to the table", run: target, seeds };
 
+/// Who has made the table that has some of everything.
+const SETTER_UP: ProxyId = ProxyId(1);
+
 /// Proposals one after the other, applied to a table that has some of everything.
 fn target(data: &[u8]) -> Outcome {
     let mut table = grown();
     let mut left = data;
     let mut last = String::from("nothing");
-    let mut numbers = std::collections::BTreeSet::new();
+    let mut numbers: BTreeSet<_> = (1..).zip(SETTING_UP).map(|(number, _)| (SETTER_UP, Incarnation(1), number)).collect();
     while let Ok((proposal, rest)) = postcard::take_from_bytes::<Proposal>(left) {
         let before = table.clone();
         let kept = decoding::records(&before);
@@ -48,7 +53,7 @@ pub(super) fn grown() -> Table {
 }
 
 fn proposed(number: u64, command: Command) -> Proposal {
-    Proposal { proposer: ProxyId(1), incarnation: Incarnation(1), number, at: Timestamp(1_000_000), commands: vec![command] }
+    Proposal { proposer: SETTER_UP, incarnation: Incarnation(1), number, at: Timestamp(1_000_000), commands: vec![command] }
 }
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -6,11 +6,11 @@ use super::names::text;
 use super::{Outcome, Target};
 
 pub(super) const TARGET: Target =
-    Target { name: "dialled", reads: "targets: `AGENT/SERVICE`, `AGENT:PORT`, `any/SERVICE`", run: target, seeds };
+    Target { name: "dialled", reads: "targets: `AGENT/SERVICE`, `AGENT:PORT`, `any/SERVICE`, host names", run: target, seeds };
 
 fn target(data: &[u8]) -> Outcome {
-    // A port may have zeros in front: a target with one has two spellings.
-    let plain = !data.windows(2).any(|two| two == b":0");
+    // A port may have zeros in front, and a host name means what `AGENT/SERVICE` does: such a target has two spellings.
+    let plain = !data.windows(2).any(|two| two == b":0") && !data.contains(&b'.');
     if plain { text("target", data, |_: &Dialled| {}) } else { super::names::spelled("target", data, |_: &Dialled| {}) }
 }
 
@@ -29,6 +29,10 @@ fn seeds() -> Vec<Vec<u8>> {
         "a:65536",
         "a:+22",
         "A/b",
+        "ssh.lab-pi.warren",
+        "lab-pi.warren:22",
+        "ln.warren.warren",
+        "lab-pi.other",
     ];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }

@@ -1,14 +1,22 @@
-//! Heads of requests to an HTTP proxy, and bodies behind them.
+//! Heads of requests to an HTTP proxy, bodies behind them, and heads of the answers.
 
+use warren::ingress::http_answer::AnswerHead;
 use warren::ingress::http_body::{Body, Length};
 use warren::ingress::http_head::{MAX_HEAD, Wanted, parse};
 
 use super::{Outcome, Target};
 
-pub(super) const TARGET: Target =
-    Target { name: "proxied", reads: "requests to an HTTP proxy: CONNECT and whole URLs, and where their bodies end", run: target, seeds };
+pub(super) const TARGET: Target = Target {
+    name: "proxied",
+    reads: "requests to an HTTP proxy (CONNECT, whole URLs, where their bodies end) and heads of answers",
+    run: target,
+    seeds,
+};
 
 fn target(data: &[u8]) -> Outcome {
+    if data.starts_with(b"HTTP/") {
+        return answered(data);
+    }
     let (head, length) = match parse(data) {
         Ok(Some(read)) => read,
         Ok(None) => {
@@ -29,6 +37,25 @@ fn target(data: &[u8]) -> Outcome {
             assert!(!sent.windows(7).any(|part| part.eq_ignore_ascii_case(b"\nproxy-")), "what is for the proxy stays there");
             Outcome::plain("answer", &format!("{login} {}", behind(body, &data[length..])))
         }
+    }
+}
+
+/// An answer is passed on in the same way however it comes, and nothing of it is lost.
+fn answered(data: &[u8]) -> Outcome {
+    let through = |piece: usize| {
+        let mut head = AnswerHead::default();
+        let mut out: Vec<u8> = data.chunks(piece).flat_map(|bytes| head.feed(bytes)).collect();
+        let is_behind = head.is_behind();
+        out.extend(head.end());
+        (out, is_behind)
+    };
+    let (out, is_behind) = through(data.len());
+    assert_eq!(through(7), (out.clone(), is_behind), "in pieces as in one");
+    let is_closed = out.windows(21).any(|part| part == b"\r\nConnection: close\r\n");
+    match (is_behind, out == data, is_closed) {
+        (_, true, _) => Outcome::plain("answered", if is_behind { "as it is" } else { "not whole" }),
+        (true, false, true) => Outcome::plain("answered", "the last on its connection"),
+        (_, false, _) => panic!("an answer was changed and does not say that it is the last"),
     }
 }
 
@@ -66,6 +93,10 @@ fn seeds() -> Vec<Vec<u8>> {
         "GET http://a.b.warren/ HTTP/2.0\r\n\r\n",
         "GET http://a.b.warren/ HTTP/1.1\r\n",
         "\x16\x03\x01\x02",
+        "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 \r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA",
+        "HTTP/1.1 200 OK\r\n a\r\n\r\n",
     ];
     let mut seeds: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     seeds.push(format!("GET http://a.b.warren/ HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(MAX_HEAD)).into_bytes());

@@ -48,6 +48,8 @@ fn seeds() -> Vec<Vec<u8>> {
         host(4, &[0; 16]),
         host(9, &[0; 16]),
         vec![2, 5, 3, 1, 3],
+        vec![2, 5, 9],
+        host(3, b"\x01\xff"),
         b"\0GET / HTTP/1.1".to_vec(),
     ]
 }

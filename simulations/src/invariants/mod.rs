@@ -11,6 +11,7 @@ mod minority;
 #[cfg(all(test, simulation))]
 mod mutants_tests;
 mod once;
+mod outcasts;
 mod panics;
 mod progress;
 mod reads;
@@ -38,6 +39,7 @@ use found::Found;
 use leaks::Leaks;
 use minority::Minority;
 use once::Once;
+use outcasts::Outcasts;
 use panics::Panics;
 use progress::Progress;
 use reads::Reads;
@@ -61,6 +63,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<Epochs>::default(),
         Box::<Reads>::default(),
         Box::<Tokens>::default(),
+        Box::<Outcasts>::default(),
         Box::<Found>::default(),
         Box::<Stale>::default(),
         Box::<Minority>::default(),

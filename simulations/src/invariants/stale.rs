@@ -39,12 +39,14 @@ struct Truth<'a> {
     held: BTreeSet<Key>,
     /// Agents that have ended in good order.
     ended: BTreeSet<AgentName>,
+    /// A voter's machine has lost its disk, and whoever runs there is somebody else: it may be the leader that died.
+    is_bereft: bool,
     conditions: &'a Conditions,
 }
 
 impl Truth<'_> {
     fn well_since(&self, since_us: u64, but: Option<HostId>) -> bool {
-        self.conditions.all_well_since(since_us.saturating_sub(SETTLED_US), self.proxies.values().copied(), but)
+        !self.is_bereft && self.conditions.all_well_since(since_us.saturating_sub(SETTLED_US), self.proxies.values().copied(), but)
     }
 }
 
@@ -97,6 +99,7 @@ impl Invariant for Stale {
         let truth = Truth {
             now_us: scene.now_us,
             lease_us: scene.plan.settings.lease_ms * 1_000,
+            is_bereft: known.voters.iter().any(|voter| !proxies.contains_key(voter)),
             latency_us: scene.plan.settings.latency_us,
             proxies,
             held: held.flat_map(|(agent, tunnels)| tunnels.into_iter().map(move |proxy| (agent.clone(), proxy))).collect(),
@@ -136,6 +139,7 @@ mod tests {
                 proxies: [(ProxyId(1), HostId(1)), (ProxyId(2), HostId(2))].into(),
                 held: [key.clone()].into(),
                 ended: BTreeSet::new(),
+                is_bereft: false,
                 conditions: &conditions,
             };
             if now_us >= 10 * SECOND {
@@ -155,6 +159,11 @@ mod tests {
             truth.ended.insert("agent-1".parse().expect("a name"));
         };
         assert!(!stale(SECOND / 2, closed) && stale(SECOND / 2 + 1, closed));
+        let with_the_leader = |truth: &mut Truth<'_>| {
+            closed(truth);
+            truth.is_bereft = true;
+        };
+        assert!(!stale(100 * SECOND, with_the_leader), "nobody may lead");
         let silent = |truth: &mut Truth<'_>| truth.held.clear();
         assert!(!stale(20 * SECOND, silent) && stale(20 * SECOND + 1, silent));
         assert!(!stale(100 * SECOND, |_| {}), "a tunnel that is held");

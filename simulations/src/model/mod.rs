@@ -16,5 +16,6 @@ mod state;
 pub use event::Event;
 pub use fault::Fault;
 pub use moments::Moments;
+pub(crate) use registration::NEVER;
 pub use registration::{Registration, Searched};
 pub use state::State;

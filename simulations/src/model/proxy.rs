@@ -72,7 +72,8 @@ impl State {
         self.rest.proxies[tunnel.proxy].attempts.get(&tunnel.agent).is_some_and(|last| *last != tunnel.sequence)
     }
 
-    /// Hears the answer to what it waits for. The member has applied it by then (`Core::applied_if_writable`), so its view is fresh.
+    /// Hears the answer to what it waits for. The member has applied it by then (`Core::applied_if_writable`; with a full disk a withdrawal waits for that by itself), so its
+    /// view is fresh.
     pub(super) fn hear(&mut self, proxy: usize, fault: Option<Fault>) {
         let Some((ticket, wait)) = self.rest.proxies[proxy].waits.take() else { return };
         let Some((_, answers)) = self.rest.answered.get(&ticket.proposer) else { return };
@@ -86,7 +87,8 @@ impl State {
             Wait::Register(tunnel, epoch) => self.registered(tunnel, epoch, answer),
             Wait::Withdraw(tunnel) => {
                 // An accepted withdrawal is the end unless the table still shows a route that it is about; a rejected one is the end as well.
-                if !matches!(answer, Some(Ok(_))) || self.visible(tunnel, fault).is_none() {
+                let is_shown = fault != Some(Fault::BelievesLaggingTable) && self.visible(tunnel, fault).is_some();
+                if !matches!(answer, Some(Ok(_))) || !is_shown {
                     self.rest.proxies[proxy].tunnels.remove(&tunnel);
                 }
             }

@@ -21,7 +21,7 @@ const LEADERS_LIFE: u64 = 2;
 const REPEATED: u64 = 8;
 
 /// What is said of a moment that no state had.
-pub(super) const NEVER: &str = "never";
+pub(crate) const NEVER: &str = "never";
 
 /// How much there is, and what is wrong with it.
 #[derive(Clone, Debug)]

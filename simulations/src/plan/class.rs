@@ -23,6 +23,7 @@ pub const CLASSES: &[&str] = &[
     "network_hole",
     "network_loss",
     "operate_drain",
+    "operate_expel",
     "operate_look",
     "operate_resume",
     "operate_strategy",
@@ -97,6 +98,7 @@ impl Operation {
             // A plan's own removals follow a disk that was lost; by itself it is in plans that are written by hand.
             Self::Remove(_) => BY_HAND[2],
             Self::Token { .. } => "operate_token",
+            Self::Expel => "operate_expel",
             Self::Look => "operate_look",
         }
     }

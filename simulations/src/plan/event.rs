@@ -194,6 +194,8 @@ pub enum Operation {
         /// Who try.
         tries: u32,
     },
+    /// A machine enrols as a client, is removed, and tries what it can.
+    Expel,
     /// Somebody looks.
     Look,
 }
@@ -246,7 +248,7 @@ impl Operation {
         match self {
             Self::Drain(host) | Self::Resume(host) | Self::Remove(host) => Some(*host),
             Self::Transfer(host) => *host,
-            Self::Strategy(_) | Self::Token { .. } | Self::Look => None,
+            Self::Strategy(_) | Self::Token { .. } | Self::Expel | Self::Look => None,
         }
     }
 }

@@ -379,6 +379,10 @@ impl Draft {
             };
             self.at(Event::Operate { host, operation });
         }
+        if self.rng.random_ratio(1, 3) {
+            let host = self.proxy();
+            self.at(Event::Operate { host, operation: Operation::Expel });
+        }
     }
 }
 

@@ -123,8 +123,9 @@ async fn reload(reloading: &mut Reloading, running: &RunningAgent, notifier: &No
     }
     let view = take_over(reloading, running).await;
     let failed = view.error.as_deref().map(one_line);
+    notifier.remark(failed.map(|failed| format!("not reloaded: {failed}")));
     if is_ready {
-        notifier.tell(State::Ready, &failed.map_or_else(|| summary(running), |failed| format!("not reloaded: {failed}")));
+        notifier.tell(State::Ready, &summary(running));
     }
     view
 }

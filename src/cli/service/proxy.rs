@@ -166,10 +166,10 @@ impl Changing {
         }
         let view = self.take_over(running);
         let failed = view.error.as_deref().map(one_line);
-        let status = failed.as_ref().map_or_else(|| running.summary(), |failed| format!("not reloaded: {failed}"));
+        notifier.remark(failed.as_ref().map(|failed| format!("not reloaded: {failed}")));
         self.reloads.note(failed);
         if is_ready {
-            notifier.tell(State::Ready, &status);
+            notifier.tell(State::Ready, &running.summary());
         }
         view
     }

@@ -55,7 +55,7 @@ impl Reloading {
     pub(super) fn done(&mut self, next: Next) -> ReloadView {
         self.logs.change(&next.config.telemetry);
         for change in &next.changes {
-            tracing::info!(key = change.key, old = change.old, new = change.new, "configuration changed");
+            tracing::info!(key = change.key, old = change.old, new = change.new, note = change.note, "configuration changed");
         }
         tracing::info!(changes = next.changes.len(), "configuration reloaded");
         self.current = next.config;
@@ -77,7 +77,10 @@ impl Reloading {
             key: change.key.clone(),
             old: change.old.clone(),
             new: change.new.clone(),
+            came: change.came.clone(),
+            went: change.went.clone(),
             reload: change.reload.to_string(),
+            note: change.note.map(str::to_owned),
         };
         let changes = changes.iter().map(row).collect();
         ReloadView { schema: Schema, file: self.source.file(), reloaded: false, changes, error: None, invalid: false }
@@ -124,7 +127,10 @@ mod tests {
 
     #[test]
     fn what_keeps_a_change_from_counting_is_named() {
-        let change = |key: &str, reload| Change { key: key.to_owned(), old: "1".to_owned(), new: "2".to_owned(), reload };
+        let change = |key: &str, reload| {
+            let (old, new) = ("1".to_owned(), "2".to_owned());
+            Change { key: key.to_owned(), old, new, came: Vec::new(), went: Vec::new(), reload, note: None }
+        };
         assert_eq!(refusal(&[]), None);
         assert_eq!(refusal(&[change("a.b", Reload::Live)]), None);
         let refused = refusal(&[change("a.b", Reload::Live), change("a.c", Reload::Restart), change("a.d", Reload::Restart)]);

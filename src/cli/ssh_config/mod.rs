@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use clap::builder::FalseyValueParser;
 
 use self::block::{Block, Unwritable};
-use self::files::Home;
+use self::files::{Done, Home};
 use super::connect::EntranceArgs;
 use super::context::Context;
 use super::{CliError, Exit, UsageError};
@@ -25,10 +24,10 @@ use crate::net::Env;
 )]
 pub(super) struct SshConfigArgs {
     /// Write it where ssh reads it
-    #[arg(long, conflicts_with = "remove", value_parser = FalseyValueParser::new(), env = "WARREN_INSTALL", hide_env_values = true)]
+    #[arg(long, conflicts_with = "remove")]
     install: bool,
     /// Take it away again
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "WARREN_REMOVE", hide_env_values = true)]
+    #[arg(long)]
     remove: bool,
     #[command(flatten)]
     entrance: EntranceArgs,
@@ -38,7 +37,7 @@ impl SshConfigArgs {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         if self.remove {
             let home = Home::of_user()?;
-            say(if home.remove()? { "removed" } else { "nothing was installed in" }, &home.dir);
+            say(&home.remove()?, || format!("nothing was installed in {}", home.dir.display()));
             return Ok(Exit::Success);
         }
         let install = self.install;
@@ -48,8 +47,7 @@ impl SshConfigArgs {
             return context.output().text(&text).map(|()| Exit::Success);
         }
         let home = Home::of_user()?;
-        let changed = home.install(&text)?;
-        say(if changed { "installed in" } else { "installed already in" }, &home.dir);
+        say(&home.install(&text)?, || format!("{} is installed already", home.ours().display()));
         if !CredentialStore::new(&Env::real().files, &block.identity).is_enrolled() {
             note(&format!(
                 "there is no client identity in `{}` yet: `warren enroll ADDR --token-file FILE` gets one",
@@ -77,8 +75,12 @@ fn unwritable(error: Unwritable) -> UsageError {
     UsageError { message: error.to_string(), hint: "keep it at a path without line breaks".to_owned() }
 }
 
-fn say(what: &str, dir: &Path) {
-    note(&format!("{what} {}", dir.display()));
+/// Says what was done, a line each, or that nothing was.
+fn say(done: &[Done], nothing: impl FnOnce() -> String) {
+    if done.is_empty() {
+        note(&nothing());
+    }
+    done.iter().for_each(|done| note(&done.to_string()));
 }
 
 /// It is a remark, and not what the verb was asked for.

@@ -19,6 +19,7 @@ use super::alpn::Alpn;
 use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
 use super::session::{Session, to_vec};
+use super::signatures::signatures_of_tls13;
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::fingerprint::fingerprint;
 use crate::identity::uri::{Identity, Role};
@@ -176,27 +177,7 @@ impl ServerCertVerifier for Trust {
         self.verify(end_entity, intermediates, now).map(|()| ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(super::gate::only_tls13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
-    }
+    signatures_of_tls13!();
 }
 
 /// What a client presents: the current certificate, or none.

@@ -16,13 +16,14 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use webpki::KeyUsage;
 
 use super::alpn::Alpn;
 use super::entrance;
 use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
+use super::signatures::signatures_of_tls13;
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::policy::Policy;
 use crate::identity::uri::{Identity, Role};
@@ -129,30 +130,5 @@ impl ClientCertVerifier for Gate {
         self.judge(end_entity, now).map(|()| ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(only_tls13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// The answer to a handshake that QUIC cannot have.
-pub(super) fn only_tls13() -> Error {
-    PeerIncompatible::Tls13RequiredForQuic.into()
+    signatures_of_tls13!();
 }

@@ -17,9 +17,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use webpki::KeyUsage;
 
-use super::gate::only_tls13;
 use super::leaf::{Leaf, Mismatch};
 use super::provider::provider;
+use super::signatures::signatures_of_tls13;
 use crate::identity::credentials::CredentialsHandle;
 use crate::identity::policy::Policy;
 use crate::identity::uri::Role;
@@ -111,27 +111,7 @@ impl ClientCertVerifier for Judge {
         self.judge(end_entity, now).map(|()| ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(only_tls13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
-    }
+    signatures_of_tls13!();
 }
 
 /// What is said inside of TLS.

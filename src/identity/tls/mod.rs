@@ -21,6 +21,7 @@ mod gate;
 mod later_keys;
 mod provider;
 mod session;
+mod signatures;
 #[cfg(test)]
 mod tests;
 

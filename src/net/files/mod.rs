@@ -84,6 +84,11 @@ pub trait StateFiles: Debug + Send + Sync + 'static {
     /// # Errors
     /// Whatever the system says.
     fn list(&self, dir: &Path) -> Result<Vec<OsString>, FileError>;
+
+    /// How many bytes this process may yet write to the file system of a directory, where that is known.
+    fn free_bytes(&self, _dir: &Path) -> Option<u64> {
+        None
+    }
 }
 
 /// A directory that this process alone uses, until it is dropped or the process dies.

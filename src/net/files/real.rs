@@ -79,6 +79,11 @@ impl StateFiles for RealFiles {
         }
     }
 
+    fn free_bytes(&self, dir: &Path) -> Option<u64> {
+        let stat = rustix::fs::statvfs(dir).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
     fn list(&self, dir: &Path) -> Result<Vec<OsString>, FileError> {
         let names = fs::read_dir(dir).and_then(|listed| listed.map(|entry| Ok(entry?.file_name())).collect());
         let mut names: Vec<OsString> = names.map_err(|error| FileError::io(dir, error))?;

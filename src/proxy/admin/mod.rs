@@ -24,6 +24,7 @@ mod strategy;
 mod tokens;
 mod transfer;
 mod views;
+mod ways_in;
 
 pub(super) use guard::is_own_name;
 pub(super) use page::PageCache;

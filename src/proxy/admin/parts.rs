@@ -1,5 +1,6 @@
 //! What the answers are made of.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
@@ -40,4 +41,5 @@ pub(in crate::proxy) struct AdminParts {
     pub(in crate::proxy) lookout: Lookout,
     pub(in crate::proxy) page: PageCache,
     pub(in crate::proxy) reloads: Reloads,
+    pub(in crate::proxy) data_dir: PathBuf,
 }

@@ -1,7 +1,9 @@
 //! What is wrong with a cluster, and which command to run next. Pure.
 
 use super::certificates::ROTATING;
+use super::disks::DISK_LOW;
 use super::skew::SKEWED;
+use super::ways_in::INGRESS_WAITS;
 use crate::api::{DrainRow, ProxyRow, ProxyState, StatusProblem};
 
 /// A proxy that keeps the cluster from a higher feature level.
@@ -136,7 +138,7 @@ fn draining(row: &ProxyRow) -> (String, String) {
 /// not wait for the last of them, nor for one that somebody has taken out of service on purpose, nor for an agent whose own network keeps it from some, nor for tunnels that are about to be spread again; and no stranger can make a cluster
 /// unhealthy by knocking.
 pub(super) fn is_healthy(problems: &[StatusProblem]) -> bool {
-    let notices = [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED, ROTATING, ENROLLMENTS_REFUSED, NOT_RELOADED];
+    let notices = [HELD_BACK, DRAINED, AGENTS_STUCK, SKEWED, ROTATING, ENROLLMENTS_REFUSED, NOT_RELOADED, DISK_LOW, INGRESS_WAITS];
     problems.iter().all(|problem| notices.contains(&problem.code.as_str()))
 }
 
@@ -197,6 +199,7 @@ mod tests {
             peer_address: peer_address.to_owned(),
             public_addresses: Vec::new(),
             role: ProxyRole::Voter,
+            joining: false,
             leader: false,
             state,
             epoch: None,

@@ -130,6 +130,7 @@ mod tests {
             peer_address: String::new(),
             public_addresses: Vec::new(),
             role,
+            joining: false,
             leader: false,
             state,
             epoch: None,

@@ -8,10 +8,10 @@ use warren_raft::{Drain, IngressRule, LeaseState, Proxy, ProxyId, RoutingStore, 
 
 use super::outlook::{self, Outlook};
 use super::parts::AdminParts;
-use super::{certificates, disks, problems, skew};
+use super::{certificates, disks, problems, skew, ways_in};
 use crate::api::{
-    AgentRow, AgentsView, DrainRow, IngressRow, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView, Schema,
-    ServiceRow, StatusView,
+    AgentRow, AgentsView, DrainRow, IngressRow, LastSeen, ProxyRole, ProxyRow, ProxyState, RaftState, RaftView, RouteRow, RoutesView,
+    Schema, ServiceRow, StatusView,
 };
 use crate::net::Budget;
 use crate::proxy::disk_report::disk_report;
@@ -19,6 +19,8 @@ use crate::proxy::handover::Phase;
 use crate::wire::CertificateReport;
 use crate::wire::peer::{DiskFault, PeerReport};
 
+/// Most agents among which it is looked who was online last.
+const MAX_LOOKED_AT: usize = 10_000;
 /// How long the peers may take to say how they are.
 const REPORTS: Duration = Duration::from_secs(1);
 
@@ -28,7 +30,8 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let (table, store) = (parts.store.table(), parts.store.status());
     let counts = table.counts();
     let seen = Seen { table: &table, store: &store, counts: &counts, reports: &reports, certificates: &certificates };
-    let proxies: Vec<_> = table.proxies().map(|(id, proxy)| seen.row(parts, id, proxy)).collect();
+    let mut proxies: Vec<_> = table.proxies().map(|(id, proxy)| seen.row(parts, id, proxy)).collect();
+    note_joining(&mut proxies, store.voters.len(), |fit| parts.store.seats(fit));
     // A proxy whose disk takes no writes serves what it knows, and has no vote to give.
     let votes = |id: &ProxyId| reports.get(id).is_none_or(|report| report.disk.is_none());
     // One without a lease has answered, and votes: without a leader that is all of them.
@@ -44,9 +47,14 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let is_removed = |row: &&ProxyRow| table.proxy(row.id).is_some_and(|proxy| proxy.removed);
     let (removed, staying): (Vec<_>, Vec<_>) = proxies.iter().partition(is_removed);
     let mut problems = disks::problems(&table, &reports);
+    let name = table.proxy(parts.me).map(|proxy| proxy.name.to_string()).unwrap_or_default();
+    if reports.get(&parts.me).is_some_and(|report| report.disk.is_none()) {
+        problems.extend(disks::low(&name, &parts.data_dir, parts.env.files.free_bytes(&parts.data_dir)));
+    }
     problems.extend(problems::problems(staying, has_leader, problems::Voters { all: voters, up: voters_up, full: voters_full }));
     problems.extend(removed.into_iter().map(problems::removed));
     problems.extend(skew::skewed(&proxies));
+    problems.extend(ways_in::waiting(parts.listening.asking_nobody(), table.level(), &proxies));
     problems.extend(problems::refused_enrollments(parts.guard.recent()));
     problems.extend(parts.reloads.failed().as_deref().map(problems::not_reloaded));
     problems.extend(certificates::problems(
@@ -68,10 +76,34 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
         tolerates: voters_up.saturating_sub(voters / 2 + 1),
         feature_level: table.level().0,
         agents: counts.agents_online,
+        agents_offline: (table.agent_count() as u64).saturating_sub(counts.agents_online),
+        last_offline: last_offline(&table),
         routes: counts.routes,
         strategy: strategy.into(),
         proxies,
         problems,
+    }
+}
+
+/// The agent that went away last, where there are not too many to look at all of them.
+fn last_offline(table: &Table) -> Option<LastSeen> {
+    if table.agent_count() > MAX_LOOKED_AT {
+        return None;
+    }
+    let offline = table.agents().map(|(name, _)| name).filter(|name| table.routes_of(name).next().is_none());
+    let (seen, name) = offline.filter_map(|name| Some((table.last_seen(name)?.at, name))).max()?;
+    Some(LastSeen { name: name.clone(), last_seen: seen.into() })
+}
+
+/// Has those be joining that are up, and will get a vote: whoever looks a moment after they have come is to know that nothing is missing.
+fn note_joining(proxies: &mut [ProxyRow], voters: usize, seats: impl Fn(usize) -> usize) {
+    let is_new = |row: &ProxyRow| row.role == ProxyRole::Learner && row.state == ProxyState::Healthy;
+    let wanted = seats(voters + proxies.iter().filter(|row| is_new(row)).count());
+    let mut free = wanted.saturating_sub(voters);
+    // Of more than there are seats for anybody's guess is as good.
+    for row in proxies.iter_mut().filter(|row| is_new(row)) {
+        row.joining = free > 0;
+        free = free.saturating_sub(1);
     }
 }
 
@@ -93,6 +125,7 @@ impl Seen<'_> {
             peer_address: proxy.peer_address.clone(),
             public_addresses: proxy.public_addresses.clone(),
             role: if self.store.voters.contains(&id) { ProxyRole::Voter } else { ProxyRole::Learner },
+            joining: false,
             leader: self.store.leader == Some(id),
             state: state(proxy, report, self.table.drain(id)),
             epoch: proxy.epoch.map(|epoch| epoch.0),
@@ -241,6 +274,22 @@ mod tests {
     use warren_raft::Epoch;
 
     use super::*;
+
+    #[test]
+    fn who_came_a_moment_ago_is_joining_while_a_seat_is_free() {
+        let check = |learners: &[ProxyState], seats: usize, expected: &[bool]| {
+            let row = |state: &ProxyState| {
+                let row = crate::api::tests::status().proxies.remove(0);
+                ProxyRow { role: ProxyRole::Learner, leader: false, state: *state, ..row }
+            };
+            let mut rows: Vec<_> = learners.iter().map(row).collect();
+            note_joining(&mut rows, 1, |fit| fit.min(seats));
+            assert_eq!(rows.iter().map(|row| row.joining).collect::<Vec<_>>(), expected, "{learners:?}");
+        };
+        check(&[ProxyState::Healthy, ProxyState::Healthy], 3, &[true, true]);
+        check(&[ProxyState::Down, ProxyState::Healthy], 3, &[false, true]);
+        check(&[ProxyState::Healthy, ProxyState::Healthy], 1, &[false, false]);
+    }
 
     /// Whether the order is an operator's, by what the proxy says of itself (that it drains, that it is about to stop) and by what the table says.
     #[test]

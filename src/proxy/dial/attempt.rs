@@ -11,6 +11,7 @@ use super::loads::Counted;
 use crate::net::Budget;
 use crate::net::quic::StreamWindow;
 use crate::proxy::mesh::{InUse, Links};
+use crate::proxy::parties::Party;
 use crate::proxy::tunnels::{StreamError, StreamPermit, Tunnel, Tunnels};
 use crate::wire::close::Close;
 use crate::wire::{DialAnswer, DialHeader, Heard, frame};
@@ -115,7 +116,7 @@ async fn local_once(tunnel: &Arc<Tunnel>, header: &DialHeader, budget: Budget) -
     if budget.run(tunnel.registering()).await.is_err() {
         return Err(lost("its route was not registered in time"));
     }
-    let (permit, send, recv) = tunnel.open(budget).await.map_err(|error| {
+    let (permit, send, recv) = tunnel.open(Party::of(header), budget).await.map_err(|error| {
         Miss::Answered(match error {
             StreamError::Limit(_) => DialAnswer::Overloaded { retry_after_ms: 1000 },
             StreamError::Gone(_) | StreamError::Deadline => DialAnswer::TunnelLost { reason: error.to_string() },

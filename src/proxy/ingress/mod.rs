@@ -20,4 +20,4 @@ pub(super) use listener::{Bound, IngressListeners};
 pub(super) use listening::Listening;
 pub(super) use logins::Logins;
 pub(super) use metrics::IngressMetrics;
-pub(super) use publish::Publishing;
+pub(super) use publish::{PUBLISHED_SINCE, Publishing};

@@ -11,7 +11,7 @@ use crate::net::{Backoff, Env};
 /// How long the cluster may take to note it.
 const COMMIT: Duration = Duration::from_secs(5);
 /// Since when the table has doors.
-const SINCE: Level = Level(4);
+pub(in crate::proxy) const PUBLISHED_SINCE: Level = Level(4);
 
 /// What is to be published.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Publishing {
         let may = matches!(*self.store.lease().borrow(), LeaseState::Held(_));
         may && self.store.with_table(|table| {
             let is_member = table.proxy(self.me).is_some_and(|proxy| !proxy.removed);
-            is_member && table.level() >= SINCE && table.ingress(self.me) != self.rules
+            is_member && table.level() >= PUBLISHED_SINCE && table.ingress(self.me) != self.rules
         })
     }
 }

@@ -75,6 +75,15 @@ pub(crate) struct Found {
     pub held: Vec<(ProxyId, Held)>,
 }
 
+/// What a table says of who is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum Known {
+    /// What was so at some time: in this life of the process it has had no lease yet, and still catches up.
+    Replayed,
+    /// What is so.
+    Current,
+}
+
 /// Why no stream to a peer could be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -116,15 +125,15 @@ impl Links {
         }
     }
 
-    /// Makes the links agree with the table: one for each other proxy that has said where it is.
-    pub(crate) fn follow(&self, table: &Table) {
+    /// Makes the links agree with the table: one for each other proxy that has said where it is. Nobody is cut off for a table that may be of long ago: of those that are not
+    /// in it yet the rest of it is to come.
+    pub(in crate::proxy) fn follow(&self, table: &Table, known: Known) {
         for (id, proxy) in table.proxies().filter(|(id, proxy)| *id != self.shared.me && !proxy.peer_address.is_empty()) {
             self.link(id, &proxy.peer_address);
         }
         let mut links = self.lock();
         links.retain(|id, link| {
-            // A proxy that is not in the table may be one that this proxy has just joined through.
-            let stays = table.cluster().is_none() || table.proxy(*id).is_some();
+            let stays = known == Known::Replayed || table.proxy(*id).is_some();
             if !stays {
                 link.cancel.cancel();
                 link.cut();

@@ -33,7 +33,7 @@ mod transport;
 pub(super) use accept::PeerAcceptor;
 pub(super) use lane::Lane;
 pub(crate) use link::{LinkTraffic, Packets};
-pub(super) use links::{Found, Links, PeerPort};
+pub(super) use links::{Found, Known, Links, PeerPort};
 pub(super) use load::InUse;
 #[cfg(any(test, simulation))]
 pub(crate) use pulse::quiet;

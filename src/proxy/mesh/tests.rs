@@ -11,9 +11,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{ClusterId, ProxyId};
+use warren_raft::command::Bootstrap;
+use warren_raft::{ClusterId, Command, Incarnation, KeyHash, Proposal, ProxyId, Strategy, Table, Timestamp};
 
-use super::{Lane, Links, PeerAcceptor, PeerBounds, PeerPort, PeerService, serve};
+use super::{Known, Lane, Links, PeerAcceptor, PeerBounds, PeerPort, PeerService, serve};
 use crate::identity::policy::AdmitAll;
 use crate::identity::{Authority, Credentials, CredentialsHandle, Identity, MachineKey, ServerTls};
 use crate::limits::{Limits, Reached};
@@ -264,6 +265,33 @@ async fn where_none_lives_the_first_that_is_made_is_waited_for() {
     }
     let (_in_use, send, recv) = opened.expect("it was made anew");
     assert!(echoes(&mut dial((send, recv)).await).await);
+    near.stop().await;
+    far.stop().await;
+}
+
+/// A table from before the peer joined, as a proxy replays it that joins itself, cuts nobody off; one that is current does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_is_cut_off_by_what_is_so_and_not_by_what_was() {
+    let [near, far] = pair([1, 1]).await;
+    let mut table = Table::default();
+    let bootstrap = Bootstrap {
+        id: CLUSTER,
+        name: "lab".to_owned(),
+        ca_certificate: vec![1],
+        ca_key: vec![2],
+        strategy: Strategy::default(),
+        proxy: "proxy-1".parse().expect("a name"),
+        key: KeyHash([1; 32]),
+    };
+    let commands = vec![Command::Bootstrap(Box::new(bootstrap))];
+    let answers = table.apply(&Proposal { proposer: ProxyId(1), incarnation: Incarnation(1), number: 1, at: Timestamp(1), commands });
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let mut stream = dial(near.links.open(ProxyId(2), budget()).await.map(|(_, send, recv)| (send, recv)).expect("a stream")).await;
+    near.links.follow(&table, Known::Replayed);
+    assert!(echoes(&mut stream).await, "it runs on");
+    near.links.follow(&table, Known::Current);
+    assert!(!echoes(&mut stream).await, "it is cut");
+    assert!(near.links.open(ProxyId(2), budget()).await.is_err(), "nothing is known of it any more");
     near.stop().await;
     far.stop().await;
 }

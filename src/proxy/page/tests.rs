@@ -54,6 +54,7 @@ fn row(id: u64, agents: u64) -> ProxyRow {
         id: ProxyId(id),
         name: format!("proxy-{id}").parse().expect("a name"),
         role: if id <= 5 { ProxyRole::Voter } else { ProxyRole::Learner },
+        joining: false,
         leader: id == 1,
         state: ProxyState::Healthy,
         rtt_ms: (id > 1).then_some(0.42),

@@ -209,7 +209,7 @@ impl Agents {
     }
 
     fn stream_limit(&self) -> StreamLimit {
-        StreamLimit { most: self.tuning.now().streams_per_agent, reached: self.reached.clone() }
+        StreamLimit { tuning: self.tuning.clone(), reached: self.reached.clone() }
     }
 
     async fn check(&self, agent: &AgentName, key: KeyHash) -> Result<(), Failure> {

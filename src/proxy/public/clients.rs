@@ -12,6 +12,7 @@ use warren_raft::{ClientName, KeyHash, ReadError, RoutingStore, TokenRole};
 
 use super::enroll::is_enrolled;
 use super::members::{Audience, members};
+use super::orientation;
 use super::renew::renew;
 use super::told::ToldDial;
 use crate::audit::{Denial, Port};
@@ -186,20 +187,10 @@ impl Clients {
         };
         match understood(request) {
             Ok(Understood::Dial(request, target)) => self.dial((client, key, connection), (request, target), (send, recv), sending).await,
-            Ok(Understood::Renew(request)) => {
-                let reply = self.renewed(client, key, &request);
-                if said(&mut send, &reply).await {
-                    // It fails only when the client has gone.
-                    let _ = send.finish();
-                }
-            }
-            Ok(Understood::Ping(request)) => {
-                let reply = self.pong(request).await;
-                if said(&mut send, &reply).await {
-                    // It fails only when the client has gone.
-                    let _ = send.finish();
-                }
-            }
+            Ok(Understood::Renew(request)) => say(&mut send, &self.renewed(client, key, &request)).await,
+            Ok(Understood::Ping(request)) => say(&mut send, &self.pong(request).await).await,
+            Ok(Understood::Proxies) => say(&mut send, &orientation::proxies(&self.store.table())).await,
+            Ok(Understood::Services) => say(&mut send, &orientation::services(&self.store.table(), &client)).await,
             Ok(Understood::Authorities(holds)) => self.announce(holds, presence, (send, connection)).await,
             Err(failure) => self.fail(failure, (send, recv)).await,
         }
@@ -216,11 +207,8 @@ impl Clients {
             _ = send.stopped() => None,
             _ = connection.closed() => None,
         };
-        if let Some(told) = told
-            && said(&mut send, &AuthoritiesReply::Authorities(told)).await
-        {
-            // It fails only when the client has gone.
-            let _ = send.finish();
+        if let Some(told) = told {
+            say(&mut send, &AuthoritiesReply::Authorities(told)).await;
         }
     }
 
@@ -234,10 +222,7 @@ impl Clients {
     }
 
     async fn fail(&self, failure: Failure, (mut send, mut recv): (SendStream, RecvStream)) {
-        if said(&mut send, &DialReply::Failed(failure.at(self.name.as_str()))).await {
-            // It fails only when the client has gone.
-            let _ = send.finish();
-        }
+        say(&mut send, &DialReply::Failed(failure.at(self.name.as_str()))).await;
         // Bytes that the client has sent already are nobody's.
         let _ = recv.stop(Close::DONE.code());
     }
@@ -342,6 +327,8 @@ enum Understood {
     Renew(Vec<u8>),
     Authorities(Holdings),
     Ping(PingRequest),
+    Proxies,
+    Services,
 }
 
 /// What the client asks for, if it speaks a version that is spoken here and asks for something that is known.
@@ -367,7 +354,23 @@ fn understood(request: Heard<ClientRequest>) -> Result<Understood, Failure> {
             request.hello.agree(Party::Client).map_err(too_old)?;
             Ok(Understood::Ping(request))
         }
+        Heard::Known(ClientRequest::Proxies { hello }) => {
+            hello.agree(Party::Client).map_err(too_old)?;
+            Ok(Understood::Proxies)
+        }
+        Heard::Known(ClientRequest::Services { hello }) => {
+            hello.agree(Party::Client).map_err(too_old)?;
+            Ok(Understood::Services)
+        }
         Heard::Unknown(number) => Err(not_understood(&format!("request {number} of a client"))),
+    }
+}
+
+/// The last message of a stream.
+async fn say(send: &mut SendStream, message: &impl Serialize) {
+    if said(send, message).await {
+        // It fails only when the client has gone.
+        let _ = send.finish();
     }
 }
 

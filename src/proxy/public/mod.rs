@@ -12,6 +12,7 @@ mod hold;
 mod members;
 #[cfg(any(test, simulation))]
 mod modelled;
+mod orientation;
 mod pulse;
 mod renew;
 mod told;

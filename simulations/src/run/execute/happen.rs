@@ -161,6 +161,7 @@ impl Execution {
             | Operation::Transfer(_)
             | Operation::Remove(_)
             | Operation::Token { .. }
+            | Operation::Expel
             | Operation::Look => {}
         }
         if let Some(host) = self.run.world.host(host) {
