@@ -97,7 +97,7 @@ impl Process {
         assert!(sent.success(), "no signal was sent to `{}`", self.name);
     }
 
-    /// Shows the end of its log, for a test that fails.
+    /// Shows the end of its log, for a test that fails, and keeps the whole in the directory that `WARREN_TEST_LOGS` names.
     #[expect(clippy::print_stderr, reason = "the test runner shows it with the failure")]
     pub(crate) fn show(&self) {
         let log = self.log();
@@ -105,6 +105,15 @@ impl Process {
         eprintln!("---- {} ({} lines) ----", self.stderr.display(), lines.len());
         for line in lines.iter().skip(lines.len().saturating_sub(SHOWN_LINES)) {
             eprintln!("{line}");
+        }
+        if let (Some(kept), Some(name)) = (std::env::var_os("WARREN_TEST_LOGS"), self.stderr.file_name()) {
+            // It is of the test's directory, whose name tells runs apart.
+            let of = self.stderr.parent().and_then(Path::file_name).unwrap_or_default();
+            let place = Path::new(&kept).join(of);
+            let copied = fs::create_dir_all(&place).and_then(|()| fs::copy(&self.stderr, place.join(name)));
+            if let Err(error) = copied {
+                eprintln!("not kept in {}: {error}", place.display());
+            }
         }
     }
 }
