@@ -81,9 +81,10 @@ impl Load {
         let agent = cluster.agent("lab-pi", &[0, 1], &[("echo", echo.address().to_string())]);
         let client = cluster.client("ann", "*/*");
         let addresses: Vec<_> = cluster.proxies().iter().map(Proxy::public_address).collect();
-        let dialling = Dialling::rotating(vec![client.forward("dials", "lab-pi/echo", &addresses)]);
-        // What enters at the third proxy ends with it, and tests stop that one.
-        let long = vec![client.forward("long", "lab-pi/echo", &addresses[..2])];
+        // What enters at the third proxy ends with it, and tests kill that one.
+        let entrances = &addresses[..2];
+        let dialling = Dialling::rotating(vec![client.forward("dials", "lab-pi/echo", entrances)]);
+        let long = vec![client.forward("long", "lab-pi/echo", entrances)];
         Self { _echo: echo, agent, client, dialling, echoing: Echoing::start(&long), _long: long }
     }
 

@@ -4,10 +4,12 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Client, Cluster, Forward, Ports, Target, exchange, wait_for, warren};
+use support::{Client, Cluster, Dialling, Forward, Ports, Target, exchange, wait_for, warren};
 
 /// What is far away: more than a busy machine adds.
 const FAR: Duration = Duration::from_millis(150);
@@ -149,4 +151,73 @@ fn a_forward_comes_back_to_the_nearest_proxy() {
         must_work(&forward, "it works all the time");
         (carried(&cluster) > before).then_some(())
     });
+}
+
+/// How many dials have entered by a proxy and connected.
+fn carried(cluster: &Cluster, index: usize) -> usize {
+    cluster.proxy(index).log().matches("\"dial connected\"").count()
+}
+
+/// It says that it goes, and waits for those that are on their way in.
+#[test]
+fn no_dial_is_lost_where_the_proxy_that_it_enters_by_is_stopped() {
+    let mut cluster = Cluster::start_with(3, |proxy| proxy.draining_for("20s"));
+    let echo = Target::echo();
+    let _agent = cluster.agent("lab", &[0, 1, 2], &[("echo", echo.address().to_string())]);
+    let forward = |name: &str| cluster.client(name, "*/*").forward(name, "lab/echo", &[]);
+    let dials = ["one", "two", "three"].map(forward).map(Dialling::start);
+    // Whichever they enter by is among them.
+    for round in 0..6 {
+        let index = round % 3;
+        cluster.proxy_mut(index).stop();
+        dials.iter().for_each(|dialling| dialling.wait_for_more(3));
+        let log = cluster.proxy(index).log();
+        assert!(!log.contains("were cut"), "{log}");
+        cluster.proxy_mut(index).restart(Ports::Same);
+        cluster.wait_healthy();
+    }
+    for dialling in dials {
+        let succeeded = dialling.succeeded();
+        assert_eq!(dialling.failures(), [""; 0], "where {succeeded} succeeded");
+    }
+}
+
+/// An operator's drain leaves the proxy up, and its clients are to be elsewhere before the work on it begins.
+#[test]
+fn clients_leave_a_proxy_that_is_drained_and_do_not_come_back_meanwhile() {
+    let mut cluster = Cluster::start_with(2, |proxy| proxy.behind_relays().draining_for("60s"));
+    let echo = Target::echo();
+    let _agent = cluster.agent("lab", &[0, 1], &[("echo", echo.address().to_string())]);
+    cluster.proxy(1).public_relay().delay(FAR);
+    let client = cluster.client("laptop", "*/*");
+    let forward = client.forward("lasting", "lab/echo", &[]);
+    must_work(&forward, "it works");
+    assert!(carried(&cluster, 0) > 0, "by the nearest");
+    let mut stream = forward.connect();
+    stream.write_all(b"before").expect("sent");
+    cluster.run_at(cluster.proxy(1), &["proxies", "drain", "proxy-1", "-o", "json"]);
+    wait_for("it enters by the other one", || {
+        let before = carried(&cluster, 0);
+        must_work(&forward, "it works all the time");
+        (carried(&cluster, 0) == before).then_some(())
+    });
+    let left = carried(&cluster, 0);
+    stream.write_all(b"after").expect("sent");
+    stream.shutdown(Shutdown::Write).expect("its half is closed");
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back).expect("the end");
+    assert_eq!(back, b"beforeafter", "what ran before runs on");
+    // A new command does not enter there either.
+    assert_eq!(entrance_of(&client), "proxy-2");
+    assert_eq!(carried(&cluster, 0), left);
+    cluster.run_at(cluster.proxy(1), &["proxies", "resume", "proxy-1", "-o", "json"]);
+    cluster.proxy_mut(1).kill();
+    must_work(&forward, "it enters by that one again where it is the only one");
+}
+
+/// The proxy by which a client enters that is told of none.
+fn entrance_of(client: &Client) -> String {
+    let identity = client.identity().to_str().expect("a path");
+    let view = warren(&["ping", "lab/echo", "--identity", identity, "-c", "1", "-o", "json"], b"").json();
+    view["replies"][0]["path"][0].as_str().expect("a proxy").to_owned()
 }

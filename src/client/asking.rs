@@ -77,13 +77,15 @@ impl<'a> Asking<'a> {
                 },
                 () = silence(&connection) => None,
             };
+            // It has said so of this one dial, and its connection is there.
+            let is_leaving = gone.is_some() && connection.close_reason().is_none();
             let proxy = connection.remote_address();
             let failure = gone.unwrap_or_else(|| silent(&self.request.target, Some(proxy)));
             if asked == MAX_ASKED {
                 return self.rest(failure).await;
             }
             tracing::debug!(%proxy, %failure, "another proxy is asked");
-            connection = match self.other(&connection).await {
+            connection = match self.other(&connection, is_leaving).await {
                 Ok(other) => other,
                 Err(answer) => return answer,
             };
@@ -102,9 +104,9 @@ impl<'a> Asking<'a> {
     }
 
     /// Another connection, unless an answer comes first. Where there is none, the answers that are still to come are waited for.
-    async fn other(&mut self, silent: &quinn::Connection) -> Result<quinn::Connection, Answer> {
+    async fn other(&mut self, silent: &quinn::Connection, is_leaving: bool) -> Result<quinn::Connection, Answer> {
         let (session, budget) = (self.session, self.budget);
-        let connecting = session.instead_of(silent, budget);
+        let connecting = session.instead_of(silent, is_leaving, budget);
         tokio::pin!(connecting);
         loop {
             tokio::select! {
@@ -162,7 +164,12 @@ async fn ask(connection: quinn::Connection, sending: Sending, request: ClientReq
     let (send, recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
     let mut stream = Unfinished(Some((send, recv)));
     let at = || connection.remote_address().to_string();
-    match stream.exchange(&request).await.map_err(|error| lost(&error))? {
+    let reply = stream.exchange(&request).await.map_err(|error| match error.given_up_with() {
+        // No answer has come, so that no byte of the client's has gone that way.
+        Some(code) if code == Close::LEAVING.code() => Unanswered::Gone(broken(&connection, &error)),
+        Some(_) | None => lost(&error),
+    })?;
+    match reply {
         Heard::Known(DialReply::Connected { agent, path, trace, hello }) => {
             hello.agree(Party::Proxy).map_err(|error| Unanswered::Final(error.failure().at(at())))?;
             let (send, recv) = stream.0.take().expect("it was there for the exchange");

@@ -1,12 +1,14 @@
 //! A client's certificate while it is connected: renewed in time, by the authority that issues now, and with whom to trust. Nobody has to dial for that.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rand::Rng;
 use tokio::time::sleep;
 
+use super::departure::Departure;
 use super::entrances::Entrances;
-use super::session::Shared;
+use super::session::{Session, Shared};
 use crate::identity::renewal::{self, Due};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies};
 use crate::net::{Budget, Env};
@@ -17,6 +19,8 @@ use crate::wire::{
 
 /// How long after one answer it is asked again where the proxies are, at most.
 const LEARN_AGAIN: Duration = Duration::from_secs(30);
+/// How long after a proxy said that it goes away it is asked again, at most, where no other was found.
+const STAY: Duration = Duration::from_secs(10);
 /// How long a renewal may take.
 const RENEWAL: Duration = Duration::from_secs(5);
 
@@ -27,17 +31,33 @@ pub(super) struct Custody {
     credentials: CredentialsHandle,
     store: CredentialStore,
     entrances: Entrances,
+    /// Whose this is, which ends it.
+    session: Weak<Shared>,
 }
 
 impl Custody {
-    pub(super) fn new(shared: &Shared) -> Self {
-        let Shared { env, credentials, store, entrances, .. } = shared;
-        Self { env: env.clone(), credentials: credentials.clone(), store: store.clone(), entrances: entrances.clone() }
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        let Shared { env, credentials, store, entrances, .. } = &**shared;
+        let (env, credentials, store) = (env.clone(), credentials.clone(), store.clone());
+        Self { env, credentials, store, entrances: entrances.clone(), session: Arc::downgrade(shared) }
     }
 
     /// Does so over `connection`, until that is no more.
     pub(super) async fn keep(self, connection: quinn::Connection) {
-        tokio::join!(self.keep_renewed(&connection), self.follow(&connection), self.learn(&connection));
+        tokio::join!(self.keep_renewed(&connection), self.follow(&connection), self.learn(&connection), self.mind(&connection));
+    }
+
+    /// Has another proxy entered by once this one goes away. Where there is none it is asked again: another one may have come, or this one serves on.
+    async fn mind(&self, connection: &quinn::Connection) {
+        while let Some(told) = Departure::told(connection).await {
+            let Some(shared) = self.session.upgrade() else { return };
+            Session { shared }.leave(connection.clone(), told);
+            let pause = STAY.mul_f64(self.env.entropy.rng().random_range(0.5..=1.0));
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = connection.closed() => return,
+            }
+        }
     }
 
     /// Asks where the proxies are by now, at once and now and then. A proxy of an older version does not know the question.

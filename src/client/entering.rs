@@ -31,26 +31,43 @@ pub(super) enum Purpose {
     First,
     /// The proxy at this address is silent.
     InsteadOf(SocketAddr),
+    /// The proxy at this address goes away, as others may: only one that is up will do.
+    Elsewhere(SocketAddr),
     /// To see whether a nearer proxy is there, whatever is kept in mind.
     Compare,
+}
+
+/// What becomes of an address that is not wanted.
+#[derive(Clone, Copy, Debug)]
+enum Avoid {
+    /// It is tried when the others have been.
+    Last,
+    /// It is not tried.
+    Never,
 }
 
 impl Session {
     /// Tries the proxies beside each other, and takes the nearest of those that answer about as soon as the first does. An address that was silent comes last.
     pub(super) async fn connect(&self, budget: Budget, purpose: Purpose) -> Result<quinn::Connection, Failure> {
-        let known = if purpose == Purpose::First { self.known_nearest() } else { None };
-        let silent = match purpose {
-            Purpose::InsteadOf(silent) => Some(silent),
+        let shunned = self.shared.entrances.shunned();
+        let known = if purpose == Purpose::First { self.known_nearest().filter(|known| !shunned.contains(&known.proxy)) } else { None };
+        let avoided = match purpose {
+            Purpose::InsteadOf(silent) => Some((silent, Avoid::Last)),
+            Purpose::Elsewhere(leaving) => Some((leaving, Avoid::Never)),
             Purpose::First | Purpose::Compare => None,
         };
-        let proxies = self.shared.entrances.addresses();
+        let mut proxies = self.shared.entrances.addresses();
+        // One that is about to go is not worth to go to however near it is.
+        let is_choosy = matches!(purpose, Purpose::Compare | Purpose::Elsewhere(_));
+        proxies.retain(|proxy| !(is_choosy && shunned.contains(proxy)));
         let planned = nearest::plan(&proxies, known.as_ref().map(|known| known.proxy.as_str()), &mut self.shared.env.entropy.rng());
         let last = STAGGER * u32::try_from(planned.len()).unwrap_or(u32::MAX);
         let mut tries = JoinSet::new();
         for (proxy, delay) in planned {
             let session = self.clone();
+            let delay = if shunned.contains(&proxy) { last } else { delay };
             tries.spawn(async move {
-                let connected = session.connect_to(&proxy, delay, silent.map(|silent| (silent, last))).await;
+                let connected = session.connect_to(&proxy, (delay, last), avoided).await;
                 connected.map(|connection| (proxy, connection))
             });
         }
@@ -92,7 +109,7 @@ impl Session {
             Some(known) if known.proxy == proxy => self.keep_nearest(&Measured { at_ms: 0, ..known.clone() }),
             found => {
                 let measured = Measured::new(proxy, round_trip, self.shared.env.wall.now().0);
-                let is_refuge = found.is_some() || matches!(purpose, Purpose::InsteadOf(_));
+                let is_refuge = found.is_some() || matches!(purpose, Purpose::InsteadOf(_) | Purpose::Elsewhere(_));
                 self.keep_nearest(&if is_refuge { measured.in_refuge() } else { measured });
             }
         }
@@ -134,26 +151,37 @@ impl Session {
     }
 
     /// Tries the addresses of a proxy's name, the first after a delay, each further one a moment later.
-    async fn connect_to(&self, proxy: &str, delay: Duration, silent: Option<(SocketAddr, Duration)>) -> Result<quinn::Connection, Closed> {
+    async fn connect_to(
+        &self,
+        proxy: &str,
+        (delay, last): (Duration, Duration),
+        avoided: Option<(SocketAddr, Avoid)>,
+    ) -> Result<quinn::Connection, Closed> {
         let found = self.shared.env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))?;
-        let mut tries = JoinSet::new();
+        let (mut tries, mut last_error) = (JoinSet::new(), Closed::silent(proxy, "its name stands for no address"));
         for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_TRIED)) {
-            let delay = silent.filter(|(silent, _)| *silent == address).map_or(delay + STAGGER * further, |(_, last)| last);
+            let delay = match avoided.filter(|(avoided, _)| is_same(*avoided, address)) {
+                Some((_, Avoid::Never)) => {
+                    last_error = Closed::silent(proxy, "it is about to stop");
+                    continue;
+                }
+                Some((_, Avoid::Last)) => last,
+                None => delay + STAGGER * further,
+            };
             let (session, proxy) = (self.clone(), proxy.to_owned());
             tries.spawn(async move {
                 sleep(delay).await;
                 session.handshake(&proxy, address).await
             });
         }
-        let mut last = Closed::silent(proxy, "its name stands for no address");
         while let Some(tried) = tries.join_next().await {
             match tried {
                 Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => last = error,
-                Err(error) => last = Closed::silent(proxy, error),
+                Ok(Err(error)) => last_error = error,
+                Err(error) => last_error = Closed::silent(proxy, error),
             }
         }
-        Err(last)
+        Err(last_error)
     }
 
     async fn handshake(&self, proxy: &str, address: SocketAddr) -> Result<quinn::Connection, Closed> {
@@ -166,6 +194,11 @@ impl Session {
         env.paths.met(&connection);
         Ok(connection)
     }
+}
+
+/// Whether two addresses are one: a socket for both families writes those of IPv4 in its own way.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    (one.ip().to_canonical(), one.port()) == (other.ip().to_canonical(), other.port())
 }
 
 /// The proxies that answer, and why others do not: the first and those that do so as soon after it as `wait` says; none when all have failed.
@@ -189,5 +222,18 @@ async fn answered(
             Some(Err(error)) => closed.push(Closed::silent("a try", error)),
             None => return answered,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_however_its_socket_writes_it() {
+        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        assert!(is_same(address("[::ffff:192.0.2.1]:3024"), address("192.0.2.1:3024")));
+        assert!(!is_same(address("[::ffff:192.0.2.1]:3024"), address("192.0.2.1:3025")));
+        assert!(!is_same(address("[::1]:3024"), address("127.0.0.1:3024")));
     }
 }

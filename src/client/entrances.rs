@@ -1,7 +1,7 @@
 //! Where a client may enter the cluster: where it was told to on the command line, which stays as it is, or where the cluster has said that its proxies are, which
 //! each connection brings up to date.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -11,10 +11,27 @@ use crate::wire::Member;
 /// The addresses. Cheap to clone: all clones learn together.
 #[derive(Clone, Debug)]
 pub struct Entrances {
-    addresses: Arc<Mutex<Vec<String>>>,
+    what: Arc<Mutex<Known>>,
     from: Source,
     /// Whether the newest connection has been asked where the proxies are, whatever came of it.
     asked: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    addresses: Vec<String>,
+    /// Those among them of proxies that drain or are down, where others are up.
+    shunned: Vec<String>,
+}
+
+impl Known {
+    fn of(proxies: &[Member]) -> Self {
+        let addresses = KnownProxies::addresses(proxies);
+        let up: Vec<_> = proxies.iter().filter(|member| member.is_up()).cloned().collect();
+        let up = KnownProxies::addresses(&up);
+        let shunned = if up.is_empty() { Vec::new() } else { addresses.iter().filter(|address| !up.contains(address)).cloned().collect() };
+        Self { addresses, shunned }
+    }
 }
 
 /// Who said so.
@@ -29,34 +46,43 @@ enum Source {
 impl Entrances {
     /// These and no others.
     pub fn given(addresses: Vec<String>) -> Self {
-        Self::new(addresses, Source::Given)
+        Self::new(Known { addresses, shunned: Vec::new() }, Source::Given)
     }
 
     /// Those of the proxies that were known when it was last asked.
     pub fn known(proxies: &[Member]) -> Self {
-        Self::new(KnownProxies::addresses(proxies), Source::Cluster)
+        Self::new(Known::of(proxies), Source::Cluster)
     }
 
-    fn new(addresses: Vec<String>, from: Source) -> Self {
-        Self { addresses: Arc::new(Mutex::new(addresses)), from, asked: watch::Sender::new(false) }
+    fn new(known: Known, from: Source) -> Self {
+        Self { what: Arc::new(Mutex::new(known)), from, asked: watch::Sender::new(false) }
     }
 
     /// The addresses as they are now.
     pub(super) fn addresses(&self) -> Vec<String> {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.what().addresses.clone()
+    }
+
+    /// Those of them that are of use only where no other one is: their proxies drain or are down, as far as is known.
+    pub(super) fn shunned(&self) -> Vec<String> {
+        self.what().shunned.clone()
     }
 
     /// Whether there is a choice.
     pub(super) fn are_several(&self) -> bool {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).len() > 1
+        self.what().addresses.len() > 1
     }
 
     /// The cluster says where its proxies are.
     pub(super) fn told(&self, proxies: &[Member]) {
-        let addresses = KnownProxies::addresses(proxies);
-        if self.from == Source::Cluster && !addresses.is_empty() {
-            *self.addresses.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
+        let known = Known::of(proxies);
+        if self.from == Source::Cluster && !known.addresses.is_empty() {
+            *self.what() = known;
         }
+    }
+
+    fn what(&self) -> MutexGuard<'_, Known> {
+        self.what.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection is about to be asked.
@@ -107,5 +133,16 @@ mod tests {
         check(Entrances::known(&[one.clone(), two.clone()]), std::slice::from_ref(&two), &["b:2"]);
         check(Entrances::known(std::slice::from_ref(&one)), &[], &["a:1"]);
         check(Entrances::given(vec!["c:3".to_owned()]), &[one, two], &["c:3"]);
+    }
+
+    #[test]
+    fn who_drains_or_is_down_is_shunned_while_another_one_is_up() {
+        let states = |states: &[MemberState]| {
+            let members = (1..).zip(states).map(|(id, state)| Member { state: *state, ..member(id, &format!("a:{id}")) });
+            Entrances::known(&members.collect::<Vec<_>>()).shunned()
+        };
+        assert_eq!(states(&[MemberState::Up, MemberState::Up]), Vec::<String>::new());
+        assert_eq!(states(&[MemberState::Draining, MemberState::Up, MemberState::Down]), ["a:1", "a:3"]);
+        assert_eq!(states(&[MemberState::Draining, MemberState::Down]), Vec::<String>::new(), "there is no other one");
     }
 }

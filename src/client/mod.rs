@@ -5,6 +5,7 @@
 mod asking;
 mod connect;
 mod custody;
+mod departure;
 mod enroll;
 mod entering;
 mod entrances;

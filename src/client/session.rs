@@ -12,6 +12,7 @@ use warren_raft::{AgentName, ProxyId};
 
 use super::asking::Asking;
 use super::custody::Custody;
+use super::departure::{Departure, depart};
 use super::entering::Purpose;
 use super::entrances::Entrances;
 use super::refuge::Refuge;
@@ -51,7 +52,7 @@ pub(super) struct Shared {
     rooms: std::sync::Mutex<BTreeMap<usize, SendRoom>>,
     /// Whether it is where it wants to be.
     refuge: std::sync::Mutex<Refuge>,
-    /// Looks whether a nearer proxy is there again.
+    /// Looks whether a nearer proxy is there again, and goes elsewhere when the one that is connected goes away.
     looking: std::sync::Mutex<JoinSet<()>>,
 }
 
@@ -183,15 +184,22 @@ impl Session {
         Failure::new(Code::Denied, Stage::Local, what).with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
     }
 
-    /// Another connection than `silent`, which takes its place; what runs over that one runs on.
-    pub(super) async fn instead_of(&self, silent: &quinn::Connection, budget: Budget) -> Result<quinn::Connection, Failure> {
+    /// Another connection than `silent`, which takes its place; what runs over that one runs on. Where its proxy goes away that one will not do again.
+    pub(super) async fn instead_of(
+        &self,
+        silent: &quinn::Connection,
+        is_leaving: bool,
+        budget: Budget,
+    ) -> Result<quinn::Connection, Failure> {
         let mut held = self.shared.connection.lock().await;
         // Another dial may have made it already.
         let known = held.as_ref().filter(|known| known.stable_id() != silent.stable_id() && known.close_reason().is_none());
         if let Some(connection) = known {
             return Ok(connection.clone());
         }
-        let connection = self.taken(held.insert(self.connect(budget, Purpose::InsteadOf(silent.remote_address())).await?));
+        let address = silent.remote_address();
+        let purpose = if is_leaving { Purpose::Elsewhere(address) } else { Purpose::InsteadOf(address) };
+        let connection = self.taken(held.insert(self.connect(budget, purpose).await?));
         self.refuge().begin(Instant::now());
         Ok(connection)
     }
@@ -207,13 +215,29 @@ impl Session {
         looking.spawn(async move { session.come_back(current).await });
     }
 
-    /// Puts `found` in the place of `current`, if that still has it.
+    /// Puts `found`, which is nearer, in the place of `current`, if that still has it.
     pub(super) async fn replaced(&self, current: &quinn::Connection, found: &quinn::Connection) -> bool {
+        let is_replaced = self.swapped(current, found).await;
+        if is_replaced {
+            self.refuge().end();
+        }
+        is_replaced
+    }
+
+    /// Puts `found` in the place of `current`, whose proxy goes away, if that still has it.
+    pub(super) async fn fled(&self, current: &quinn::Connection, found: &quinn::Connection) -> bool {
+        let is_replaced = self.swapped(current, found).await;
+        if is_replaced {
+            self.refuge().begin(Instant::now());
+        }
+        is_replaced
+    }
+
+    async fn swapped(&self, current: &quinn::Connection, found: &quinn::Connection) -> bool {
         let mut held = self.shared.connection.lock().await;
         let is_current = held.as_ref().is_some_and(|held| held.stable_id() == current.stable_id());
         if is_current {
             self.taken(held.insert(found.clone()));
-            self.refuge().end();
         }
         is_current
     }
@@ -238,6 +262,13 @@ impl Session {
         while tasks.try_join_next().is_some() {}
         tasks.spawn(custody.keep(connection.clone()));
         connection.clone()
+    }
+
+    /// Has it entered by another proxy, beside whatever is dialled, since the one that is connected goes away.
+    pub(super) fn leave(&self, current: quinn::Connection, told: Departure) {
+        let mut looking = self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        while looking.try_join_next().is_some() {}
+        looking.spawn(depart(self.shared.clone(), current, told));
     }
 
     /// Whether the last try to renew is long enough ago.

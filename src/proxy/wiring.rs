@@ -247,6 +247,7 @@ impl Wiring {
             shares: self.shares.clone(),
             metrics: self.metrics.clone(),
             grants: self.grants.clone(),
+            entering: self.drain.entering().clone(),
             logins: Logins::new(env.clone(), self.store.clone(), (&proxy.limits, self.metrics.reached().clone())),
         }
     }
@@ -437,6 +438,7 @@ impl Wiring {
             shares: self.shares.clone(),
             metrics: self.metrics.clone(),
             grants: self.grants.clone(),
+            drain: self.drain.clone(),
             tasks: self.tasks.clone(),
         }
     }

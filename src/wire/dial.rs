@@ -198,6 +198,13 @@ pub enum ClientRequest {
         #[serde(with = "super::record")]
         hello: Hello,
     },
+    /// 6: say when you go away; answered then by a [`DepartureReply`](super::DepartureReply). The client ends its half of the stream once it has gone elsewhere, or stays since there is no
+    /// other proxy: until then the proxy waits for it.
+    Departure {
+        /// Versions and features.
+        #[serde(with = "super::record")]
+        hello: Hello,
+    },
 }
 
 /// Whether a proxy is there, and how long the way to it takes.

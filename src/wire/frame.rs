@@ -1,5 +1,6 @@
 //! A message on a stream: its length as four bytes, big-endian, then postcard.
 
+use quinn::{ReadError, VarInt, WriteError};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -30,6 +31,18 @@ pub enum FrameError {
     /// The stream ended or failed within the message.
     #[error("the stream broke off: {0}")]
     Stream(#[from] std::io::Error),
+}
+
+impl FrameError {
+    /// The code with which the other end of a QUIC stream has given it up within the message.
+    pub fn given_up_with(&self) -> Option<VarInt> {
+        let Self::Stream(error) = self else { return None };
+        let cause = error.get_ref()?;
+        match (cause.downcast_ref(), cause.downcast_ref()) {
+            (Some(ReadError::Reset(code)), _) | (_, Some(WriteError::Stopped(code))) => Some(*code),
+            _ => None,
+        }
+    }
 }
 
 /// Reads one message of at most `limit` bytes. Takes no byte beyond it from the stream.

@@ -11,7 +11,7 @@ use warren_raft::{
 use super::dial::{ClientRequest, DialAnswer, DialHeader, DialReply, DialRequest, Entered, PingReply, PingRequest};
 use super::enroll::{EnrollReply, EnrollRequest, Enrolled};
 use super::member::{ClusterView, Member, MemberState};
-use super::orientation::{ProxiesReply, Reachable, ServicesReply};
+use super::orientation::{DepartureReply, ProxiesReply, Reachable, ServicesReply};
 use super::peer::{AgentProgress, ControlReply, ControlRequest, DiskFault, DiskReport, Held, LinkKind, PeerHello, PeerReport};
 use super::trust::{Authorities, AuthoritiesReply, AuthoritiesRequest, CertificateReport, Holdings, LiveCertificates, Machine};
 use super::tunnel::{AgentHello, AgentMessage, Obstacle, Progress, ProxyMessage, Waiting, Welcome};
@@ -186,6 +186,7 @@ fn dials() {
         (ClientRequest::Ping(PingRequest { hello: hello(), proxy: None, budget_ms: 300 }), &*format!("03{HELLO_HEX}00ac02")),
         (ClientRequest::Proxies { hello: hello() }, &*format!("04{HELLO_HEX}")),
         (ClientRequest::Services { hello: hello() }, &*format!("05{HELLO_HEX}")),
+        (ClientRequest::Departure { hello: hello() }, &*format!("06{HELLO_HEX}")),
     ];
     check_grown(&table[4].0, table[4].1, &[HELLO_HEX, &record(&holdings_hex())]);
     check_grown(&table[5].0, table[5].1, &[HELLO_HEX]);
@@ -196,7 +197,8 @@ fn dials() {
             ClientRequest::Authorities(_),
             ClientRequest::Ping(_),
             ClientRequest::Proxies { .. },
-            ClientRequest::Services { .. }
+            ClientRequest::Services { .. },
+            ClientRequest::Departure { .. }
         }),
         table,
     );
@@ -251,6 +253,10 @@ fn answers_to_a_client_that_asks_its_way() {
     let table = [(proxies, &*format!("00{HELLO_HEX}01{MEMBER_HEX}")), (ProxiesReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];
     check_grown(&table[0].0, table[0].1, &[HELLO_HEX, MEMBER_HEX]);
     check_messages(variants!(ProxiesReply { ProxiesReply::Proxies { .. }, ProxiesReply::Failed(_) }), table);
+    let leaving = DepartureReply::Leaving { hello: hello() };
+    let table = [(leaving, &*format!("00{HELLO_HEX}")), (DepartureReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];
+    check_grown(&table[0].0, table[0].1, &[HELLO_HEX]);
+    check_messages(variants!(DepartureReply { DepartureReply::Leaving { .. }, DepartureReply::Failed(_) }), table);
     let reachable = Reachable { agent: "a".parse().expect("a name"), service: "s".parse().expect("a name"), online: true };
     let services = ServicesReply::Services { hello: hello(), services: vec![reachable], more: true };
     let table = [(services, &*format!("00{HELLO_HEX}0105016101730101")), (ServicesReply::Failed(failure()), &*format!("01{FAILURE_HEX}"))];

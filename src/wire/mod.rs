@@ -32,7 +32,7 @@ pub use enroll::{EnrollReply, EnrollRequest, Enrolled};
 pub use heard::Heard;
 pub use hello::{Agreed, FEATURES, Hello, LEAST, Party, TooOld, VERSION, not_understood};
 pub use member::{ClusterView, Member, MemberState};
-pub use orientation::{ProxiesReply, Reachable, ServicesReply};
+pub use orientation::{DepartureReply, ProxiesReply, Reachable, ServicesReply};
 pub use peer::{AgentProgress, ControlReply, ControlRequest, Held, LinkKind, PeerHello};
 pub use trace::TraceId;
 pub use trust::{Authorities, AuthoritiesReply, AuthoritiesRequest, CertificateReport, Fingerprint, Holdings, LiveCertificates, Machine};

@@ -1,4 +1,4 @@
-//! What a client asks so that it knows its way: where the proxies are by now, and what it may reach. An older proxy answers that it does not know the question.
+//! What a client asks so that it knows its way: where the proxies are by now, whether its own is about to go, and what it may reach. An older proxy answers that it does not know the question.
 
 use serde::{Deserialize, Serialize};
 use warren_raft::{AgentName, ServiceName};
@@ -38,6 +38,19 @@ pub enum ServicesReply {
         services: Vec<Reachable>,
         /// Whether there are, or may be, further ones.
         more: bool,
+    },
+    /// 1: it gets no answer.
+    Failed(Failure),
+}
+
+/// Proxy to client: that it goes away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DepartureReply {
+    /// 0: it does, and takes no further dials soon; those that run run on.
+    Leaving {
+        /// Versions and features.
+        #[serde(with = "super::record")]
+        hello: Hello,
     },
     /// 1: it gets no answer.
     Failed(Failure),

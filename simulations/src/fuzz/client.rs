@@ -1,6 +1,6 @@
 //! What client and ingress proxy say.
 
-use warren::wire::{AuthoritiesReply, ClientRequest, DialReply, PingReply, ProxiesReply, ServicesReply};
+use warren::wire::{AuthoritiesReply, ClientRequest, DepartureReply, DialReply, PingReply, ProxiesReply, ServicesReply};
 
 use super::kinds::{Kind, one_of, seeds_of};
 use super::message::hear;
@@ -15,6 +15,7 @@ const KINDS: &[Kind] = &[
     ("PingReply", hear::<PingReply>),
     ("ProxiesReply", hear::<ProxiesReply>),
     ("ServicesReply", hear::<ServicesReply>),
+    ("DepartureReply", hear::<DepartureReply>),
 ];
 
 fn target(data: &[u8]) -> Outcome {
@@ -34,12 +35,14 @@ fn seeds() -> Vec<Vec<u8>> {
             "0308010005302e312e3000ac02",
             "0408010005302e312e30",
             "0508010005302e312e30",
+            "0608010005302e312e30",
         ],
         &["000161020102abababababababababababababababab08010005302e312e30", "0105026e6f01016301016801010170010174"],
         &["0008ac02020201020103", "0105026e6f01016301016801010170010174"],
         &["00010170ac0208010005302e312e30", "0105026e6f01016301016801010170010174"],
         &["0008010005302e312e30011102017003613a310101613a32017a01ac02", "0105026e6f01016301016801010170010174"],
         &["0008010005302e312e300105016101730101", "0105026e6f01016301016801010170010174"],
+        &["0008010005302e312e30", "0105026e6f01016301016801010170010174"],
     ])
 }
 
@@ -56,5 +59,6 @@ mod tests {
         check_variants::<PingReply>(3, &seeds());
         check_variants::<ProxiesReply>(4, &seeds());
         check_variants::<ServicesReply>(5, &seeds());
+        check_variants::<DepartureReply>(6, &seeds());
     }
 }

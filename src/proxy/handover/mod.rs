@@ -11,6 +11,7 @@
 
 mod asked;
 mod choose;
+mod entering;
 mod level;
 mod leveller;
 #[cfg(any(test, simulation))]
@@ -24,6 +25,7 @@ mod state;
 pub(crate) use asked::Held;
 pub(super) use asked::Order;
 pub(super) use choose::is_open;
+pub(super) use entering::{Entered, Entering};
 #[cfg(any(test, simulation))]
 pub(crate) use modelled::{ModelledHandover, There};
 pub(super) use runner::Handover;

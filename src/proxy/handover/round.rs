@@ -15,6 +15,11 @@ use crate::wire::close::Close;
 pub(super) const STEP: Duration = Duration::from_millis(100);
 /// How long a proxy that is to stop waits, without a quorum, for agents to be elsewhere: nobody can confirm them a tunnel.
 const NO_QUORUM: Duration = Duration::from_secs(5);
+/// How long a proxy that is to stop waits for clients that it has told so, and that have not said yet that they are elsewhere, or stay.
+const TOLD: Duration = Duration::from_secs(5);
+
+/// How long before its deadline a proxy that is to stop lets nobody in any more, so that what has just begun can end.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Why a round ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,18 +88,29 @@ impl<'a> Round<'a> {
         if self.is_told() {
             return Some(Ended::Told);
         }
-        if elapsed >= self.handover.tuning.now().drain_timeout {
+        let timeout = self.handover.tuning.now().drain_timeout;
+        if elapsed >= timeout {
             return Some(Ended::Deadline);
+        }
+        let is_alone = || Places::new(&store.table(), self.handover.me).ids().is_empty();
+        if drain.is_leaving() && (elapsed + LAST >= timeout || is_alone()) {
+            drain.entering().shut();
         }
         // What only enters here ends where the proxy is to stop, and is left alone where it is not.
         let carries = || tunnels.all().iter().any(|tunnel| tunnel.streams() > 0);
-        let is_busy = if drain.is_leaving() { metrics.streams().running() > 0 } else { carries() };
+        let is_entered = || drain.entering().is_asked() || metrics.streams().running() > 0;
+        let is_waited_for = || elapsed < TOLD && drain.entering().is_waited_for();
+        let is_busy = if drain.is_leaving() { is_entered() || is_waited_for() } else { carries() };
         if is_busy {
             return None;
         }
         let is_isolated = || *store.lease().borrow() == LeaseState::Lost && elapsed >= NO_QUORUM;
-        let is_alone = || Places::new(&store.table(), self.handover.me).ids().is_empty();
         let is_done = tunnels.all().is_empty() || (drain.is_leaving() && (is_alone() || is_isolated()));
+        if is_done && drain.is_leaving() {
+            // Whoever was a moment faster is waited for.
+            drain.entering().shut();
+            return (!is_entered()).then_some(Ended::Done);
+        }
         is_done.then_some(Ended::Done)
     }
 

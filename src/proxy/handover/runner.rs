@@ -149,6 +149,7 @@ impl Handover {
 
     /// Cuts everything, as is due where the proxy is to stop, and tells how many streams that is.
     fn cut_all(&self) -> u64 {
+        self.drain.entering().shut();
         let cut = self.metrics.streams().cut();
         self.tunnels.all().iter().for_each(|tunnel| Close::LEAVING.close(&tunnel.connection));
         cut

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::entering::Entering;
+
 /// How far a proxy is with giving away what it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::proxy) enum Phase {
@@ -29,13 +31,14 @@ struct Shared {
     /// Cancelled once it has given away everything in order to stop.
     left: CancellationToken,
     cut_streams: AtomicU64,
+    entering: Entering,
 }
 
 impl Drain {
     /// Of a proxy that serves until `leaving`.
     pub(in crate::proxy) fn new(leaving: CancellationToken) -> Self {
         let (phase, left) = (watch::Sender::new(Phase::Serving), CancellationToken::new());
-        Self(Arc::new(Shared { phase, leaving, left, cut_streams: AtomicU64::new(0) }))
+        Self(Arc::new(Shared { phase, leaving, left, cut_streams: AtomicU64::new(0), entering: Entering::default() }))
     }
 
     /// Whether it gives away what it has, or has done so.
@@ -74,6 +77,11 @@ impl Drain {
             }
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Who enters meanwhile.
+    pub(in crate::proxy) fn entering(&self) -> &Entering {
+        &self.0.entering
     }
 
     /// How far it is.

@@ -19,6 +19,7 @@ use crate::proxy::caller::{Caller, Shown};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::dial_metrics::DialPath;
 use crate::proxy::grants::{Grant, Granted, Grants};
+use crate::proxy::handover::{Entered, Entering};
 use crate::proxy::metrics::Metrics;
 use crate::proxy::public::{Shares, ToldDial, is_enrolled};
 use crate::proxy::tuning::Tuning;
@@ -39,6 +40,7 @@ pub(in crate::proxy) struct Entrances {
     pub(in crate::proxy) shares: Shares,
     pub(in crate::proxy) metrics: Metrics,
     pub(in crate::proxy) grants: Arc<Grants>,
+    pub(in crate::proxy) entering: Entering,
     pub(in crate::proxy) logins: Logins,
 }
 
@@ -76,6 +78,13 @@ impl ProxyEntrance {
                 Ok((Caller::Client(client.clone()), Shown::Certificate(*key, *serial)))
             }
         }
+    }
+
+    /// The same, unless this proxy goes away, which does not before the dial is carried or has failed.
+    async fn let_in(&self, who: &Who) -> Result<((Caller, Shown), Entered), Failure> {
+        let going = || Failure::new(Code::PeerUnreachable, Stage::Ingress, "this proxy is about to stop").with_hint("use another proxy");
+        let entered = self.shared.entering.ask().ok_or_else(going)?;
+        Ok((self.caller(who).await?, entered))
     }
 
     /// Whoever shows nothing, once the cluster knows what this door lets through: the owner of a tunnel would refuse it before.
@@ -143,7 +152,7 @@ impl Entrance for ProxyEntrance {
         let trace = TraceId(env.entropy.bytes());
         let span = tracing::info_span!("dial", %target, %trace);
         let refused = |failure: Failure| failure.at(name.as_str()).with_trace(trace.to_string());
-        let (caller, shown) = self.caller(&visitor.who).await.map_err(|failure| {
+        let ((caller, shown), entered) = self.let_in(&visitor.who).await.map_err(|failure| {
             metrics.dials().ended(Some(failure.code()), DialPath::Nowhere);
             span.in_scope(|| tracing::info!(code = %failure.code(), failure = failure.message(), "dial failed"));
             refused(failure)
@@ -153,7 +162,7 @@ impl Entrance for ProxyEntrance {
         let mut told = ToldDial::begin(&env.audit, &wanted, name);
         let dialled = self.dial_as(&wanted, shown, &mut told).instrument(span.clone()).await;
         match dialled {
-            Ok(carrying) => Ok(Box::new(Carried { shared: self.shared.clone(), carrying, told, trace, span })),
+            Ok(carrying) => Ok(Box::new(Carried { shared: self.shared.clone(), carrying, entered, told, trace, span })),
             Err(failure) => {
                 told.failed(&failure);
                 Err(refused(failure))
@@ -173,6 +182,8 @@ struct Carrying {
 struct Carried {
     shared: Arc<Entrances>,
     carrying: Carrying,
+    /// Until it is carried.
+    entered: Entered,
     told: ToldDial,
     trace: TraceId,
     span: tracing::Span,
@@ -185,14 +196,15 @@ impl Connected for Carried {
     }
 
     async fn carry(self: Box<Self>, stream: Box<dyn Stream>) -> Option<Relayed> {
-        let Self { shared, carrying, mut told, span, .. } = *self;
+        let Self { shared, carrying, entered, mut told, span, .. } = *self;
         let Carrying { connection: Connection { open, .. }, granted, place: _place } = carrying;
         let carried = shared.env.readers.begin([None, Some(open.received)]);
         let moved = carried.tellers();
         let (permit, _in_use) = (open.permit, open.in_use);
         let relay = relay::local_while(stream, (open.send, open.recv), carried, granted.revoked().cancelled_owned());
-        let relaying = shared.metrics.streams().begin(permit.as_ref()).carry(relay).instrument(span.clone());
-        let Some(relayed) = relaying.await else {
+        let running = shared.metrics.streams().begin(permit.as_ref());
+        drop(entered);
+        let Some(relayed) = running.carry(relay).instrument(span.clone()).await else {
             // The time that this proxy had to drain is over.
             told.cut(&moved);
             return None;

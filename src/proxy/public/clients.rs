@@ -27,6 +27,7 @@ use crate::proxy::caller::{Caller, Shown};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::dial_metrics::DialPath;
 use crate::proxy::grants::{Grant, Grants};
+use crate::proxy::handover::{Drain, Entered};
 use crate::proxy::issuing::Issuing;
 use crate::proxy::metrics::Metrics;
 use crate::proxy::rotation::Presence;
@@ -34,8 +35,8 @@ use crate::proxy::tuning::Tuning;
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{
-    Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, DialReply, DialRequest, EnrollReply, Enrolled, Heard, Hello,
-    Holdings, Party, PingReply, PingRequest, TooOld, TraceId, frame, not_understood,
+    Authorities, AuthoritiesReply, AuthoritiesRequest, ClientRequest, DepartureReply, DialReply, DialRequest, EnrollReply, Enrolled, Heard,
+    Hello, Holdings, Party, PingReply, PingRequest, TooOld, TraceId, frame, not_understood,
 };
 
 /// How long an answer may take to be taken.
@@ -68,6 +69,8 @@ pub(crate) struct Clients {
     pub metrics: Metrics,
     /// What runs by the cluster's leave.
     pub grants: Arc<Grants>,
+    /// Whether this proxy goes away.
+    pub drain: Drain,
     /// Whose tasks the streams are.
     pub tasks: TaskTracker,
 }
@@ -131,12 +134,17 @@ impl Clients {
         span.in_scope(|| tracing::debug!(from = %connection.remote_address(), "connected"));
         loop {
             match connection.accept_bi().await {
-                Ok(stream) => {
+                Ok((mut send, mut recv)) => {
+                    // The client asks another proxy.
+                    let Some(entered) = self.drain.entering().ask() else {
+                        Close::LEAVING.abort(&mut send, &mut recv);
+                        continue;
+                    };
                     let (clients, client, connection) = (self.clone(), client.clone(), connection.clone());
                     let presence = presence.clone();
                     let sending = room.enter();
                     let answer = async move {
-                        clients.answer((client, key), (&connection, &presence), stream, &sending).await;
+                        clients.answer((client, key), (&connection, &presence), (send, recv), (&sending, entered)).await;
                     };
                     self.tasks.spawn(answer.instrument(span.clone()));
                 }
@@ -162,7 +170,7 @@ impl Clients {
         (client, key): (ClientName, KeyHash),
         (connection, presence): (&quinn::Connection, &Presence),
         (mut send, mut recv): (SendStream, RecvStream),
-        sending: &Sending,
+        (sending, entered): (&Sending, Entered),
     ) {
         let reached = self.metrics.reached();
         let _place = match self.shares.stream(&client, reached) {
@@ -186,12 +194,21 @@ impl Clients {
             }
         };
         match understood(request) {
-            Ok(Understood::Dial(request, target)) => self.dial((client, key, connection), (request, target), (send, recv), sending).await,
+            Ok(Understood::Dial(request, target)) => {
+                self.dial((client, key, connection), (request, target), (send, recv), (sending, entered)).await;
+            }
             Ok(Understood::Renew(request)) => say(&mut send, &self.renewed(client, key, &request)).await,
             Ok(Understood::Ping(request)) => say(&mut send, &self.pong(request).await).await,
             Ok(Understood::Proxies) => say(&mut send, &orientation::proxies(&self.store.table())).await,
             Ok(Understood::Services) => say(&mut send, &orientation::services(&self.store.table(), &client)).await,
-            Ok(Understood::Authorities(holds)) => self.announce(holds, presence, (send, connection)).await,
+            Ok(Understood::Authorities(holds)) => {
+                drop(entered);
+                self.announce(holds, presence, (send, connection)).await;
+            }
+            Ok(Understood::Departure) => {
+                drop(entered);
+                self.depart((send, recv), connection).await;
+            }
             Err(failure) => self.fail(failure, (send, recv)).await,
         }
     }
@@ -209,6 +226,23 @@ impl Clients {
         };
         if let Some(told) = told {
             say(&mut send, &AuthoritiesReply::Authorities(told)).await;
+        }
+    }
+
+    /// Answers once this proxy goes away, and waits until the client has done so, or stays.
+    async fn depart(&self, (mut send, mut recv): (SendStream, RecvStream), connection: &quinn::Connection) {
+        let is_told = tokio::select! {
+            () = self.drain.begun() => true,
+            _ = send.stopped() => false,
+            _ = connection.closed() => false,
+        };
+        if !is_told {
+            return;
+        }
+        let _told = self.drain.entering().tell();
+        if said(&mut send, &DepartureReply::Leaving { hello: Hello::ours() }).await {
+            // It has nothing more to say: whatever comes is the end.
+            let _ = recv.read(&mut [0]).await;
         }
     }
 
@@ -232,7 +266,7 @@ impl Clients {
         (client, key, connection): (ClientName, KeyHash, &quinn::Connection),
         (request, target): (DialRequest, Target),
         (mut send, mut recv): (SendStream, RecvStream),
-        sending: &Sending,
+        (sending, entered): (&Sending, Entered),
     ) {
         let trace = request.trace;
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.tuning.now().dial_timeout));
@@ -257,7 +291,9 @@ impl Clients {
         };
         drop(place);
         match dialled {
-            Ok(connection) => self.relay(connection, (who, trace, told), (send, recv), sending).instrument(span).await,
+            Ok(connection) => {
+                self.relay(connection, (who, trace, told), (send, recv), (sending, entered)).instrument(span).await;
+            }
             Err(failure) => {
                 told.failed(&failure);
                 drop(told);
@@ -271,7 +307,7 @@ impl Clients {
         connection: Connection,
         (who, trace, mut told): ((ClientName, KeyHash), TraceId, ToldDial),
         (mut send, recv): (SendStream, RecvStream),
-        sending: &Sending,
+        (sending, entered): (&Sending, Entered),
     ) {
         let Connection { open, agent, service, path } = connection;
         self.store.with_table(|table| told.connected(&agent, &path, table));
@@ -286,7 +322,9 @@ impl Clients {
         let moved = carried.tellers();
         let (permit, _in_use) = (open.permit, open.in_use);
         let relay = relay::quic((send, recv), (open.send, open.recv), carried, granted.revoked().cancelled_owned());
-        let Some(relayed) = self.metrics.streams().begin(permit.as_ref()).carry(relay).await else {
+        let running = self.metrics.streams().begin(permit.as_ref());
+        drop(entered);
+        let Some(relayed) = running.carry(relay).await else {
             // The time that this proxy had to drain is over.
             return told.cut(&moved);
         };
@@ -329,6 +367,7 @@ enum Understood {
     Ping(PingRequest),
     Proxies,
     Services,
+    Departure,
 }
 
 /// What the client asks for, if it speaks a version that is spoken here and asks for something that is known.
@@ -361,6 +400,10 @@ fn understood(request: Heard<ClientRequest>) -> Result<Understood, Failure> {
         Heard::Known(ClientRequest::Services { hello }) => {
             hello.agree(Party::Client).map_err(too_old)?;
             Ok(Understood::Services)
+        }
+        Heard::Known(ClientRequest::Departure { hello }) => {
+            hello.agree(Party::Client).map_err(too_old)?;
+            Ok(Understood::Departure)
         }
         Heard::Unknown(number) => Err(not_understood(&format!("request {number} of a client"))),
     }
