@@ -28,9 +28,11 @@ impl StateFiles for RealFiles {
         Ok(bytes)
     }
 
-    /// Written beside it, flushed to the disk, renamed over it, and the directory flushed too.
+    /// Written beside it, flushed to the disk, renamed over it, and the directory flushed too. Several processes may keep the same file, as the clients of one identity do: each has its turn, or
+    /// one would rename what another one has just begun.
     fn replace(&self, path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
         let failed = |source| FileError::io(path, source);
+        let _turn = turn(path).map_err(failed)?;
         let beside = beside(path);
         match fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(FileError::io(&beside, error)),
@@ -94,12 +96,56 @@ impl StateFiles for RealFiles {
 
 fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
-    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
+    File::open(directory(to))?.sync_all()
+}
+
+/// The turn to write in the directory of `path`, until it is dropped or the process dies: others wait as long as a file takes.
+fn turn(path: &Path) -> io::Result<File> {
+    let dir = File::open(directory(path))?;
+    match dir.lock() {
+        // There is none in this file system: one process alone uses it, it is to be hoped.
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+        Ok(()) | Err(_) => Ok(dir),
+    }
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// Each has a handle of its own, as processes have.
+    #[test]
+    fn who_keeps_the_same_file_at_the_same_time_keeps_it_whole() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("key.pem");
+        let texts = [vec![b'a'; 5000], vec![b'b'; 3000], vec![b'c'; 1]];
+        RealFiles.replace(&path, &texts[0], Access::Secret).expect("kept");
+        thread::scope(|scope| {
+            for text in &texts {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..40 {
+                        RealFiles.replace(path, text, Access::Secret).expect("kept");
+                    }
+                });
+            }
+            for _ in 0..400 {
+                let read = RealFiles.read(&path, Access::Secret).expect("it is there");
+                assert!(texts.contains(&read), "{} bytes", read.len());
+            }
+        });
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1, "nothing else is left behind");
+    }
 }
