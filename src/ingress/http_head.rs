@@ -152,7 +152,12 @@ impl<'a> Fields<'a> {
         let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let from = authority(host, Some(HTTP_PORT)).ok_or(NO_AUTHORITY)?;
         let body = self.body()?;
-        let slash = if path.starts_with('/') { "" } else { "/" };
+        let slash = match (method, path) {
+            // Of the service as a whole (RFC 9112, section 3.2.4).
+            ("OPTIONS", "") => "*",
+            (_, path) if path.starts_with('/') => "",
+            (_, _) => "/",
+        };
         let mut head = format!("{method} {slash}{path} HTTP/1.{}\r\nHost: {host}\r\n", self.minor).into_bytes();
         let named: Vec<_> = self.words("connection").collect();
         let is_ours = |name: &str| name.get(..TO_A_PROXY.len()).is_some_and(|start| start.eq_ignore_ascii_case(TO_A_PROXY));
@@ -258,6 +263,17 @@ mod tests {
         );
         let chunked = "PUT http://a.b.warren/x HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n";
         assert!(matches!(read(chunked).expect("a head").expect("whole").0.wanted, Wanted::Answer { body: Length::Chunked, .. }));
+    }
+
+    #[test]
+    fn what_a_service_can_do_is_asked_of_all_of_it() {
+        for (target, sent) in
+            [("http://a.b.warren", "*"), ("http://a.b.warren:80", "*"), ("http://a.b.warren/", "/"), ("http://a.b.warren?q", "/?q")]
+        {
+            let (head, _) = read(&format!("OPTIONS {target} HTTP/1.1\r\nHost: x\r\n\r\n")).expect(target).expect("whole");
+            let Wanted::Answer { head, .. } = head.wanted else { panic!("an answer is wanted") };
+            assert!(head.starts_with(format!("OPTIONS {sent} HTTP/1.1\r\n").as_bytes()), "{target}: {}", String::from_utf8_lossy(&head));
+        }
     }
 
     #[test]
