@@ -88,6 +88,7 @@ const NO_PROXY_REQUEST: Unserved = Unserved(
 );
 const NO_HTTP: Unserved =
     Unserved(400, "only `http://` URLs are asked for like this: for others open a tunnel by CONNECT, as clients do for `https://`");
+const FRAGMENT: Unserved = Unserved(400, "a `#` and what follows it are the client's own, and no part of what it asks for");
 const NO_AUTHORITY: Unserved = Unserved(400, "there is no `HOST:PORT` where there should be one");
 const AMBIGUOUS: Unserved = Unserved(400, "where the body of the request ends is said twice, or not clearly");
 const CODING: Unserved = Unserved(501, "no transfer coding but `chunked` is served");
@@ -148,8 +149,12 @@ impl<'a> Fields<'a> {
         if !is_prefix("http://") {
             return Err(if target.contains("://") { NO_HTTP } else { NO_PROXY_REQUEST });
         }
+        // It is never sent (RFC 9110, section 7.1): whoever does so reads the target in another way than the service.
+        if target.contains('#') {
+            return Err(FRAGMENT);
+        }
         let rest = &target["http://".len()..];
-        let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let from = authority(host, Some(HTTP_PORT)).ok_or(NO_AUTHORITY)?;
         let body = self.body()?;
         let slash = match (method, path) {
@@ -295,6 +300,10 @@ mod tests {
             ("GET https://a.b.warren/ HTTP/1.1\r\n\r\n".to_owned(), 400),
             ("GET http:// HTTP/1.1\r\n\r\n".to_owned(), 400),
             ("GET http://me@a.b.warren/ HTTP/1.1\r\n\r\n".to_owned(), 400),
+            ("GET http://a.b.warren#top HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("GET http://a.b.warren/#top HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("GET http://a.b.warren/?q#/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("CONNECT a.b.warren:80#top HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
             ("GET / HTTP/2.0\r\n\r\n".to_owned(), 505),
             ("\x16\x03\x01\x02\x00".to_owned(), 400),
             (get("Content-Length: 1\r\nContent-Length: 1\r\n"), 400),
