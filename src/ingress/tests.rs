@@ -189,7 +189,7 @@ fn socks5_request(host: &str) -> Vec<u8> {
 async fn every_failure_is_said_in_every_protocol() {
     for code in Code::ALL {
         let leading = Leading { fails: Some(code), ..Leading::default() };
-        for request in ["GET http://web.lab-pi.warren/ HTTP/1.1\r\n\r\n", "CONNECT web.lab-pi.warren:80 HTTP/1.1\r\n\r\n"] {
+        for request in ["GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT web.lab-pi.warren:80 HTTP/1.1\r\nHost: x\r\n\r\n"] {
             let said = say(http(Asks::Nothing), &leading, request.as_bytes()).await;
             let answer = String::from_utf8(said.answer).expect("a text");
             assert!(answer.starts_with(&format!("HTTP/1.1 {} ", code.http_status())), "{code}: {answer}");
@@ -216,13 +216,13 @@ async fn every_failure_is_said_in_every_protocol() {
 #[tokio::test(start_paused = true)]
 async fn bytes_arrive_as_they_were_sent() {
     let leading = Leading::default();
-    let said = say(http(Asks::Nothing), &leading, b"CONNECT web.lab-pi.warren:80 HTTP/1.1\r\n\r\nearly").await;
+    let said = say(http(Asks::Nothing), &leading, b"CONNECT web.lab-pi.warren:80 HTTP/1.1\r\nHost: x\r\n\r\nearly").await;
     assert_eq!(said.answer, b"HTTP/1.1 200 Connected\r\nProxy-Status: \"proxy-1\"; trace=\"4f1c\"\r\n\r\nearly");
     let said = say(socks5(Asks::Nothing), &leading, &[&[5, 1, 0][..], &socks5_request("web.lab-pi.warren"), b"early"].concat()).await;
     assert_eq!(said.answer, [&[5, 0][..], &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], b"early"].concat());
     let hello = [hello("web.lab-pi.warren"), b"more".to_vec()].concat();
     assert_eq!(say(Protocol::Tls(Domain::default()), &leading, &hello).await.answer, hello);
-    let said = say(http(Asks::Nothing), &leading, b"PUT http://web.lab-pi.warren/x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").await;
+    let said = say(http(Asks::Nothing), &leading, b"PUT http://web.lab-pi.warren/x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc").await;
     assert_eq!(
         said.answer,
         b"PUT /x HTTP/1.1\r\nHost: web.lab-pi.warren\r\nContent-Length: 3\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\nabc"
@@ -234,8 +234,8 @@ async fn bytes_arrive_as_they_were_sent() {
 async fn a_second_request_harms_nothing() {
     let leading = Leading::default();
     for body in ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "\r\n"] {
-        let one = format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\n{body}");
-        let sent = one.replace("http://web.lab-pi.warren/x HTTP/1.1\r\n", "/x HTTP/1.1\r\nHost: web.lab-pi.warren\r\n");
+        let one = format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\nHost: web.lab-pi.warren\r\n{body}");
+        let sent = one.replace("http://web.lab-pi.warren/x", "/x");
         let sent = sent.replacen("\r\n\r\n", "\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\n", 1);
         for behind in ["", "\r\n", "GET http://other.lab-pi.warren/secret HTTP/1.1\r\n\r\n", &"x".repeat(60_000)] {
             let said = say(http(Asks::Nothing), &leading, format!("{one}{behind}").as_bytes()).await;
@@ -248,7 +248,7 @@ async fn a_second_request_harms_nothing() {
 /// A service may say nothing of the connection, or that it stays; whoever does not hang up is hung up on.
 #[tokio::test(start_paused = true)]
 async fn the_answer_is_whole_and_the_last() {
-    let get = "GET http://web.lab-pi.warren/ HTTP/1.1\r\n\r\n";
+    let get = "GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n\r\n";
     for words in [
         &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"[..],
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi",
@@ -269,7 +269,7 @@ async fn the_answer_is_whole_and_the_last() {
 async fn a_garbled_body_is_answered() {
     for garbled in ["xyz\r\n", "3\r\nabcdef", "3\r\nabc\r\n\r\n"] {
         let request =
-            format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{garbled}{}", "x".repeat(9_000));
+            format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{garbled}{}", "x".repeat(9_000));
         let after = async |service: Service| say(http(Asks::Nothing), &Leading { service, ..Leading::default() }, request.as_bytes()).await;
         let nothing = after(Service::Begins(b"")).await;
         let answer = String::from_utf8_lossy(&nothing.answer);
@@ -294,7 +294,7 @@ async fn a_garbled_body_is_answered() {
 async fn who_comes_in_has_to_say_who_it_is() {
     let leading = Leading::default();
     let client = Who::Password("ada".parse().expect("a name"), KeyHash([1; 32]));
-    let get = |login: &str| format!("GET http://web.lab-pi.warren/ HTTP/1.1\r\n{login}\r\n");
+    let get = |login: &str| format!("GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n{login}\r\n");
     for (login, status, outcome) in [
         ("", "407 ", Outcome::Unauthenticated),
         ("Proxy-Authorization: Basic YWRhOndyb25n\r\n", "407 ", Outcome::Unauthenticated),
@@ -339,7 +339,7 @@ async fn what_is_not_spoken_here_is_turned_away() {
             Outcome::Unsupported,
         ),
         (http(Asks::Nothing), huge.as_bytes(), b"HTTP/1.1 431 Request Header Fields Too Large\r\nProxy-Status: ", Outcome::Malformed),
-        (http(Asks::Nothing), b"GET http://127.0.0.1/ HTTP/1.1\r\n\r\n", b"HTTP/1.1 404 ", Outcome::Failed(Code::ServiceUnknown)),
+        (http(Asks::Nothing), b"GET http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 404 ", Outcome::Failed(Code::ServiceUnknown)),
         (socks5(Asks::Nothing), b"GET / HTTP/1.1\r\n\r\n", b"", Outcome::Malformed),
         (socks5(Asks::Nothing), &v4, &[5, 0, 5, 8], Outcome::Unsupported),
         (socks5(Asks::Nothing), &bind, &[5, 0, 5, 7], Outcome::Unsupported),

@@ -79,19 +79,23 @@ fn seeds() -> Vec<Vec<u8>> {
     let texts = [
         "CONNECT web.lab-pi.warren:443 HTTP/1.1\r\nHost: web.lab-pi.warren:443\r\n\r\n",
         "CONNECT [::1]:22 HTTP/1.0\r\nProxy-Authorization: Basic YWRhOnJpZ2h0\r\n\r\nSSH-2.0",
-        "GET http://a.b.warren/ HTTP/1.1\r\nProxy-Authorized: Basic x\r\n\r\n",
-        "CONNECT web HTTP/1.1\r\n\r\n",
+        "GET http://a.b.warren/ HTTP/1.1\r\nHost: a\r\nProxy-Authorized: Basic x\r\n\r\n",
+        "CONNECT web HTTP/1.1\r\nHost: web\r\n\r\n",
         "GET http://web.lab-pi.warren/a?b=c HTTP/1.1\r\nHost: evil\r\nProxy-Connection: keep-alive\r\n\r\n",
-        "POST HTTP://web.any.warren:8080?q HTTP/1.1\r\nContent-Length: 3\r\nConnection: x\r\nX: y\r\n\r\nabcGET",
-        "PUT http://a.b.warren/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\nGET",
-        "PUT http://a.b.warren/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz",
-        "PUT http://a.b.warren/ HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
-        "PUT http://a.b.warren/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        "GET https://a.b.warren/ HTTP/1.1\r\n\r\n",
+        "POST HTTP://web.any.warren:8080?q HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: x\r\nX: y\r\n\r\nabcGET",
+        "PUT http://a.b.warren/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\nGET",
+        "PUT http://a.b.warren/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz",
+        "PUT http://a.b.warren/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "PUT http://a.b.warren/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "GET https://a.b.warren/ HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET http://me@a.b.warren/ HTTP/1.1\r\n\r\n",
+        "GET http://me@a.b.warren/ HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http://a.b.warren/ HTTP/2.0\r\n\r\n",
         "GET http://a.b.warren/ HTTP/1.1\r\n",
+        "GET http://a.b.warren/ HTTP/1.1\r\n\r\n",
+        "GET http://a.b.warren/#top HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS http://a.b.warren HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "OPTIONS http://a.b.warren HTTP/1.1\r\nHost: a\r\n\r\n",
         "\x16\x03\x01\x02",
         "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 \r\n\r\n",
@@ -99,7 +103,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "HTTP/1.1 200 OK\r\n a\r\n\r\n",
     ];
     let mut seeds: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
-    seeds.push(format!("GET http://a.b.warren/ HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(MAX_HEAD)).into_bytes());
-    seeds.push(format!("GET http://a.b.warren/ HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(101)).into_bytes());
+    seeds.push(format!("GET http://a.b.warren/ HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n", "b".repeat(MAX_HEAD)).into_bytes());
+    seeds.push(format!("GET http://a.b.warren/ HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(101)).into_bytes());
     seeds
 }
