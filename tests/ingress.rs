@@ -1,6 +1,8 @@
 //! The ways in of proxies for programs that know nothing of warren: curl by SOCKS5, by CONNECT, by plain requests, by TLS and by a static port; psql
 //! comes by one in `tests/psql.rs`.
 
+#[path = "ingress/answers.rs"]
+mod answers;
 #[path = "ingress/bounds.rs"]
 mod bounds;
 #[path = "ingress/browser.rs"]

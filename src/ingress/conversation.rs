@@ -42,6 +42,11 @@ impl Conversation {
         Self { stream, heard: BytesMut::new(), until: Budget::new(patience) }
     }
 
+    /// Only a last word is still to be said.
+    pub(super) fn ending(stream: Box<dyn Stream>) -> Self {
+        Self::new(stream, Duration::ZERO)
+    }
+
     /// Reads until `parse` has what it wants, of at most so many bytes.
     pub(super) async fn hear<T, E>(
         &mut self,
@@ -86,6 +91,7 @@ impl Conversation {
         if self.say(words).await.is_err() || !matches!(Budget::new(ANSWER).run(self.stream.shutdown()).await, Ok(Ok(()))) {
             return;
         }
+        self.stream.disarm();
         let rest = async {
             let mut nothing = [0; PIECE];
             while self.stream.read(&mut nothing).await.is_ok_and(|read| read > 0) {}

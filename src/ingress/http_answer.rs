@@ -7,6 +7,23 @@ const MAX_FIELDS: usize = 100;
 /// What a service says about its own connection (RFC 9110, section 7.6.1).
 const OF_A_CONNECTION: [&str; 3] = ["connection", "keep-alive", "proxy-connection"];
 
+/// Why there is no answer of a service that could be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// There was none before the connection to the service ended.
+    #[error("the service has closed the connection without an answer")]
+    Silent,
+}
+
+impl Fault {
+    /// The error type of `Proxy-Status` (RFC 9209, section 2.3); each is a status 502.
+    pub fn proxy_status_error(self) -> &'static str {
+        match self {
+            Self::Silent => "connection_terminated",
+        }
+    }
+}
+
 /// Changes the head of an answer on its way. What is none is passed on as it is, since it is not for a proxy to judge what a service says.
 #[derive(Debug, Default)]
 pub struct AnswerHead {
@@ -50,6 +67,11 @@ impl AnswerHead {
         }
         out.append(&mut self.kept);
         out
+    }
+
+    /// What would be wrong if nothing came any more.
+    pub fn fault(&self) -> Option<Fault> {
+        (!self.is_behind && self.kept.is_empty()).then_some(Fault::Silent)
     }
 
     /// Nothing comes any more: what was kept.
@@ -106,6 +128,15 @@ mod tests {
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 No\r\n\r\n",
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 No\r\nConnection: close\r\n\r\n",
         );
+    }
+
+    #[test]
+    fn no_answer_is_a_fault() {
+        for (sent, fault) in [("", true), ("HTTP/1.1 100 Continue\r\n\r\n", true), ("HTTP/1.1 200 OK\r\n\r\n", false)] {
+            let mut head = AnswerHead::default();
+            head.feed(sent.as_bytes());
+            assert_eq!(head.fault(), fault.then_some(Fault::Silent), "{sent}");
+        }
     }
 
     #[test]

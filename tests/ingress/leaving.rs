@@ -33,7 +33,12 @@ impl Serving {
         [
             Self { process: forward, port: forwarded, words: Vec::new(), answer: 0 },
             Self { process: by_socks, port: socks5, words: named, answer: 12 },
-            Self { process: by_http, port: http, words: b"CONNECT echo.shed.warren:7 HTTP/1.1\r\nHost: echo.shed.warren:7\r\n\r\n".to_vec(), answer: 0 },
+            Self {
+                process: by_http,
+                port: http,
+                words: b"CONNECT echo.shed.warren:7 HTTP/1.1\r\nHost: echo.shed.warren:7\r\n\r\n".to_vec(),
+                answer: 0,
+            },
         ]
     }
 

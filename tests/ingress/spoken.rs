@@ -11,7 +11,7 @@ use crate::{connect, hello};
 const LARGE: usize = 4 << 20;
 
 /// Says `words` and hears to the end, which is one in good order.
-fn heard(address: SocketAddr, words: &[u8]) -> Vec<u8> {
+pub(crate) fn heard(address: SocketAddr, words: &[u8]) -> Vec<u8> {
     let mut stream = connect(address);
     stream.write_all(words).expect("they are taken");
     let mut answer = Vec::new();
@@ -20,7 +20,7 @@ fn heard(address: SocketAddr, words: &[u8]) -> Vec<u8> {
 }
 
 /// The same of a text of HTTP.
-fn asked(address: SocketAddr, request: &str) -> String {
+pub(crate) fn asked(address: SocketAddr, request: &str) -> String {
     String::from_utf8(heard(address, request.as_bytes())).expect("a text")
 }
 
@@ -82,7 +82,8 @@ fn what_comes_behind_a_request_harms_nothing() {
     let http = proxy.ingress("http_connect");
 
     // Both at once, and the second one in the middle of the first one's answer.
-    let [one, other] = ["web.shed", "echo.shed"].map(|host| format!("GET http://{host}.mesh.test/large HTTP/1.1\r\nHost: {host}.mesh.test\r\n\r\n"));
+    let [one, other] =
+        ["web.shed", "echo.shed"].map(|host| format!("GET http://{host}.mesh.test/large HTTP/1.1\r\nHost: {host}.mesh.test\r\n\r\n"));
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\nConnection: close\r\n\r\n");
     let expected = [head.as_bytes(), &large].concat();
     assert!(heard(http, format!("{one}{other}").as_bytes()) == expected, "the first one's answer is whole, and the only one");
