@@ -1,9 +1,10 @@
-//! The head of a service's answer, as whoever has asked by a proxy gets it: that the connection is over after it, whatever the service says about its own. Pure.
+//! The head of a service's answer, as whoever has asked by a proxy gets it: that the connection is over after it, whatever the service says about its own. What is no answer is
+//! not passed on, since whoever has asked may read it in another way. Pure.
 
-use super::http_head::MAX_HEAD;
-
-/// Most fields of a head that is looked into.
-const MAX_FIELDS: usize = 100;
+/// Longest head of an answer, in bytes: more than that of a request, since cookies are told all at once.
+pub const MAX_HEAD: usize = 64 * 1024;
+/// Most fields of one.
+const MAX_FIELDS: usize = 256;
 /// What a service says about its own connection (RFC 9110, section 7.6.1).
 const OF_A_CONNECTION: [&str; 3] = ["connection", "keep-alive", "proxy-connection"];
 
@@ -13,6 +14,15 @@ pub enum Fault {
     /// There was none before the connection to the service ended.
     #[error("the service has closed the connection without an answer")]
     Silent,
+    /// It ended before there was all of its head.
+    #[error("the service has closed the connection within the head of its answer")]
+    CutOff,
+    /// Its head is longer than one may be.
+    #[error("the head of the service's answer is too long")]
+    TooLong,
+    /// It is none.
+    #[error("what the service has answered is no answer of HTTP/1.1")]
+    NoHttp,
 }
 
 impl Fault {
@@ -20,11 +30,14 @@ impl Fault {
     pub fn proxy_status_error(self) -> &'static str {
         match self {
             Self::Silent => "connection_terminated",
+            Self::CutOff => "http_response_incomplete",
+            Self::TooLong => "http_response_header_section_size",
+            Self::NoHttp => "http_protocol_error",
         }
     }
 }
 
-/// Changes the head of an answer on its way. What is none is passed on as it is, since it is not for a proxy to judge what a service says.
+/// Changes the head of an answer on its way.
 #[derive(Debug, Default)]
 pub struct AnswerHead {
     kept: Vec<u8>,
@@ -39,8 +52,6 @@ enum Read {
     Interim(usize),
     /// A whole one, as it is passed on, and how many bytes it had.
     Last(Vec<u8>, usize),
-    /// None.
-    Other,
 }
 
 impl AnswerHead {
@@ -50,13 +61,15 @@ impl AnswerHead {
     }
 
     /// Takes what comes next, and gives what can be passed on: nothing as long as the head is not whole, of which it keeps so much only as a head may have.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`Fault`], before anything of the answer was given.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
         self.kept.extend_from_slice(bytes);
         let mut out = Vec::new();
         while !self.is_behind {
-            match read(&self.kept) {
-                Read::Part if self.kept.len() < MAX_HEAD => return out,
-                Read::Part | Read::Other => self.is_behind = true,
+            match read(&self.kept)? {
+                Read::Part => return Ok(out),
                 Read::Interim(length) => out.extend(self.kept.drain(..length)),
                 Read::Last(head, length) => {
                     self.kept.drain(..length);
@@ -66,52 +79,70 @@ impl AnswerHead {
             }
         }
         out.append(&mut self.kept);
-        out
+        Ok(out)
     }
 
     /// What would be wrong if nothing came any more.
     pub fn fault(&self) -> Option<Fault> {
-        (!self.is_behind && self.kept.is_empty()).then_some(Fault::Silent)
-    }
-
-    /// Nothing comes any more: what was kept.
-    pub fn end(&mut self) -> Vec<u8> {
-        self.is_behind = true;
-        std::mem::take(&mut self.kept)
+        match (self.is_behind, self.kept.is_empty()) {
+            (true, _) => None,
+            (false, true) => Some(Fault::Silent),
+            (false, false) => Some(Fault::CutOff),
+        }
     }
 }
 
-fn read(bytes: &[u8]) -> Read {
+fn read(bytes: &[u8]) -> Result<Read, Fault> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut answer = httparse::Response::new(&mut fields);
-    let length = match answer.parse(bytes) {
+    let mut parser = httparse::ParserConfig::default();
+    // A proxy takes it away (RFC 9112, section 5.1), as it does here.
+    parser.allow_spaces_after_header_name_in_responses(true);
+    let length = match parser.parse_response(&mut answer, bytes) {
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => length,
-        Ok(httparse::Status::Partial) => return Read::Part,
-        Ok(httparse::Status::Complete(_)) | Err(_) => return Read::Other,
+        Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => return Ok(Read::Part),
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Fault::TooLong),
+        Err(_) => return Err(Fault::NoHttp),
     };
     if matches!(answer.code, Some(100 | 102..200)) {
-        return Read::Interim(length);
+        return Ok(Read::Interim(length));
     }
+    let bytes = bytes.trim_ascii_start();
     let line = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut head = bytes[..line].to_vec();
     for field in answer.headers.iter().filter(|field| !OF_A_CONNECTION.iter().any(|name| name.eq_ignore_ascii_case(field.name))) {
         head.extend([field.name.as_bytes(), b": ", field.value, b"\r\n"].concat());
     }
     head.extend_from_slice(b"Connection: close\r\n\r\n");
-    Read::Last(head, length)
+    Ok(Read::Last(head, length))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(sent: &str, expected: &str) {
-        for piece in [1, 7, sent.len().max(1)] {
-            let mut head = AnswerHead::default();
-            let mut out: Vec<u8> = sent.as_bytes().chunks(piece).flat_map(|bytes| head.feed(bytes)).collect();
-            out.extend(head.end());
-            assert_eq!(String::from_utf8_lossy(&out), expected, "in pieces of {piece}");
+    /// What of it is passed on, and why it is no answer.
+    fn through(sent: &str, piece: usize) -> (String, Option<Fault>) {
+        let mut head = AnswerHead::default();
+        let mut out = Vec::new();
+        let fault = sent.as_bytes().chunks(piece).find_map(|bytes| head.feed(bytes).map(|passed_on| out.extend(passed_on)).err());
+        (String::from_utf8(out).expect("a text"), fault.or_else(|| head.fault()))
+    }
+
+    fn check_all(sent: &str, expected: &str, fault: Option<Fault>) {
+        for piece in [1 + sent.len() / 1000, 7 + sent.len() / 100, sent.len().max(1)] {
+            let shown: String = sent.chars().take(60).collect();
+            assert!(through(sent, piece) == (expected.to_owned(), fault), "{shown:?} in pieces of {piece}: {:?}", through(sent, piece));
         }
+    }
+
+    fn check(sent: &str, expected: &str) {
+        check_all(sent, expected, None);
+    }
+
+    /// Nothing of it is passed on.
+    fn is_faulty(sent: &str, fault: Fault) {
+        check_all(sent, "", Some(fault));
     }
 
     #[test]
@@ -131,22 +162,28 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_is_a_fault() {
-        for (sent, fault) in [("", true), ("HTTP/1.1 100 Continue\r\n\r\n", true), ("HTTP/1.1 200 OK\r\n\r\n", false)] {
-            let mut head = AnswerHead::default();
-            head.feed(sent.as_bytes());
-            assert_eq!(head.fault(), fault.then_some(Fault::Silent), "{sent}");
-        }
+    fn what_is_a_little_wrong_is_put_right() {
+        check("HTTP/1.1 200 OK\r\nA : b\r\n\r\nx", "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\nx");
+        check("\r\nHTTP/1.1 200 OK\r\n\r\nx", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nx");
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n", "b".repeat(MAX_HEAD / 2));
+        check(&format!("{long}\r\nx"), &format!("{long}Connection: close\r\n\r\nx"));
     }
 
     #[test]
-    fn what_is_no_answer_passes_as_it_is() {
-        for text in ["", "HTTP/1.1 200 OK\r\nA", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\n a\r\n\r\nx", "ICY 200 OK\r\n\r\n"] {
-            check(text, text);
+    fn what_is_no_answer_is_not_passed_on() {
+        is_faulty("", Fault::Silent);
+        for text in ["H", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nA", "HTTP/1.1 200 OK\r\nA: b\r\n"] {
+            is_faulty(text, Fault::CutOff);
         }
-        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\nx", "b".repeat(2 * MAX_HEAD));
-        check(&long, &long);
-        let many = format!("HTTP/1.1 200 OK\r\n{}\r\nx", "A: b\r\n".repeat(MAX_FIELDS + 1));
-        check(&many, &many);
+        for text in ["SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\n a\r\n\r\nx", "ICY 200 OK\r\n\r\n", "HTTP/2 200\r\n\r\n", "\0"] {
+            is_faulty(text, Fault::NoHttp);
+        }
+        is_faulty(&format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MAX_HEAD)), Fault::TooLong);
+        is_faulty(&format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\nx", "b".repeat(MAX_HEAD)), Fault::TooLong);
+        is_faulty(&format!("HTTP/1.1 200 OK\r\n{}\r\nx", "A: b\r\n".repeat(MAX_FIELDS + 1)), Fault::TooLong);
+        // What came before it is no part of it.
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n";
+        check_all(interim, interim, Some(Fault::Silent));
+        assert_eq!(through(&format!("{interim}SSH"), 7).1, Some(Fault::NoHttp));
     }
 }

@@ -225,9 +225,13 @@ impl AsyncWrite for OneRequest {
         if self.answer.head.is_behind() {
             return Pin::new(&mut self.stream).poll_write(cx, buf);
         }
-        let out = self.answer.head.feed(buf);
-        self.answer.out.extend_from_slice(&out);
-        Poll::Ready(Ok(buf.len()))
+        match self.answer.head.feed(buf) {
+            Ok(out) => {
+                self.answer.out.extend_from_slice(&out);
+                Poll::Ready(Ok(buf.len()))
+            }
+            Err(fault) => Poll::Ready(Err(self.unanswered(Unanswered::Service(fault)))),
+        }
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
@@ -255,8 +259,6 @@ impl AsyncWrite for OneRequest {
         if let Some(fault) = self.answer.head.fault() {
             return Poll::Ready(Err(self.unanswered(Unanswered::Service(fault))));
         }
-        let kept = self.answer.head.end();
-        self.answer.out.extend_from_slice(&kept);
         self.poll_close(cx)
     }
 }

@@ -333,6 +333,27 @@ async fn a_service_without_an_answer_is_told_of() {
     }
 }
 
+/// Before a byte of it has come through, whatever there was before it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_none_is_told_of() {
+    let get = b"GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (words, error) in [
+        (&b"SSH-2.0-OpenSSH_9.9\r\n"[..], "http_protocol_error"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length", "http_response_incomplete"),
+        (&[b'x'; 70_000], "http_protocol_error"),
+    ] {
+        // It may go on, or end.
+        for service in [Service::Answers(words), Service::Begins(words)] {
+            let said = say(http(Asks::Nothing), &Leading { service, ..Leading::default() }, get).await;
+            let answer = String::from_utf8(said.answer).expect("a text");
+            let begins = format!("HTTP/1.1 502 Bad Gateway\r\nProxy-Status: \"proxy-1\"; error={error}; details=\"");
+            assert!(answer.starts_with(&begins), "{answer}");
+            assert!(answer.contains("\r\n\r\nerror: ") && !answer.contains("SSH"), "{answer}");
+            assert!(!said.is_reset);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_comes_in_has_to_say_who_it_is() {
     let leading = Leading::default();
