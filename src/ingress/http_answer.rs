@@ -7,6 +7,8 @@ pub const MAX_HEAD: usize = 64 * 1024;
 const MAX_FIELDS: usize = 256;
 /// What a service says about its own connection (RFC 9110, section 7.6.1).
 const OF_A_CONNECTION: [&str; 3] = ["connection", "keep-alive", "proxy-connection"];
+/// What says how long a body is; said once, whatever the service says.
+const CONTENT_LENGTH: &str = "Content-Length";
 
 /// Why there is no answer of a service that could be passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +25,9 @@ pub enum Fault {
     /// It is none.
     #[error("what the service has answered is no answer of HTTP/1.1")]
     NoHttp,
+    /// Where its body ends is said twice, or not clearly: what one reader takes for the rest of it another takes for an answer to somebody else.
+    #[error("where the body of the service's answer ends is said twice, or not clearly")]
+    Ambiguous,
 }
 
 impl Fault {
@@ -32,7 +37,7 @@ impl Fault {
             Self::Silent => "connection_terminated",
             Self::CutOff => "http_response_incomplete",
             Self::TooLong => "http_response_header_section_size",
-            Self::NoHttp => "http_protocol_error",
+            Self::NoHttp | Self::Ambiguous => "http_protocol_error",
         }
     }
 }
@@ -107,14 +112,33 @@ fn read(bytes: &[u8]) -> Result<Read, Fault> {
     if matches!(answer.code, Some(100 | 102..200)) {
         return Ok(Read::Interim(length));
     }
+    let length_said = length_of_body(answer.headers)?;
     let bytes = bytes.trim_ascii_start();
     let line = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut head = bytes[..line].to_vec();
-    for field in answer.headers.iter().filter(|field| !OF_A_CONNECTION.iter().any(|name| name.eq_ignore_ascii_case(field.name))) {
+    let stays = |name: &str| !OF_A_CONNECTION.iter().chain([&CONTENT_LENGTH]).any(|other| other.eq_ignore_ascii_case(name));
+    for field in answer.headers.iter().filter(|field| stays(field.name)) {
         head.extend([field.name.as_bytes(), b": ", field.value, b"\r\n"].concat());
+    }
+    if let Some(bytes) = length_said {
+        head.extend_from_slice(format!("{CONTENT_LENGTH}: {bytes}\r\n").as_bytes());
     }
     head.extend_from_slice(b"Connection: close\r\n\r\n");
     Ok(Read::Last(head, length))
+}
+
+/// How many bytes the body has, as far as `Content-Length` says so: the same each time, and nothing else beside it (RFC 9112, section 6.3).
+fn length_of_body(fields: &[httparse::Header<'_>]) -> Result<Option<u64>, Fault> {
+    let named = |name: &'static str| fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value);
+    let read = |digits: &[u8]| {
+        let digits = digits.trim_ascii();
+        let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+        digits.parse::<u64>().ok()
+    };
+    let mut lengths = named(CONTENT_LENGTH).flat_map(|value| value.split(|byte| *byte == b',')).map(read);
+    let Some(first) = lengths.next() else { return Ok(None) };
+    let is_clear = first.is_some() && lengths.all(|length| length == first) && named("transfer-encoding").next().is_none();
+    if is_clear { Ok(first) } else { Err(Fault::Ambiguous) }
 }
 
 #[cfg(test)]
@@ -167,6 +191,27 @@ mod tests {
         check("\r\nHTTP/1.1 200 OK\r\n\r\nx", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nx");
         let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n", "b".repeat(MAX_HEAD / 2));
         check(&format!("{long}\r\nx"), &format!("{long}Connection: close\r\n\r\nx"));
+    }
+
+    #[test]
+    fn where_a_body_ends_is_said_once() {
+        let answer = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\nhi");
+        for same in ["Content-Length: 2\r\ncontent-length: 2\r\n", "Content-Length: 2, 2\r\n", "Content-Length: 02\r\n"] {
+            check(&answer(same), &answer("Content-Length: 2\r\nConnection: close\r\n"));
+        }
+        check(&answer("Transfer-Encoding: chunked\r\n"), &answer("Transfer-Encoding: chunked\r\nConnection: close\r\n"));
+        for fields in [
+            "Content-Length: 2\r\nContent-Length: 3\r\n",
+            "Content-Length: 2, 3\r\n",
+            "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+            "transfer-encoding: x\r\ncontent-length: 2\r\n",
+            "Content-Length: +2\r\n",
+            "Content-Length: \r\n",
+            "Content-Length: 2,\r\n",
+            "Content-Length: 99999999999999999999\r\n",
+        ] {
+            is_faulty(&answer(fields), Fault::Ambiguous);
+        }
     }
 
     #[test]

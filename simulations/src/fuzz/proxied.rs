@@ -111,6 +111,8 @@ fn seeds() -> Vec<Vec<u8>> {
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 \r\n\r\n",
         "HTTP/1.1 200 OK\r\nA",
         "HTTP/1.1 200 OK\r\n a\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
     ];
     let mut seeds: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     seeds.push(format!("GET http://a.b.warren/ HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n", "b".repeat(MAX_HEAD)).into_bytes());
