@@ -28,6 +28,9 @@ pub enum Fault {
     /// Where its body ends is said twice, or not clearly: what one reader takes for the rest of it another takes for an answer to somebody else.
     #[error("where the body of the service's answer ends is said twice, or not clearly")]
     Ambiguous,
+    /// It goes on in another protocol (RFC 9110, section 15.2.2), which no service is asked for by a request: `Upgrade` is not sent on.
+    #[error("the service goes on in a protocol that it was not asked for")]
+    Switched,
 }
 
 impl Fault {
@@ -37,7 +40,7 @@ impl Fault {
             Self::Silent => "connection_terminated",
             Self::CutOff => "http_response_incomplete",
             Self::TooLong => "http_response_header_section_size",
-            Self::NoHttp | Self::Ambiguous => "http_protocol_error",
+            Self::NoHttp | Self::Ambiguous | Self::Switched => "http_protocol_error",
         }
     }
 }
@@ -109,8 +112,10 @@ fn read(bytes: &[u8]) -> Result<Read, Fault> {
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Fault::TooLong),
         Err(_) => return Err(Fault::NoHttp),
     };
-    if matches!(answer.code, Some(100 | 102..200)) {
-        return Ok(Read::Interim(length));
+    match answer.code {
+        Some(101) => return Err(Fault::Switched),
+        Some(100..200) => return Ok(Read::Interim(length)),
+        _ => {}
     }
     let length_said = length_of_body(answer.headers)?;
     let bytes = bytes.trim_ascii_start();
@@ -226,6 +231,7 @@ mod tests {
         is_faulty(&format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MAX_HEAD)), Fault::TooLong);
         is_faulty(&format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\nx", "b".repeat(MAX_HEAD)), Fault::TooLong);
         is_faulty(&format!("HTTP/1.1 200 OK\r\n{}\r\nx", "A: b\r\n".repeat(MAX_FIELDS + 1)), Fault::TooLong);
+        is_faulty("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", Fault::Switched);
         // What came before it is no part of it.
         let interim = "HTTP/1.1 100 Continue\r\n\r\n";
         check_all(interim, interim, Some(Fault::Silent));

@@ -341,6 +341,7 @@ async fn an_answer_that_is_none_is_told_of() {
         (&b"SSH-2.0-OpenSSH_9.9\r\n"[..], "http_protocol_error"),
         (b"HTTP/1.1 200 OK\r\nContent-Length", "http_response_incomplete"),
         (&[b'x'; 70_000], "http_protocol_error"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", "http_protocol_error"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 20\r\n\r\nhi", "http_protocol_error"),
     ] {
         // It may go on, or end.

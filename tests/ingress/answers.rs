@@ -56,6 +56,7 @@ fn what_is_no_answer_is_told_of() {
         (saying("HTTP/1.1 100 Continue\r\n\r\n"), "connection_terminated"),
         (saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 20\r\n\r\nhi"), "http_protocol_error"),
         (saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), "http_protocol_error"),
+        (saying("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nx"), "http_protocol_error"),
         (saying("SSH-2.0-OpenSSH_9.9\r\n"), "http_protocol_error"),
         (saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"), "http_response_incomplete"),
         (saying(format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "b".repeat(100_000))), "http_response_header_section_size"),

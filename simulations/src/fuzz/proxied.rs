@@ -111,6 +111,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 \r\n\r\n",
         "HTTP/1.1 200 OK\r\nA",
         "HTTP/1.1 200 OK\r\n a\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
     ];
