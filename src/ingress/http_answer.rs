@@ -50,6 +50,8 @@ impl Fault {
 pub struct AnswerHead {
     kept: Vec<u8>,
     is_behind: bool,
+    /// How many bytes of the body are missing, where it says how many it has.
+    missing: Option<u64>,
 }
 
 /// What there is of a head.
@@ -58,8 +60,8 @@ enum Read {
     Part,
     /// So many bytes of one after which another comes (RFC 9110, section 15.2).
     Interim(usize),
-    /// A whole one, as it is passed on, and how many bytes it had.
-    Last(Vec<u8>, usize),
+    /// A whole one, as it is passed on, how many bytes it had, and how many its body has.
+    Last(Vec<u8>, usize, Option<u64>),
 }
 
 impl AnswerHead {
@@ -79,15 +81,26 @@ impl AnswerHead {
             match read(&self.kept)? {
                 Read::Part => return Ok(out),
                 Read::Interim(length) => out.extend(self.kept.drain(..length)),
-                Read::Last(head, length) => {
+                Read::Last(head, length, body) => {
                     self.kept.drain(..length);
                     out.extend(head);
-                    self.is_behind = true;
+                    (self.is_behind, self.missing) = (true, body);
                 }
             }
         }
+        self.pass(self.kept.len());
         out.append(&mut self.kept);
         Ok(out)
+    }
+
+    /// So many bytes behind the head were passed on as they are.
+    pub fn pass(&mut self, bytes: usize) {
+        self.missing = self.missing.map(|missing| missing.saturating_sub(bytes as u64));
+    }
+
+    /// Whether all of the answer was passed on, as far as it says how much that is.
+    pub fn is_whole(&self) -> bool {
+        self.missing == Some(0)
     }
 
     /// What would be wrong if nothing came any more.
@@ -129,7 +142,7 @@ fn read(bytes: &[u8]) -> Result<Read, Fault> {
         head.extend_from_slice(format!("{CONTENT_LENGTH}: {bytes}\r\n").as_bytes());
     }
     head.extend_from_slice(b"Connection: close\r\n\r\n");
-    Ok(Read::Last(head, length))
+    Ok(Read::Last(head, length, length_said))
 }
 
 /// How many bytes the body has, as far as `Content-Length` says so: the same each time, and nothing else beside it (RFC 9112, section 6.3).
@@ -216,6 +229,23 @@ mod tests {
             "Content-Length: 99999999999999999999\r\n",
         ] {
             is_faulty(&answer(fields), Fault::Ambiguous);
+        }
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_all_has_come_that_it_says() {
+        for (sent, passed, is_whole) in [
+            ("HTTP/1.1 413 No\r\nContent-Length: 2\r\n", 0, false),
+            ("HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n", 0, true),
+            ("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nn", 0, false),
+            ("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", 0, true),
+            ("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nn", 3, true),
+            ("HTTP/1.1 413 No\r\n\r\nno", 9, false),
+        ] {
+            let mut head = AnswerHead::default();
+            head.feed(sent.as_bytes()).expect("an answer");
+            head.pass(passed);
+            assert_eq!(head.is_whole(), is_whole, "{sent} and {passed} bytes");
         }
     }
 

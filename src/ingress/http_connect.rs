@@ -54,23 +54,24 @@ pub(super) async fn serve(
             let (request, mut left) = OneRequest::new(conversation.into_stream(), Body::new(body));
             connected.carry(Prefixed::boxed(first.into(), Box::new(request))).await;
             if let Ok(left) = left.try_recv() {
-                unanswered(left, &head.method, (entrance.name(), &trace)).await;
+                end(left, &head.method, (entrance.name(), &trace)).await;
             }
         }
     }
     Outcome::Connected
 }
 
-/// Answers a request to which its service has no answer, by the proxy called `by`.
-async fn unanswered(Left { stream, unsaid, why }: Left, method: &str, (by, trace): (&str, &str)) {
-    let answer = match why {
+/// Ends a connection on which all was said, or on which the proxy called `by` has to answer for the service.
+async fn end(Left { stream, unsaid, why }: Left, method: &str, (by, trace): (&str, &str)) {
+    let answer = why.map(|why| match why {
         Unanswered::Request(garbled) => HttpAnswer::refused(400, &garbled.to_string(), by),
         Unanswered::Service(fault) => {
             tracing::debug!(trace, %fault, "no answer");
             HttpAnswer::unanswered(fault, by, trace)
         }
-    };
-    Conversation::ending(stream).end(&[&unsaid[..], &answer.encode(method)].concat()).await;
+    });
+    let words = answer.map(|answer| answer.encode(method)).unwrap_or_default();
+    Conversation::ending(stream).end(&[&unsaid[..], &words].concat()).await;
 }
 
 /// Finds out who asks.

@@ -5,7 +5,8 @@
 //!   `--garbled--> broken (nothing was answered yet) | ending (something was) --a while--> broken
 //! ```
 //! The next request may be for another service, and the client was told that there is none: it is passed over. It must *never* harm the answer to the first one, as a connection that is closed
-//! while bytes come in would. Where it breaks while nothing was answered, the connection goes back to the door, which has an answer for it.
+//! while bytes come in would. Where it breaks while nothing was answered, the connection goes back to the door, which has an answer for it; so it does where all was answered, and more of the
+//! request still comes.
 
 use std::io;
 use std::pin::Pin;
@@ -49,10 +50,10 @@ pub(super) struct OneRequest {
 pub(super) struct Left {
     /// The connection.
     pub(super) stream: Box<dyn Stream>,
-    /// What was taken from the service for it and not yet given to it: the end of what precedes an answer.
+    /// What was taken from the service for it and not yet given to it: the end of the answer, or of what precedes one.
     pub(super) unsaid: BytesMut,
-    /// Why nothing was answered.
-    pub(super) why: Unanswered,
+    /// Why nothing was answered, unless all was.
+    pub(super) why: Option<Unanswered>,
 }
 
 /// Why a request has no answer of its service.
@@ -137,9 +138,7 @@ impl OneRequest {
 
     /// Waits a while for the end of an answer, which the service may have given before all of the request had come.
     fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.answer.is_over {
-            ready!(self.poll_behind(cx))?;
-        } else {
+        if !self.answer.is_over {
             self.waits = Some(cx.waker().clone());
             ready!(self.poll_linger(cx));
         }
@@ -186,12 +185,11 @@ impl Stream for OneRequest {
     }
 
     fn abort(self: Box<Self>) {
-        let Self { mut stream, answer, why, back, .. } = *self;
-        if answer.is_over {
-            // All that was to be said was.
-            return stream.disarm();
+        let Self { stream, answer, why, back, .. } = *self;
+        let why = why.or_else(|| answer.head.fault().map(Unanswered::Service));
+        if why.is_none() && !answer.is_over && !answer.head.is_whole() {
+            return stream.abort();
         }
-        let Some(why) = why.or_else(|| answer.head.fault().map(Unanswered::Service)) else { return stream.abort() };
         if let Err(Left { stream, .. }) = back.send(Left { stream, unsaid: answer.out, why }) {
             // The door is shut.
             stream.abort();
@@ -223,7 +221,9 @@ impl AsyncWrite for OneRequest {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_out(cx))?;
         if self.answer.head.is_behind() {
-            return Pin::new(&mut self.stream).poll_write(cx, buf);
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+            self.answer.head.pass(written);
+            return Poll::Ready(Ok(written));
         }
         match self.answer.head.feed(buf) {
             Ok(out) => {
@@ -237,7 +237,9 @@ impl AsyncWrite for OneRequest {
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         if self.answer.head.is_behind() {
             ready!(self.poll_out(cx))?;
-            return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+            let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+            self.answer.head.pass(written);
+            return Poll::Ready(Ok(written));
         }
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         self.poll_write(cx, first)

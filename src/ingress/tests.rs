@@ -95,6 +95,10 @@ enum Service {
     Answers(&'static [u8]),
     /// It says this then, and waits for the end of the request.
     Begins(&'static [u8]),
+    /// It says this then, ends, and breaks.
+    Leaves(&'static [u8]),
+    /// It says this then, and breaks.
+    Drops(&'static [u8]),
 }
 
 impl Service {
@@ -103,7 +107,7 @@ impl Service {
             Self::Echoes => return echo(b"", reading, writing).await,
             Self::Tells => return echo(b"HTTP/1.1 200 OK\r\n\r\n", reading, writing).await,
             Self::Breaks => None,
-            Self::Answers(words) | Self::Begins(words) => Some(words),
+            Self::Answers(words) | Self::Begins(words) | Self::Leaves(words) | Self::Drops(words) => Some(words),
         };
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -111,8 +115,11 @@ impl Service {
         }
         writing.write_all(words.ok_or(io::ErrorKind::ConnectionReset)?).await?;
         writing.flush().await?;
-        if let Self::Answers(_) = self {
+        if let Self::Answers(_) | Self::Leaves(_) = self {
             writing.shutdown().await?;
+        }
+        if let Self::Leaves(_) | Self::Drops(_) = self {
+            return Err(io::ErrorKind::ConnectionReset.into());
         }
         let rest = tokio::io::copy(reading, &mut tokio::io::sink()).await?;
         writing.shutdown().await?;
@@ -150,11 +157,12 @@ impl Connected for Service {
     fn give_up(self: Box<Self>) {}
 }
 
-/// What came of saying `words` at a door: the answer, what became of the connection, whether it was reset, and how long that took.
+/// What came of saying `words` at a door: the answer, what became of the connection, whether it was reset, whether all was heard, and how long that took.
 struct Said {
     answer: Vec<u8>,
     outcome: Outcome,
     is_reset: bool,
+    is_heard: bool,
     took: Duration,
 }
 
@@ -171,18 +179,19 @@ async fn say(protocol: Protocol, leading: &Leading, words: &[u8]) -> Said {
     let (mut reading, mut writing) = tokio::io::split(far);
     let talking = async {
         // It may hear enough before all is said.
-        let _ = writing.write_all(words).await;
+        let is_heard = writing.write_all(words).await.is_ok();
         tokio::time::sleep(PATIENCE * 4).await;
         let _ = writing.shutdown().await;
+        is_heard
     };
     let hearing = async {
         let mut answer = Vec::new();
         reading.read_to_end(&mut answer).await.expect("a stream in memory does not fail");
         answer
     };
-    let ((outcome, took), answer, ()) = tokio::join!(serving, hearing, talking);
+    let ((outcome, took), answer, is_heard) = tokio::join!(serving, hearing, talking);
     let is_reset = *reset.lock().unwrap_or_else(PoisonError::into_inner);
-    Said { answer, outcome, is_reset, took }
+    Said { answer, outcome, is_reset, is_heard, took }
 }
 
 fn http(asks: Asks) -> Protocol {
@@ -354,6 +363,36 @@ async fn an_answer_that_is_none_is_told_of() {
             assert!(!said.is_reset);
         }
     }
+}
+
+/// Whoever is in the middle of a large request when the answer comes may look at it only behind the request.
+#[tokio::test(start_paused = true)]
+async fn an_early_answer_is_not_lost_behind_an_upload() {
+    let upload = |bytes: usize| {
+        let head = format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\nHost: x\r\nContent-Length: {bytes}\r\n\r\n");
+        [head.as_bytes(), &vec![b'x'; bytes]].concat()
+    };
+    let refusing = || Leading { fails: Some(Code::AgentOffline), ..Leading::default() };
+    let serving = |service| Leading { service, ..Leading::default() };
+    for (leading, begins) in [
+        (serving(Service::Leaves(b"HTTP/1.1 413 No\r\n\r\nno")), "HTTP/1.1 413 No\r\nConnection: close\r\n\r\nno"),
+        (
+            serving(Service::Drops(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")),
+            "HTTP/1.1 413 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno",
+        ),
+        (serving(Service::Breaks), "HTTP/1.1 502 "),
+        (refusing(), "HTTP/1.1 503 "),
+    ] {
+        let said = say(http(Asks::Nothing), &leading, &upload(4 << 20)).await;
+        let answer = String::from_utf8(said.answer).expect("a text");
+        assert!(answer.starts_with(begins), "{answer}");
+        assert!(said.is_heard && !said.is_reset, "{begins}: heard {}, reset {}", said.is_heard, said.is_reset);
+        assert!(said.took < PATIENCE * 2, "{:?}", said.took);
+    }
+    let half = say(http(Asks::Nothing), &serving(Service::Drops(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nn")), &upload(9)).await;
+    assert!(half.is_reset, "nobody may take half an answer for a whole one");
+    let endless = say(http(Asks::Nothing), &refusing(), &upload(80 << 20)).await;
+    assert!(endless.answer.starts_with(b"HTTP/1.1 503 ") && !endless.is_heard, "there is an end to listening");
 }
 
 #[tokio::test(start_paused = true)]
