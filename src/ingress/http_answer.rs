@@ -131,9 +131,9 @@ fn read(bytes: &[u8]) -> Result<Read, Fault> {
         _ => {}
     }
     let length_said = length_of_body(answer.headers)?;
-    let bytes = bytes.trim_ascii_start();
-    let line = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let mut head = bytes[..line].to_vec();
+    let line = bytes.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    // Who ends it by a line feed alone is understood, and not everybody understands that.
+    let mut head = [line.strip_suffix(b"\r").unwrap_or(line), b"\r\n"].concat();
     let stays = |name: &str| !OF_A_CONNECTION.iter().chain([&CONTENT_LENGTH]).any(|other| other.eq_ignore_ascii_case(name));
     for field in answer.headers.iter().filter(|field| stays(field.name)) {
         head.extend([field.name.as_bytes(), b": ", field.value, b"\r\n"].concat());
@@ -206,6 +206,7 @@ mod tests {
     #[test]
     fn what_is_a_little_wrong_is_put_right() {
         check("HTTP/1.1 200 OK\r\nA : b\r\n\r\nx", "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\nx");
+        check("HTTP/1.1 200 OK\nA: b\n\nx", "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\nx");
         check("\r\nHTTP/1.1 200 OK\r\n\r\nx", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nx");
         let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n", "b".repeat(MAX_HEAD / 2));
         check(&format!("{long}\r\nx"), &format!("{long}Connection: close\r\n\r\nx"));
