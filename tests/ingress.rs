@@ -1,6 +1,8 @@
 //! The ways in of proxies for programs that know nothing of warren: curl by SOCKS5, by CONNECT, by plain requests, by TLS and by a static port; psql
 //! comes by one in `tests/psql.rs`.
 
+#[path = "ingress/answers.rs"]
+mod answers;
 #[path = "ingress/bounds.rs"]
 mod bounds;
 #[path = "ingress/browser.rs"]
@@ -162,7 +164,7 @@ fn failures_are_the_same_everywhere() {
         let host = format!("{host}.mesh.test");
         // A plain request, and a tunnel.
         let get = exchange(proxy.ingress("http_connect"), format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
-        let connect = exchange(proxy.ingress("http_connect"), format!("CONNECT {host}:80 HTTP/1.1\r\n\r\n").as_bytes());
+        let connect = exchange(proxy.ingress("http_connect"), format!("CONNECT {host}:80 HTTP/1.1\r\nHost: {host}:80\r\n\r\n").as_bytes());
         for answer in [&get, &connect] {
             let answer = String::from_utf8_lossy(answer);
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");

@@ -132,7 +132,7 @@ impl Client {
 
     /// Serves until a signal comes, then lets what runs come to its end.
     async fn serve(mut self, ports: Vec<LocalPort>) -> Result<(), CliError> {
-        self.signals.stop().await;
+        self.signals.end().await;
         let mut streams = 0;
         for port in &ports {
             streams += port.shut().await;
@@ -145,6 +145,7 @@ impl Client {
                     port.idle().await;
                 }
             };
+            // Not HUP: a terminal that goes may tell of it twice, itself and by its shell.
             let drained = Drained::wait(idle, self.signals.stop(), DRAIN).await;
             if drained != Drained::Whole {
                 let mut cut = 0;

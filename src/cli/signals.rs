@@ -1,4 +1,6 @@
-//! Signals: TERM and INT end a process in good order, a second one at once; HUP has a service read its configuration again.
+//! Signals: TERM and INT end a process in good order, a second one at once; HUP has a service read its configuration again, and ends a verb whose terminal is gone.
+
+use std::fs;
 
 use anyhow::Context;
 use tokio::signal::unix::{self, SignalKind, signal};
@@ -20,16 +22,21 @@ pub(super) struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
     hang_up: unix::Signal,
+    /// Whether the process is to outlive its terminal.
+    stays: bool,
 }
 
 impl Signals {
     /// Catches them.
     pub(super) fn new() -> Result<Self, CliError> {
         let catch = |kind| signal(kind).context("signals cannot be caught");
+        // As long as nobody catches it here. Where the system does not tell, the process stays.
+        let stays = fs::read_to_string("/proc/self/status").map_or(true, |status| ignores_hang_up(&status));
         Ok(Self {
             terminate: catch(SignalKind::terminate())?,
             interrupt: catch(SignalKind::interrupt())?,
             hang_up: catch(SignalKind::hangup())?,
+            stays,
         })
     }
 
@@ -39,6 +46,20 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
             _ = self.hang_up.recv() => {}
+        }
+    }
+
+    /// Waits for the next TERM or INT, or HUP unless it was ignored when the process began (`nohup`), for a verb that runs until it is told to end.
+    pub(super) async fn end(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {}
+            }
+            if !self.stays {
+                return;
+            }
         }
     }
 
@@ -65,5 +86,24 @@ impl Signals {
         while self.next().await == Signal::Reload {
             tracing::info!("the configuration is not reloaded: the process is about to end");
         }
+    }
+}
+
+/// Whether HUP is ignored, by `/proc/self/status`: the first bit of the mask.
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ignores_hang_ups_is_known() {
+        let status = |mask: &str| format!("Name:\twarren\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\nSigCgt:\t0000000000000001\n");
+        assert!(ignores_hang_up(&status("0000000000001001")));
+        assert!(!ignores_hang_up(&status("0000000000001000")), "only others are ignored");
+        assert!(ignores_hang_up("Name:\twarren\n") && ignores_hang_up(&status("x")), "nobody tells");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::http_answer::Fault;
 use super::sni::Alert;
 use crate::failure::{Code, Failure, Printable};
 
@@ -32,6 +33,12 @@ impl HttpAnswer {
     pub fn refused(status: u16, text: &str, by: &str) -> Self {
         let body = format!("error: {}\n", Printable(text));
         Self { status, reason: reason(status), fields: proxy_status(by, "http_request_error", text), body }
+    }
+
+    /// That the service has no answer that the proxy called `by` could pass on, to a request that was carried with this number.
+    pub fn unanswered(fault: Fault, by: &str, trace: &str) -> Self {
+        let fields = format!("{}; trace={}", proxy_status(by, fault.proxy_status_error(), &fault.to_string()), quoted(trace));
+        Self { status: 502, reason: reason(502), fields, body: format!("error: {fault}\n") }
     }
 
     /// That a name and its secret are wanted (RFC 7617).
@@ -161,6 +168,10 @@ mod tests {
             (HttpAnswer::refused(421, "\"no\"", "p"), "http_request_error; details=\"\\\"no\\\"\""),
             (HttpAnswer::unauthenticated("p", "who?"), "http_request_denied; details=\"who?\""),
             (HttpAnswer::failed(&failure, "p"), "connection_timeout; details=\"late\"; code=\"timeout\""),
+            (
+                HttpAnswer::unanswered(Fault::Silent, "p", "4f1c"),
+                "connection_terminated; details=\"the service has closed the connection without an answer\"; trace=\"4f1c\"",
+            ),
         ] {
             let text = String::from_utf8(answer.encode("GET")).expect("a text");
             assert!(text.contains(&format!("\r\nProxy-Status: \"p\"; error={error}\r\n")), "{text}");

@@ -11,8 +11,12 @@ use crate::net::{Budget, Stream};
 
 /// How long an answer may take to be taken.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long is listened on after the last word: a connection that is closed while bytes come in is reset, and the last word lost.
-const LINGER: Duration = Duration::from_millis(500);
+/// How long is listened on after the last word (RFC 9112, section 9.6): a connection that is closed while bytes come in is reset, and the last word lost.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long nothing may have come meanwhile.
+const QUIET: Duration = Duration::from_secs(2);
+/// How many bytes are dropped meanwhile.
+const MOST_DROPPED: usize = 64 << 20;
 /// How much is read at once.
 const PIECE: usize = 4096;
 
@@ -40,6 +44,11 @@ impl Conversation {
     /// All that is heard must come within `patience`.
     pub(super) fn new(stream: Box<dyn Stream>, patience: Duration) -> Self {
         Self { stream, heard: BytesMut::new(), until: Budget::new(patience) }
+    }
+
+    /// Only a last word is still to be said.
+    pub(super) fn ending(stream: Box<dyn Stream>) -> Self {
+        Self::new(stream, Duration::ZERO)
     }
 
     /// Reads until `parse` has what it wants, of at most so many bytes.
@@ -86,12 +95,14 @@ impl Conversation {
         if self.say(words).await.is_err() || !matches!(Budget::new(ANSWER).run(self.stream.shutdown()).await, Ok(Ok(()))) {
             return;
         }
-        let rest = async {
-            let mut nothing = [0; PIECE];
-            while self.stream.read(&mut nothing).await.is_ok_and(|read| read > 0) {}
-        };
+        self.stream.disarm();
+        let (until, mut nothing, mut dropped) = (Budget::new(LINGER), [0; PIECE], 0);
         // It need not hang up.
-        let _ = Budget::new(LINGER).run(rest).await;
+        while dropped < MOST_DROPPED
+            && let Ok(Ok(read @ 1..)) = until.at_most(QUIET).run(self.stream.read(&mut nothing)).await
+        {
+            dropped += read;
+        }
     }
 
     /// The stream from here on.

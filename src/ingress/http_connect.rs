@@ -2,9 +2,9 @@
 
 use super::answer::{self, HttpAnswer};
 use super::conversation::{Conversation, Unheard};
-use super::http_body::{Body, Garbled};
+use super::http_body::Body;
 use super::http_head::{self, Authority, Head, MAX_HEAD, Unserved, Wanted};
-use super::one_request::OneRequest;
+use super::one_request::{Left, OneRequest, Unanswered};
 use super::{Asks, Domain, Entrance, Outcome, Prefixed, Visitor};
 use crate::failure::{Code, Failure};
 
@@ -41,21 +41,37 @@ pub(super) async fn serve(
             return Outcome::Failed(failure.code());
         }
     };
-    let stream = match head.wanted {
+    match head.wanted {
         Wanted::Tunnel(_) => {
             if conversation.say(&answer::connected(entrance.name(), &connected.trace())).await.is_err() {
                 connected.give_up();
                 return Outcome::Gone;
             }
-            conversation.into_stream()
+            connected.carry(conversation.into_stream()).await;
         }
         Wanted::Answer { head: first, body, .. } => {
-            let refusal = HttpAnswer::refused(400, &Garbled.to_string(), entrance.name()).encode(&head.method);
-            Prefixed::boxed(first.into(), Box::new(OneRequest::new(conversation.into_stream(), Body::new(body), refusal)))
+            let trace = connected.trace();
+            let (request, mut left) = OneRequest::new(conversation.into_stream(), Body::new(body));
+            connected.carry(Prefixed::boxed(first.into(), Box::new(request))).await;
+            if let Ok(left) = left.try_recv() {
+                end(left, &head.method, (entrance.name(), &trace)).await;
+            }
         }
-    };
-    connected.carry(stream).await;
+    }
     Outcome::Connected
+}
+
+/// Ends a connection on which all was said, or on which the proxy called `by` has to answer for the service.
+async fn end(Left { stream, unsaid, why }: Left, method: &str, (by, trace): (&str, &str)) {
+    let answer = why.map(|why| match why {
+        Unanswered::Request(garbled) => HttpAnswer::refused(400, &garbled.to_string(), by),
+        Unanswered::Service(fault) => {
+            tracing::debug!(trace, %fault, "no answer");
+            HttpAnswer::unanswered(fault, by, trace)
+        }
+    });
+    let words = answer.map(|answer| answer.encode(method)).unwrap_or_default();
+    Conversation::ending(stream).end(&[&unsaid[..], &words].concat()).await;
 }
 
 /// Finds out who asks.

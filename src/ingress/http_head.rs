@@ -88,7 +88,9 @@ const NO_PROXY_REQUEST: Unserved = Unserved(
 );
 const NO_HTTP: Unserved =
     Unserved(400, "only `http://` URLs are asked for like this: for others open a tunnel by CONNECT, as clients do for `https://`");
+const FRAGMENT: Unserved = Unserved(400, "a `#` and what follows it are the client's own, and no part of what it asks for");
 const NO_AUTHORITY: Unserved = Unserved(400, "there is no `HOST:PORT` where there should be one");
+const HOST: Unserved = Unserved(400, "a request of HTTP/1.1 has one `Host`, and no request has two");
 const AMBIGUOUS: Unserved = Unserved(400, "where the body of the request ends is said twice, or not clearly");
 const CODING: Unserved = Unserved(501, "no transfer coding but `chunked` is served");
 
@@ -108,6 +110,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Unserved> {
     };
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else { return Err(MALFORMED) };
     let fields = Fields { minor, fields: request.headers };
+    fields.host()?;
     let wanted = match method {
         "CONNECT" => Wanted::Tunnel(authority(target, None).ok_or(NO_AUTHORITY)?),
         _ => fields.answer(method, target)?,
@@ -148,11 +151,20 @@ impl<'a> Fields<'a> {
         if !is_prefix("http://") {
             return Err(if target.contains("://") { NO_HTTP } else { NO_PROXY_REQUEST });
         }
+        // It is never sent (RFC 9110, section 7.1): whoever does so reads the target in another way than the service.
+        if target.contains('#') {
+            return Err(FRAGMENT);
+        }
         let rest = &target["http://".len()..];
-        let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let from = authority(host, Some(HTTP_PORT)).ok_or(NO_AUTHORITY)?;
         let body = self.body()?;
-        let slash = if path.starts_with('/') { "" } else { "/" };
+        let slash = match (method, path) {
+            // Of the service as a whole (RFC 9112, section 3.2.4).
+            ("OPTIONS", "") => "*",
+            (_, path) if path.starts_with('/') => "",
+            (_, _) => "/",
+        };
         let mut head = format!("{method} {slash}{path} HTTP/1.{}\r\nHost: {host}\r\n", self.minor).into_bytes();
         let named: Vec<_> = self.words("connection").collect();
         let is_ours = |name: &str| name.get(..TO_A_PROXY.len()).is_some_and(|start| start.eq_ignore_ascii_case(TO_A_PROXY));
@@ -163,6 +175,15 @@ impl<'a> Fields<'a> {
         // One request for each connection: the next may be for somebody else.
         head.extend_from_slice(b"Via: 1.1 warren\r\nConnection: close\r\n\r\n");
         Ok(Wanted::Answer { from, head, body })
+    }
+
+    /// What is in it counts for nothing beside a whole URL, but whoever has two of them has perhaps not written both (RFC 9112, section 3.2).
+    fn host(&self) -> Result<(), Unserved> {
+        match self.named("host").count() {
+            1 => Ok(()),
+            0 if self.minor == 0 => Ok(()),
+            _ => Err(HOST),
+        }
     }
 
     /// Where the body ends (RFC 9112, section 6).
@@ -223,13 +244,13 @@ mod tests {
         let (head, _) = read("CONNECT [::1]:22 HTTP/1.0\r\n\r\n").expect("a head").expect("whole");
         assert!(matches!(head.wanted, Wanted::Tunnel(Authority { host, .. }) if host == "[::1]"));
         for bad in ["web", "web:", "web:0", "web:+1", "web:65536", ":22", "http://web:22", "a\"b:22", "::1:22", "me@web:22", "/"] {
-            assert_eq!(status(&format!("CONNECT {bad} HTTP/1.1\r\n\r\n")), 400, "{bad}");
+            assert_eq!(status(&format!("CONNECT {bad} HTTP/1.1\r\nHost: x\r\n\r\n")), 400, "{bad}");
         }
     }
 
     #[test]
     fn a_login_is_read_and_not_sent_on() {
-        let text = "GET http://web.lab-pi.warren/ HTTP/1.1\r\nproxy-authorization: bASIC YWRhOnM6eA==\r\nX: y\r\n\r\n";
+        let text = "GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\nproxy-authorization: bASIC YWRhOnM6eA==\r\nX: y\r\n\r\n";
         let (head, _) = read(text).expect("a head").expect("whole");
         let login = head.login.expect("a login");
         assert_eq!((login.name.as_str(), login.secret.as_str()), ("ada", "s:x"));
@@ -240,7 +261,7 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: web.lab-pi.warren\r\nX: y\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\n"
         );
         for none in ["Basic", "Basic !", "Basic YWRh", "Bearer YWRhOnM6eA==", ""] {
-            let text = format!("CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: {none}\r\n\r\n");
+            let text = format!("CONNECT a:1 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: {none}\r\n\r\n");
             assert_eq!(read(&text).expect("a head").expect("whole").0.login, None, "{none}");
         }
     }
@@ -256,29 +277,61 @@ mod tests {
             String::from_utf8(head).expect("a text"),
             "POST /?q=1 HTTP/1.1\r\nHost: web.any.warren:8080\r\nContent-Length: 3\r\nCookie: a=b\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\n"
         );
-        let chunked = "PUT http://a.b.warren/x HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n";
+        let chunked = "PUT http://a.b.warren/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n";
         assert!(matches!(read(chunked).expect("a head").expect("whole").0.wanted, Wanted::Answer { body: Length::Chunked, .. }));
+    }
+
+    #[test]
+    fn what_a_service_can_do_is_asked_of_all_of_it() {
+        for (target, sent) in
+            [("http://a.b.warren", "*"), ("http://a.b.warren:80", "*"), ("http://a.b.warren/", "/"), ("http://a.b.warren?q", "/?q")]
+        {
+            let (head, _) = read(&format!("OPTIONS {target} HTTP/1.1\r\nHost: x\r\n\r\n")).expect(target).expect("whole");
+            let Wanted::Answer { head, .. } = head.wanted else { panic!("an answer is wanted") };
+            assert!(head.starts_with(format!("OPTIONS {sent} HTTP/1.1\r\n").as_bytes()), "{target}: {}", String::from_utf8_lossy(&head));
+        }
     }
 
     #[test]
     fn a_body_does_not_become_a_request_of_its_own() {
         for field in ["Content-Length", "content-length", "close, Transfer-Encoding"] {
             for length in ["Content-Length: 9", "Transfer-Encoding: chunked"] {
-                let text = format!("POST http://a.b.warren/ HTTP/1.1\r\nConnection: {field}\r\n{length}\r\n\r\n");
+                let text = format!("POST http://a.b.warren/ HTTP/1.1\r\nHost: x\r\nConnection: {field}\r\n{length}\r\n\r\n");
                 assert_eq!(read(&text).expect_err("it is refused"), AMBIGUOUS, "{text}");
             }
         }
     }
 
     #[test]
+    fn a_request_says_once_which_host_it_means() {
+        for line in ["GET http://a.b.warren/", "CONNECT a.b.warren:80"] {
+            for (version, hosts, is_served) in [
+                ("1.1", "", false),
+                ("1.1", "Host: a.b.warren\r\n", true),
+                ("1.1", "Host:\r\n", true),
+                ("1.1", "Host: a.b.warren\r\nhost: a.b.warren\r\n", false),
+                ("1.0", "", true),
+                ("1.0", "Host: a.b.warren\r\nHost: other\r\n", false),
+            ] {
+                let request = format!("{line} HTTP/{version}\r\n{hosts}\r\n");
+                assert_eq!(read(&request).err(), (!is_served).then_some(HOST), "{request}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_served_is_told_why() {
-        let get = |fields: &str| format!("GET http://a.b.warren/ HTTP/1.1\r\n{fields}\r\n");
+        let get = |fields: &str| format!("GET http://a.b.warren/ HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
         let table = [
-            ("GET / HTTP/1.1\r\n\r\n".to_owned(), 421),
-            ("OPTIONS * HTTP/1.1\r\n\r\n".to_owned(), 421),
-            ("GET https://a.b.warren/ HTTP/1.1\r\n\r\n".to_owned(), 400),
-            ("GET http:// HTTP/1.1\r\n\r\n".to_owned(), 400),
-            ("GET http://me@a.b.warren/ HTTP/1.1\r\n\r\n".to_owned(), 400),
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 421),
+            ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 421),
+            ("GET https://a.b.warren/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("GET http:// HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("GET http://me@a.b.warren/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("GET http://a.b.warren#top HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("GET http://a.b.warren/#top HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("GET http://a.b.warren/?q#/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+            ("CONNECT a.b.warren:80#top HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
             ("GET / HTTP/2.0\r\n\r\n".to_owned(), 505),
             ("\x16\x03\x01\x02\x00".to_owned(), 400),
             (get("Content-Length: 1\r\nContent-Length: 1\r\n"), 400),
@@ -301,7 +354,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_head_or_refused(text in "(GET|CONNECT|\\PC{0,3}) (http://)?[a-c.:/\\[\\]@]{0,9} HTTP/1.[01]\r\n([A-C]: \\PC{0,4}\r\n){0,3}(\r\n)?.{0,3}") {
+        fn any_bytes_are_a_head_or_refused(text in "(GET|CONNECT|\\PC{0,3}) (http://)?[a-c.:/\\[\\]@]{0,9} HTTP/1.[01]\r\n(Host: x\r\n)?([A-C]: \\PC{0,4}\r\n){0,3}(\r\n)?.{0,3}") {
             if let Ok(Some((head, length))) = parse(text.as_bytes()) {
                 prop_assert!(length <= text.len());
                 if let Wanted::Answer { head, .. } = head.wanted {

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!  body --whole--> behind --answer over, a while--> end
-//!   `--garbled--> refusing (nothing was answered yet) | ending (something was) --a while--> broken
+//!   `--garbled--> broken (nothing was answered yet) | ending (something was) --a while--> broken
 //! ```
 //! The next request may be for another service, and the client was told that there is none: it is passed over. It must *never* harm the answer to the first one, as a connection that is closed
-//! while bytes come in would.
+//! while bytes come in would. Where it breaks while nothing was answered, the connection goes back to the door, which has an answer for it; so it does where all was answered, and more of the
+//! request still comes.
 
 use std::io;
 use std::pin::Pin;
@@ -14,10 +15,11 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-use super::http_answer::AnswerHead;
-use super::http_body::Body;
+use super::http_answer::{AnswerHead, Fault};
+use super::http_body::{Body, Garbled};
 use crate::net::Stream;
 
 /// How much is looked at once of what comes behind the request.
@@ -39,6 +41,28 @@ pub(super) struct OneRequest {
     linger: Option<Pin<Box<Sleep>>>,
     /// Who waits for the end of the answer.
     waits: Option<Waker>,
+    /// Why there will be no answer of the service, as far as that is known.
+    why: Option<Unanswered>,
+    back: oneshot::Sender<Left>,
+}
+
+/// A connection that has come back because there is something to say on it.
+pub(super) struct Left {
+    /// The connection.
+    pub(super) stream: Box<dyn Stream>,
+    /// What was taken from the service for it and not yet given to it: the end of the answer, or of what precedes one.
+    pub(super) unsaid: BytesMut,
+    /// Why nothing was answered, unless all was.
+    pub(super) why: Option<Unanswered>,
+}
+
+/// Why a request has no answer of its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// It turned out to be none.
+    Request(Garbled),
+    /// The service has none.
+    Service(Fault),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +71,6 @@ enum At {
     Body,
     /// Behind it.
     Behind,
-    /// In a garbled body, where it is answered that it is garbled.
-    Refusing,
     /// In a garbled body, where the service had begun to answer.
     Ending,
 }
@@ -58,17 +80,15 @@ struct Answer {
     head: AnswerHead,
     /// What was taken and not yet given to the stream.
     out: BytesMut,
-    has_begun: bool,
     is_over: bool,
-    /// What is said if the request turns out to be none.
-    refusal: Vec<u8>,
 }
 
 impl OneRequest {
-    /// The stream behind the head of a request with this body; `refusal` answers one that is garbled.
-    pub(super) fn new(stream: Box<dyn Stream>, body: Body, refusal: Vec<u8>) -> Self {
-        let answer = Answer { head: AnswerHead::default(), out: BytesMut::new(), has_begun: false, is_over: false, refusal };
-        Self { stream, body, at: At::Body, behind: 0, answer, linger: None, waits: None }
+    /// The stream behind the head of a request with this body, and where its connection comes back.
+    pub(super) fn new(stream: Box<dyn Stream>, body: Body) -> (Self, oneshot::Receiver<Left>) {
+        let answer = Answer { head: AnswerHead::default(), out: BytesMut::new(), is_over: false };
+        let (back, left) = oneshot::channel();
+        (Self { stream, body, at: At::Body, behind: 0, answer, linger: None, waits: None, why: None, back }, left)
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -79,11 +99,8 @@ impl OneRequest {
         buf.set_filled(before + *taken.as_ref().unwrap_or(&0));
         match taken {
             Ok(taken) => self.behind += came - taken,
-            Err(_) if self.answer.has_begun => self.at = At::Ending,
-            Err(_) => {
-                self.answer.out.extend_from_slice(&std::mem::take(&mut self.answer.refusal));
-                self.at = At::Refusing;
-            }
+            Err(_) if self.answer.head.is_behind() => self.at = At::Ending,
+            Err(garbled) => return Poll::Ready(Err(self.unanswered(Unanswered::Request(garbled)))),
         }
         Poll::Ready(Ok(()))
     }
@@ -110,24 +127,22 @@ impl OneRequest {
         self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER))).as_mut().poll(cx)
     }
 
-    /// Says that the request is none, and sees that this arrives.
-    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.answer.is_over {
-            ready!(self.poll_close(cx))?;
+    /// Breaks, since there will be no answer of the service.
+    fn unanswered(&mut self, why: Unanswered) -> io::Error {
+        self.why = Some(why);
+        match why {
+            Unanswered::Request(garbled) => broken(garbled),
+            Unanswered::Service(fault) => broken(fault),
         }
-        ready!(self.poll_behind(cx))?;
-        Poll::Ready(Err(garbled()))
     }
 
     /// Waits a while for the end of an answer, which the service may have given before all of the request had come.
     fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.answer.is_over {
-            ready!(self.poll_behind(cx))?;
-        } else {
+        if !self.answer.is_over {
             self.waits = Some(cx.waker().clone());
             ready!(self.poll_linger(cx));
         }
-        Poll::Ready(Err(garbled()))
+        Poll::Ready(Err(broken(Garbled)))
     }
 
     /// Gives the stream what was taken.
@@ -156,8 +171,8 @@ impl OneRequest {
     }
 }
 
-fn garbled() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the chunks of the request are garbled")
+fn broken(why: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 impl Stream for OneRequest {
@@ -169,12 +184,15 @@ impl Stream for OneRequest {
         self.stream.disarm();
     }
 
-    fn abort(mut self: Box<Self>) {
-        if self.answer.is_over {
-            // All that was to be said was.
-            self.stream.disarm();
-        } else {
-            self.stream.abort();
+    fn abort(self: Box<Self>) {
+        let Self { stream, answer, why, back, .. } = *self;
+        let why = why.or_else(|| answer.head.fault().map(Unanswered::Service));
+        if why.is_none() && !answer.is_over && !answer.head.is_whole() {
+            return stream.abort();
+        }
+        if let Err(Left { stream, .. }) = back.send(Left { stream, unsaid: answer.out, why }) {
+            // The door is shut.
+            stream.abort();
         }
     }
 }
@@ -193,7 +211,6 @@ impl AsyncRead for OneRequest {
                     }
                 }
                 At::Behind => return self.poll_behind(cx),
-                At::Refusing => return self.poll_refuse(cx),
                 At::Ending => return self.poll_ending(cx),
             }
         }
@@ -202,24 +219,27 @@ impl AsyncRead for OneRequest {
 
 impl AsyncWrite for OneRequest {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.at == At::Refusing {
-            // The service answers to what was refused.
-            return Poll::Ready(Ok(buf.len()));
-        }
         ready!(self.poll_out(cx))?;
-        self.answer.has_begun = true;
         if self.answer.head.is_behind() {
-            return Pin::new(&mut self.stream).poll_write(cx, buf);
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+            self.answer.head.pass(written);
+            return Poll::Ready(Ok(written));
         }
-        let out = self.answer.head.feed(buf);
-        self.answer.out.extend_from_slice(&out);
-        Poll::Ready(Ok(buf.len()))
+        match self.answer.head.feed(buf) {
+            Ok(out) => {
+                self.answer.out.extend_from_slice(&out);
+                Poll::Ready(Ok(buf.len()))
+            }
+            Err(fault) => Poll::Ready(Err(self.unanswered(Unanswered::Service(fault)))),
+        }
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if self.at != At::Refusing && self.answer.head.is_behind() {
+        if self.answer.head.is_behind() {
             ready!(self.poll_out(cx))?;
-            return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+            let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+            self.answer.head.pass(written);
+            return Poll::Ready(Ok(written));
         }
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         self.poll_write(cx, first)
@@ -230,19 +250,17 @@ impl AsyncWrite for OneRequest {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.at == At::Refusing {
-            return Poll::Ready(Ok(()));
-        }
         ready!(self.poll_out(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.at == At::Refusing || self.answer.is_over {
+        if self.answer.is_over {
             return Poll::Ready(Ok(()));
         }
-        let kept = self.answer.head.end();
-        self.answer.out.extend_from_slice(&kept);
+        if let Some(fault) = self.answer.head.fault() {
+            return Poll::Ready(Err(self.unanswered(Unanswered::Service(fault))));
+        }
         self.poll_close(cx)
     }
 }

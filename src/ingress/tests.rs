@@ -87,32 +87,52 @@ enum Service {
     /// It gives it back.
     #[default]
     Echoes,
+    /// It says that all is well, and gives it back.
+    Tells,
+    /// It breaks once the head of a request has come.
+    Breaks,
     /// It says this once the head of a request has come, and ends.
     Answers(&'static [u8]),
     /// It says this then, and waits for the end of the request.
     Begins(&'static [u8]),
+    /// It says this then, ends, and breaks.
+    Leaves(&'static [u8]),
+    /// It says this then, and breaks.
+    Drops(&'static [u8]),
 }
 
 impl Service {
     async fn serve(self, reading: &mut (impl AsyncRead + Unpin), writing: &mut (impl AsyncWrite + Unpin)) -> io::Result<u64> {
-        let (Self::Answers(words) | Self::Begins(words)) = self else {
-            let copied = tokio::io::copy(reading, writing).await?;
-            writing.shutdown().await?;
-            return Ok(copied);
+        let words = match self {
+            Self::Echoes => return echo(b"", reading, writing).await,
+            Self::Tells => return echo(b"HTTP/1.1 200 OK\r\n\r\n", reading, writing).await,
+            Self::Breaks => None,
+            Self::Answers(words) | Self::Begins(words) | Self::Leaves(words) | Self::Drops(words) => Some(words),
         };
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(reading.read_u8().await?);
         }
-        writing.write_all(words).await?;
+        writing.write_all(words.ok_or(io::ErrorKind::ConnectionReset)?).await?;
         writing.flush().await?;
-        if let Self::Answers(_) = self {
+        if let Self::Answers(_) | Self::Leaves(_) = self {
             writing.shutdown().await?;
+        }
+        if let Self::Leaves(_) | Self::Drops(_) = self {
+            return Err(io::ErrorKind::ConnectionReset.into());
         }
         let rest = tokio::io::copy(reading, &mut tokio::io::sink()).await?;
         writing.shutdown().await?;
         Ok(head.len() as u64 + rest)
     }
+}
+
+/// Says `words`, and then what comes.
+async fn echo(words: &[u8], reading: &mut (impl AsyncRead + Unpin), writing: &mut (impl AsyncWrite + Unpin)) -> io::Result<u64> {
+    writing.write_all(words).await?;
+    let copied = tokio::io::copy(reading, writing).await?;
+    writing.shutdown().await?;
+    Ok(copied)
 }
 
 #[async_trait]
@@ -137,11 +157,12 @@ impl Connected for Service {
     fn give_up(self: Box<Self>) {}
 }
 
-/// What came of saying `words` at a door: the answer, what became of the connection, whether it was reset, and how long that took.
+/// What came of saying `words` at a door: the answer, what became of the connection, whether it was reset, whether all was heard, and how long that took.
 struct Said {
     answer: Vec<u8>,
     outcome: Outcome,
     is_reset: bool,
+    is_heard: bool,
     took: Duration,
 }
 
@@ -158,18 +179,19 @@ async fn say(protocol: Protocol, leading: &Leading, words: &[u8]) -> Said {
     let (mut reading, mut writing) = tokio::io::split(far);
     let talking = async {
         // It may hear enough before all is said.
-        let _ = writing.write_all(words).await;
+        let is_heard = writing.write_all(words).await.is_ok();
         tokio::time::sleep(PATIENCE * 4).await;
         let _ = writing.shutdown().await;
+        is_heard
     };
     let hearing = async {
         let mut answer = Vec::new();
         reading.read_to_end(&mut answer).await.expect("a stream in memory does not fail");
         answer
     };
-    let ((outcome, took), answer, ()) = tokio::join!(serving, hearing, talking);
+    let ((outcome, took), answer, is_heard) = tokio::join!(serving, hearing, talking);
     let is_reset = *reset.lock().unwrap_or_else(PoisonError::into_inner);
-    Said { answer, outcome, is_reset, took }
+    Said { answer, outcome, is_reset, is_heard, took }
 }
 
 fn http(asks: Asks) -> Protocol {
@@ -189,7 +211,9 @@ fn socks5_request(host: &str) -> Vec<u8> {
 async fn every_failure_is_said_in_every_protocol() {
     for code in Code::ALL {
         let leading = Leading { fails: Some(code), ..Leading::default() };
-        for request in ["GET http://web.lab-pi.warren/ HTTP/1.1\r\n\r\n", "CONNECT web.lab-pi.warren:80 HTTP/1.1\r\n\r\n"] {
+        for request in
+            ["GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT web.lab-pi.warren:80 HTTP/1.1\r\nHost: x\r\n\r\n"]
+        {
             let said = say(http(Asks::Nothing), &leading, request.as_bytes()).await;
             let answer = String::from_utf8(said.answer).expect("a text");
             assert!(answer.starts_with(&format!("HTTP/1.1 {} ", code.http_status())), "{code}: {answer}");
@@ -216,27 +240,30 @@ async fn every_failure_is_said_in_every_protocol() {
 #[tokio::test(start_paused = true)]
 async fn bytes_arrive_as_they_were_sent() {
     let leading = Leading::default();
-    let said = say(http(Asks::Nothing), &leading, b"CONNECT web.lab-pi.warren:80 HTTP/1.1\r\n\r\nearly").await;
+    let said = say(http(Asks::Nothing), &leading, b"CONNECT web.lab-pi.warren:80 HTTP/1.1\r\nHost: x\r\n\r\nearly").await;
     assert_eq!(said.answer, b"HTTP/1.1 200 Connected\r\nProxy-Status: \"proxy-1\"; trace=\"4f1c\"\r\n\r\nearly");
     let said = say(socks5(Asks::Nothing), &leading, &[&[5, 1, 0][..], &socks5_request("web.lab-pi.warren"), b"early"].concat()).await;
     assert_eq!(said.answer, [&[5, 0][..], &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], b"early"].concat());
     let hello = [hello("web.lab-pi.warren"), b"more".to_vec()].concat();
     assert_eq!(say(Protocol::Tls(Domain::default()), &leading, &hello).await.answer, hello);
-    let said = say(http(Asks::Nothing), &leading, b"PUT http://web.lab-pi.warren/x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").await;
+    let leading = Leading { service: Service::Tells, ..Leading::default() };
+    let put = b"PUT http://web.lab-pi.warren/x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
     assert_eq!(
-        said.answer,
-        b"PUT /x HTTP/1.1\r\nHost: web.lab-pi.warren\r\nContent-Length: 3\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\nabc"
+        String::from_utf8_lossy(&say(http(Asks::Nothing), &leading, put).await.answer),
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\
+         PUT /x HTTP/1.1\r\nHost: web.lab-pi.warren\r\nContent-Length: 3\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\nabc"
     );
 }
 
 /// The next request on a connection may be for another service: it must not reach the first one, and the first one's answer arrives all the same.
 #[tokio::test(start_paused = true)]
 async fn a_second_request_harms_nothing() {
-    let leading = Leading::default();
+    let leading = Leading { service: Service::Tells, ..Leading::default() };
     for body in ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "\r\n"] {
-        let one = format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\n{body}");
-        let sent = one.replace("http://web.lab-pi.warren/x HTTP/1.1\r\n", "/x HTTP/1.1\r\nHost: web.lab-pi.warren\r\n");
+        let one = format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\nHost: web.lab-pi.warren\r\n{body}");
+        let sent = one.replace("http://web.lab-pi.warren/x", "/x");
         let sent = sent.replacen("\r\n\r\n", "\r\nVia: 1.1 warren\r\nConnection: close\r\n\r\n", 1);
+        let sent = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{sent}");
         for behind in ["", "\r\n", "GET http://other.lab-pi.warren/secret HTTP/1.1\r\n\r\n", &"x".repeat(60_000)] {
             let said = say(http(Asks::Nothing), &leading, format!("{one}{behind}").as_bytes()).await;
             assert_eq!(String::from_utf8_lossy(&said.answer), sent, "{body} and {} bytes", behind.len());
@@ -248,7 +275,7 @@ async fn a_second_request_harms_nothing() {
 /// A service may say nothing of the connection, or that it stays; whoever does not hang up is hung up on.
 #[tokio::test(start_paused = true)]
 async fn the_answer_is_whole_and_the_last() {
-    let get = "GET http://web.lab-pi.warren/ HTTP/1.1\r\n\r\n";
+    let get = "GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n\r\n";
     for words in [
         &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"[..],
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi",
@@ -268,8 +295,10 @@ async fn the_answer_is_whole_and_the_last() {
 #[tokio::test(start_paused = true)]
 async fn a_garbled_body_is_answered() {
     for garbled in ["xyz\r\n", "3\r\nabcdef", "3\r\nabc\r\n\r\n"] {
-        let request =
-            format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{garbled}{}", "x".repeat(9_000));
+        let request = format!(
+            "PUT http://web.lab-pi.warren/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{garbled}{}",
+            "x".repeat(9_000)
+        );
         let after = async |service: Service| say(http(Asks::Nothing), &Leading { service, ..Leading::default() }, request.as_bytes()).await;
         let nothing = after(Service::Begins(b"")).await;
         let answer = String::from_utf8_lossy(&nothing.answer);
@@ -290,11 +319,87 @@ async fn a_garbled_body_is_answered() {
     }
 }
 
+/// Whoever waits for an answer gets one, and not the end of a connection.
+#[tokio::test(start_paused = true)]
+async fn a_service_without_an_answer_is_told_of() {
+    let get = "GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n\r\n";
+    let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+    for (service, before) in [(Service::Answers(b""), &b""[..]), (Service::Breaks, b""), (Service::Answers(interim), interim)] {
+        let leading = Leading { service, ..Leading::default() };
+        for (request, body) in
+            [(get.to_owned(), "error: the service has closed the connection without an answer\n"), (get.replace("GET", "HEAD"), "")]
+        {
+            let said = say(http(Asks::Nothing), &leading, request.as_bytes()).await;
+            let answer = String::from_utf8(said.answer).expect("a text");
+            let begins = format!(
+                "{}HTTP/1.1 502 Bad Gateway\r\nProxy-Status: \"proxy-1\"; error=connection_terminated; \
+                 details=\"the service has closed the connection without an answer\"; trace=\"4f1c\"\r\n",
+                String::from_utf8_lossy(before)
+            );
+            assert!(answer.starts_with(&begins) && answer.ends_with(&format!("\r\nConnection: close\r\n\r\n{body}")), "{answer}");
+            assert_eq!((said.outcome, said.is_reset), (Outcome::Connected, false));
+        }
+    }
+}
+
+/// Before a byte of it has come through, whatever there was before it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_none_is_told_of() {
+    let get = b"GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (words, error) in [
+        (&b"SSH-2.0-OpenSSH_9.9\r\n"[..], "http_protocol_error"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length", "http_response_incomplete"),
+        (&[b'x'; 70_000], "http_protocol_error"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", "http_protocol_error"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 20\r\n\r\nhi", "http_protocol_error"),
+    ] {
+        // It may go on, or end.
+        for service in [Service::Answers(words), Service::Begins(words)] {
+            let said = say(http(Asks::Nothing), &Leading { service, ..Leading::default() }, get).await;
+            let answer = String::from_utf8(said.answer).expect("a text");
+            let begins = format!("HTTP/1.1 502 Bad Gateway\r\nProxy-Status: \"proxy-1\"; error={error}; details=\"");
+            assert!(answer.starts_with(&begins), "{answer}");
+            assert!(answer.contains("\r\n\r\nerror: ") && !answer.contains("SSH"), "{answer}");
+            assert!(!said.is_reset);
+        }
+    }
+}
+
+/// Whoever is in the middle of a large request when the answer comes may look at it only behind the request.
+#[tokio::test(start_paused = true)]
+async fn an_early_answer_is_not_lost_behind_an_upload() {
+    let upload = |bytes: usize| {
+        let head = format!("PUT http://web.lab-pi.warren/x HTTP/1.1\r\nHost: x\r\nContent-Length: {bytes}\r\n\r\n");
+        [head.as_bytes(), &vec![b'x'; bytes]].concat()
+    };
+    let refusing = || Leading { fails: Some(Code::AgentOffline), ..Leading::default() };
+    let serving = |service| Leading { service, ..Leading::default() };
+    for (leading, begins) in [
+        (serving(Service::Leaves(b"HTTP/1.1 413 No\r\n\r\nno")), "HTTP/1.1 413 No\r\nConnection: close\r\n\r\nno"),
+        (
+            serving(Service::Drops(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")),
+            "HTTP/1.1 413 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno",
+        ),
+        (serving(Service::Breaks), "HTTP/1.1 502 "),
+        (refusing(), "HTTP/1.1 503 "),
+    ] {
+        let said = say(http(Asks::Nothing), &leading, &upload(4 << 20)).await;
+        let answer = String::from_utf8(said.answer).expect("a text");
+        assert!(answer.starts_with(begins), "{answer}");
+        assert!(said.is_heard && !said.is_reset, "{begins}: heard {}, reset {}", said.is_heard, said.is_reset);
+        assert!(said.took < PATIENCE * 2, "{:?}", said.took);
+    }
+    let half = say(http(Asks::Nothing), &serving(Service::Drops(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nn")), &upload(9)).await;
+    assert!(half.is_reset, "nobody may take half an answer for a whole one");
+    let endless = say(http(Asks::Nothing), &refusing(), &upload(80 << 20)).await;
+    assert!(endless.answer.starts_with(b"HTTP/1.1 503 ") && !endless.is_heard, "there is an end to listening");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_comes_in_has_to_say_who_it_is() {
     let leading = Leading::default();
     let client = Who::Password("ada".parse().expect("a name"), KeyHash([1; 32]));
-    let get = |login: &str| format!("GET http://web.lab-pi.warren/ HTTP/1.1\r\n{login}\r\n");
+    let get = |login: &str| format!("GET http://web.lab-pi.warren/ HTTP/1.1\r\nHost: x\r\n{login}\r\n");
     for (login, status, outcome) in [
         ("", "407 ", Outcome::Unauthenticated),
         ("Proxy-Authorization: Basic YWRhOndyb25n\r\n", "407 ", Outcome::Unauthenticated),
@@ -306,10 +411,15 @@ async fn who_comes_in_has_to_say_who_it_is() {
         assert_eq!(answer.contains("Proxy-Authenticate: Basic "), status == "407 ", "{answer}");
         assert_eq!(said.outcome, outcome);
     }
+    let leading = Leading { service: Service::Tells, ..leading };
     let said = say(http(Asks::Password), &leading, get("Proxy-Authorization: Basic YWRhOnJpZ2h0\r\n").as_bytes()).await;
     assert_eq!(said.outcome, Outcome::Connected);
-    assert!(!String::from_utf8_lossy(&said.answer).contains("uthorization"), "the service does not get to see it");
+    assert!(
+        said.answer.starts_with(b"HTTP/1.1 200 OK\r\n") && !String::from_utf8_lossy(&said.answer).contains("uthorization"),
+        "the service does not get to see it"
+    );
 
+    let leading = Leading { service: Service::Echoes, ..leading };
     let request = socks5_request("web.lab-pi.warren");
     let login = |secret: &str| [&[1, 3][..], b"ada", &[u8::try_from(secret.len()).expect("short")], secret.as_bytes()].concat();
     let right = say(socks5(Asks::Password), &leading, &[&[5, 2, 0, 2][..], &login("right"), &request].concat()).await;
@@ -339,7 +449,12 @@ async fn what_is_not_spoken_here_is_turned_away() {
             Outcome::Unsupported,
         ),
         (http(Asks::Nothing), huge.as_bytes(), b"HTTP/1.1 431 Request Header Fields Too Large\r\nProxy-Status: ", Outcome::Malformed),
-        (http(Asks::Nothing), b"GET http://127.0.0.1/ HTTP/1.1\r\n\r\n", b"HTTP/1.1 404 ", Outcome::Failed(Code::ServiceUnknown)),
+        (
+            http(Asks::Nothing),
+            b"GET http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"HTTP/1.1 404 ",
+            Outcome::Failed(Code::ServiceUnknown),
+        ),
         (socks5(Asks::Nothing), b"GET / HTTP/1.1\r\n\r\n", b"", Outcome::Malformed),
         (socks5(Asks::Nothing), &v4, &[5, 0, 5, 8], Outcome::Unsupported),
         (socks5(Asks::Nothing), &bind, &[5, 0, 5, 7], Outcome::Unsupported),

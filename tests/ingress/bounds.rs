@@ -50,7 +50,7 @@ fn a_source_has_its_share_and_strangers_get_nothing_else() {
         let name = format!("warren_ingress_connections_total{{ingress=\"{kind}\",outcome=\"silent\"}}");
         wait_for(&name, || (proxy.counter(&name) >= 1).then_some(()));
     }
-    let answer = exchange(proxy.ingress("http_connect"), b"CONNECT nothing.shed.warren:1 HTTP/1.1\r\n\r\n");
+    let answer = exchange(proxy.ingress("http_connect"), b"CONNECT nothing.shed.warren:1 HTTP/1.1\r\nHost: nothing.shed.warren:1\r\n\r\n");
     assert!(answer.starts_with(b"HTTP/1.1 404 "), "{}", String::from_utf8_lossy(&answer));
 }
 

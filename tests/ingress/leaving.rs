@@ -17,10 +17,15 @@ struct Serving {
 impl Serving {
     /// All three ports that there are.
     fn start(cluster: &Cluster) -> [Self; 3] {
+        Self::start_ignoring_hang_ups(false, cluster)
+    }
+
+    fn start_ignoring_hang_ups(is_ignored: bool, cluster: &Cluster) -> [Self; 3] {
         let client = cluster.client("ada", "shed/echo");
         let at = cluster.proxy(0).public_address().to_string();
         let options = ["--identity", text(client.identity()), "--proxy", &at];
-        let start = |name: &str, words: &[&str]| Process::start(name, cluster.home(), &[words, &options].concat(), &[]);
+        let start =
+            |name: &str, words: &[&str]| Process::start_ignoring_hang_ups(is_ignored, name, cluster.home(), &[words, &options].concat());
         let address = |line: &str| line.parse().expect("an address");
         let mut forward = start("forward", &["forward", "0", "shed/echo"]);
         let line = forward.wait_for_line(" -> shed/echo");
@@ -33,7 +38,12 @@ impl Serving {
         [
             Self { process: forward, port: forwarded, words: Vec::new(), answer: 0 },
             Self { process: by_socks, port: socks5, words: named, answer: 12 },
-            Self { process: by_http, port: http, words: b"CONNECT echo.shed.warren:7 HTTP/1.1\r\n\r\n".to_vec(), answer: 0 },
+            Self {
+                process: by_http,
+                port: http,
+                words: b"CONNECT echo.shed.warren:7 HTTP/1.1\r\nHost: echo.shed.warren:7\r\n\r\n".to_vec(),
+                answer: 0,
+            },
         ]
     }
 
@@ -112,4 +122,36 @@ fn a_second_signal_cuts_what_runs_and_without_streams_the_first_one_ends_all() {
         assert!(!log.contains("streams cut"), "{log}");
     }
     assert!(!idle.process.log().contains("waiting"), "{}", idle.process.log());
+}
+
+#[test]
+fn a_hang_up_ends_what_runs_in_a_terminal_and_nothing_beside_it() {
+    let (cluster, echo) = cluster();
+    let _agent = cluster.agent("shed", &[0], &[("echo", echo.address().to_string())]);
+    for mut serving in Serving::start(&cluster) {
+        let mut stream = serving.open();
+        serving.process.signal("HUP");
+        serving.says("waiting up to 30s for open streams, 1 now");
+        serving.process.signal("HUP");
+        echoes(&mut stream, b"still here");
+        stream.shutdown(Shutdown::Write).expect("it runs");
+        stream.read_to_end(&mut Vec::new()).expect("an end in good order");
+        assert_eq!(serving.process.wait().code(), Some(0));
+    }
+}
+
+#[test]
+fn what_is_to_outlive_its_terminal_does() {
+    let (cluster, echo) = cluster();
+    let _agent = cluster.agent("shed", &[0], &[("echo", echo.address().to_string())]);
+    for mut serving in Serving::start_ignoring_hang_ups(true, &cluster) {
+        let mut stream = serving.open();
+        serving.process.signal("HUP");
+        echoes(&mut stream, b"still here");
+        drop(serving.open());
+        serving.process.signal("TERM");
+        serving.says("waiting up to 30s for open streams, ");
+        serving.process.signal("TERM");
+        assert_eq!(serving.process.wait().code(), Some(0));
+    }
 }

@@ -11,7 +11,7 @@ use crate::{connect, hello};
 const LARGE: usize = 4 << 20;
 
 /// Says `words` and hears to the end, which is one in good order.
-fn heard(address: SocketAddr, words: &[u8]) -> Vec<u8> {
+pub(crate) fn heard(address: SocketAddr, words: &[u8]) -> Vec<u8> {
     let mut stream = connect(address);
     stream.write_all(words).expect("they are taken");
     let mut answer = Vec::new();
@@ -20,7 +20,7 @@ fn heard(address: SocketAddr, words: &[u8]) -> Vec<u8> {
 }
 
 /// The same of a text of HTTP.
-fn asked(address: SocketAddr, request: &str) -> String {
+pub(crate) fn asked(address: SocketAddr, request: &str) -> String {
     String::from_utf8(heard(address, request.as_bytes())).expect("a text")
 }
 
@@ -40,13 +40,16 @@ fn whatever_is_wrong_is_answered() {
 
     let http = proxy.ingress("http_connect");
     let huge = format!("GET http://web.shed.mesh.test/ HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(20_000));
-    let garbled = "PUT http://web.shed.mesh.test/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnothing of the kind\r\n";
+    let garbled = "PUT http://web.shed.mesh.test/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnothing of the kind\r\n";
     for (request, status) in [
         ("\u{1}\u{2}\r\n\r\n", "400 Bad Request"),
         ("GET / HTTP/1.1\r\nHost: web.shed.mesh.test\r\n\r\n", "421 Misdirected Request"),
         ("GET http://web.shed.mesh.test/ HTTP/1.1\r\n", "408 Request Timeout"),
         (huge.as_str(), "431 Request Header Fields Too Large"),
         (garbled, "400 Bad Request"),
+        ("GET http://web.shed.mesh.test/ HTTP/1.1\r\n\r\n", "400 Bad Request"),
+        ("GET http://web.shed.mesh.test/ HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400 Bad Request"),
+        ("GET http://web.shed.mesh.test/#top HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request"),
     ] {
         let answer = asked(http, request);
         let begins = format!("HTTP/1.1 {status}\r\nProxy-Status: \"proxy-1\"; error=http_request_error; details=\"");
@@ -79,7 +82,8 @@ fn what_comes_behind_a_request_harms_nothing() {
     let http = proxy.ingress("http_connect");
 
     // Both at once, and the second one in the middle of the first one's answer.
-    let [one, other] = ["web.shed", "echo.shed"].map(|host| format!("GET http://{host}.mesh.test/large HTTP/1.1\r\n\r\n"));
+    let [one, other] =
+        ["web.shed", "echo.shed"].map(|host| format!("GET http://{host}.mesh.test/large HTTP/1.1\r\nHost: {host}.mesh.test\r\n\r\n"));
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\nConnection: close\r\n\r\n");
     let expected = [head.as_bytes(), &large].concat();
     assert!(heard(http, format!("{one}{other}").as_bytes()) == expected, "the first one's answer is whole, and the only one");
@@ -91,7 +95,7 @@ fn what_comes_behind_a_request_harms_nothing() {
     assert!(answer == expected);
     assert_eq!(echo.accepted(), 0, "nobody is asked what came behind");
 
-    let silent = asked(http, "GET http://silent.shed.mesh.test/ HTTP/1.1\r\n\r\n");
+    let silent = asked(http, "GET http://silent.shed.mesh.test/ HTTP/1.1\r\nHost: silent.shed.mesh.test\r\n\r\n");
     assert_eq!(silent, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
 
     // What a client has to say through a tunnel need not wait for the tunnel.

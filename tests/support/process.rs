@@ -21,11 +21,23 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `warren WORDS..` without standard input and with an empty environment but for `variables`; `dir` gets its output.
     pub(crate) fn start(name: &str, dir: &Path, words: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_warren")), name, dir, words, variables)
+    }
+
+    /// The same, where HUP is ignored from the beginning, or not, whoever runs the tests: `env` has become `warren` then.
+    pub(crate) fn start_ignoring_hang_ups(is_ignored: bool, name: &str, dir: &Path, words: &[&str]) -> Self {
+        let mut command = Command::new("env");
+        let option = if is_ignored { "--ignore-signal=HUP" } else { "--default-signal=HUP" };
+        command.args([option, env!("CARGO_BIN_EXE_warren")]);
+        Self::start_by(command, name, dir, words, &[])
+    }
+
+    fn start_by(mut command: Command, name: &str, dir: &Path, words: &[&str], variables: &[(&str, &str)]) -> Self {
         let path = |ending: &str| dir.join(format!("{name}.{ending}"));
         let (stdout, stderr) = (path("out"), path("log"));
         // A process that is started again goes on writing where the one before it stopped, so that a failure shows both.
         let open = |path: &Path| File::options().create(true).append(true).open(path).expect("an output file");
-        let child = Command::new(env!("CARGO_BIN_EXE_warren"))
+        let child = command
             .args(words)
             .env_clear()
             .envs(variables.iter().copied())
