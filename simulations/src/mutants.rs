@@ -18,6 +18,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { name: "fatal_ignored", breaks: "a store that has stopped for good says nothing", caught_by: "N1" },
     Mutant { name: "forwarded_to_itself", breaks: "a proxy looks for its own tunnels at a peer: itself", caught_by: "T1" },
     Mutant { name: "lease_never_ends", breaks: "the lease of a dead proxy is never ended", caught_by: "T2" },
+    Mutant { name: "leftover_kept", breaks: "a connection between proxies whose place another one has taken stays", caught_by: "N2" },
+    Mutant { name: "link_kept", breaks: "what keeps up the connections to a removed proxy goes on", caught_by: "N2" },
     Mutant { name: "no_deduplication", breaks: "a proposal that arrives twice is applied twice", caught_by: "G3" },
     Mutant { name: "old_epoch_kept", breaks: "a proxy that starts again keeps the epoch of its dead tunnels", caught_by: "G6" },
     Mutant { name: "purge_unguarded", breaks: "the log is purged before the snapshot that covers it is on the disk", caught_by: "R8" },

@@ -21,9 +21,6 @@ use crate::wire::{ClientRequest, DepartureReply, Heard, Hello, frame};
 const FIND: Duration = Duration::from_secs(4);
 /// How long after that a dial which has the connection in its hands may take to ask, beside two round trips.
 const IN_HAND: Duration = Duration::from_millis(20);
-/// How often it is looked whether the streams over a connection that was left have ended.
-const LEFT: Duration = Duration::from_secs(1);
-
 /// That the proxy goes away. It waits for this client until this is dropped, but not for long.
 #[derive(Debug)]
 pub(super) struct Departure {
@@ -57,8 +54,5 @@ pub(super) async fn depart(shared: Arc<Shared>, current: quinn::Connection, told
     tracing::debug!(from = %current.remote_address(), to = %found.remote_address(), "the proxy goes away: another one is entered by");
     sleep(IN_HAND + current.rtt() * 2).await;
     drop(told);
-    while current.close_reason().is_none() && !session.is_idle(&current) {
-        sleep(LEFT).await;
-    }
-    Close::DONE.close(&current);
+    session.let_go(current).await;
 }

@@ -21,8 +21,8 @@ const NEAREST: &str = "nearest.json";
 
 /// How long it may take to look whether a nearer proxy is there.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often it is looked whether the streams over a connection that was left have ended.
-const LEFT: Duration = Duration::from_secs(10);
+/// How often it is looked whether the streams over a connection that was left have ended, at first and in the end.
+const LEFT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// What a connection is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,12 +123,19 @@ impl Session {
             return Close::DONE.close(&found);
         }
         tracing::debug!(from = %current.remote_address(), to = %found.remote_address(), "a nearer proxy is there again");
+        self.let_go(current).await;
+    }
+
+    /// Closes a connection whose place another one has once nothing runs over it: kept alive as it is, it would stay for as long as this process and the proxy do.
+    pub(super) async fn let_go(&self, left: quinn::Connection) {
         // A dial may have it in its hands that does not count yet.
-        sleep(LEFT).await;
-        while current.close_reason().is_none() && !self.is_idle(&current) {
-            sleep(LEFT).await;
+        sleep(LEFT.0).await;
+        let mut pause = LEFT.0;
+        while left.close_reason().is_none() && !self.is_idle(&left) {
+            sleep(pause).await;
+            pause = (pause * 2).min(LEFT.1);
         }
-        Close::DONE.close(&current);
+        Close::DONE.close(&left);
     }
 
     /// Which proxy was the nearest a while ago, of several.

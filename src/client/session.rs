@@ -52,8 +52,8 @@ pub(super) struct Shared {
     rooms: std::sync::Mutex<BTreeMap<usize, SendRoom>>,
     /// Whether it is where it wants to be.
     refuge: std::sync::Mutex<Refuge>,
-    /// Looks whether a nearer proxy is there again, and goes elsewhere when the one that is connected goes away.
-    looking: std::sync::Mutex<JoinSet<()>>,
+    /// Looks whether a nearer proxy is there again, goes elsewhere when the one that is connected goes away, and closes what was left.
+    beside: std::sync::Mutex<JoinSet<()>>,
 }
 
 /// A dial that has connected.
@@ -88,7 +88,7 @@ impl Session {
                 custody: std::sync::Mutex::default(),
                 rooms: std::sync::Mutex::default(),
                 refuge: std::sync::Mutex::default(),
-                looking: std::sync::Mutex::default(),
+                beside: std::sync::Mutex::default(),
             }),
         }
     }
@@ -130,7 +130,7 @@ impl Session {
     /// Closes the connection and sees that the proxy is told, for at most `grace`.
     pub async fn close(&self, grace: Duration) {
         let budget = Budget::new(grace);
-        self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.shared.beside.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
         let Some(connection) = self.shared.connection.lock().await.take() else {
             // There is nobody to be told.
             return self.shared.endpoint.close(Close::DONE.code(), Close::DONE.reason().as_bytes());
@@ -201,6 +201,8 @@ impl Session {
         let purpose = if is_leaving { Purpose::Elsewhere(address) } else { Purpose::InsteadOf(address) };
         let connection = self.taken(held.insert(self.connect(budget, purpose).await?));
         self.refuge().begin(Instant::now());
+        let (session, silent) = (self.clone(), silent.clone());
+        self.beside(async move { session.let_go(silent).await });
         Ok(connection)
     }
 
@@ -210,9 +212,14 @@ impl Session {
             return;
         }
         let (session, current) = (self.clone(), current.clone());
-        let mut looking = self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        while looking.try_join_next().is_some() {}
-        looking.spawn(async move { session.come_back(current).await });
+        self.beside(async move { session.come_back(current).await });
+    }
+
+    /// Does this beside whatever is dialled, until the session is closed.
+    fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut beside = self.shared.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        while beside.try_join_next().is_some() {}
+        beside.spawn(work);
     }
 
     /// Puts `found`, which is nearer, in the place of `current`, if that still has it.
@@ -266,9 +273,7 @@ impl Session {
 
     /// Has it entered by another proxy, beside whatever is dialled, since the one that is connected goes away.
     pub(super) fn leave(&self, current: quinn::Connection, told: Departure) {
-        let mut looking = self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        while looking.try_join_next().is_some() {}
-        looking.spawn(depart(self.shared.clone(), current, told));
+        self.beside(depart(self.shared.clone(), current, told));
     }
 
     /// Whether the last try to renew is long enough ago.

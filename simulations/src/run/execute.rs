@@ -319,7 +319,7 @@ impl Execution {
             let stalled = self.run.stalled.get(host.id);
             let bytes = stalled.as_ref().map_or(0, StalledCount::held_bytes);
             let stalled = stalled.as_ref().map_or(0, StalledCount::stalled);
-            Held { tasks: host.tasks(), sockets: self.run.world.network.open(host.id), stalled, bytes }
+            Held { tasks: host.tasks(), census: host.census(), sockets: self.run.world.network.open(host.id), stalled, bytes }
         };
         self.run.world.hosts().map(|host| (host.id, held(host))).collect()
     }

@@ -12,6 +12,7 @@ use crate::disk::{Durable, SimVolume};
 use crate::invariants::{Durables, Glimpse};
 use crate::network::HostId;
 use crate::plan::Plan;
+use crate::world::Census;
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,10 +58,12 @@ pub struct Scene<'a> {
 }
 
 /// What the program of a machine holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Held {
     /// Tasks that are alive.
     pub tasks: usize,
+    /// Where they were spawned.
+    pub census: Census,
     /// Sockets and listeners.
     pub sockets: usize,
     /// Streams that do not move.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use warren::net::{Entropy, Env};
 
+use super::census::Census;
 use super::hooks;
 use super::process::Process;
 use super::wall::HostWall;
@@ -141,6 +142,11 @@ impl<Order: Send + 'static> Host<Order> {
     /// Tasks that are alive.
     pub fn tasks(&self) -> usize {
         self.process.as_ref().map_or(0, Process::tasks)
+    }
+
+    /// Where those were spawned.
+    pub fn census(&self) -> Census {
+        self.process.as_ref().map_or_else(Census::default, |process| process.census().clone())
     }
 
     /// Lets time pass on it, up to `now_us` of the world. Tells how the program has ended, if it has.

@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::census::Census;
 use super::host::Exit;
 
 /// A program that runs, with a clock of its own.
@@ -18,6 +19,7 @@ pub(super) struct Process {
     began: Instant,
     /// How far its clock has gone.
     passed: Duration,
+    census: Census,
 }
 
 impl Process {
@@ -26,9 +28,11 @@ impl Process {
         let mut builder = Builder::new_current_thread();
         builder.enable_time().start_paused(true);
         seeded(&mut builder, seed);
+        let census = Census::default();
+        census.count(&mut builder);
         let runtime = builder.build()?;
         let (began, main) = runtime.block_on(async { (Instant::now(), tokio::runtime::Handle::current().spawn(program)) });
-        Ok(Self { runtime, main, began, passed: Duration::ZERO })
+        Ok(Self { runtime, main, began, passed: Duration::ZERO, census })
     }
 
     /// Lets so much time pass, with everything that is due in it.
@@ -56,6 +60,11 @@ impl Process {
     /// Tasks that are alive.
     pub(super) fn tasks(&self) -> usize {
         self.runtime.metrics().num_alive_tasks()
+    }
+
+    /// Where those were spawned.
+    pub(super) fn census(&self) -> &Census {
+        &self.census
     }
 }
 

@@ -12,6 +12,7 @@ use warren_raft::ProxyId;
 
 use super::PeerConnection;
 use super::lane::Lane;
+use super::leftovers::Leftovers;
 use super::pool::{self, Burden};
 use super::slot::{NoConnection, Slot, dials};
 use crate::net::Budget;
@@ -28,6 +29,8 @@ pub(super) struct Link {
     control: Slot,
     /// One for each lane that there can be: the peer may make more of them than this proxy asks for.
     data: Vec<Slot>,
+    /// Those that live beside them.
+    leftovers: Leftovers,
     /// How many data connections this proxy keeps.
     kept: u8,
     /// Counts the streams that were opened.
@@ -63,6 +66,7 @@ impl Link {
             address: Mutex::new(address.to_owned()),
             control: Slot::new(),
             data: (0..MAX_LANES).map(|_| Slot::new()).collect(),
+            leftovers: Leftovers::default(),
             kept: kept.clamp(1, MAX_LANES),
             turn: AtomicU64::new(0),
             is_silent: AtomicBool::new(false),
@@ -194,14 +198,12 @@ impl Link {
 
     /// Closes what is live: the peer belongs to the cluster no more.
     pub(super) fn cut(&self) {
-        for live in self.control.live().into_iter().chain(self.live_data()) {
-            Close::REFUSED.close(&live.connection);
-        }
+        self.cut_where(|_| true);
     }
 
     /// Closes what is live of these connections, and returns how many.
     pub(super) fn cut_where(&self, is_meant: impl Fn(&quinn::Connection) -> bool) -> usize {
-        let live: Vec<_> = self.control.live().into_iter().chain(self.live_data()).collect();
+        let live: Vec<_> = self.control.live().into_iter().chain(self.live_data()).chain(self.leftovers.live()).collect();
         let meant = live.iter().filter(|live| is_meant(&live.connection));
         meant.inspect(|live| Close::REFUSED.close(&live.connection)).count()
     }
@@ -212,7 +214,20 @@ impl Link {
     /// idle time-out, since QUIC waits for three probes of a path that it takes to be slow.
     pub(super) fn put(&self, made: &PeerConnection, dialled_by: ProxyId) {
         let preferred = if dialled_by == self.peer { dials(self.peer, self.me) || self.is_silent() } else { dials(self.me, self.peer) };
-        self.slot(made.lane).put(made, preferred);
+        if let Some(left) = self.slot(made.lane).put(made, preferred) {
+            self.leftovers.add(left);
+        }
+    }
+
+    /// Connections that live and whose place another one has.
+    #[cfg(test)]
+    pub(super) fn leftovers(&self) -> Vec<PeerConnection> {
+        self.leftovers.live()
+    }
+
+    /// Closes those whose place another one has and over which nothing has run for a while.
+    pub(super) fn tidy(&self, now: Instant) {
+        self.leftovers.tidy(now);
     }
 
     pub(super) fn slot(&self, lane: Lane) -> &Slot {

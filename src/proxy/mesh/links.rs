@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warren_raft::{ProxyId, Serial, Table};
+use warren_raft::{ProxyId, Serial, Table, mutant};
 
 use super::PeerConnection;
 use super::calls::Calls;
@@ -134,7 +134,7 @@ impl Links {
         let mut links = self.lock();
         links.retain(|id, link| {
             let stays = known == Known::Replayed || table.proxy(*id).is_some();
-            if !stays {
+            if !stays && !mutant!("link_kept") {
                 link.cancel.cancel();
                 link.cut();
             }
@@ -161,6 +161,12 @@ impl Links {
         let peers = move || shared.upgrade().map_or(0, |shared| Self { shared }.lock().len());
         self.shared.tasks.spawn_on(async move { pulse::watch(&watched, peers).await }, &self.shared.threads.control);
         link
+    }
+
+    /// What dials peers.
+    #[cfg(test)]
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.shared.dialer
     }
 
     /// Takes in a connection that the peer has dialled. A peer that is not known yet has just joined, and its table is still to come over

@@ -18,6 +18,7 @@ mod calls;
 mod dialer;
 mod keeper;
 mod lane;
+mod leftovers;
 mod link;
 mod links;
 mod load;

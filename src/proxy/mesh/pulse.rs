@@ -45,6 +45,7 @@ pub(super) async fn watch(link: &Link, peers: impl Fn() -> usize) {
             return;
         }
         link.weigh(Instant::now());
+        link.tidy(Instant::now());
         if acknowledged() > before {
             link.heard();
             continue;

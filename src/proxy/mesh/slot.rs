@@ -48,15 +48,19 @@ impl Slot {
         live(&self.state.borrow())
     }
 
-    /// Takes in a connection. One that was dialled by the preferred side is kept over one that was not, so that both sides agree.
-    pub(super) fn put(&self, made: &PeerConnection, preferred: bool) {
+    /// Takes in a connection. One that was dialled by the preferred side is kept over one that was not, so that both sides agree. Gives back the one of two live ones that is left
+    /// without a place.
+    pub(super) fn put(&self, made: &PeerConnection, preferred: bool) -> Option<PeerConnection> {
+        let mut left = None;
         self.state.send_if_modified(|state| {
             let keep = matches!(state, State::Up { made, preferred: true } if !preferred && made.connection.close_reason().is_none());
+            left = if keep { Some(made.clone()) } else { live(state) };
             if !keep {
                 *state = State::Up { made: made.clone(), preferred };
             }
             !keep
         });
+        left
     }
 
     /// Notes that a try begins, unless there is a connection.

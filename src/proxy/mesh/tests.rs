@@ -14,7 +14,8 @@ use tokio_util::task::TaskTracker;
 use warren_raft::command::Bootstrap;
 use warren_raft::{ClusterId, Command, Incarnation, KeyHash, Proposal, ProxyId, Strategy, Table, Timestamp};
 
-use super::{Known, Lane, Links, PeerAcceptor, PeerBounds, PeerPort, PeerService, serve};
+use super::leftovers::UNUSED;
+use super::{Known, Lane, Links, PeerAcceptor, PeerBounds, PeerConnection, PeerPort, PeerService, serve};
 use crate::identity::policy::AdmitAll;
 use crate::identity::{Authority, Credentials, CredentialsHandle, Identity, MachineKey, ServerTls};
 use crate::limits::{Limits, Reached};
@@ -249,6 +250,42 @@ async fn streams_spread_over_the_pool_and_keep_away_from_bulk() {
     far.stop().await;
 }
 
+/// A connection for dials of which there are two for one place: the side that need not dial has dialled, too.
+async fn left_over(near: &Side, far: &Side) -> PeerConnection {
+    let link = near.links.link(ProxyId(2), &far.address.to_string());
+    near.links.dialer().dial(&link, Lane::Data(0)).await.expect("dialled");
+    link.leftovers().pop().expect("one of the two has no place")
+}
+
+/// Kept alive by its dialler, it would stay for as long as the peer does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_without_a_place_is_closed_once_nothing_runs_over_it() {
+    let [near, far] = pair([1, 1]).await;
+    let link = near.links.link(ProxyId(2), &far.address.to_string());
+    let left = left_over(&near, &far).await;
+    let in_place = link.slot(Lane::Data(0)).live().expect("it is there");
+    let in_use = left.load.begin();
+    let mut stream = dial(left.connection.open_bi().await.expect("a stream")).await;
+    let at = |unused: u32| Instant::now() + UNUSED * unused;
+    link.tidy(at(1));
+    link.tidy(at(3));
+    assert!(echoes(&mut stream).await, "what runs over it runs on");
+    drop((in_use, stream));
+    // What its end has cost is counted at the first look.
+    until("it is closed", || {
+        link.tidy(at(5));
+        link.tidy(at(7));
+        left.connection.close_reason().is_some()
+    })
+    .await;
+    assert!(link.leftovers().is_empty() && in_place.connection.close_reason().is_none());
+    let far_link = far.links.link(ProxyId(1), &near.address.to_string());
+    until("the other side knows", || far_link.leftovers().is_empty()).await;
+    assert_eq!((near.links.data_connections(), far.links.data_connections()), ((1, 0), (1, 0)));
+    near.stop().await;
+    far.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_none_lives_the_first_that_is_made_is_waited_for() {
     let [near, far] = pair([2, 2]).await;
@@ -287,10 +324,12 @@ async fn a_peer_is_cut_off_by_what_is_so_and_not_by_what_was() {
     let answers = table.apply(&Proposal { proposer: ProxyId(1), incarnation: Incarnation(1), number: 1, at: Timestamp(1), commands });
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     let mut stream = dial(near.links.open(ProxyId(2), budget()).await.map(|(_, send, recv)| (send, recv)).expect("a stream")).await;
+    let left = left_over(&near, &far).await;
+    let mut beside = dial(left.connection.open_bi().await.expect("a stream")).await;
     near.links.follow(&table, Known::Replayed);
-    assert!(echoes(&mut stream).await, "it runs on");
+    assert!(echoes(&mut stream).await && echoes(&mut beside).await, "they run on");
     near.links.follow(&table, Known::Current);
-    assert!(!echoes(&mut stream).await, "it is cut");
+    assert!(!echoes(&mut stream).await && !echoes(&mut beside).await, "they are cut");
     assert!(near.links.open(ProxyId(2), budget()).await.is_err(), "nothing is known of it any more");
     near.stop().await;
     far.stop().await;
