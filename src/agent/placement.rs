@@ -72,6 +72,8 @@ pub(super) struct Held {
     pub(super) state: State,
     /// Whether it is heard.
     pub(super) hearing: Hearing,
+    /// Whether its proxy was known to drain when it asked for the end of this, or since: should it be up again, it drains no more.
+    pub(super) drained: bool,
     /// When the proxy answered the handshake.
     pub(super) since: Instant,
     /// The tunnel that counted no more when this one was begun, and may come back.
@@ -239,6 +241,11 @@ impl Knowledge {
         listing.next().is_some_and(|member| member.id == proxy) && listing.next().is_none()
     }
 
+    /// Whether a proxy is known to drain.
+    fn drains(&self, proxy: ProxyId) -> bool {
+        self.member(proxy).is_some_and(|member| member.state == MemberState::Draining)
+    }
+
     /// What is known of a proxy.
     pub(super) fn member(&self, proxy: ProxyId) -> Option<&Member> {
         self.proxies.iter().find(|member| member.id == proxy)
@@ -253,8 +260,10 @@ impl Knowledge {
         let is =
             |proxies: &[Member], id: ProxyId, state: MemberState| proxies.iter().any(|member| member.id == id && member.state == state);
         for (proxy, held) in self.tunnels.iter_mut().filter(|(_, held)| matches!(held.state, State::Leaving | State::Moving(_))) {
-            if is(&self.proxies, *proxy, MemberState::Draining) && is(&proxies, *proxy, MemberState::Up) {
-                held.state = State::Up;
+            // It may have lost its lease in between, and been down for a while.
+            held.drained |= [&self.proxies, &proxies].into_iter().any(|proxies| is(proxies, *proxy, MemberState::Draining));
+            if held.drained && is(&proxies, *proxy, MemberState::Up) {
+                (held.state, held.drained) = (State::Up, false);
             }
         }
         self.proxies = proxies;
@@ -287,7 +296,7 @@ impl Knowledge {
         }
         self.attempts.remove(&sequence);
         let (state, hearing) = (State::Greeting, Hearing::Heard);
-        self.tunnels.insert(proxy, Held { sequence, state, hearing, since: now, stands_in_for: attempt.stands_in_for });
+        self.tunnels.insert(proxy, Held { sequence, state, hearing, drained: false, since: now, stands_in_for: attempt.stands_in_for });
         Meeting::Taken
     }
 
@@ -307,7 +316,9 @@ impl Knowledge {
 
     /// The proxy is going away.
     pub(super) fn leaves(&mut self, proxy: ProxyId, sequence: Sequence) {
+        let is_draining = self.drains(proxy);
         if let Some(held) = self.current(proxy, sequence) {
+            held.drained |= is_draining;
             held.state = State::Leaving;
         }
     }
@@ -323,7 +334,7 @@ impl Knowledge {
 
     /// The proxy asks for a tunnel to another one instead. It is done if it can be: the other one is up, and not held. Tells whether it is.
     pub(super) fn moves(&mut self, proxy: ProxyId, sequence: Sequence, to: ProxyId) -> Moved {
-        let is_draining = self.member(proxy).is_some_and(|member| member.state == MemberState::Draining);
+        let is_draining = self.drains(proxy);
         let is_possible = self.member(to).is_some_and(Member::is_up) && !self.tunnels.contains_key(&to);
         let Some(held) = self.current(proxy, sequence) else { return Moved::Stays };
         let state = match (is_possible, is_draining) {
@@ -332,6 +343,7 @@ impl Knowledge {
             (false, true) => State::Leaving,
             (false, false) => return Moved::Stays,
         };
+        held.drained |= is_draining;
         if held.state != State::Leaving {
             held.state = state;
         }
@@ -377,8 +389,9 @@ impl Knowledge {
     fn stop_moving(&mut self, to: ProxyId) {
         let proxies = &self.proxies;
         for (proxy, held) in self.tunnels.iter_mut().filter(|(_, held)| held.state == State::Moving(to)) {
-            let is_up = proxies.iter().any(|member| member.id == *proxy && member.is_up());
-            held.state = if is_up { State::Up } else { State::Leaving };
+            // One that is down counts for nothing as long as it is.
+            let drains = proxies.iter().any(|member| member.id == *proxy && member.state == MemberState::Draining);
+            held.state = if drains || held.drained { State::Leaving } else { State::Up };
         }
     }
 

@@ -20,8 +20,8 @@ mod proxy {
     /// For each peer beside: who looks whether it is silent, and who replicates to it or asks it before an election.
     pub(super) const PEER: usize = 2;
 }
-/// Tasks of agents: of their machine, for each of them with a tunnel that is being opened or left, and for each tunnel.
-const AGENTS: (usize, usize, usize) = (1, 4 + 2, 2);
+/// Tasks of agents: of their machine, for each place for one there whether it runs or tries to enrol, for each that runs with a tunnel that is being opened or left, and for each tunnel.
+const AGENTS: (usize, usize, usize, usize) = (1, 1, 4 + 2, 2);
 /// Tasks of a client: the program, its endpoint, who looks after its certificate, who looks for a nearer proxy; and two for each connection, QUIC's and who lets go of it: the one that is used, and
 /// one over which something ran until a moment ago.
 const CLIENT: usize = 4 + 2 * 2;
@@ -46,21 +46,23 @@ struct Needs {
     proxies: usize,
     /// Connections to each other proxy: one for control, and those for dials.
     lanes: usize,
-    /// Agents on this machine.
+    /// Agents that may run on this machine.
+    seats: usize,
+    /// Those that do.
     agents: usize,
 }
 
 impl Needs {
     /// The most tasks that it accounts for.
     fn tasks(&self) -> usize {
-        let Self { is_proxy, tunnels, clients, proxies, lanes, agents } = *self;
-        match (is_proxy, agents) {
+        let Self { is_proxy, tunnels, clients, proxies, lanes, seats, agents } = *self;
+        match (is_proxy, seats) {
             (true, _) => {
                 let peer = proxy::LANE * lanes + proxy::PEER;
                 proxy::OWN + proxy::TUNNEL * tunnels + proxy::CLIENT * clients + peer * proxies
             }
             (false, 0) => CLIENT,
-            (false, _) => AGENTS.0 + AGENTS.1 * agents + AGENTS.2 * tunnels,
+            (false, _) => AGENTS.0 + AGENTS.1 * seats + AGENTS.2 * agents + AGENTS.3 * tunnels,
         }
     }
 }
@@ -109,6 +111,7 @@ impl Invariant for Leaks {
                 clients: scene.plan.topology.clients.into(),
                 proxies: members.len() - usize::from(id.is_some()),
                 lanes: 1 + usize::from(scene.plan.settings.data_connections),
+                seats: scene.plan.topology.agents().filter(|(_, at)| at == host).count(),
                 agents: agents.keys().filter(|agent| here(**agent)).count(),
             };
             scene.stage.trace().event(format_args!("{} holds {held:?} for {needs:?}", host.0));
@@ -127,13 +130,13 @@ mod tests {
 
     #[test]
     fn what_nobody_needs_is_seen() {
-        let needs = Needs { is_proxy: true, tunnels: 2, clients: 1, proxies: 4, lanes: 4, agents: 0 };
+        let needs = Needs { is_proxy: true, tunnels: 2, clients: 1, proxies: 4, lanes: 4, seats: 0, agents: 0 };
         let held = |tasks, sockets| left(&Held { tasks, sockets, ..Held::default() }, needs);
         let most = needs.tasks();
         assert_eq!(most, 35 + 2 * 2 + 8 + 4 * 18);
         assert!(held(most, 2).is_ok() && held(most + 1, 2).is_err() && held(most, SOCKETS.0 + 1).is_err());
-        let (agents, client) = (Needs { is_proxy: false, agents: 3, ..needs }, Needs { is_proxy: false, ..needs });
-        assert_eq!((agents.tasks(), client.tasks()), (1 + 3 * 6 + 2 * 2, 8));
+        let (agents, client) = (Needs { is_proxy: false, seats: 4, agents: 3, ..needs }, Needs { is_proxy: false, ..needs });
+        assert_eq!((agents.tasks(), client.tasks()), (1 + 4 + 3 * 6 + 2 * 2, 8));
         let bytes = |bytes, stalled| bounded(&Held { bytes, stalled, ..Held::default() });
         assert!(bytes(0, 0).is_ok() && bytes(STREAM, 1).is_ok() && bytes(1, 0).is_err() && bytes(STREAM + 1, 1).is_err());
     }

@@ -47,7 +47,8 @@ impl Scene {
     fn new(proxies: &[Member], strategy: Option<Strategy>, tunnels: &[(u64, State)]) -> Self {
         let now = Instant::now();
         let held = |(id, state): &(u64, State)| {
-            let held = Held { sequence: Sequence(*id), state: *state, hearing: Hearing::Heard, since: now, stands_in_for: None };
+            let held =
+                Held { sequence: Sequence(*id), state: *state, hearing: Hearing::Heard, drained: false, since: now, stands_in_for: None };
             (ProxyId(*id), held)
         };
         let tunnels = tunnels.iter().map(held).collect();
@@ -236,6 +237,20 @@ fn a_proxy_that_drains_no_more_keeps_what_it_was_giving_away() {
         let mut scene = Scene::new(&members(2), peering(2), &[(1, state), (2, State::Up)]).told(1, MemberState::Draining);
         scene.knowledge.learn(members(2));
         assert_eq!(scene.knowledge.tunnels[&ProxyId(1)].state, State::Up);
+    }
+    // It was without a lease for a while, and the drain was taken back meanwhile.
+    for state in [State::Leaving, State::Moving(ProxyId(3))] {
+        let mut scene = Scene::new(&members(3), peering(3), &[(1, State::Up), (2, State::Up)]).told(1, MemberState::Draining);
+        match state {
+            State::Moving(to) => assert_eq!(scene.knowledge.moves(ProxyId(1), Sequence(1), to), Moved::Goes),
+            _ => scene.knowledge.leaves(ProxyId(1), Sequence(1)),
+        }
+        let mut scene = scene.told(1, MemberState::Down).begun(100, Some(3));
+        assert_eq!(scene.met(100, 3), Meeting::Taken);
+        scene.knowledge.stands(ProxyId(3), Sequence(100), State::Up);
+        assert_ne!(scene.knowledge.tunnels[&ProxyId(1)].state, State::Up, "{state:?}");
+        scene.knowledge.learn(members(3));
+        assert_eq!(scene.knowledge.tunnels[&ProxyId(1)].state, State::Up, "{state:?}");
     }
     // One that goes away before anybody has told that it drains goes away.
     let mut scene = Scene::new(&members(2), peering(2), &[(1, State::Leaving), (2, State::Up)]);
