@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::forge::{Forger, Presented, dial};
 use support::later::Later;
-use support::{Agent, Client, Cluster, Dialling, Echoing, Forward, LONG, Proxy, Target, took, wait_for, warren};
+use support::{Agent, Client, Cluster, Dialling, Echoing, Forward, LONG, Proxy, Target, exchange, took, wait_for, warren};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use warren::identity::Alpn;
@@ -114,6 +114,25 @@ fn certificates_are_renewed_again_and_again_and_nothing_is_cut() {
     let row = &cluster.proxy(0).status().expect("it answers")["proxies"][0]["certificate"];
     assert!(row["remaining_seconds"].as_u64().is_some_and(|left| left <= 8) && row["renewal_failed"].is_null(), "{row}");
     load.must_be_whole();
+}
+
+/// Its certificate would end while nobody dials, and it could not get another one.
+#[test]
+fn a_forward_that_nobody_uses_is_connected_again_and_renews() {
+    let mut cluster = living(1, "8s");
+    let echo = Target::echo();
+    let _agent = cluster.agent("lab-pi", &[0], &[("echo", echo.address().to_string())]);
+    let forward = cluster.client("ann", "*/*").forward("idle", "lab-pi/echo", &[]);
+    let serial = |cluster: &Cluster| serials(cluster).remove("client/ann");
+    wait_for("it is connected", || serial(&cluster));
+    cluster.proxy_mut(0).stop();
+    cluster.proxy_mut(0).restart(support::Ports::Same);
+    cluster.wait_healthy();
+    let first = wait_for("it is connected again", || serial(&cluster));
+    // Longer than any certificate lives that it had before.
+    let second = wait_for("it has renewed", || serial(&cluster).filter(|now| *now != first));
+    wait_for("it has renewed again", || serial(&cluster).filter(|now| *now != second));
+    assert_eq!(exchange(&forward.connect(), b"hello").expect("an echo"), b"hello");
 }
 
 #[test]

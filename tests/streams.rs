@@ -89,6 +89,31 @@ fn a_reset_of_the_server_is_a_reset_for_the_client() {
     client.connect("torn/x", cluster.proxy(0), b"?").must_fail(1, "the stream to `torn/x` was reset");
 }
 
+/// As servers do that refuse an upload: what they have not read makes a reset of the close, behind the answer.
+#[test]
+fn an_answer_that_comes_before_the_end_of_the_input_arrives() {
+    let cluster = CLUSTER.get();
+    let target = Target::serving(|mut stream| {
+        stream.read_exact(&mut [0; 1000])?;
+        stream.write_all(b"enough")
+    });
+    let (_agent, client) = scene(&cluster, "enough", target.address());
+    let upload = random_bytes(6, 4 * MIB);
+    for proxy in cluster.proxies() {
+        let forward = client.forward(&format!("enough-{}", proxy.name()), "enough/x", &[proxy.public_address()]);
+        for _ in 0..5 {
+            let (mut stream, mut answer) = (forward.connect(), [0; 6]);
+            let mut writing = stream.try_clone().expect("another handle");
+            std::thread::scope(|scope| {
+                // It may or may not get rid of all of it.
+                scope.spawn(|| writing.write_all(&upload).is_ok());
+                stream.read_exact(&mut answer).expect("the answer comes before the reset");
+            });
+            assert_eq!(&answer, b"enough");
+        }
+    }
+}
+
 #[test]
 fn a_reset_of_the_client_is_a_reset_for_the_server() {
     let cluster = CLUSTER.get();

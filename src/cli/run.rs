@@ -132,6 +132,7 @@ impl Client {
 
     /// Serves until a signal comes, then lets what runs come to its end.
     async fn serve(mut self, ports: Vec<LocalPort>) -> Result<(), CliError> {
+        self.session.stay_connected();
         self.signals.end().await;
         let mut streams = 0;
         for port in &ports {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use warren_raft::{AgentName, ProxyId};
 
 use super::asking::Asking;
@@ -20,7 +20,7 @@ use crate::failure::{Code, Failure, Stage};
 use crate::identity::{CredentialStore, Credentials, CredentialsHandle, renewal};
 use crate::net::quic::{SendRoom, Sending};
 use crate::net::stalled::Readers;
-use crate::net::{Budget, Env};
+use crate::net::{Backoff, Budget, Env};
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{DialRequest, Heard, Hello, TraceId};
@@ -29,6 +29,13 @@ use crate::wire::{DialRequest, Heard, Hello, TraceId};
 const GRACE: Duration = Duration::from_millis(500);
 /// How long what was just sent is given at least before the connection is closed.
 const SETTLE: Duration = Duration::from_millis(20);
+
+/// How long a connection may take that nobody waits for.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The waits between tries to connect that nobody waits for.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How often it is looked whether the connection is still the one that is used.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// A client of one cluster. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -115,6 +122,38 @@ impl Session {
         self.connection(Budget::new(timeout)).await.map(|connection| connection.rtt())
     }
 
+    /// Sees from now on that it is connected, whether anybody dials or not, until it is [closed](Self::close): over the connection the certificate is renewed and whom to trust is told, without which
+    /// a process that stays would be locked out one day. For one that dials once the dial is enough.
+    pub fn stay_connected(&self) {
+        let session = self.clone();
+        self.beside(async move { session.stay().await });
+    }
+
+    async fn stay(&self) {
+        let (mut backoff, mut is_told) = (Backoff::new(AGAIN.0, AGAIN.1), false);
+        loop {
+            match self.connection(Budget::new(CONNECT)).await {
+                Ok(connection) => {
+                    if is_told {
+                        tracing::info!(proxy = %connection.remote_address(), "connected again");
+                    }
+                    is_told = false;
+                    backoff.reset();
+                    // Another one may have taken its place meanwhile.
+                    let _ = Budget::new(LOOK).run(connection.closed()).await;
+                }
+                Err(failure) => {
+                    if !is_told {
+                        let (causes, hint) = (failure.causes().join(": "), failure.hint());
+                        tracing::warn!(code = %failure.code(), reason = failure.message(), causes, hint, "not connected: tried again, and with each dial");
+                    }
+                    is_told = true;
+                    sleep(backoff.next(&mut self.shared.env.entropy.rng())).await;
+                }
+            }
+        }
+    }
+
     /// The streams of this process.
     pub(super) fn readers(&self) -> &Readers {
         &self.shared.env.readers
@@ -139,7 +178,7 @@ impl Session {
         let _ = Budget::new(grace / 4).run(self.shared.entrances.until_asked()).await;
         // quinn-proto 0.11.19 never sends the close of a connection whose congestion window is full (quinn#2785), and a reset that was just asked
         // for, or the search for the path's packet size, can fill it. A few round trips empty it.
-        tokio::time::sleep((connection.rtt() * 4).max(SETTLE).min(grace / 4)).await;
+        sleep((connection.rtt() * 4).max(SETTLE).min(grace / 4)).await;
         Close::DONE.close(&connection);
         // A proxy that does not answer is not waited for.
         let _ = budget.run(self.shared.endpoint.wait_idle()).await;

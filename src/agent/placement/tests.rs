@@ -243,7 +243,7 @@ fn a_proxy_that_drains_no_more_keeps_what_it_was_giving_away() {
         let mut scene = Scene::new(&members(3), peering(3), &[(1, State::Up), (2, State::Up)]).told(1, MemberState::Draining);
         match state {
             State::Moving(to) => assert_eq!(scene.knowledge.moves(ProxyId(1), Sequence(1), to), Moved::Goes),
-            _ => scene.knowledge.leaves(ProxyId(1), Sequence(1)),
+            State::Greeting | State::Up | State::Waiting | State::Leaving => scene.knowledge.leaves(ProxyId(1), Sequence(1)),
         }
         let mut scene = scene.told(1, MemberState::Down).begun(100, Some(3));
         assert_eq!(scene.met(100, 3), Meeting::Taken);

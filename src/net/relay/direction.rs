@@ -61,6 +61,17 @@ impl Direction {
         Poll::Pending
     }
 
+    /// Moves what is still there of a side that broke, and not its end: ready once there is nothing more.
+    pub(super) fn poll_rest(&mut self, cx: &mut Context<'_>, from: &mut impl Side, to: &mut impl Side) -> Poll<()> {
+        for _ in 0..BATCHES {
+            if matches!(self.step, Step::Ending | Step::Ended) || ready!(self.step(cx, from, to)).is_err() {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     fn step(&mut self, cx: &mut Context<'_>, from: &mut impl Side, to: &mut impl Side) -> Poll<Result<(), Broken>> {
         ready!(self.give_waiting(cx, to))?;
         match self.step {

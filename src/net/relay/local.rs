@@ -16,12 +16,13 @@ use crate::net::Stream;
 /// A local stream that is aborted when dropped, unless it was closed before.
 pub(super) struct Local {
     stream: Option<Box<dyn Stream>>,
+    is_broken: bool,
 }
 
 impl Local {
     pub(super) fn new(mut stream: Box<dyn Stream>) -> Self {
         stream.arm();
-        Self { stream: Some(stream) }
+        Self { stream: Some(stream), is_broken: false }
     }
 
     /// Both directions have ended.
@@ -29,6 +30,18 @@ impl Local {
         if let Some(mut stream) = self.stream.take() {
             stream.disarm();
         }
+    }
+
+    /// Whether it was this that broke.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    fn note<T>(&mut self, done: io::Result<T>) -> Result<T, Broken> {
+        done.map_err(|error| {
+            self.is_broken = true;
+            error.into()
+        })
     }
 
     fn stream(&mut self) -> Result<&mut Box<dyn Stream>, Broken> {
@@ -48,7 +61,8 @@ impl Side for Local {
     fn poll_take(&mut self, cx: &mut Context<'_>, chunks: &mut [Bytes]) -> Poll<Result<usize, Broken>> {
         let stream = self.stream()?;
         let (read, filled) = buffers::fill(|buffer| pin!(stream.read_buf(buffer)).poll(cx));
-        if ready!(read)? == 0 {
+        let read = ready!(read);
+        if self.note(read)? == 0 {
             return Poll::Ready(Ok(0));
         }
         chunks[0] = filled;
@@ -61,21 +75,22 @@ impl Side for Local {
             *slice = IoSlice::new(chunk);
         }
         let count = chunks.len().min(CHUNKS);
-        let written = ready!(Pin::new(self.stream()?).poll_write_vectored(cx, &slices[..count]))?;
-        if written == 0 {
-            return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
-        }
+        let written = ready!(Pin::new(self.stream()?).poll_write_vectored(cx, &slices[..count]));
+        let written =
+            self.note(written.and_then(|written| if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) }))?;
         advance(chunks, written);
         Poll::Ready(Ok(written))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         // Standard output keeps what follows the last line's end until it is told, and a terminal's or ssh's bytes have no lines.
-        Pin::new(self.stream()?).poll_flush(cx).map_err(Broken::from)
+        let flushed = ready!(Pin::new(self.stream()?).poll_flush(cx));
+        Poll::Ready(self.note(flushed))
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        Pin::new(self.stream()?).poll_shutdown(cx).map_err(Broken::from)
+        let shut = ready!(Pin::new(self.stream()?).poll_shutdown(cx));
+        Poll::Ready(self.note(shut))
     }
 
     fn poll_refused(&mut self, _: &mut Context<'_>) -> Poll<Broken> {

@@ -2,22 +2,25 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
+use tokio::time::sleep;
 
 use super::direction::Direction;
 use super::ended::{Broken, End, Relayed};
 use super::local::Local;
 use super::remote::Remote;
 use super::side::Side;
-use crate::net::Stream;
 use crate::net::stalled::Carried;
+use crate::net::{Budget, Stream};
 
 /// Relays between a local byte stream and a QUIC stream. Dropped before its end, it aborts both.
 pub async fn local(stream: Box<dyn Stream>, remote: (SendStream, RecvStream), carried: Carried) -> Relayed {
     let mut pump = Pump::new(Local::new(stream), Remote::new(remote, End::Reset), &carried);
     // What may run is decided at the proxies.
     let end = pump.run(&carried, std::future::pending()).await;
+    pump.last_words().await;
     if end == End::Whole {
         pump.first.close();
     }
@@ -34,6 +37,7 @@ pub async fn local_while(
 ) -> Relayed {
     let mut pump = Pump::new(Local::new(stream), Remote::new(remote, End::Cut), &carried);
     let end = pump.run(&carried, revoked).await;
+    pump.last_words().await;
     if end == End::Whole {
         pump.first.close();
     }
@@ -56,11 +60,32 @@ pub async fn quic(
     pump.relayed(end)
 }
 
+/// How long it may take to pass on what a local end said before it broke.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How much later than that the stream is reset: a reset overtakes what is on its way, at each of the machines there.
+const OVERTAKING: Duration = Duration::from_millis(200);
+
 struct Pump<A, B> {
     first: A,
     second: B,
     there: Direction,
     back: Direction,
+}
+
+impl<B: Side> Pump<Local, B> {
+    /// Passes on what a local end said before it broke: one that closes while bytes come in, as a server does that answers early, resets its connection, and whoever is connected to it without a tunnel
+    /// reads the answer first.
+    async fn last_words(&mut self) {
+        if !self.first.is_broken() {
+            return;
+        }
+        let rest = poll_fn(|cx| self.there.poll_rest(cx, &mut self.first, &mut self.second));
+        // One that goes on and on is cut like any that breaks.
+        let _ = Budget::new(LAST_WORDS).run(rest).await;
+        if self.there.moved_bytes() > 0 {
+            sleep(OVERTAKING).await;
+        }
+    }
 }
 
 impl<A: Side, B: Side> Pump<A, B> {
