@@ -113,12 +113,32 @@ fn a_doctor_says_what_is_wrong_and_what_to_do() {
     assert_eq!(wrong.status.code(), Some(78), "{}", stderr(&wrong));
     assert_eq!(check(&wrong, "configuration")["severity"], "problem");
     assert!(stderr(&wrong).contains("peer.listen") || stderr(&wrong).contains("nowhere"), "{}", stderr(&wrong));
+
+    // Somebody is at the proxy's own socket and never answers, as a proxy that is stopped: whose the port is cannot be told.
+    std::fs::create_dir(dir.path().join("data")).expect("a directory");
+    let _silent = std::os::unix::net::UnixListener::bind(dir.path().join("data/admin.sock")).expect("a socket");
+    let port = check(&doctor(&held.0.to_string(), ""), "peer.listen");
+    let said = format!("{}/udp is in use, and by whom cannot be told: the proxy at `", held.0);
+    assert!(port["message"].as_str().is_some_and(|message| message.starts_with(&said)), "{port}");
+    assert!(port["hint"].as_str().is_some_and(|hint| hint.contains("`ps -o pid,stat")), "{port}");
+
+    // Without its file nothing is known of what is to be judged.
+    let absent = run(&["doctor", "--config", "/nowhere/warren.toml"]);
+    assert_eq!((absent.status.code(), stdout(&absent)), (Some(78), ""));
+    assert!(stderr(&absent).starts_with("error: cannot read `/nowhere/warren.toml`: "), "{}", stderr(&absent));
 }
 
 #[test]
 fn the_documented_configuration_is_valid_and_shown() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
     let file = file.to_str().expect("a path");
+    // An empty variable is as good as none, beside the option and without it.
+    for words in [&["config", "check", "--config", file][..], &["--config", file, "config", "check"], &["config", "check"]] {
+        let checked = warren(words).env("WARREN_CONFIG", "").env("WARREN_OUTPUT", "").output().expect("a run");
+        assert_eq!(checked.status.code(), Some(0), "{words:?}: {}", stderr(&checked));
+        let said = if words.contains(&file) { format!("{file}: valid\n") } else { "no file was named".to_owned() };
+        assert!(stdout(&checked).starts_with(&said), "{words:?}: {}", stdout(&checked));
+    }
     assert_eq!(run(&["config", "check", "--config", file]).status.code(), Some(0));
     let shown =
         warren(&["config", "show", "-o", "jsonl"]).env("WARREN_CONFIG", file).env("WARREN_PROXY_ZONE", "a").output().expect("a run");
@@ -245,6 +265,10 @@ async fn answers_of_a_proxy() {
         "{}",
         stderr(&created)
     );
+    for role in ["agent", "client"] {
+        let quiet = run(&["--config", config, "token", "create", "--role", role, "-q"]);
+        assert_eq!((stdout(&quiet), stderr(&quiet)), ("warren1_00_secret\n", ""), "whoever wants errors alone gets the token alone");
+    }
     let revoked = run(&["--config", config, "token", "revoke", "0101010101010101"]);
     assert_eq!((revoked.status.code(), stderr(&revoked)), (Some(4), "error: the proxy refused: no such token\n"));
     let failed = run(&["--config", config, "agents", "ls"]);

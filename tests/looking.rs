@@ -67,6 +67,9 @@ fn ping_shows_the_way_and_its_round_trip() {
     let shown = String::from_utf8(unknown.stdout.clone()).expect("text");
     assert!(unknown.status == Some(4) && shown.contains("1 ping sent, 0 back"), "what is unknown is asked for once: {shown}");
     ping(&client, &["lab", "--proxy", &through, "-c", "1"]).must_fail(4, "`warren ping lab/SERVICE`");
+    // What is kept of the proxies is damaged: the error says what does without it.
+    fs::write(client.identity().join("proxies.json"), "{").expect("a file");
+    ping(&client, &["lab/mute", "-c", "1"]).must_fail(1, "hint: `--proxy ADDR`");
     let listed = ping(&client, &["--proxy", &through, "-o", "json"]).json();
     let row = |service: &str| serde_json::json!({"target": format!("lab/{service}"), "agent": "lab", "service": service, "online": true});
     assert_eq!(listed, serde_json::json!({"schema": 1, "services": [row("closed"), row("mute")], "more": false}));

@@ -226,12 +226,25 @@ fn a_reload_takes_over_all_or_nothing() {
     assert!(String::from_utf8_lossy(&refused.stdout).contains("proxy.zone: \"\" -> \"b\"  (restart)"), "{refused:?}");
     let status = warren(&words(&config, &["status", "-o", "json"]), b"").json();
     assert_eq!((&status["healthy"], &status["problems"][0]["code"]), (&true.into(), &"reload_failed".into()), "{status}");
+    let hint = status["problems"][0]["hint"].as_str().expect("text");
+    assert!(hint.starts_with("restart it, `systemctl restart warren-proxy`"), "{hint}");
 
     // A wrong file: every error, with its line, and the status of a wrong configuration.
     whole("drain_timeout = 9\nzoned = \"b\"", limits);
     let wrong = warren(&reload, b"");
     assert_eq!(wrong.status, Some(78), "{wrong:?}");
     assert!(wrong.stderr.contains("did you mean `zone`?") && wrong.stderr.contains("drain_timeout = 9\n"), "{wrong:?}");
+    // The proxy was told, whose socket the file still names, even where it is no TOML, and says so to whoever looks.
+    let socket = home.path().join("data/admin.sock");
+    let status = || warren(&["status", "--addr", socket.to_str().expect("a path"), "-o", "json"], b"").json();
+    for (first, part) in [("drain_timeout = 9", "expected a string"), ("drain_timeout = = 9", "--> ")] {
+        whole(first, limits);
+        assert_eq!(warren(&reload, b"").status, Some(78), "{first}");
+        let problem = &status()["problems"][0];
+        assert_eq!(problem["code"], "reload_failed", "{first}: {problem}");
+        let (message, hint) = (problem["message"].as_str().expect("text"), problem["hint"].as_str().expect("text"));
+        assert!(message.contains(part) && hint.starts_with("`warren config check --config "), "{first}: {problem}");
+    }
 
     whole("drain_timeout = \"20s\"", limits);
     let again = String::from_utf8(warren(&reload, b"").must_succeed()).expect("text");

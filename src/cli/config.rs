@@ -13,9 +13,9 @@ use super::service::agent_socket;
 use super::table::{Cell, Table, count};
 use super::{CliError, Exit, UsageError};
 use crate::api::{self, ChangeRow, ReloadView, Schema};
-use crate::config::{Config, Origin, Role, Shown, format, schema};
+use crate::config::{Config, ConfigErrors, Origin, Overrides, Role, Shown, format, schema};
 use crate::failure::{Code, Failure, Printable, Stage};
-use crate::http::ClientError;
+use crate::http::{AdminClient, ClientError};
 use crate::telemetry::Colour;
 
 /// The exit status of a wrong configuration (sysexits.h).
@@ -149,7 +149,7 @@ fn formatted(file: &Path) -> Result<(String, String), CliError> {
         Ok(formatted) => Ok((text, formatted)),
         Err(error) => {
             // Whoever formats a file wants to see where it is none.
-            Config::parse(&file.display().to_string(), &text, &crate::config::Overrides::none(""))?;
+            Config::parse(&file.display().to_string(), &text, &Overrides::none(""))?;
             Err(anyhow::Error::from(error).into())
         }
     }
@@ -189,24 +189,38 @@ impl ReloadArgs {
             }
             overrides = overrides.with_flag("agent.data_dir", "--data-dir", dir.display().to_string());
         }
-        let admin = match self.role {
-            Role::Proxy => context.admin_at(&overrides, |config| config.admin.socket.clone())?,
-            Role::Agent => context.admin_at(&overrides, |config| agent_socket(&config.agent.data_dir))?,
-        };
-        let view: ReloadView = match admin.post_json(api::Path::Reload, &()).await {
-            Err(ClientError::NotRunning(socket)) if self.role == Role::Agent => {
+        let (admin, wrong) = self.whom(context, &overrides)?;
+        let view: ReloadView = match (admin.post_json(api::Path::Reload, &()).await, wrong) {
+            // Nobody runs who could say it.
+            (Err(_), Some(errors)) => return Err(errors.into()),
+            (Err(ClientError::NotRunning(socket)), None) if self.role == Role::Agent => {
                 let failure = Failure::new(Code::AgentOffline, Stage::Local, format!("no agent is running at `{}`", socket.display()));
                 return Err(failure
                     .with_hint("`--data-dir DIR` or `--config FILE` as it was started with say where it listens; `warren agent` runs one")
                     .into());
             }
-            answer => answer?,
+            (answer, _) => answer?,
         };
         context.output().show(&view)?;
         let Some(error) = &view.error else { return Ok(Exit::Success) };
         // What it means is the status; that it cannot be written changes nothing.
         let _ = writeln!(std::io::stderr().lock(), "{error}");
         Ok(Exit::Failed(if view.invalid { CONFIGURATION } else { 1 }))
+    }
+
+    /// Whom to tell. A file with mistakes may still say that, and they come with it: whoever runs with that file is to find them, and `warren status` to show that it has.
+    fn whom(&self, context: &Context, overrides: &Overrides) -> Result<(AdminClient, Option<ConfigErrors>), CliError> {
+        let (socket, keys): (fn(&Config) -> PathBuf, &[_]) = match self.role {
+            Role::Proxy => (|config| config.admin.socket.clone(), &[("admin", "socket"), ("proxy", "data_dir")]),
+            Role::Agent => (|config| agent_socket(&config.agent.data_dir), &[("agent", "data_dir")]),
+        };
+        match context.admin_at(overrides, socket) {
+            Err(CliError::Config(errors)) => match context.admin_despite(overrides, keys, socket) {
+                Some(admin) => Ok((admin, Some(errors))),
+                None => Err(errors.into()),
+            },
+            found => found.map(|admin| (admin, None)),
+        }
     }
 }
 

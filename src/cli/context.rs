@@ -29,6 +29,11 @@ impl Context {
         Self { global, overrides: Overrides::from_environment().with_options(super::root::variables()) }
     }
 
+    /// Whether nothing is to be said but errors.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.global.quiet
+    }
+
     /// The variables, to add a verb's flags to.
     pub(super) fn overrides(&self) -> Overrides {
         self.overrides.clone()
@@ -63,12 +68,27 @@ impl Context {
             Some(socket) => socket.clone(),
             None => of(&self.config(overrides)?),
         };
-        Ok(AdminClient::new(Env::real().net, socket))
+        Ok(Self::client(socket))
+    }
+
+    /// A client of the socket that `of` finds in a configuration with mistakes, if it still says where that is, by one of these keys.
+    pub(super) fn admin_despite(
+        &self,
+        overrides: &Overrides,
+        keys: &[(&str, &str)],
+        of: impl FnOnce(&Config) -> PathBuf,
+    ) -> Option<AdminClient> {
+        let config = Config::salvage(self.config_path()?, overrides, keys)?;
+        Some(Self::client(of(&config)))
+    }
+
+    fn client(socket: PathBuf) -> AdminClient {
+        AdminClient::new(Env::real().net, socket)
     }
 
     /// A client of the admin socket: `--addr`, or the one of a configuration that was read already.
     pub(super) fn admin_of(&self, config: &Config) -> AdminClient {
-        AdminClient::new(Env::real().net, self.global.addr.clone().unwrap_or_else(|| config.admin.socket.clone()))
+        Self::client(self.global.addr.clone().unwrap_or_else(|| config.admin.socket.clone()))
     }
 
     /// Where and how answers are shown.

@@ -74,6 +74,8 @@ fn configuration(context: &Context) -> Result<(Config, Finding, Option<ConfigErr
             let set = config.shown().iter().filter(|shown| shown.origin != Origin::Default).count();
             Ok((config, Finding::ok("configuration", format!("{path}: {} set", count(set as u64, "key"))), None))
         }
+        // By the defaults it would be another machine that is judged.
+        Err(CliError::Config(errors)) if errors.is_unread() => Err(errors.into()),
         Err(CliError::Config(errors)) => {
             let first = errors.iter().next().map(|error| error.message.clone()).unwrap_or_default();
             let message = format!(

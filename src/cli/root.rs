@@ -124,13 +124,20 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
     command.mut_subcommands(with_negative_numbers)
 }
 
+/// The command, where an empty variable is as good as none, as it is for the keys of the configuration.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg });
+    command.mut_subcommands(without_empty_variables)
+}
+
 impl Cli {
     /// Reads a command line, the program's name first.
     ///
     /// # Errors
     /// The parser's, which [`usage`](super::usage) explains.
     pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut matches = with_negative_numbers(Self::command()).try_get_matches_from(words)?;
+        let mut matches = without_empty_variables(with_negative_numbers(Self::command())).try_get_matches_from(words)?;
         Self::from_arg_matches_mut(&mut matches)
     }
 

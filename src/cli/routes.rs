@@ -10,6 +10,7 @@ use super::output::{Show, Width, lines};
 use super::table::{Cell, Table};
 use super::{CliError, Exit};
 use crate::api::{Path, RoutesView};
+use crate::target::Target;
 use crate::telemetry::Colour;
 
 /// List routes
@@ -26,9 +27,20 @@ enum RoutesVerb {
     /// Show at which proxies an agent has a tunnel, as this proxy knows it
     Show {
         /// The agent's name
-        #[arg(value_name = "AGENT")]
+        #[arg(value_name = "AGENT", value_parser = agent)]
         agent: AgentName,
     },
+}
+
+/// The name of an agent. Whoever names a service of it is told where its way is shown.
+fn agent(text: &str) -> Result<AgentName, String> {
+    let name = text.parse::<AgentName>();
+    match text.parse() {
+        Ok(Target::Service(agent, _)) if name.is_err() => Err(format!(
+            "`{text}` is a service, and routes are its agent's: `warren routes show {agent}`, or `warren ping {text}` for the way to it"
+        )),
+        _ => name.map_err(|error| error.to_string()),
+    }
 }
 
 impl RoutesArgs {

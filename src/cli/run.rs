@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::error::Hinted;
 use super::service::{Launch, proxy};
 use super::signals::Signals;
 use super::{CliError, Exit, UsageError};
@@ -197,7 +198,14 @@ pub(super) fn session(identity: PathBuf, proxies: &[HostPort], env: &Env) -> Res
     }
     let handle = CredentialsHandle::new(credentials).map_err(anyhow::Error::from)?;
     let entrances = if proxies.is_empty() {
-        Entrances::known(&KnownProxies::new(&store).load().map_err(anyhow::Error::from)?)
+        let known = KnownProxies::new(&store).load().map_err(|error| Hinted {
+            error: error.into(),
+            hint: Some(
+                "`--proxy ADDR`, the public address of any proxy, does without it: what is kept there is made anew over that connection"
+                    .to_owned(),
+            ),
+        })?;
+        Entrances::known(&known)
     } else {
         Entrances::given(texts(proxies))
     };

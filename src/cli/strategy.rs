@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use tokio::time::{Instant, sleep};
 use warren_raft::StrategyKind;
@@ -46,7 +46,7 @@ struct ShowArgs {
 )]
 struct SetArgs {
     /// `agent_mesh`: to every proxy; `proxy_peering`: to some, and the others reach the agent through them
-    #[arg(value_name = "agent_mesh|proxy_peering", hide_possible_values = true)]
+    #[arg(value_name = "agent_mesh|proxy_peering", hide_possible_values = true, value_parser = kinds())]
     kind: StrategyKind,
     /// To how many, with `proxy_peering`: 1 to 64, more than there are proxies means all of them; by default what it last was
     #[arg(long, value_name = "N", env = "WARREN_AGENT_CONNECTION_COUNT", hide_env_values = true)]
@@ -57,6 +57,11 @@ struct SetArgs {
     /// Change it even if agents would be out of reach through some proxies
     #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
+}
+
+/// The kinds by their names: so the parser knows what may have been meant.
+fn kinds() -> impl TypedValueParser<Value = StrategyKind> {
+    PossibleValuesParser::new(["agent_mesh", "proxy_peering"]).try_map(|name| name.parse::<StrategyKind>())
 }
 
 impl StrategyArgs {

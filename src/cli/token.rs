@@ -81,7 +81,7 @@ async fn create(context: &Context, request: &TokenRequest) -> Result<Exit, CliEr
     let created: TokenCreated = context.admin()?.post_json(Path::Tokens, request).await?;
     let output = context.output();
     output.show(&created)?;
-    if !output.is_json() {
+    if !output.is_json() && !context.is_quiet() {
         // The token is out; that its explanation cannot be written changes nothing.
         let _ = std::io::stderr().lock().write_all(explain(&created).as_bytes());
         if request.role == TokenRole::Client && request.allow.is_empty() {
@@ -95,13 +95,16 @@ async fn create(context: &Context, request: &TokenRequest) -> Result<Exit, CliEr
 
 /// What to do with a new token.
 fn explain(created: &TokenCreated) -> String {
-    let uses = if created.uses == 1 { "once".to_owned() } else { format!("{} times", created.uses) };
+    let machines = match (created.uses, created.role) {
+        (1, role) => format!("one {role}"),
+        (uses, TokenRole::Proxy) => format!("{uses} proxies"),
+        (uses, role) => format!("{uses} {role}s"),
+    };
     let config = if created.role == TokenRole::Proxy { ", with the `--config FILE` it has" } else { "" };
     format!(
-        "token {} admits one {} {uses}, until {}; it is shown only now\n\
+        "token {} admits {machines}, until {}; it is shown only now\n\
          save it on the new machine as `warren.token`, mode 0600, and run there{config}:\n  {}\n",
         created.id,
-        created.role,
         created.expires_at,
         Printable(&created.command)
     )
@@ -168,9 +171,12 @@ mod tests {
     fn a_new_token_is_explained() {
         assert_eq!(
             explain(&crate::api::tests::token_created()),
-            "token 0101010101010101 admits one client once, until 2026-11-22T13:04:05.25Z; it is shown only now\n\
+            "token 0101010101010101 admits one client, until 2026-11-22T13:04:05.25Z; it is shown only now\n\
              save it on the new machine as `warren.token`, mode 0600, and run there:\n  \
              warren enroll 10.0.0.1:3024 --token-file warren.token\n"
         );
+        let of = |role, uses| explain(&TokenCreated { role, uses, ..crate::api::tests::token_created() });
+        assert!(of(TokenRole::Proxy, 2).starts_with("token 0101010101010101 admits 2 proxies, until "));
+        assert!(of(TokenRole::Agent, 7).starts_with("token 0101010101010101 admits 7 agents, until "));
     }
 }

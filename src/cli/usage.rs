@@ -167,6 +167,14 @@ mod tests {
             "status -o yaml",
             "error: `yaml` is no value of `--output <FORMAT>`: it is one of `table`, `wide`, `json`, `jsonl`\nhint: `warren status --help`",
         );
+        check(
+            "strategy set agent_mush",
+            "error: `agent_mush` is no value of `<agent_mesh|proxy_peering>`: it is one of `agent_mesh`, `proxy_peering`\nhint: did you mean `agent_mesh`?",
+        );
+        check(
+            "routes show lab-pi/web",
+            "error: `<AGENT>`: `lab-pi/web` is a service, and routes are its agent's: `warren routes show lab-pi`, or `warren ping lab-pi/web` for the way to it\nhint: `warren routes show --help`",
+        );
         check("connect", "error: missing: `<TARGET>`\nhint: `warren connect --help`");
         check("status -q -v", "error: `--quiet` does not go with `--verbose...`\nhint: `warren status --help`");
     }

@@ -19,8 +19,8 @@ use super::session::{Dialled, Session};
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::tls;
 use crate::limits::{Limit, reached};
-use crate::net::Budget;
 use crate::net::quic::Sending;
+use crate::net::{Budget, shown};
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{ClientRequest, DialReply, DialRequest, Heard, Party, frame, not_understood};
@@ -79,7 +79,7 @@ impl<'a> Asking<'a> {
             };
             // It has said so of this one dial, and its connection is there.
             let is_leaving = gone.is_some() && connection.close_reason().is_none();
-            let proxy = connection.remote_address();
+            let proxy = shown(connection.remote_address());
             let failure = gone.unwrap_or_else(|| silent(&self.request.target, Some(proxy)));
             if asked == MAX_ASKED {
                 return self.rest(failure).await;
@@ -99,7 +99,7 @@ impl<'a> Asking<'a> {
 
     fn ask(&mut self, connection: &quinn::Connection) {
         let request = ClientRequest::Dial(DialRequest { budget_ms: self.budget.left_ms(), ..self.request.clone() });
-        self.last = Some(connection.remote_address());
+        self.last = Some(shown(connection.remote_address()));
         self.running.push(Box::pin(ask(connection.clone(), self.session.sending(connection), request)));
     }
 
@@ -163,7 +163,7 @@ async fn ask(connection: quinn::Connection, sending: Sending, request: ClientReq
     let lost = |error: &dyn std::fmt::Display| lost(&connection, error);
     let (send, recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
     let mut stream = Unfinished(Some((send, recv)));
-    let at = || connection.remote_address().to_string();
+    let at = || shown(connection.remote_address()).to_string();
     let reply = stream.exchange(&request).await.map_err(|error| match error.given_up_with() {
         // No answer has come, so that no byte of the client's has gone that way.
         Some(code) if code == Close::LEAVING.code() => Unanswered::Gone(broken(&connection, &error)),
@@ -221,7 +221,7 @@ async fn silence(connection: &quinn::Connection) {
 /// What the end of a connection means. A proxy's refusal of this machine comes only now: the handshake is complete for a client before the server has
 /// seen its certificate.
 pub(super) fn broken(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Failure {
-    let at = connection.remote_address().to_string();
+    let at = shown(connection.remote_address()).to_string();
     let reason = connection.close_reason();
     let anew = "to come back, enrol with an empty `--identity DIR` and a new token";
     let enrol = "enrol again with a token made by `warren token create --role client`";

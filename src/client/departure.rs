@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::entering::Purpose;
 use super::session::{Session, Shared};
 use crate::identity::tls::peer_identity;
-use crate::net::Budget;
+use crate::net::{Budget, shown};
 use crate::wire::close::Close;
 use crate::wire::{ClientRequest, DepartureReply, Heard, Hello, frame};
 
@@ -51,7 +51,7 @@ pub(super) async fn depart(shared: Arc<Shared>, current: quinn::Connection, told
     if who(&found) == who(&current) || !session.fled(&current, &found).await {
         return Close::DONE.close(&found);
     }
-    tracing::debug!(from = %current.remote_address(), to = %found.remote_address(), "the proxy goes away: another one is entered by");
+    tracing::debug!(from = %shown(current.remote_address()), to = %shown(found.remote_address()), "the proxy goes away: another one is entered by");
     sleep(IN_HAND + current.rtt() * 2).await;
     drop(told);
     session.let_go(current).await;

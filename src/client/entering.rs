@@ -13,7 +13,7 @@ use crate::identity::entrance::{self, Closed};
 use crate::identity::tls::{Expected, SERVER_NAME};
 use crate::identity::{Alpn, ClientTls};
 use crate::net::quic::{self, Profile};
-use crate::net::{Access, Budget};
+use crate::net::{Access, Budget, shown};
 use crate::wire::close::Close;
 
 /// The file beside the identity that says which proxy was the nearest.
@@ -122,7 +122,7 @@ impl Session {
         if !nearest::is_nearer(found.rtt(), current.rtt()) || !self.replaced(&current, &found).await {
             return Close::DONE.close(&found);
         }
-        tracing::debug!(from = %current.remote_address(), to = %found.remote_address(), "a nearer proxy is there again");
+        tracing::debug!(from = %shown(current.remote_address()), to = %shown(found.remote_address()), "a nearer proxy is there again");
         self.let_go(current).await;
     }
 
@@ -167,7 +167,7 @@ impl Session {
         let found = self.shared.env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))?;
         let (mut tries, mut last_error) = (JoinSet::new(), Closed::silent(proxy, "its name stands for no address"));
         for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_TRIED)) {
-            let delay = match avoided.filter(|(avoided, _)| is_same(*avoided, address)) {
+            let delay = match avoided.filter(|(avoided, _)| shown(*avoided) == shown(address)) {
                 Some((_, Avoid::Never)) => {
                     last_error = Closed::silent(proxy, "it is about to stop");
                     continue;
@@ -203,11 +203,6 @@ impl Session {
     }
 }
 
-/// Whether two addresses are one: a socket for both families writes those of IPv4 in its own way.
-fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
-    (one.ip().to_canonical(), one.port()) == (other.ip().to_canonical(), other.port())
-}
-
 /// The proxies that answer, and why others do not: the first and those that do so as soon after it as `wait` says; none when all have failed.
 async fn answered(
     tries: &mut JoinSet<Result<(String, quinn::Connection), Closed>>,
@@ -229,18 +224,5 @@ async fn answered(
             Some(Err(error)) => closed.push(Closed::silent("a try", error)),
             None => return answered,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_the_same_however_its_socket_writes_it() {
-        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
-        assert!(is_same(address("[::ffff:192.0.2.1]:3024"), address("192.0.2.1:3024")));
-        assert!(!is_same(address("[::ffff:192.0.2.1]:3024"), address("192.0.2.1:3025")));
-        assert!(!is_same(address("[::1]:3024"), address("127.0.0.1:3024")));
     }
 }

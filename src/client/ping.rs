@@ -8,7 +8,7 @@ use warren_raft::{AgentName, ProxyId, ProxyName, Timestamp};
 use super::asking::broken;
 use super::session::Session;
 use crate::failure::{Code, Failure, Stage};
-use crate::net::Budget;
+use crate::net::{Budget, shown};
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{ClientRequest, Heard, Hello, Party, PingReply, PingRequest, TraceId, frame, not_understood};
@@ -47,7 +47,7 @@ pub async fn ping_service(session: &Session, target: &Target, timeout: Duration)
 pub async fn ping_proxy(session: &Session, proxy: &ProxyName, timeout: Duration) -> Result<Pong<ProxyName>, Failure> {
     let budget = Budget::new(timeout);
     let connection = session.connection(budget).await?;
-    let at = connection.remote_address().to_string();
+    let at = shown(connection.remote_address()).to_string();
     let request = PingRequest { hello: Hello::ours(), proxy: Some(proxy.clone()), budget_ms: budget.left_ms() };
     let asked = Instant::now();
     let reply = budget.run(ask(&connection, &ClientRequest::Ping(request))).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::asking::broken;
 use super::session::Session;
 use crate::failure::{Code, Failure, Stage};
-use crate::net::Budget;
+use crate::net::{Budget, shown};
 use crate::wire::{ClientRequest, Heard, Hello, Reachable, ServicesReply, frame, not_understood};
 
 /// What may be reached, by agent and service, and whether there is, or may be, more.
@@ -15,7 +15,7 @@ use crate::wire::{ClientRequest, Heard, Hello, Reachable, ServicesReply, frame, 
 pub async fn services(session: &Session, timeout: Duration) -> Result<(Vec<Reachable>, bool), Failure> {
     let budget = Budget::new(timeout);
     let connection = session.connection(budget).await?;
-    let at = connection.remote_address().to_string();
+    let at = shown(connection.remote_address()).to_string();
     let asked = async {
         let (mut send, mut recv) = connection.open_bi().await.map_err(|error| frame::FrameError::Stream(error.into()))?;
         frame::write(&mut send, &ClientRequest::Services { hello: Hello::ours() }, frame::MAX_MESSAGE).await?;

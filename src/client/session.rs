@@ -20,7 +20,7 @@ use crate::failure::{Code, Failure, Stage};
 use crate::identity::{CredentialStore, Credentials, CredentialsHandle, renewal};
 use crate::net::quic::{SendRoom, Sending};
 use crate::net::stalled::Readers;
-use crate::net::{Backoff, Budget, Env};
+use crate::net::{Backoff, Budget, Env, shown};
 use crate::target::Target;
 use crate::wire::close::Close;
 use crate::wire::{DialRequest, Heard, Hello, TraceId};
@@ -135,7 +135,7 @@ impl Session {
             match self.connection(Budget::new(CONNECT)).await {
                 Ok(connection) => {
                     if is_told {
-                        tracing::info!(proxy = %connection.remote_address(), "connected again");
+                        tracing::info!(proxy = %shown(connection.remote_address()), "connected again");
                     }
                     is_told = false;
                     backoff.reset();

@@ -87,8 +87,8 @@ impl AgentTable {
         };
         section.require_within("drain_timeout", table.drain_timeout, Duration::ZERO..Duration::from_secs(24 * 3600));
         let mut names = BTreeSet::new();
-        if let Some(twice) = table.services.iter().find(|service| !names.insert(&service.name)) {
-            section.refuse("service", format!("has two services called `{}`", twice.name));
+        for (index, twice) in table.services.iter().enumerate().filter(|(_, service)| !names.insert(&service.name)) {
+            section.refuse_element("service", (index, "name"), format!("has two services called `{}`", twice.name));
         }
         if table.services.len() > MAX_SERVICES {
             section.refuse("service", format!("has more than {MAX_SERVICES} services"));

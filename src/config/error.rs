@@ -41,6 +41,8 @@ pub enum Place {
     Flag(&'static str),
     /// In the configuration as a whole.
     Whole,
+    /// In the file, which cannot be read.
+    File,
 }
 
 impl ConfigErrors {
@@ -48,6 +50,11 @@ impl ConfigErrors {
     pub(super) fn unless_empty(mut errors: Vec<ConfigError>) -> Result<(), Self> {
         errors.sort_by_key(|error| error.place.line_number().unwrap_or(usize::MAX));
         if errors.is_empty() { Ok(()) } else { Err(Self { errors }) }
+    }
+
+    /// Whether nothing of the file could be read.
+    pub fn is_unread(&self) -> bool {
+        self.errors.iter().any(|error| error.place == Place::File)
     }
 
     /// Each error.
@@ -67,7 +74,7 @@ impl Place {
     pub fn line_number(&self) -> Option<usize> {
         match self {
             Self::Line { line, .. } => Some(*line),
-            Self::Variable(_) | Self::Flag(_) | Self::Whole => None,
+            Self::Variable(_) | Self::Flag(_) | Self::Whole | Self::File => None,
         }
     }
 }
@@ -105,7 +112,7 @@ impl fmt::Display for Place {
             }
             Self::Variable(name) => write!(f, "\n  --> variable `{name}`"),
             Self::Flag(name) => write!(f, "\n  --> flag `{name}`"),
-            Self::Whole => Ok(()),
+            Self::Whole | Self::File => Ok(()),
         }
     }
 }

@@ -19,22 +19,40 @@ struct Listens {
     key: &'static str,
     transport: Transport,
     address: SocketAddr,
+    /// Which element of the list, if the key is one, counted from 0.
+    index: Option<usize>,
 }
 
 /// Refuses an address that another key, or another port of the same list, has taken.
 pub(super) fn check(reader: &mut Reader<'_>, (peer, public): (&PeerTable, &PublicTable), (ingress, admin): (&IngressTable, &AdminTable)) {
-    let at = |section, key, transport, address: &SocketAddr| Listens { section, key, transport, address: *address };
+    let at = |section, key, transport, address: &SocketAddr| Listens { section, key, transport, address: *address, index: None };
     let mut all = vec![at("peer", "listen", Transport::Udp, &peer.listen), at("public", "listen", Transport::Udp, &public.listen)];
     all.extend(admin.http.iter().map(|address| at("admin", "http", Transport::Tcp, address)));
     let named = [("ingress.tls", &ingress.tls), ("ingress.http_connect", &ingress.http_connect), ("ingress.socks5", &ingress.socks5)];
     let named = named.into_iter().filter_map(|(section, way)| Some((section, way.as_ref()?)));
     all.extend(named.map(|(section, way)| at(section, "listen", Transport::Tcp, &way.listen)));
-    all.extend(ingress.tcp.iter().map(|port| at("ingress", "tcp", Transport::Tcp, &port.listen)));
+    let ports = ingress.tcp.iter().enumerate();
+    all.extend(ports.map(|(index, port)| Listens { index: Some(index), ..at("ingress", "tcp", Transport::Tcp, &port.listen) }));
     for (index, listens) in all.iter().enumerate() {
-        let taken = all[..index].iter().find(|other| other.transport == listens.transport && clash(other.address, listens.address));
-        if let Some(other) = taken {
-            reader.section(listens.section).refuse(listens.key, reason(listens, other));
+        let mut told = Vec::new();
+        for other in all[..index].iter().filter(|other| other.transport == listens.transport && clash(other.address, listens.address)) {
+            // Those that are at one place clash with each other, which is told of them.
+            if !told.contains(&other.address) {
+                told.push(other.address);
+                refuse(reader, listens, other);
+            }
         }
+    }
+}
+
+/// Refuses the later one of two that clash, or the earlier one where nobody has set the later: the place is to be where somebody can change it.
+fn refuse(reader: &mut Reader<'_>, later: &Listens, earlier: &Listens) {
+    let is_set = |listens: &Listens| reader.is_set(listens.section, listens.key);
+    let (refused, other) = if !is_set(later) && is_set(earlier) { (earlier, later) } else { (later, earlier) };
+    let mut section = reader.section(refused.section);
+    match refused.index {
+        Some(index) => section.refuse_element(refused.key, (index, "listen"), reason(refused, other)),
+        None => section.refuse(refused.key, reason(refused, other)),
     }
 }
 

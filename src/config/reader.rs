@@ -103,6 +103,11 @@ impl<'a> Reader<'a> {
         self.overrides.host_name()
     }
 
+    /// Whether somebody set the key, which was read before.
+    pub(super) fn is_set(&self, section: &str, key: &str) -> bool {
+        self.shown.iter().any(|shown| (shown.section, shown.key) == (section, key) && shown.origin != Origin::Default)
+    }
+
     /// Every key that was read, unless something is wrong.
     pub(super) fn finish(mut self) -> Result<Vec<Shown>, ConfigErrors> {
         self.refuse_unknown();
@@ -214,11 +219,23 @@ impl Section<'_, '_> {
 
     /// Notes that the value of `key`, though well-formed, cannot be.
     pub(super) fn refuse(&mut self, key: &'static str, reason: impl Into<String>) {
+        let place = self.file_place(key);
+        self.refuse_at(key, place, reason);
+    }
+
+    /// The same of one element of a list, counted from 0, for what stands under `label` in it.
+    pub(super) fn refuse_element(&mut self, key: &'static str, (index, label): (usize, &str), reason: impl Into<String>) {
+        let place = self.element_place(key, (index, label));
+        self.refuse_at(key, place, reason);
+    }
+
+    /// In the file it stands at `place`.
+    fn refuse_at(&mut self, key: &'static str, place: Place, reason: impl Into<String>) {
         let origin = self.reader.shown.iter().find(|shown| shown.section == self.name && shown.key == key).map(|shown| &shown.origin);
         let place = match origin {
             Some(Origin::Flag(name)) => Place::Flag(name),
             Some(Origin::Variable(name)) => Place::Variable(name.clone()),
-            Some(Origin::File(_) | Origin::Default) | None => self.file_place(key),
+            Some(Origin::File(_) | Origin::Default) | None => place,
         };
         let message = format!("`{}.{key}` {}", self.name, reason.into());
         self.reader.errors.push(ConfigError { message, place, hint: None });
@@ -246,7 +263,7 @@ impl Section<'_, '_> {
         };
         self.describe(key, |described| described.range = Some(range.clone()));
         if !allowed.contains(&value) {
-            self.refuse(key, format!("must be {range}"));
+            self.refuse(key, format!("must be {range}, and is {}", humantime::format_duration(value)));
         }
     }
 
@@ -255,7 +272,7 @@ impl Section<'_, '_> {
         let range = format!("from {} to {}", Size(*allowed.start()), Size(*allowed.end()));
         self.describe(key, |described| described.range = Some(range.clone()));
         if !allowed.contains(&value.0) {
-            self.refuse(key, format!("must be {range}"));
+            self.refuse(key, format!("must be {range}, and is {value}"));
         }
     }
 
@@ -308,6 +325,16 @@ impl Section<'_, '_> {
         let document = self.reader.document.as_ref();
         let value = document.and_then(|document| document.get(self.name, key).or_else(|| document.table(self.name)));
         document.zip(value).map_or(Place::Whole, |(document, value): (_, &Value<'_>)| document.place(value.span()))
+    }
+
+    /// What stands under `label` in an element of the list; where there is none, the element.
+    fn element_place(&self, key: &str, (index, label): (usize, &str)) -> Place {
+        let found = self.reader.document.as_ref().and_then(|document| {
+            let element = document.get(self.name, key)?.get_ref().as_array()?.get(index)?;
+            let labelled = element.get_ref().as_table().and_then(|table| table.get(label));
+            Some(document.place(labelled.unwrap_or(element).span()))
+        });
+        found.unwrap_or_else(|| self.file_place(key))
     }
 }
 

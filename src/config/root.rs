@@ -70,6 +70,17 @@ impl Config {
         Self::read(Reader::new(Some(document), overrides).with_malformed(malformed))
     }
 
+    /// What a file with mistakes says all the same, with the defaults in the place of what is wrong: to find the process that runs with it, and for nothing else. `None` where the
+    /// file cannot be read, and where it is no TOML and says nothing of these keys, each a table and a key in it: they may stand in the lines that are lost.
+    pub fn salvage(path: &Path, overrides: &Overrides, keys: &[(&str, &str)]) -> Option<Self> {
+        let (text, path) = (read_file(path).ok()?, path.display().to_string());
+        let (document, malformed) = Document::parse(&path, &text);
+        let mut reader = Reader::new(Some(document), overrides);
+        let config = Self::tables(&mut reader);
+        let is_said = keys.iter().any(|(section, key)| reader.is_set(section, key));
+        (malformed.is_empty() || is_said).then_some(config)
+    }
+
     /// Every key with its value and where that came from, in the order of the documented file.
     pub fn shown(&self) -> &[Shown] {
         &self.shown
@@ -123,5 +134,5 @@ fn read_file(path: &Path) -> Result<String, String> {
 
 fn unreadable(path: &Path, reason: &str) -> ConfigErrors {
     let message = format!("cannot read `{}`: {reason}", path.display());
-    ConfigErrors::from(ConfigError { message, place: Place::Whole, hint: None })
+    ConfigErrors::from(ConfigError { message, place: Place::File, hint: None })
 }

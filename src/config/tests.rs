@@ -239,9 +239,21 @@ fn addresses_that_clash_are_refused() {
         ),
         (
             "[peer]\nlisten = \"127.0.0.1:3024\"",
-            &["`public.listen` is at 0.0.0.0:3024, and `peer.listen` at 127.0.0.1:3024: the one takes in the other"],
+            &["`peer.listen` is at 127.0.0.1:3024, and `public.listen` at 0.0.0.0:3024: the one takes in the other"],
         ),
     ]);
+    // Each with each, and each at its own line.
+    check_lines(
+        "[ingress.socks5]\nlisten = \"[::1]:80\"\n[[ingress.tcp]]\nlisten = \"127.0.0.1:80\"\ntarget = \"a/b\"\n\
+         [[ingress.tcp]]\ntarget = \"a/b\"\nlisten = \"[::]:80\"\n[[ingress.tcp]]\nlisten = \"127.0.0.1:80\"\ntarget = \"a/c\"",
+        &[
+            (8, "`ingress.socks5.listen` at [::1]:80"),
+            (8, "ports at 127.0.0.1:80 and [::]:80"),
+            (10, "two ports at 127.0.0.1:80"),
+            (10, "ports at [::]:80 and"),
+        ],
+    );
+    check_lines("[peer]\nlisten = \"127.0.0.1:3024\"", &[(2, "`peer.listen` is at 127.0.0.1:3024")]);
     // Another protocol, another family, another address, and ports that the system picks.
     for fine in [
         "[ingress.socks5]\nlisten = \"127.0.0.1:3024\"".to_owned(),
@@ -258,7 +270,28 @@ fn a_range_includes_what_it_says() {
     for most in ["handshake_timeout = \"1m\"", "header_timeout = \"1m\"", "header_timeout = \"500ms\"", "dial_timeout = \"10m\""] {
         assert!(parse(&format!("[limits]\n{most}")).is_ok(), "{most}");
     }
-    check_refused(&[("[limits]\nheader_timeout = \"60001ms\"", &["`limits.header_timeout` must be from 500ms to 1m"])]);
+    check_refused(&[("[limits]\nheader_timeout = \"60001ms\"", &["`limits.header_timeout` must be from 500ms to 1m, and is 1m 1ms"])]);
+    check_refused(&[
+        ("[liveness]\nlease = \"999ms\"", &["and is 999ms"]),
+        ("[transport]\nudp_buffer = \"1024B\"", &["to 256MiB, and is 1KiB"]),
+    ]);
+}
+
+/// Each service has a name of its own; the one that has another's is shown.
+#[test]
+fn services_of_one_name_are_shown_where_they_are() {
+    let service = |name: &str| format!("[[agent.service]]\nname = \"{name}\"\ntarget = \"a:1\"\n");
+    let text = ["a", "b", "a", "b"].map(service).concat();
+    check_lines(&text, &[(8, "two services called `a`"), (11, "two services called `b`")]);
+}
+
+/// Each error's line, and a fragment of it.
+fn check_lines(text: &str, expected: &[(usize, &str)]) {
+    let errors = parse(text).expect_err(text);
+    let found: Vec<_> = errors.iter().map(|error| (error.place.line_number(), error.message.as_str())).collect();
+    let is_as_expected =
+        |(found, expected): (&(Option<usize>, &str), &(usize, &str))| found.0 == Some(expected.0) && found.1.contains(expected.1);
+    assert!(found.len() == expected.len() && found.iter().zip(expected).all(is_as_expected), "{text}: {found:#?}");
 }
 
 fn check_refused(table: &[(&str, &[&str])]) {

@@ -228,6 +228,8 @@ pub enum Occupant {
     Warren,
     /// Nobody, though the proxy of this configuration runs.
     Absent,
+    /// Somebody, maybe the proxy of this configuration, which cannot be asked for this reason.
+    Unasked(String),
     /// Some other program.
     Other,
     /// It cannot be had at all.

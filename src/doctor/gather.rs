@@ -14,7 +14,7 @@ use super::facts::{
 use super::reach::{Party, reaches};
 use crate::api::{self, AgentsView, ProxyRow, RaftView, StatusView};
 use crate::config::{Config, HostPort, Origin, TokenSource};
-use crate::http::AdminClient;
+use crate::http::{AdminClient, ClientError};
 use crate::identity::{CredentialStore, CredentialsHandle, KnownProxies, Token};
 use crate::net::{Budget, Env};
 
@@ -36,11 +36,12 @@ pub async fn gather(config: &Config, client: Option<&Path>, admin: &AdminClient,
     let whose = if admin.socket() == config.admin.socket { Whose::Ours } else { Whose::Another };
     let roles = Roles::of(config, whose);
     let (mut ports, mut ways, mut certificates, mut disks, mut secrets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let asked = if roles.proxy || whose == Whose::Another { Asked::ask(admin).await } else { None };
+    let asked = if roles.proxy || whose == Whose::Another { Some(Asked::ask(admin).await) } else { None };
     if roles.proxy {
-        let runs = if asked.is_some() && whose == Whose::Ours { Runs::Yes } else { Runs::No };
-        ports = self::ports(config, runs, env).await;
-        ways = super::ways::ways(config, (runs, asked.as_ref().and_then(|asked| asked.agents.as_ref())), env).await;
+        let runs = asked.as_ref().filter(|_| whose == Whose::Ours).map_or(Runs::No, Runs::by);
+        let agents = asked.as_ref().and_then(|asked| asked.as_ref().ok()?.agents.as_ref());
+        ports = self::ports(config, &runs, env).await;
+        ways = super::ways::ways(config, (&runs, agents), env).await;
         let identity = config.proxy.data_dir.join("identity");
         secrets.extend(config.cluster.token_file.as_ref().and_then(|token| secret("cluster.token_file", token, &identity, env)));
         certificates.push(certificate("proxy", identity, env));
@@ -52,6 +53,7 @@ pub async fn gather(config: &Config, client: Option<&Path>, admin: &AdminClient,
         certificates.push(certificate("agent", dir.clone(), env));
         disks.push(disk("agent", dir, LEAST_FREE_OF_AGENT, env));
     }
+    let asked = asked.and_then(Result::ok);
     // Whoever has never enrolled is no client.
     let client = client.filter(|dir| CredentialStore::new(&env.files, *dir).is_enrolled());
     certificates.extend(client.map(|dir| certificate("client", dir.to_owned(), env)));
@@ -106,11 +108,11 @@ struct Asked {
 }
 
 impl Asked {
-    async fn ask(admin: &AdminClient) -> Option<Self> {
+    async fn ask(admin: &AdminClient) -> Result<Self, ClientError> {
         let admin = admin.clone().with_deadline(ANSWER);
-        let raft: RaftView = admin.get_json(api::Path::Raft).await.ok()?;
-        let status = admin.get_json(api::Path::Status).await.ok()?;
-        Some(Self { id: raft.id, status, agents: admin.get_json(api::Path::Agents).await.ok() })
+        let raft: RaftView = admin.get_json(api::Path::Raft).await?;
+        let status = admin.get_json(api::Path::Status).await?;
+        Ok(Self { id: raft.id, status, agents: admin.get_json(api::Path::Agents).await.ok() })
     }
 
     /// Every proxy but itself, whatever name its configuration would give it.
@@ -216,10 +218,23 @@ async fn route(to: String, env: &Env) -> Route {
 }
 
 /// Whether the proxy of the configuration runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Runs {
     Yes,
     No,
+    /// Somebody is at its socket and does not say, for this reason.
+    Unasked(String),
+}
+
+impl Runs {
+    /// By what came of asking it.
+    fn by(asked: &Result<Asked, ClientError>) -> Self {
+        match asked {
+            Ok(_) => Self::Yes,
+            Err(ClientError::NotRunning(_)) => Self::No,
+            Err(error) => Self::Unasked(error.to_string()),
+        }
+    }
 }
 
 fn peer(row: &ProxyRow) -> Peer {
@@ -227,7 +242,7 @@ fn peer(row: &ProxyRow) -> Peer {
     Peer { name: row.name.to_string(), address: row.peer_address.clone(), round_trip }
 }
 
-async fn ports(config: &Config, runs: Runs, env: &Env) -> Vec<Port> {
+async fn ports(config: &Config, runs: &Runs, env: &Env) -> Vec<Port> {
     let mut ports = Vec::new();
     for (key, listen) in [("peer.listen", config.peer.listen), ("public.listen", config.public.listen)] {
         let occupant = occupant((env.net.udp(listen), listen.port()), runs);
@@ -241,13 +256,16 @@ async fn ports(config: &Config, runs: Runs, env: &Env) -> Vec<Port> {
 }
 
 /// Who has a port, by what came of taking it.
-pub(super) fn occupant<T>((bound, port): (std::io::Result<T>, u16), runs: Runs) -> Occupant {
+pub(super) fn occupant<T>((bound, port): (std::io::Result<T>, u16), runs: &Runs) -> Occupant {
     match bound {
         // Any port can be had always.
-        Ok(_) if runs == Runs::Yes && port != 0 => Occupant::Absent,
+        Ok(_) if *runs == Runs::Yes && port != 0 => Occupant::Absent,
         Ok(_) => Occupant::Nobody,
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && runs == Runs::Yes => Occupant::Warren,
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Occupant::Other,
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => match runs {
+            Runs::Yes => Occupant::Warren,
+            Runs::Unasked(why) => Occupant::Unasked(why.clone()),
+            Runs::No => Occupant::Other,
+        },
         Err(error) => Occupant::Refused(error.to_string()),
     }
 }

@@ -220,6 +220,11 @@ pub(super) fn port(port: &Port) -> Finding {
             format!("nobody listens at {at}, though this proxy runs"),
             "it was started with another configuration, or a reload was refused: restart it",
         ),
+        Occupant::Unasked(why) => Finding::problem(
+            key,
+            format!("{at} is in use, and by whom cannot be told: {why}"),
+            "run this as the user that runs the proxy; `ps -o pid,stat,wchan:20,args -C warren` shows whether it is stopped (`T`) or waits for a disk (`D`)",
+        ),
         Occupant::Other => Finding::problem(key, format!("{at} belongs to another program"), format!("{list} sport = :{}", listen.port())),
         Occupant::Refused(why) => {
             Finding::problem(key, format!("{at} cannot be had: {why}"), "ip address, and the key in the configuration")
@@ -352,6 +357,9 @@ mod tests {
         check(&held(Occupant::Nobody), Severity::Ok, "127.0.0.1:3021/udp is free");
         check(&held(Occupant::Warren), Severity::Ok, "127.0.0.1:3021/udp is this proxy's, which runs");
         check(&held(Occupant::Absent), Severity::Problem, "nobody listens at 127.0.0.1:3021/udp, though this proxy runs");
+        let silent = Occupant::Unasked("the proxy at `/s` did not answer within 2s".into());
+        let message = "127.0.0.1:3021/udp is in use, and by whom cannot be told: the proxy at `/s` did not answer within 2s";
+        check(&held(silent), Severity::Problem, message);
         check(&held(Occupant::Other), Severity::Problem, "127.0.0.1:3021/udp belongs to another program");
         check(&held(Occupant::Refused("denied".into())), Severity::Problem, "127.0.0.1:3021/udp cannot be had: denied");
     }

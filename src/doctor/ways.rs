@@ -10,7 +10,7 @@ use crate::net::Env;
 use crate::target::{Target, port_of};
 
 /// Each way in, with what leads from there by the agents that this proxy knows; `None` where no proxy says so.
-pub(super) async fn ways(config: &Config, (runs, agents): (Runs, Option<&AgentsView>), env: &Env) -> Vec<Way> {
+pub(super) async fn ways(config: &Config, (runs, agents): (&Runs, Option<&AgentsView>), env: &Env) -> Vec<Way> {
     let table = &config.ingress;
     let named = [("ingress.tls", &table.tls), ("ingress.http_connect", &table.http_connect), ("ingress.socks5", &table.socks5)];
     let listening = |settings: &NamedSettings| settings.listen;

@@ -13,7 +13,7 @@ use super::token::Token;
 use crate::failure::{Code, Failure, Stage};
 use crate::limits::{Limit, reached};
 use crate::net::quic::{self, Profile};
-use crate::net::{Budget, Env};
+use crate::net::{Budget, Env, shown};
 use crate::wire::close::Close;
 use crate::wire::{EnrollReply, EnrollRequest, Enrolled, Heard, Hello, Party, frame, not_understood};
 
@@ -82,7 +82,7 @@ impl Enrolling<'_> {
         let asked = Budget::new(ANSWER).run(self.exchange(connection)).await;
         let is_full = is_over_limit(connection);
         Close::DONE.close(connection);
-        let at = connection.remote_address().to_string();
+        let at = shown(connection.remote_address()).to_string();
         let broke = |reason: String| {
             if is_full {
                 return reached::failure(Limit::Enrollments, Stage::Ingress, "too many machines enrol there at the same time")

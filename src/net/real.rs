@@ -18,6 +18,7 @@ use super::local::{self, LocalError};
 use super::process::{self, ProcessUsage};
 use super::quic::Settings;
 use super::route;
+use super::shown;
 use super::sockets::{Listener, LocalListener, Net, Stream};
 use super::udp::{GatheringRuntime, UdpSocket};
 use super::wall::Wall;
@@ -209,7 +210,7 @@ struct TcpListener(tokio::net::TcpListener);
 impl Listener for TcpListener {
     async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
         let (stream, from) = self.0.accept().await?;
-        Ok((TcpStream::boxed(stream)?, from))
+        Ok((TcpStream::boxed(stream)?, shown(from)))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -268,6 +269,17 @@ mod tests {
         near.abort();
         let error = far.read_u8().await.expect_err("reset");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn who_comes_by_ipv4_is_shown_by_ipv4() {
+        // A machine without IPv6 has no such address.
+        let Ok(mut listener) = net().listen("[::]:0".parse().expect("an address")).await else { return };
+        let addr = format!("127.0.0.1:{}", listener.local_addr().expect("an address").port());
+        let net = net();
+        let (near, far) = tokio::join!(net.connect(&addr), listener.accept());
+        near.expect("connected");
+        assert_eq!(far.expect("accepted").1.ip(), Ipv4Addr::LOCALHOST);
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use warren_raft::{AgentName, KeyHash, RoutingStore, ServiceName, Table};
 use super::caller::{Caller, Shown};
 use super::metrics::Metrics;
 use super::streams::Why;
+use crate::net::shown;
 use crate::wire::close::Close;
 
 /// By what a stream may run.
@@ -136,7 +137,7 @@ impl Grants {
     /// Closes the connections of machines that were removed.
     fn close_removed(&self, table: &Table) {
         for ((key, _), machine) in self.machines().iter().filter(|((key, _), _)| table.has_removed_key(*key)) {
-            tracing::info!(%key, from = %machine.connection.remote_address(), "the machine was removed: its connection is closed");
+            tracing::info!(%key, from = %shown(machine.connection.remote_address()), "the machine was removed: its connection is closed");
             machine.close.close(&machine.connection);
         }
     }

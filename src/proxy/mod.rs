@@ -66,7 +66,7 @@ mod wiring;
 pub use data_dir::DataDirError;
 pub use lifecycle::RunningProxy;
 pub use member::{JoinError, Joining};
-pub use reloads::{Reloads, Wish};
+pub use reloads::{NotReloaded, Reloads, Wish};
 pub use restored::{RestoreError, read_snapshot};
 pub use settings::{IngressDoor, Proxy, RaftSettings};
 pub use start_error::StartError;

@@ -12,6 +12,15 @@ const WAITING: usize = 16;
 /// An operator who wants the configuration to be read again, and waits to hear what came of it.
 pub type Wish = oneshot::Sender<ReloadView>;
 
+/// Why the last reload changed nothing, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReloaded {
+    /// What is wrong, in a line.
+    pub reason: String,
+    /// What helps.
+    pub hint: String,
+}
+
 /// The way to whoever reads the configuration; by default nobody does. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Reloads(Option<Arc<Shared>>);
@@ -20,7 +29,7 @@ pub struct Reloads(Option<Arc<Shared>>);
 struct Shared {
     wishes: mpsc::Sender<Wish>,
     /// What came of the last reload, if that was nothing.
-    failed: Mutex<Option<String>>,
+    failed: Mutex<Option<NotReloaded>>,
 }
 
 impl Reloads {
@@ -31,7 +40,7 @@ impl Reloads {
     }
 
     /// Notes why the last reload changed nothing; `None` when it was well.
-    pub fn note(&self, failed: Option<String>) {
+    pub fn note(&self, failed: Option<NotReloaded>) {
         if let Some(shared) = &self.0 {
             *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
         }
@@ -45,7 +54,7 @@ impl Reloads {
     }
 
     /// Why the last reload changed nothing.
-    pub(super) fn failed(&self) -> Option<String> {
+    pub(super) fn failed(&self) -> Option<NotReloaded> {
         self.0.as_ref()?.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -47,6 +47,7 @@ impl Room {
 }
 
 impl fmt::Display for TooLittle {
+    /// With what it takes to go on, whichever write was the first that had no room: whoever makes room is told one figure.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = |bytes: u64| bytes >> 20;
         match self.free.files {
@@ -55,7 +56,7 @@ impl fmt::Display for TooLittle {
                 f,
                 "no space left: {} MiB are free, {} MiB are needed",
                 mib(self.free.bytes),
-                mib(self.needed.next_multiple_of(1 << 20))
+                mib(self.needed.max(ENOUGH).next_multiple_of(1 << 20))
             ),
         }
     }
@@ -75,7 +76,9 @@ mod tests {
         let said = |bytes, files, least| Room { bytes, files }.has(least).err().map(|error| error.to_string());
         assert_eq!(said(LEAST, None, LEAST), None);
         assert_eq!(said(LEAST, Some(64), LEAST), None);
-        assert_eq!(said(LEAST - 1, None, LEAST).as_deref(), Some("no space left: 31 MiB are free, 32 MiB are needed"));
+        assert_eq!(said(LEAST - 1, None, LEAST).as_deref(), Some("no space left: 31 MiB are free, 64 MiB are needed"));
+        let more = ENOUGH + (3 << 20) + 1;
+        assert_eq!(said(ENOUGH, None, more).as_deref(), Some("no space left: 64 MiB are free, 68 MiB are needed"));
         assert_eq!(said(1 << 40, Some(63), LEAST).as_deref(), Some("no space left: 63 files can be made, 64 are needed"));
         assert!(Room::at(Path::new("/")).expect("the root").bytes > 0);
     }

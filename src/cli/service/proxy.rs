@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::launch::Launch;
-use super::reloading::{Reloading, one_line};
+use super::reloading::{Reloading, not_reloaded};
 use crate::api::ReloadView;
 use crate::audit::AuditWriter;
 use crate::cli::CliError;
@@ -165,8 +165,8 @@ impl Changing {
             notifier.tell(State::Reloading, "reloading");
         }
         let view = self.take_over(running);
-        let failed = view.error.as_deref().map(one_line);
-        notifier.remark(failed.as_ref().map(|failed| format!("not reloaded: {failed}")));
+        let failed = not_reloaded(&view);
+        notifier.remark(failed.as_ref().map(|failed| format!("not reloaded: {}", failed.reason)));
         self.reloads.note(failed);
         if is_ready {
             notifier.tell(State::Ready, &running.summary());

@@ -5,6 +5,7 @@ use crate::api::{ChangeRow, ReloadView, Schema};
 use crate::config::reload::{Change, Reload, changes};
 use crate::config::{Config, Role};
 use crate::failure::Printable;
+use crate::proxy::NotReloaded;
 use crate::telemetry::Logs;
 
 /// Reads a configuration anew and keeps the one that counts.
@@ -45,7 +46,7 @@ impl Reloading {
             self.refused(Vec::new(), &text, Refused::Invalid)
         })?;
         let changes = changes(&self.current, &config, self.role);
-        match refusal(&changes) {
+        match refusal(&changes, self.role) {
             None => Ok(Next { config, changes }),
             Some(reason) => Err(self.refused(changes, &reason, Refused::Impossible)),
         }
@@ -97,7 +98,7 @@ enum Refused {
 }
 
 /// What keeps these changes from being taken over, if anything does.
-fn refusal(changes: &[Change]) -> Option<String> {
+fn refusal(changes: &[Change], role: Role) -> Option<String> {
     let keys = |reload: Reload| {
         let keys = changes.iter().filter(|change| change.reload == reload).map(|change| format!("`{}`", Printable(&change.key)));
         keys.collect::<Vec<_>>().join(", ")
@@ -106,13 +107,31 @@ fn refusal(changes: &[Change]) -> Option<String> {
     let mut lines = Vec::new();
     if !restart.is_empty() {
         lines.push(format!("error: a restart is wanted for {restart}: nothing was changed"));
-        lines.push("hint: restart the process, or undo that in the file and reload again".to_owned());
+        let (service, agent) = if role == Role::Agent { ("warren-agent", " --role agent") } else { ("warren-proxy", "") };
+        lines.push(format!(
+            "hint: restart it, `systemctl restart {service}` where it is a service, or undo that in the file and `warren config reload{agent}`"
+        ));
     }
     if !bootstrap.is_empty() {
         lines.push(format!("error: only a new cluster is made with {bootstrap}: nothing was changed"));
         lines.push("hint: `warren strategy set` changes the strategy of one that is there".to_owned());
     }
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What is kept of a reload that changed nothing, for whoever looks later: the errors, and which command helps.
+pub(super) fn not_reloaded(view: &ReloadView) -> Option<NotReloaded> {
+    let text = view.error.as_deref()?;
+    let hints: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("hint: ")).collect();
+    let file = view.file.as_ref().map(|file| format!(" --config {}", Printable(file))).unwrap_or_default();
+    let hint = match (view.invalid, hints.is_empty()) {
+        (true, _) => {
+            format!("`warren config check{file}` shows each mistake with its line; once they are mended, `warren config reload{file}`")
+        }
+        (false, true) => format!("`warren config reload{file}` tries again"),
+        (false, false) => hints.join("; "),
+    };
+    Some(NotReloaded { reason: one_line(text), hint })
 }
 
 /// What is said in a log or to a service manager: the errors alone.
@@ -131,6 +150,7 @@ mod tests {
             let (old, new) = ("1".to_owned(), "2".to_owned());
             Change { key: key.to_owned(), old, new, came: Vec::new(), went: Vec::new(), reload, note: None }
         };
+        let refusal = |changes: &[Change]| refusal(changes, Role::Proxy);
         assert_eq!(refusal(&[]), None);
         assert_eq!(refusal(&[change("a.b", Reload::Live)]), None);
         let refused = refusal(&[change("a.b", Reload::Live), change("a.c", Reload::Restart), change("a.d", Reload::Restart)]);
@@ -139,5 +159,21 @@ mod tests {
         assert_eq!(one_line(&refused), "a restart is wanted for `a.c`, `a.d`: nothing was changed");
         let both = refusal(&[change("a.c", Reload::Restart), change("a.e", Reload::Bootstrap)]).expect("a reason");
         assert_eq!(both.lines().count(), 4, "{both}");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_failed_reload_names_the_command_that_helps() {
+        let hint = |error: &str, invalid| {
+            let (file, changes) = (Some("/w.toml".to_owned()), Vec::new());
+            let view = ReloadView { schema: Schema, file, reloaded: false, changes, error: Some(error.to_owned()), invalid };
+            not_reloaded(&view).map(|kept| (kept.reason, kept.hint)).expect("it failed")
+        };
+        let (reason, wrong) = hint("error: unknown key `x`\n  --> /w.toml:1:1\nhint: did you mean `y`?", true);
+        assert_eq!(reason, "unknown key `x` --> /w.toml:1:1");
+        assert!(wrong.starts_with("`warren config check --config /w.toml`") && !wrong.contains("`y`"), "{wrong}");
+        assert_eq!(hint("error: a restart is wanted\nhint: restart it", false).1, "restart it");
+        assert_eq!(hint("error: no room", false).1, "`warren config reload --config /w.toml` tries again");
+        let well = ReloadView { schema: Schema, file: None, reloaded: true, changes: Vec::new(), error: None, invalid: false };
+        assert_eq!(not_reloaded(&well), None);
     }
 }

@@ -5,6 +5,7 @@ use super::disks::DISK_LOW;
 use super::skew::SKEWED;
 use super::ways_in::INGRESS_WAITS;
 use crate::api::{DrainRow, ProxyRow, ProxyState, StatusProblem};
+use crate::proxy::NotReloaded;
 
 /// A proxy that keeps the cluster from a higher feature level.
 const HELD_BACK: &str = "feature_level_held_back";
@@ -168,11 +169,11 @@ pub(super) fn refused_enrollments((refused, sources): (u64, usize)) -> Option<St
 }
 
 /// That this proxy was told to reload its configuration and runs on with the one that it had.
-pub(super) fn not_reloaded(reason: &str) -> StatusProblem {
+pub(super) fn not_reloaded(NotReloaded { reason, hint }: NotReloaded) -> StatusProblem {
     StatusProblem {
         code: NOT_RELOADED.to_owned(),
         message: format!("this proxy was told to reload and runs on with the configuration that it had: {reason}"),
-        hint: Some("`warren config reload` with its `--config` says all of it, and tries again".to_owned()),
+        hint: Some(hint),
     }
 }
 

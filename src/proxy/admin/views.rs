@@ -56,7 +56,7 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     problems.extend(skew::skewed(&proxies));
     problems.extend(ways_in::waiting(parts.listening.asking_nobody(), table.level(), &proxies));
     problems.extend(problems::refused_enrollments(parts.guard.recent()));
-    problems.extend(parts.reloads.failed().as_deref().map(problems::not_reloaded));
+    problems.extend(parts.reloads.failed().map(problems::not_reloaded));
     problems.extend(certificates::problems(
         &table,
         &certificates,

@@ -18,8 +18,8 @@ use crate::audit::{Denial, Port};
 use crate::identity::tls::denied;
 use crate::identity::{self, Identity, Role};
 use crate::limits::Place;
-use crate::net::Env;
 use crate::net::quic::{self, Door, Profile, SendRoom};
+use crate::net::{Env, shown};
 use crate::proxy::gatekeeper::Gatekeeper;
 use crate::proxy::threads::Threads;
 use crate::wire::close::Close;
@@ -87,7 +87,7 @@ impl PeerAcceptor {
 
     /// Lets a peer in, and gives its connection with the place that it takes.
     async fn admit(&self, incoming: Incoming, drive: Drive) -> Option<(quinn::Connection, Place<Identity>)> {
-        let from = incoming.remote_address();
+        let from = shown(incoming.remote_address());
         match self.keeper.in_time(self.handshake(incoming, drive)).await {
             Some(Ok((made, place))) => {
                 if made.lane == Lane::Control {

@@ -22,7 +22,7 @@ use super::pulse;
 use super::slot::NoConnection;
 use crate::identity::{CredentialsHandle, peer_serial};
 use crate::net::quic::StreamWindow;
-use crate::net::{Budget, Elapsed, Env};
+use crate::net::{Budget, Elapsed, Env, shown};
 use crate::proxy::threads::Threads;
 use crate::target::Target;
 use crate::wire::peer::{MAX_HELD, MAX_UNSETTLED, PeerReport};
@@ -173,7 +173,7 @@ impl Links {
     /// this very connection: until it tells more, the peer is where it dialled from.
     pub(super) fn accepted(&self, made: &PeerConnection) {
         let known = self.lock().get(&made.peer).cloned();
-        let link = known.unwrap_or_else(|| self.link(made.peer, &made.connection.remote_address().to_string()));
+        let link = known.unwrap_or_else(|| self.link(made.peer, &shown(made.connection.remote_address()).to_string()));
         link.put(made, made.peer);
     }
 

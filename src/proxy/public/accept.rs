@@ -11,8 +11,8 @@ use super::{Agents, Clients, Enrollments};
 use crate::audit::{Denial, Port};
 use crate::identity::tls::{denied, negotiated};
 use crate::identity::{self, Alpn, Identity};
-use crate::net::Env;
 use crate::net::quic::{Door, Profile};
+use crate::net::{Env, shown};
 use crate::proxy::gatekeeper::Gatekeeper;
 use crate::proxy::grants::{Grants, Present};
 use crate::proxy::rotation::{Connected, Presence};
@@ -99,7 +99,7 @@ impl PublicAcceptor {
 
     fn refuse(&self, connection: &quinn::Connection, identity: &Identity, key: KeyHash) {
         tracing::warn!(%identity, %key, "a certificate of our own with a name that is none");
-        let denial = Denial::at(Port::Public, connection.remote_address(), "the certificate's name is none");
+        let denial = Denial::at(Port::Public, shown(connection.remote_address()), "the certificate's name is none");
         self.env.audit.denied(denial.of(&identity.role.to_string(), &identity.name));
         Close::REFUSED.close(connection);
     }
@@ -127,7 +127,7 @@ impl PublicAcceptor {
     }
 
     async fn handshake(&self, incoming: Incoming) -> Option<quinn::Connection> {
-        let from = incoming.remote_address();
+        let from = shown(incoming.remote_address());
         match self.keeper.in_time(async { self.door.accept(incoming, &self.env)?.await }).await {
             Some(Ok(connection)) => {
                 self.env.paths.met(&connection);

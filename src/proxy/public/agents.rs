@@ -25,7 +25,7 @@ use crate::audit::{Denial, Port};
 use crate::failure::{Code, Failure, Stage};
 use crate::limits::{Limit, Reached};
 use crate::net::quic::{Priority, SendRoom};
-use crate::net::{Budget, Env};
+use crate::net::{Budget, Env, shown};
 use crate::proxy::issuing::Issuing;
 use crate::proxy::registrar::Registrar;
 use crate::proxy::rotation::Presence;
@@ -105,7 +105,7 @@ impl Agents {
             }
             Err(failure) => {
                 if failure.code() == Code::Denied {
-                    let denial = Denial::at(Port::Public, connection.remote_address(), failure.message());
+                    let denial = Denial::at(Port::Public, shown(connection.remote_address()), failure.message());
                     self.env.audit.denied(denial.of("agent", agent));
                 }
                 Box::pin(self.refuse(connection, &mut send, failure.clone())).await;

@@ -22,7 +22,7 @@ use crate::limits::places::Bound;
 use crate::limits::{Bounds, Limit, LiveLimits, Place, Places, Reached};
 use crate::net::quic::{SendRoom, Sending};
 use crate::net::relay;
-use crate::net::{Budget, Env};
+use crate::net::{Budget, Env, shown};
 use crate::proxy::caller::{Caller, Shown};
 use crate::proxy::dial::{Connection, Dialer, Wanted};
 use crate::proxy::dial_metrics::DialPath;
@@ -119,7 +119,7 @@ impl Clients {
             Ok(true) => {}
             Ok(false) => {
                 tracing::info!(%client, "client refused: it is not enrolled with this key");
-                let denial = Denial::at(Port::Public, connection.remote_address(), "it is not enrolled with this key");
+                let denial = Denial::at(Port::Public, shown(connection.remote_address()), "it is not enrolled with this key");
                 self.env.audit.denied(denial.of("client", &client));
                 return Close::REFUSED.close(&connection);
             }
@@ -131,7 +131,7 @@ impl Clients {
         connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
         let room = SendRoom::new(&connection, &self.env.paths);
         let span = tracing::info_span!("client", %client);
-        span.in_scope(|| tracing::debug!(from = %connection.remote_address(), "connected"));
+        span.in_scope(|| tracing::debug!(from = %shown(connection.remote_address()), "connected"));
         loop {
             match connection.accept_bi().await {
                 Ok((mut send, mut recv)) => {
@@ -270,7 +270,7 @@ impl Clients {
     ) {
         let trace = request.trace;
         let budget = Budget::new(Duration::from_millis(request.budget_ms.into()).min(self.tuning.now().dial_timeout));
-        let client_address = connection.remote_address().to_string();
+        let client_address = shown(connection.remote_address()).to_string();
         let span = tracing::info_span!("dial", %target, %trace);
         let who = (client.clone(), key);
         let wanted = Wanted { caller: Caller::Client(client), ingress: None, client_address, target, budget, trace };

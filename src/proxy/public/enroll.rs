@@ -12,7 +12,7 @@ use crate::failure::{Code, Failure, Stage};
 use crate::identity::{Identity, Role, TokenSecret, key_hash_of_csr};
 use crate::limits::places::Bound;
 use crate::limits::{Bounds, Limit, LiveLimits, Places, Reached, Source};
-use crate::net::Budget;
+use crate::net::{Budget, shown};
 use crate::proxy::enrollment_guard::EnrollmentGuard;
 use crate::proxy::issuing::{Issuing, NotIssued};
 use crate::proxy::rotation::announced;
@@ -59,7 +59,7 @@ impl Enrollments {
     pub(crate) async fn serve(&self, connection: quinn::Connection) {
         let place = self.places.take(&connection.remote_address().ip().into());
         let Ok(_place) = place.inspect_err(|limit| self.reached.note(*limit)) else { return Close::LIMIT.close(&connection) };
-        let from = connection.remote_address();
+        let from = shown(connection.remote_address());
         // A machine that has gone, or that this proxy has turned away since it ends, is answered by nobody.
         let answer = async {
             tokio::select! {
@@ -91,7 +91,7 @@ impl Enrollments {
             self.reached.note(Limit::HeaderTimeout);
             late()
         })??;
-        let mut tried = Tried::begin((&self.issuing.env.audit, &self.guard), &request, connection.remote_address());
+        let mut tried = Tried::begin((&self.issuing.env.audit, &self.guard), &request, shown(connection.remote_address()));
         let result = self.enroll(&request, &mut tried).await;
         tried.ended(result.as_ref().err());
         let reply = match result {
