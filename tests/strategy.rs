@@ -49,7 +49,7 @@ fn any_proxy_takes_a_change_and_none_that_makes_no_sense_or_cannot_be_recorded()
         ("set proxy_peering --agent-connection-count 65", "from 1 to 64, not 65"),
         ("set proxy_peering --agent-connection-count 0 --dry-run", "from 1 to 64, not 0"),
         ("set agent_mesh --agent-connection-count 2", "it has no count"),
-        ("set mesh", "`agent_mesh` or `proxy_peering`"),
+        ("set mesh", "it is one of `agent_mesh`, `proxy_peering`"),
         ("set proxy_peering --agent-connection-count two", "two"),
         ("set", "agent_mesh|proxy_peering"),
     ] {
