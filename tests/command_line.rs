@@ -149,6 +149,30 @@ fn the_documented_configuration_is_valid_and_shown() {
     );
 }
 
+/// A file of an agent that is to be told the rest on its command line.
+#[test]
+fn what_an_agent_would_still_have_to_be_told_is_said() {
+    let dir = TempDir::new().expect("a directory");
+    let file = dir.path().join("agent.toml");
+    let data_dir = dir.path().join("data");
+    std::fs::write(&file, format!("[agent]\nname = \"lab\"\ndata_dir = \"{}\"\n", data_dir.display())).expect("a file");
+    let file = file.to_str().expect("a path");
+    let checked = run(&["config", "check", "--config", file]);
+    assert_eq!(checked.status.code(), Some(0));
+    for part in ["agent.toml: valid\n", "no proxy to go to: `--proxy ADDR`", "no service to publish: `--publish "] {
+        assert!(stdout(&checked).contains(part), "{part}: {}", stdout(&checked));
+    }
+    let view: serde_json::Value = serde_json::from_str(stdout(&run(&["config", "check", "--config", file, "-o", "json"]))).expect("JSON");
+    assert_eq!((&view["valid"], view["missing"].as_array().map(Vec::len)), (&serde_json::Value::Bool(true), Some(2)), "{view}");
+    // It is no proxy's either, and a proxy is what reloads unless another role is named.
+    let reload = run(&["config", "reload", "--config", file]);
+    assert_eq!(reload.status.code(), Some(6));
+    assert!(stderr(&reload).contains("hint: `warren config reload --role agent`"), "{}", stderr(&reload));
+    let pages = dir.path().join("share/man1");
+    assert_eq!(run(&["generate", "man", "--dir", pages.to_str().expect("a path")]).status.code(), Some(0));
+    assert!(pages.join("warren-config-check.1").is_file(), "the directory is made");
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -9,7 +9,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Client, Cluster, Dialling, Forward, Ports, Target, exchange, wait_for, warren};
+use support::{Client, Cluster, Dialling, Forward, Ports, Target, exchange, mute_port, wait_for, warren};
 
 /// What is far away: more than a busy machine adds.
 const FAR: Duration = Duration::from_millis(150);
@@ -176,6 +176,29 @@ fn no_dial_is_lost_where_the_proxy_that_it_enters_by_is_stopped() {
         cluster.proxy_mut(index).restart(Ports::Same);
         cluster.wait_healthy();
     }
+    for dialling in dials {
+        let succeeded = dialling.succeeded();
+        assert_eq!(dialling.failures(), [""; 0], "where {succeeded} succeeded");
+    }
+}
+
+/// The other address that it knows leads nowhere, and tells nobody so.
+#[test]
+fn a_proxy_that_is_started_anew_is_tried_again_beside_an_address_that_is_silent() {
+    let mut cluster = Cluster::start_with(2, |proxy| proxy.draining_for("5s"));
+    let echo = Target::echo();
+    let _agent = cluster.agent("lab", &[0, 1], &[("echo", echo.address().to_string())]);
+    let (_mute, silent) = mute_port();
+    let addresses = [silent, cluster.proxy(0).public_address()];
+    let forwards = ["one", "two", "three"].map(|name| cluster.client(name, "*/*").forward(name, "lab/echo", &addresses));
+    let dials = forwards.map(Dialling::start);
+    for _ in 0..2 {
+        dials.iter().for_each(|dialling| dialling.wait_for_more(3));
+        cluster.proxy_mut(0).stop();
+        cluster.proxy_mut(0).restart(Ports::Same);
+        cluster.wait_healthy();
+    }
+    dials.iter().for_each(|dialling| dialling.wait_for_more(3));
     for dialling in dials {
         let succeeded = dialling.succeeded();
         assert_eq!(dialling.failures(), [""; 0], "where {succeeded} succeeded");

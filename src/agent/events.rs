@@ -66,4 +66,11 @@ pub(super) enum End {
         /// Not before this long is the same way worth another try.
         retry_after: Option<Duration>,
     },
+    /// The cluster does not want this machine any more.
+    Removed {
+        /// Who says so, as a fragment.
+        reason: String,
+        /// Which address was tried.
+        address: Option<String>,
+    },
 }

@@ -26,6 +26,14 @@ impl Supervisor {
                 let reason = if running.aim.is_some() { advertised(&reason, address.as_deref()) } else { reason };
                 self.failed(&running, (&reason, retry_after), now, rng);
             }
+            End::Removed { reason, address } => {
+                self.log_failure(&running, &reason, address.as_deref());
+                self.failed(&running, (&reason, None), now, rng);
+                // A proxy that alone says so may be of another time, as one beside a restored cluster.
+                if self.knowledge.tunnels.values().all(|held| held.state != State::Up) {
+                    self.ways.removed(now, rng);
+                }
+            }
         }
         if self.knowledge.waiting() == 0 {
             self.ways.none_waits();

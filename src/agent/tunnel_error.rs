@@ -107,9 +107,33 @@ impl TunnelError {
         if rank(&other) > rank(&self) { other } else { self }
     }
 
+    /// Whether the identity was revoked, as it is when the machine is removed.
+    fn is_removal(&self) -> bool {
+        match self {
+            Self::At { error, .. } => error.is_removal(),
+            Self::Connection(error) => tls::refused(error) == Some(tls::Refused::Revoked),
+            Self::NoAddress
+            | Self::Socket(_)
+            | Self::Resolve { .. }
+            | Self::Connect(_)
+            | Self::Control(_)
+            | Self::Elapsed(_)
+            | Self::Refused { .. }
+            | Self::NoProxy
+            | Self::NoWelcome
+            | Self::TooOld(_)
+            | Self::NotNeeded(_)
+            | Self::Silent
+            | Self::Stopping => false,
+        }
+    }
+
     /// What the supervisor is told of it.
     pub(super) fn end(self) -> End {
         let reason = self.to_string();
+        if self.is_removal() {
+            return End::Removed { reason, address: self.address().map(str::to_owned) };
+        }
         match self {
             Self::NotNeeded(meeting) => End::NotNeeded(meeting),
             Self::At { address, .. } | Self::Resolve { address, .. } => End::Failed { reason, address: Some(address), retry_after: None },

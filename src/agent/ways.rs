@@ -24,6 +24,8 @@ const UNREACHABLE: u32 = 3;
 const FREE: u32 = 4;
 /// The waits between those tries.
 const BREATH: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
+/// The shortest and the longest wait of an agent that was removed: only an operator can undo that, and only with a new identity.
+const REMOVED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(60));
 /// The shortest and the longest wait between two draws at an address behind which there are many proxies.
 const DRAW: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(30));
 /// By how much the wait grows with each draw in vain, in a cluster of at most [`DRAW_PROXIES`]; in a larger one more slowly, as more draws are needed.
@@ -102,6 +104,12 @@ impl Ways {
             let (backoff, until) = self.breath.get_or_insert_with(|| (Backoff::new(BREATH.0, BREATH.1), now));
             *until = now + backoff.next(rng);
         }
+    }
+
+    /// Notes that this machine was removed: every way waits.
+    pub(super) fn removed(&mut self, now: Instant, rng: &mut impl Rng) {
+        let (_, until) = self.breath.get_or_insert_with(|| (Backoff::new(BREATH.0, BREATH.1), now));
+        *until = now + rng.random_range(REMOVED.0..=REMOVED.1);
     }
 
     /// Whether so many have failed that none is tried now.
@@ -256,6 +264,19 @@ mod tests {
         assert!((u64::from(FREE) + 10..60).contains(&tries), "{tries} tries in 10 s");
         ways.worked(ONE, now);
         assert!(!ways.is_out_of_breath(now));
+    }
+
+    #[test]
+    fn an_agent_that_was_removed_tries_about_once_a_minute() {
+        let (mut ways, mut rng, now) = (Ways::default(), rng(), Instant::now());
+        for _ in 0..100 {
+            ways.failed(ONE, ("the identity is revoked", None), now, &mut rng);
+            ways.tried_in_vain(now, &mut rng);
+            ways.removed(now, &mut rng);
+            assert!(ways.is_out_of_breath(now + REMOVED.0 - Duration::from_millis(1)) && !ways.is_out_of_breath(now + REMOVED.1));
+        }
+        ways.worked(ONE, now);
+        assert!(!ways.is_out_of_breath(now), "it was wrong");
     }
 
     /// A tunnel that is welcomed and lost, time and again, must not be tried faster and faster for it.

@@ -13,7 +13,7 @@ use super::service::agent_socket;
 use super::table::{Cell, Table, count};
 use super::{CliError, Exit, UsageError};
 use crate::api::{self, ChangeRow, ReloadView, Schema};
-use crate::config::{Config, ConfigErrors, Origin, Overrides, Role, Shown, format, schema};
+use crate::config::{AgentSettings, Config, ConfigErrors, Origin, Overrides, Role, Shown, format, schema};
 use crate::failure::{Code, Failure, Printable, Stage};
 use crate::http::{AdminClient, ClientError};
 use crate::telemetry::Colour;
@@ -78,6 +78,8 @@ struct CheckView {
     /// How many variables were looked at.
     variables: u64,
     valid: bool,
+    /// What a process of this file would still have to be told.
+    missing: Vec<String>,
 }
 
 /// `config show`.
@@ -103,7 +105,8 @@ impl ConfigArgs {
                 let config = context.config(&context.overrides())?;
                 let variables = config.shown().iter().filter(|shown| matches!(shown.origin, Origin::Variable(_))).count() as u64;
                 let file = context.config_path().map(|path| path.display().to_string());
-                output.show(&CheckView { schema: Schema, file, variables, valid: true })?;
+                let missing = missing(config);
+                output.show(&CheckView { schema: Schema, file, variables, valid: true, missing })?;
             }
             ConfigVerb::Show => output.show(&ConfigView::from(&context.config(&context.overrides())?))?,
             ConfigVerb::Fmt(args) => return args.run(context),
@@ -112,6 +115,25 @@ impl ConfigArgs {
         }
         Ok(Exit::Success)
     }
+}
+
+/// Whether a configuration speaks of an agent, and not of a proxy.
+fn is_of_an_agent(config: &Config) -> bool {
+    let sets = |is_meant: fn(&str) -> bool| config.shown().iter().any(|shown| is_meant(shown.section) && shown.origin != Origin::Default);
+    sets(|section| section == "agent") && !sets(|section| matches!(section, "proxy" | "peer" | "public" | "cluster" | "admin"))
+}
+
+/// What an agent would still have to be told by its command line, where the configuration speaks of one.
+fn missing(config: Config) -> Vec<String> {
+    let is_silent = config.shown().iter().all(|shown| shown.section != "agent" || shown.origin == Origin::Default);
+    match AgentSettings::try_from(config) {
+        Err(errors) if !is_silent => errors.iter().map(|error| with_hint(&error.message, error.hint.as_deref())).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn with_hint(message: &str, hint: Option<&str>) -> String {
+    hint.map_or_else(|| message.to_owned(), |hint| format!("{message}: {hint}"))
 }
 
 impl FmtArgs {
@@ -193,6 +215,13 @@ impl ReloadArgs {
         let view: ReloadView = match (admin.post_json(api::Path::Reload, &()).await, wrong) {
             // Nobody runs who could say it.
             (Err(_), Some(errors)) => return Err(errors.into()),
+            (Err(ClientError::NotRunning(socket)), None) if self.role == Role::Proxy && is_of_an_agent(&context.config(&overrides)?) => {
+                let failure = Failure::new(Code::PeerUnreachable, Stage::Local, format!("no proxy is running at `{}`", socket.display()));
+                return Err(failure
+                    .with_cause("this configuration is an agent's")
+                    .with_hint("`warren config reload --role agent` with the same `--config FILE` has the agent reload")
+                    .into());
+            }
             (Err(ClientError::NotRunning(socket)), None) if self.role == Role::Agent => {
                 let failure = Failure::new(Code::AgentOffline, Stage::Local, format!("no agent is running at `{}`", socket.display()));
                 return Err(failure
@@ -241,10 +270,14 @@ impl Show for CheckView {
             0 => String::new(),
             number => format!(" with {}", count(number, "WARREN_ variable")),
         };
-        match &self.file {
+        let mut text = match &self.file {
             Some(file) => format!("{}{variables}: valid\n", Printable(file)),
             None => format!("no file was named (`--config FILE`): the defaults{variables} are valid\n"),
+        };
+        for missing in &self.missing {
+            text += &format!("  {missing}\n");
         }
+        text
     }
 
     fn to_rows(&self) -> Vec<serde_json::Result<String>> {

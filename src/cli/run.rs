@@ -35,10 +35,10 @@ pub(super) async fn dev(settings: DevSettings) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     let dev = tokio::select! {
         started = Dev::start(settings, Env::real()) => started?,
-        () = signals.stop() => return Ok(()),
+        () = signals.end() => return Ok(()),
     };
     say(&dev.instructions())?;
-    signals.stop().await;
+    signals.end().await;
     dev.stop().await;
     Ok(())
 }

@@ -152,7 +152,8 @@ impl<'a> Asking<'a> {
 
 /// The failure of a dial of which nothing was heard.
 fn silent(target: &Heard<Target>, at: Option<SocketAddr>) -> Failure {
-    let failure = Failure::new(Code::Timeout, Stage::Ingress, format!("no answer about `{target}` in time")).with_hint("`warren status`");
+    let failure = Failure::new(Code::Timeout, Stage::Ingress, format!("no answer about `{target}` in time"))
+        .with_hint("`warren status` on a proxy's machine shows what is wrong");
     match at {
         Some(at) => failure.at(at.to_string()),
         None => failure,

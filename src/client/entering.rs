@@ -1,5 +1,6 @@
 //! The way into a cluster: tries at several proxies beside each other, and the nearest of those that answer.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,6 +20,11 @@ use crate::wire::close::Close;
 /// The file beside the identity that says which proxy was the nearest.
 const NEAREST: &str = "nearest.json";
 
+/// How long after a try that came to nothing a proxy is tried again while others have not answered yet: one that is started anew is back soon, and one that is
+/// gone for good would use up the time.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How long after it has turned a dial away a proxy is tried again: it stops, and may have been started anew.
+const RESTARTED: Duration = Duration::from_secs(2);
 /// How long it may take to look whether a nearer proxy is there.
 const LOOK: Duration = Duration::from_secs(5);
 /// How often it is looked whether the streams over a connection that was left have ended, at first and in the end.
@@ -31,6 +37,8 @@ pub(super) enum Purpose {
     First,
     /// The proxy at this address is silent.
     InsteadOf(SocketAddr),
+    /// The proxy at this address goes away, and has turned a dial away.
+    TurnedAway(SocketAddr),
     /// The proxy at this address goes away, as others may: only one that is up will do.
     Elsewhere(SocketAddr),
     /// To see whether a nearer proxy is there, whatever is kept in mind.
@@ -40,50 +48,60 @@ pub(super) enum Purpose {
 /// What becomes of an address that is not wanted.
 #[derive(Clone, Copy, Debug)]
 enum Avoid {
-    /// It is tried when the others have been.
-    Last,
+    /// It is tried so much later.
+    For(Duration),
     /// It is not tried.
     Never,
 }
+
+/// A try at a proxy, and what came of it.
+type Tried = (String, Result<quinn::Connection, Closed>);
 
 impl Session {
     /// Tries the proxies beside each other, and takes the nearest of those that answer about as soon as the first does. An address that was silent comes last.
     pub(super) async fn connect(&self, budget: Budget, purpose: Purpose) -> Result<quinn::Connection, Failure> {
         let shunned = self.shared.entrances.shunned();
         let known = if purpose == Purpose::First { self.known_nearest().filter(|known| !shunned.contains(&known.proxy)) } else { None };
-        let avoided = match purpose {
-            Purpose::InsteadOf(silent) => Some((silent, Avoid::Last)),
-            Purpose::Elsewhere(leaving) => Some((leaving, Avoid::Never)),
-            Purpose::First | Purpose::Compare => None,
-        };
         let mut proxies = self.shared.entrances.addresses();
         // One that is about to go is not worth to go to however near it is.
         let is_choosy = matches!(purpose, Purpose::Compare | Purpose::Elsewhere(_));
         proxies.retain(|proxy| !(is_choosy && shunned.contains(proxy)));
         let planned = nearest::plan(&proxies, known.as_ref().map(|known| known.proxy.as_str()), &mut self.shared.env.entropy.rng());
         let last = STAGGER * u32::try_from(planned.len()).unwrap_or(u32::MAX);
+        let avoided = match purpose {
+            Purpose::InsteadOf(silent) => Some((silent, Avoid::For(last))),
+            Purpose::TurnedAway(leaving) => Some((leaving, Avoid::For(RESTARTED))),
+            Purpose::Elsewhere(leaving) => Some((leaving, Avoid::Never)),
+            Purpose::First | Purpose::Compare => None,
+        };
+        let attempt = |proxy: String, delay: Duration| {
+            let session = self.clone();
+            async move {
+                let connected = session.connect_to(&proxy, delay, avoided).await;
+                (proxy, connected)
+            }
+        };
         let mut tries = JoinSet::new();
         for (proxy, delay) in planned {
-            let session = self.clone();
             let delay = if shunned.contains(&proxy) { last } else { delay };
-            tries.spawn(async move {
-                let connected = session.connect_to(&proxy, (delay, last), avoided).await;
-                connected.map(|connection| (proxy, connection))
-            });
+            tries.spawn(attempt(proxy, delay));
         }
         // Where nothing is to be compared nobody is waited for.
         let wait = if known.is_some() { |_| Duration::ZERO } else { nearest::patience };
-        let mut closed = Vec::new();
-        match budget.run(answered(&mut tries, &mut closed, wait)).await {
+        // Where nobody waits for it, it is not tried again.
+        let again = |proxy| (!is_choosy).then(|| attempt(proxy, AGAIN));
+        let mut closed = BTreeMap::new();
+        match budget.run(answered(&mut tries, &mut closed, wait, again)).await {
             Ok(answered) if answered.is_empty() => {
-                Err(entrance::failure(closed, "no proxy can be reached", "the proxies are of another cluster"))
+                Err(entrance::failure(closed.into_values(), "no proxy can be reached", "the proxies are of another cluster"))
             }
             Ok(answered) => Ok(self.taking_nearest(answered, known.as_ref(), purpose)),
             Err(_) => {
-                if closed.is_empty() {
-                    closed.extend(proxies.iter().map(|proxy| Closed::silent(proxy, "no answer in time")));
+                for proxy in proxies {
+                    let silent = Closed::silent(&proxy, "no answer in time");
+                    closed.entry(proxy).or_insert(silent);
                 }
-                Err(entrance::failure(closed, "no proxy answered in time", "the proxies are of another cluster"))
+                Err(entrance::failure(closed.into_values(), "no proxy answered in time", "the proxies are of another cluster"))
             }
         }
     }
@@ -109,7 +127,8 @@ impl Session {
             Some(known) if known.proxy == proxy => self.keep_nearest(&Measured { at_ms: 0, ..known.clone() }),
             found => {
                 let measured = Measured::new(proxy, round_trip, self.shared.env.wall.now().0);
-                let is_refuge = found.is_some() || matches!(purpose, Purpose::InsteadOf(_) | Purpose::Elsewhere(_));
+                let is_refuge =
+                    found.is_some() || matches!(purpose, Purpose::InsteadOf(_) | Purpose::TurnedAway(_) | Purpose::Elsewhere(_));
                 self.keep_nearest(&if is_refuge { measured.in_refuge() } else { measured });
             }
         }
@@ -158,12 +177,7 @@ impl Session {
     }
 
     /// Tries the addresses of a proxy's name, the first after a delay, each further one a moment later.
-    async fn connect_to(
-        &self,
-        proxy: &str,
-        (delay, last): (Duration, Duration),
-        avoided: Option<(SocketAddr, Avoid)>,
-    ) -> Result<quinn::Connection, Closed> {
+    async fn connect_to(&self, proxy: &str, delay: Duration, avoided: Option<(SocketAddr, Avoid)>) -> Result<quinn::Connection, Closed> {
         let found = self.shared.env.net.resolve(proxy).await.map_err(|error| Closed::silent(proxy, error))?;
         let (mut tries, mut last_error) = (JoinSet::new(), Closed::silent(proxy, "its name stands for no address"));
         for (further, address) in (0_u32..).zip(found.into_iter().take(MAX_TRIED)) {
@@ -172,7 +186,7 @@ impl Session {
                     last_error = Closed::silent(proxy, "it is about to stop");
                     continue;
                 }
-                Some((_, Avoid::Last)) => last,
+                Some((_, Avoid::For(pause))) => pause.max(delay),
                 None => delay + STAGGER * further,
             };
             let (session, proxy) = (self.clone(), proxy.to_owned());
@@ -203,26 +217,39 @@ impl Session {
     }
 }
 
-/// The proxies that answer, and why others do not: the first and those that do so as soon after it as `wait` says; none when all have failed.
-async fn answered(
-    tries: &mut JoinSet<Result<(String, quinn::Connection), Closed>>,
-    closed: &mut Vec<Closed>,
+/// The proxies that answer, and why others do not: the first and those that do so as soon after it as `wait` says; none when each has failed. Whoever went away is
+/// tried `again` while others have not answered.
+async fn answered<A: Future<Output = Tried> + Send + 'static>(
+    tries: &mut JoinSet<Tried>,
+    closed: &mut BTreeMap<String, Closed>,
     wait: fn(Duration) -> Duration,
+    again: impl Fn(String) -> Option<A>,
 ) -> Vec<(String, quinn::Connection)> {
-    let (begun, mut answered, mut until) = (Instant::now(), Vec::new(), None);
-    loop {
+    let (begun, asked, mut answered, mut until) = (Instant::now(), tries.len(), Vec::new(), None);
+    while closed.len() < asked {
         let tried = match until {
             Some(until) => timeout_at(until, tries.join_next()).await.unwrap_or_default(),
             None => tries.join_next().await,
         };
         match tried {
-            Some(Ok(Ok(connected))) => {
-                answered.push(connected);
+            Some(Ok((proxy, Ok(connection)))) => {
+                closed.remove(&proxy);
+                answered.push((proxy, connection));
                 until.get_or_insert_with(|| Instant::now() + wait(begun.elapsed()));
             }
-            Some(Ok(Err(error))) => closed.push(error),
-            Some(Err(error)) => closed.push(Closed::silent("a try", error)),
-            None => return answered,
+            Some(Ok((proxy, Err(error)))) => {
+                if !error.is_refusal()
+                    && let Some(attempt) = again(proxy.clone())
+                {
+                    tries.spawn(attempt);
+                }
+                closed.insert(proxy, error);
+            }
+            Some(Err(error)) => {
+                closed.insert("a try".to_owned(), Closed::silent("a try", error));
+            }
+            None => break,
         }
     }
+    answered
 }

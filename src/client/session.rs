@@ -223,7 +223,7 @@ impl Session {
         Failure::new(Code::Denied, Stage::Local, what).with_hint("`warren enroll ADDR --token-file FILE` with a new token gets another one")
     }
 
-    /// Another connection than `silent`, which takes its place; what runs over that one runs on. Where its proxy goes away that one will not do again.
+    /// Another connection than `silent`, which takes its place; what runs over that one runs on. Where its proxy goes away that one will do again only when it was started anew.
     pub(super) async fn instead_of(
         &self,
         silent: &quinn::Connection,
@@ -237,7 +237,7 @@ impl Session {
             return Ok(connection.clone());
         }
         let address = silent.remote_address();
-        let purpose = if is_leaving { Purpose::Elsewhere(address) } else { Purpose::InsteadOf(address) };
+        let purpose = if is_leaving { Purpose::TurnedAway(address) } else { Purpose::InsteadOf(address) };
         let connection = self.taken(held.insert(self.connect(budget, purpose).await?));
         self.refuge().begin(Instant::now());
         let (session, silent) = (self.clone(), silent.clone());

@@ -33,6 +33,8 @@ pub struct Facts {
     pub ports: Vec<Port>,
     /// The ways in for programs that know nothing of warren.
     pub ways: Vec<Way>,
+    /// What the agent of the configuration publishes.
+    pub targets: Vec<Published>,
     /// The proxy that was asked, where that is another one than the configuration's.
     pub asked: Option<String>,
     /// The file systems that state is kept on.
@@ -176,6 +178,28 @@ pub enum Leads {
     Nowhere,
 }
 
+/// A service that the agent of the configuration publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its name.
+    pub service: String,
+    /// Where the agent looks for it.
+    pub target: String,
+    /// Whether it is there.
+    pub taking: Taking,
+}
+
+/// Whether a target takes connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// It does.
+    Yes,
+    /// It does not, for this reason.
+    No(String),
+    /// It did not answer in time.
+    Silent,
+}
+
 /// The file system that something is kept on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
@@ -303,6 +327,11 @@ pub(crate) mod samples {
                     occupant: Occupant::Warren,
                 },
                 lead: Some(Lead { target: "any/postgres".parse().expect("a target"), leads: Some(Leads::Nowhere) }),
+            }],
+            targets: vec![Published {
+                service: "ssh".into(),
+                target: "127.0.0.1:22".into(),
+                taking: Taking::No("Connection refused (os error 111)".into()),
             }],
             asked: None,
             disks: vec![Disk { of: "proxy", path: "/var/lib/warren".into(), free: Some(90 << 20), least: 32 << 20 }],

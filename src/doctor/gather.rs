@@ -53,6 +53,7 @@ pub async fn gather(config: &Config, client: Option<&Path>, admin: &AdminClient,
         certificates.push(certificate("agent", dir.clone(), env));
         disks.push(disk("agent", dir, LEAST_FREE_OF_AGENT, env));
     }
+    let targets = if roles.agent { super::targets::targets(&config.agent.services, env).await } else { Vec::new() };
     let asked = asked.and_then(Result::ok);
     // Whoever has never enrolled is no client.
     let client = client.filter(|dir| CredentialStore::new(&env.files, *dir).is_enrolled());
@@ -83,6 +84,7 @@ pub async fn gather(config: &Config, client: Option<&Path>, admin: &AdminClient,
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         ports,
         ways,
+        targets,
         asked: asked.filter(|_| whose == Whose::Another).map(|asked| asked.name()),
         disks,
         secrets,

@@ -36,6 +36,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
     findings.push(Finding::ok("processors", format!("{} to work on", facts.processors)));
     findings.extend(facts.ports.iter().map(port));
     findings.extend(facts.ways.iter().flat_map(super::ways::judge));
+    findings.extend(facts.targets.iter().map(super::targets::judge));
     findings.extend(facts.disks.iter().map(disk));
     findings.extend(facts.secrets.iter().map(secret));
     findings.extend(facts.certificates.iter().map(|certificate| lifetime(certificate, facts)));

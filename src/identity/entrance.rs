@@ -21,6 +21,11 @@ impl Closed {
         Self { reason: format!("`{address}`: {reason}"), is_refusal: false }
     }
 
+    /// Whether trying again would be no use.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.is_refusal
+    }
+
     /// The handshake at `address` failed.
     pub(crate) fn by(address: &str, error: &ConnectionError) -> Self {
         match refused(error) {

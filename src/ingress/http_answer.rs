@@ -130,6 +130,11 @@ fn read(bytes: &[u8]) -> Result<Read, Fault> {
         Some(100..200) => return Ok(Read::Interim(length)),
         _ => {}
     }
+    let is_coded = answer.headers.iter().any(|field| field.name.eq_ignore_ascii_case("transfer-encoding"));
+    // HTTP/1.0 has no codings: its readers take the code for the body (RFC 9112, section 6.1).
+    if is_coded && answer.version == Some(0) {
+        return Err(Fault::Ambiguous);
+    }
     let length_said = length_of_body(answer.headers)?;
     let line = bytes.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
     // Who ends it by a line feed alone is understood, and not everybody understands that.
@@ -231,6 +236,7 @@ mod tests {
         ] {
             is_faulty(&answer(fields), Fault::Ambiguous);
         }
+        is_faulty("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Fault::Ambiguous);
     }
 
     #[test]

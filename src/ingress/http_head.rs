@@ -21,6 +21,10 @@ const HTTP_PORT: NonZeroU16 = NonZeroU16::new(80).expect("it is not 0");
 const HOP_BY_HOP: [&str; 5] = ["connection", "keep-alive", "te", "upgrade", "host"];
 /// What says where a body ends.
 const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+/// The methods by which a client looks at the proxies on the way, and the field by which it says how many of them (RFC 9110, section 7.6.2).
+const LOOKING: [&str; 2] = ["TRACE", "OPTIONS"];
+/// See [`LOOKING`].
+const MAX_FORWARDS: &str = "max-forwards";
 /// What is said to a proxy, and to nobody behind it: also what is spelled a little wrong may be a secret.
 const TO_A_PROXY: &str = "proxy-";
 
@@ -91,6 +95,8 @@ const NO_HTTP: Unserved =
 const FRAGMENT: Unserved = Unserved(400, "a `#` and what follows it are the client's own, and no part of what it asks for");
 const NO_AUTHORITY: Unserved = Unserved(400, "there is no `HOST:PORT` where there should be one");
 const HOST: Unserved = Unserved(400, "a request of HTTP/1.1 has one `Host`, and no request has two");
+const LAST: Unserved = Unserved(501, "this proxy answers nothing for itself, and `Max-Forwards` lets it ask nobody");
+const FORWARDS: Unserved = Unserved(400, "`Max-Forwards` is a number");
 const AMBIGUOUS: Unserved = Unserved(400, "where the body of the request ends is said twice, or not clearly");
 const CODING: Unserved = Unserved(501, "no transfer coding but `chunked` is served");
 
@@ -165,12 +171,18 @@ impl<'a> Fields<'a> {
             (_, path) if path.starts_with('/') => "",
             (_, _) => "/",
         };
+        let forwards = if LOOKING.contains(&method) { self.forwards()? } else { None };
         let mut head = format!("{method} {slash}{path} HTTP/1.{}\r\nHost: {host}\r\n", self.minor).into_bytes();
         let named: Vec<_> = self.words("connection").collect();
         let is_ours = |name: &str| name.get(..TO_A_PROXY.len()).is_some_and(|start| start.eq_ignore_ascii_case(TO_A_PROXY));
-        let stays = |name: &str| !is_ours(name) && !HOP_BY_HOP.iter().chain(&named).any(|other| other.eq_ignore_ascii_case(name));
+        let counts = forwards.is_some().then_some(&MAX_FORWARDS);
+        let stays =
+            |name: &str| !is_ours(name) && !HOP_BY_HOP.iter().chain(&named).chain(counts).any(|other| other.eq_ignore_ascii_case(name));
         for field in self.fields.iter().filter(|field| stays(field.name)) {
             head.extend([field.name.as_bytes(), b": ", field.value, b"\r\n"].concat());
+        }
+        if let Some(forwards) = forwards {
+            head.extend_from_slice(format!("Max-Forwards: {forwards}\r\n").as_bytes());
         }
         // One request for each connection: the next may be for somebody else.
         head.extend_from_slice(b"Via: 1.1 warren\r\nConnection: close\r\n\r\n");
@@ -184,6 +196,15 @@ impl<'a> Fields<'a> {
             0 if self.minor == 0 => Ok(()),
             _ => Err(HOST),
         }
+    }
+
+    /// How many proxies it may still pass behind this one, if it says so.
+    fn forwards(&self) -> Result<Option<u32>, Unserved> {
+        let mut said = self.named(MAX_FORWARDS);
+        let Some(number) = said.next() else { return Ok(None) };
+        let digits = std::str::from_utf8(number).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = digits.and_then(|digits| digits.parse::<u32>().ok()).filter(|_| said.next().is_none()).ok_or(FORWARDS)?;
+        number.checked_sub(1).map(Some).ok_or(LAST)
     }
 
     /// Where the body ends (RFC 9112, section 6).
@@ -290,6 +311,26 @@ mod tests {
             let Wanted::Answer { head, .. } = head.wanted else { panic!("an answer is wanted") };
             assert!(head.starts_with(format!("OPTIONS {sent} HTTP/1.1\r\n").as_bytes()), "{target}: {}", String::from_utf8_lossy(&head));
         }
+    }
+
+    #[test]
+    fn who_looks_at_the_proxies_on_the_way_is_let_as_far_as_it_wants() {
+        let text = |method: &str, fields: &str| format!("{method} http://a.b.warren/ HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+        let sent = |method: &str, fields: &str| {
+            let (head, _) = read(&text(method, fields)).expect(fields).expect("whole");
+            let Wanted::Answer { head, .. } = head.wanted else { panic!("an answer is wanted") };
+            String::from_utf8(head).expect("a text").to_ascii_lowercase()
+        };
+        for method in LOOKING {
+            assert_eq!(read(&text(method, "Max-Forwards: 0\r\n")), Err(LAST), "{method}");
+            for wrong in ["", "-1", "+1", "1, 2", "x", "99999999999", "1\r\nmax-forwards: 1"] {
+                assert_eq!(read(&text(method, &format!("Max-Forwards: {wrong}\r\n"))), Err(FORWARDS), "{method} {wrong}");
+            }
+            let counted = sent(method, "max-forwards: 2\r\n");
+            assert!(counted.contains("\r\nmax-forwards: 1\r\n") && counted.matches("max-forwards").count() == 1, "{counted}");
+            assert!(!sent(method, "").contains("max-forwards"));
+        }
+        assert!(sent("GET", "Max-Forwards: 0\r\n").contains("max-forwards: 0"), "it means nothing there");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::cli::{Cli, CliError};
 #[derive(Debug, Args)]
 #[command(after_help = "`warren generate man --dir /usr/share/man/man1`")]
 pub(super) struct ManArgs {
-    /// Write the pages of all verbs into this directory, which must exist, and print nothing
+    /// Write the pages of all verbs into this directory, which is made if it is not there, and print nothing
     #[arg(long, value_name = "DIR", env = "WARREN_DIR", hide_env_values = true)]
     dir: Option<PathBuf>,
 }
@@ -23,7 +23,11 @@ impl ManArgs {
         command.build();
         match self.dir {
             None => Ok(page(&command)),
-            Some(dir) => write_all(&command, "warren", &dir).map(|()| String::new()),
+            Some(dir) => std::fs::create_dir_all(&dir)
+                .with_context(|| format!("cannot make `{}`", dir.display()))
+                .map_err(CliError::from)
+                .and_then(|()| write_all(&command, "warren", &dir))
+                .map(|()| String::new()),
         }
     }
 }

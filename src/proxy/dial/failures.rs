@@ -11,6 +11,9 @@ use crate::wire::DialAnswer;
 /// Where to look; a client has no agents to list.
 const AGENTS: &str = "`warren agents ls` on a proxy's machine shows what there is";
 
+/// What shows how the cluster is.
+const STATUS: &str = "`warren status` on a proxy's machine shows what is wrong";
+
 /// Where to look for one that there is.
 fn show(agent: &AgentName) -> String {
     format!("`warren agents show {agent}` on a proxy's machine")
@@ -67,7 +70,7 @@ pub(super) fn missed(table: &Table, choice: &Choice, owner: ProxyId, miss: &Miss
             format!("proxy `{owner}`, which holds the tunnel of `{}`, cannot be reached", choice.agent),
         )
         .with_cause(reason.as_str())
-        .with_hint("`warren status`"),
+        .with_hint(STATUS),
         Miss::Deadline => Failure::new(Code::Timeout, Stage::Tunnel, format!("no answer from `{what}` in time"))
             .with_cause(format!("the dial through proxy `{owner}` was not answered"))
             .with_hint(show(&choice.agent)),
@@ -120,7 +123,7 @@ fn answered(what: &str, choice: &Choice, answer: &DialAnswer) -> Failure {
         DialAnswer::Unconfirmed { reason } => {
             Failure::new(Code::Timeout, Stage::Store, format!("whether `{what}` is allowed could not be confirmed in time"))
                 .with_cause(reason.as_str())
-                .with_hint("`warren status`")
+                .with_hint(STATUS)
         }
         DialAnswer::Superseded => Failure::new(Code::Timeout, Stage::Tunnel, format!("no answer from `{what}` in time"))
             .with_cause("the dial went over two tunnels, and the answer over the second one did not arrive")

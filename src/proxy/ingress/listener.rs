@@ -144,13 +144,18 @@ impl Serving {
 
     async fn open_again(&self) -> Box<dyn Listener> {
         let _shut = self.listeners.listening.shut();
+        let mut told = None;
         loop {
             match self.listeners.env.net.listen(self.listen).await {
                 Ok(listener) => {
                     tracing::info!(ingress = %self.kind, listen = %self.listen, "ingress open again");
                     return listener;
                 }
-                Err(error) => tracing::warn!(ingress = %self.kind, listen = %self.listen, %error, "ingress cannot be opened again"),
+                // Once for each reason: it is tried every second.
+                Err(error) if told.replace(error.kind()) != Some(error.kind()) => {
+                    tracing::warn!(ingress = %self.kind, listen = %self.listen, %error, "ingress cannot be opened again: it is tried until it can");
+                }
+                Err(_) => {}
             }
             sleep(REOPEN).await;
         }
