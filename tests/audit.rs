@@ -113,6 +113,16 @@ fn each_thing_that_happens_is_a_line() {
     let saved = cluster.home().join("audited.snapshot");
     warren(&["--config", text(&first.config()), "raft", "snapshot", "save", text(&saved)], b"").must_succeed();
     told(first, &[("event", "administration"), ("action", "GET /v1/raft/snapshot/confirmed"), ("outcome", "ok")]);
+    // One that came to nothing is told with why.
+    let config = first.config();
+    let tried = |words: &[&str]| warren(&[&["--config", text(&config)], words].concat(), b"");
+    tried(&["clients", "rm", "nobody", "--yes"]).must_fail(4, "there is no client `nobody`");
+    tried(&["token", "revoke", "0011223344556677"]).must_fail(4, "no token");
+    tried(&["ca", "rollback"]).must_fail(1, "nothing was rolled back");
+    told(first, &[("event", "administration"), ("action", "POST /v1/clients/remove"), ("outcome", "not_found")]);
+    told(first, &[("event", "administration"), ("action", "POST /v1/tokens/0011223344556677/revoke"), ("outcome", "not_found")]);
+    told(first, &[("event", "token"), ("action", "revoked"), ("token", "0011223344556677"), ("outcome", "not_found")]);
+    told(first, &[("event", "administration"), ("action", "POST /v1/ca/rollback"), ("outcome", "declined")]);
     // Whatever only looks is none.
     assert!(!lines(first).iter().any(|line| line["action"] == "GET /v1/tokens"));
     assert_eq!(fs::metadata(log_of(first)).expect("the log").permissions().mode() & 0o777, 0o600);
