@@ -45,6 +45,10 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
+fn as_text(path: &Path) -> &str {
+    path.to_str().expect("a path of this test is text")
+}
+
 /// The fingerprints of the authorities that are trusted, as a proxy tells.
 fn trusted(cluster: &Cluster, at: usize) -> Vec<String> {
     let view = ca(cluster, at, &["status"]);
@@ -329,6 +333,9 @@ fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() 
     wait_for("its tunnel is cut", || cluster.proxy(2).places_of("lab-pi").is_empty().then_some(()));
     took("the tunnel of a revoked certificate was cut", begun);
     wait_for("it is refused", || agent.log().contains("the identity is revoked").then_some(()));
+    assert!(agent.log().contains("delete `certificate.pem` in its `data_dir` and start it with a new token"), "{}", agent.log());
+    let _agent = comes_back_with_its_key(&cluster, agent, &services);
+    assert_eq!(client.connect("lab-pi/echo", cluster.proxy(1), b"hi").must_succeed(), b"hi");
 
     // A proxy gets itself another one, and nobody is removed.
     let before = serials(&cluster)["proxy/proxy-2"].clone();
@@ -346,6 +353,17 @@ fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() 
         (rows.len() == 1 && rows[0]["serial"] == "4f".repeat(16)).then_some(())
     });
     cluster_survives(&cluster);
+}
+
+/// An agent whose certificate was revoked does as it is told. What would be told to one that was removed would not do.
+fn comes_back_with_its_key(cluster: &Cluster, agent: Agent, services: &[(&str, String)]) -> Agent {
+    drop(agent);
+    let (elsewhere, token) = (cluster.home().join("empty"), cluster.token("agent", &[]));
+    let address = cluster.proxy(0).public_address().to_string();
+    let words = ["agent", "--name", "lab-pi", "--token-file", as_text(&token), "--proxy", &address, "--publish", "x=127.0.0.1:1"];
+    warren(&[&words[..], &["--data-dir", as_text(&elsewhere)]].concat(), b"").must_fail(5, "choose another name");
+    fs::remove_file(cluster.home().join("agent-lab-pi/certificate.pem")).expect("it has one");
+    cluster.agent("lab-pi", &[0], services)
 }
 
 /// A client that says of a certificate with this number that it has it, and that it has ended long ago.
@@ -381,7 +399,13 @@ fn a_certificate_is_refused_whatever_is_said_of_it() {
         }
         drop(bobs);
     });
-    ann.connect("none/echo", cluster.proxy(0), b"").must_fail(5, "revoked");
+    let refused = ann.connect("none/echo", cluster.proxy(0), b"");
+    refused.must_fail(5, "revoked");
+    refused.must_fail(5, "delete `certificate.pem` in its `--identity DIR` and enrol again with a new token");
+    fs::remove_file(ann.identity().join("certificate.pem")).expect("it has one");
+    let token = cluster.token("client", &["--allow", "*/*"]);
+    ann.enroll_at("ann", &[address], &token).must_succeed();
+    ann.connect("none/echo", cluster.proxy(0), b"").must_fail(4, "no agent `none` has enrolled");
 }
 
 /// Shakes hands as this identity, again and again, and says nothing.

@@ -249,12 +249,14 @@ impl Show for SerialRevoked {
     fn to_text(&self, _width: Width, _colour: Colour) -> String {
         let holder = self.holder.as_ref().map_or_else(|| "which nobody uses now".to_owned(), |holder| format!("of {}", Printable(holder)));
         format!("certificate {}, {holder}, is refused until {}\n", self.serial, self.until)
-            + &match &self.holder {
-                Some(holder) if !holder.starts_with("proxy") => {
-                    "hint: to bring the machine back, delete `certificate.pem` beside its key and enrol it again with a new token\n"
-                        .to_owned()
+            + match self.holder.as_deref().and_then(|holder| holder.split(' ').next()) {
+                Some("agent") => {
+                    "hint: to bring the machine back, stop the agent, delete `certificate.pem` in its `data_dir`, not its key, and start it with a new token\n"
                 }
-                Some(_) | None => String::new(),
+                Some("client") => {
+                    "hint: to bring the machine back, delete `certificate.pem` in its `--identity DIR`, not its key, and enrol it again with a new token\n"
+                }
+                Some(_) | None => "",
             }
     }
 
