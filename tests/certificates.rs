@@ -311,18 +311,54 @@ fn who_was_away_for_a_forced_rotation_is_told_and_enrols_again() {
     let client = cluster.client("ann", "*/*");
     drop(away);
     wait_for("it is gone", || cluster.proxy(0).places_of("lab-pi").is_empty().then_some(()));
-    let view = ca(&cluster, 0, &["rotate", "--wait", "--timeout", "60s", "--skip-absent"]);
-    assert!(view["rotation"].is_null(), "{view:#}");
+    they_are_named_and_passed_over_on_the_way_back(&cluster);
+    let forced = forced(&cluster, "rotate");
+    assert!(forced.contains("rotation: 2 of 3") && forced.contains("; away: agent `lab-pi`, client `ann`\n"), "{forced}");
+    assert_eq!(phase(&cluster), None);
     let ended = client.connect("lab-pi/x", cluster.proxy(0), b"");
     ended.must_fail(5, "the proxies are of another cluster");
     assert!(ended.stderr.contains("warren enroll"), "{}", ended.stderr);
+}
+
+/// Has a rotation not wait for who is away, and gives what is said meanwhile where standard error is no terminal.
+fn forced(cluster: &Cluster, verb: &str) -> String {
+    let config = cluster.proxy(0).config();
+    let ended = warren(&["--config", as_text(&config), "ca", verb, "--wait", "--timeout", "60s", "--skip-absent"], b"");
+    let told = ended.stderr.clone();
+    ended.must_succeed();
+    told
+}
+
+fn they_are_named_and_passed_over_on_the_way_back(cluster: &Cluster) {
+    ca(cluster, 0, &["rotate"]);
+    let rotation = wait_for("it waits for who is away alone", || {
+        let rotation = ca(cluster, 0, &["status"])["rotation"].clone();
+        (rotation["phase"] == "issuing" && rotation["waits_for"].as_array()?.len() == 1).then_some(rotation)
+    });
+    assert_eq!(rotation["away"], 2);
+    assert_eq!(rotation["absent"], serde_json::json!([{"role": "agent", "name": "lab-pi"}, {"role": "client", "name": "ann"}]));
+    let config = cluster.proxy(0).config();
+    let shown = String::from_utf8(warren(&["--config", as_text(&config), "ca", "status"], b"").must_succeed()).expect("text");
+    for part in ["  away: agent `lab-pi`\n", "  away: client `ann`\n", "`warren ca rotate --skip-absent` goes on without"] {
+        assert!(shown.contains(part), "`{part}` is not in {shown}");
+    }
+    ca(cluster, 0, &["rollback"]);
+    wait_for("it waits for them on the way back, too", || {
+        let rotation = ca(cluster, 0, &["status"])["rotation"].clone();
+        (rotation["phase"] == "returning" && rotation["waits_for"].as_array()?.len() == 1).then_some(())
+    });
+    let shown = String::from_utf8(warren(&["--config", as_text(&config), "ca", "status"], b"").must_succeed()).expect("text");
+    assert!(shown.contains("`warren ca rollback --skip-absent` goes on without"), "{shown}");
+    forced(cluster, "rollback");
+    assert_eq!(phase(cluster), None);
 }
 
 #[test]
 fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() {
     let cluster = living(3, "30s");
     let echo = Target::echo();
-    let agent = cluster.agent("lab-pi", &[0], &[("echo", echo.address().to_string())]);
+    let services = [("echo", echo.address().to_string())];
+    let agent = cluster.agent("lab-pi", &[0], &services);
     let client = cluster.client("ann", "*/*");
     assert_eq!(client.connect("lab-pi/echo", cluster.proxy(1), b"hi").must_succeed(), b"hi");
 

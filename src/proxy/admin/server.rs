@@ -172,7 +172,7 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Authority, Audience::Operator) => authority::show(parts).await,
             (&Method::GET | &Method::HEAD, Path::Certificates, Audience::Operator) => authority::certificates(parts).await,
             (&Method::POST, Path::Rotate, Audience::Operator) => authority::rotate(parts, &request.body).await,
-            (&Method::POST, Path::Rollback, Audience::Operator) => authority::roll_back(parts).await,
+            (&Method::POST, Path::Rollback, Audience::Operator) => authority::roll_back(parts, &request.body).await,
             (&Method::POST, Path::RevokeSerial, Audience::Operator) => authority::revoke(parts, &request.body).await,
             (
                 _,
