@@ -169,7 +169,8 @@ fn the_authority_is_replaced_under_dials() {
         ],
         b"",
     );
-    refused.must_fail(5, "the token is of another cluster");
+    refused.must_fail(5, "the token is of another cluster, or older than the authority that this one has now");
+    refused.must_fail(5, "make a new token there: `warren token create --role client`");
     let late = cluster.client("bob", "*/*");
     assert_eq!(late.connect("lab-pi/echo", cluster.proxy(2), b"hello").must_succeed(), b"hello");
     cluster.proxy_mut(2).stop();
