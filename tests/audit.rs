@@ -163,6 +163,26 @@ fn whoever_is_turned_away_is_told() {
     told(proxy, &[("event", "denial"), ("who", "client/alice"), ("reason", "the identity is revoked")]);
 }
 
+/// A proxy has several ways in: the one that has refused is named, in the audit log and in the log.
+#[test]
+fn who_is_turned_away_at_a_way_in_is_told_with_which_one() {
+    let further = "[ingress.socks5]\nlisten = \"127.0.0.1:0\"\nauthentication = \"password\"\n";
+    let cluster = Cluster::start_with(1, |proxy| audited_with(proxy, further));
+    let proxy = cluster.proxy(0);
+    let port = proxy.ingress("socks5");
+    let mut stream = TcpStream::connect_timeout(&port, support::LONG).expect("it is open");
+    stream.write_all(&[&[5, 1, 2, 1, 3][..], b"ada", &[1], b"x"].concat()).expect("it is taken");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    assert_eq!(answer, [5, 2, 1, 1], "it is refused");
+    let ingress = format!("socks5 {port}");
+    let denial = &told(proxy, &[("event", "denial"), ("port", "ingress"), ("ingress", &ingress)])[0];
+    assert_eq!(denial["from"], stream.local_addr().expect("an address").to_string());
+    let line =
+        wait_for("the log has it", || proxy.log().lines().find(|line| line.contains("a login at a way in was refused")).map(str::to_owned));
+    assert!(line.contains("socks5") && line.contains(&port.to_string()), "{line}");
+}
+
 /// A stream that an operator ends is told with what had moved.
 #[test]
 fn a_stream_that_is_cut_is_told_with_what_had_moved() {
