@@ -113,6 +113,16 @@ fn each_thing_that_happens_is_a_line() {
     let saved = cluster.home().join("audited.snapshot");
     warren(&["--config", text(&first.config()), "raft", "snapshot", "save", text(&saved)], b"").must_succeed();
     told(first, &[("event", "administration"), ("action", "GET /v1/raft/snapshot/confirmed"), ("outcome", "ok")]);
+    // One that came to nothing is told with why.
+    let config = first.config();
+    let tried = |words: &[&str]| warren(&[&["--config", text(&config)], words].concat(), b"");
+    tried(&["clients", "rm", "nobody", "--yes"]).must_fail(4, "there is no client `nobody`");
+    tried(&["token", "revoke", "0011223344556677"]).must_fail(4, "no token");
+    tried(&["ca", "rollback"]).must_fail(1, "nothing was rolled back");
+    told(first, &[("event", "administration"), ("action", "POST /v1/clients/remove"), ("outcome", "not_found")]);
+    told(first, &[("event", "administration"), ("action", "POST /v1/tokens/0011223344556677/revoke"), ("outcome", "not_found")]);
+    told(first, &[("event", "token"), ("action", "revoked"), ("token", "0011223344556677"), ("outcome", "not_found")]);
+    told(first, &[("event", "administration"), ("action", "POST /v1/ca/rollback"), ("outcome", "declined")]);
     // Whatever only looks is none.
     assert!(!lines(first).iter().any(|line| line["action"] == "GET /v1/tokens"));
     assert_eq!(fs::metadata(log_of(first)).expect("the log").permissions().mode() & 0o777, 0o600);
@@ -151,6 +161,26 @@ fn whoever_is_turned_away_is_told() {
     assert_eq!(acts[0]["request"]["name"], "alice");
     runtime.block_on(knock(proxy.public_address(), Some(identity()), b"warren-client/1"));
     told(proxy, &[("event", "denial"), ("who", "client/alice"), ("reason", "the identity is revoked")]);
+}
+
+/// A proxy has several ways in: the one that has refused is named, in the audit log and in the log.
+#[test]
+fn who_is_turned_away_at_a_way_in_is_told_with_which_one() {
+    let further = "[ingress.socks5]\nlisten = \"127.0.0.1:0\"\nauthentication = \"password\"\n";
+    let cluster = Cluster::start_with(1, |proxy| audited_with(proxy, further));
+    let proxy = cluster.proxy(0);
+    let port = proxy.ingress("socks5");
+    let mut stream = TcpStream::connect_timeout(&port, support::LONG).expect("it is open");
+    stream.write_all(&[&[5, 1, 2, 1, 3][..], b"ada", &[1], b"x"].concat()).expect("it is taken");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    assert_eq!(answer, [5, 2, 1, 1], "it is refused");
+    let ingress = format!("socks5 {port}");
+    let denial = &told(proxy, &[("event", "denial"), ("port", "ingress"), ("ingress", &ingress)])[0];
+    assert_eq!(denial["from"], stream.local_addr().expect("an address").to_string());
+    let line =
+        wait_for("the log has it", || proxy.log().lines().find(|line| line.contains("a login at a way in was refused")).map(str::to_owned));
+    assert!(line.contains("socks5") && line.contains(&port.to_string()), "{line}");
 }
 
 /// A stream that an operator ends is told with what had moved.

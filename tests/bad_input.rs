@@ -113,6 +113,11 @@ fn a_proxy_joins_neither_from_another_cluster_nor_by_anothers_name() {
     // A token of its own cluster does no harm.
     member.join(cluster.proxy(0).public_address(), &own);
     member.wait_ready();
+    assert!(
+        member.log().contains("this machine is a proxy of the cluster already and goes on as that: the token is not used"),
+        "{}",
+        member.log()
+    );
 
     let elsewhere = tempfile::tempdir().expect("a directory");
     let mut twin = Proxy::new(elsewhere.path(), 1);

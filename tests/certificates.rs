@@ -45,6 +45,10 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
+fn as_text(path: &Path) -> &str {
+    path.to_str().expect("a path of this test is text")
+}
+
 /// The fingerprints of the authorities that are trusted, as a proxy tells.
 fn trusted(cluster: &Cluster, at: usize) -> Vec<String> {
     let view = ca(cluster, at, &["status"]);
@@ -165,7 +169,8 @@ fn the_authority_is_replaced_under_dials() {
         ],
         b"",
     );
-    refused.must_fail(5, "the token is of another cluster");
+    refused.must_fail(5, "the token is of another cluster, or older than the authority that this one has now");
+    refused.must_fail(5, "make a new token there: `warren token create --role client`");
     let late = cluster.client("bob", "*/*");
     assert_eq!(late.connect("lab-pi/echo", cluster.proxy(2), b"hello").must_succeed(), b"hello");
     cluster.proxy_mut(2).stop();
@@ -307,18 +312,54 @@ fn who_was_away_for_a_forced_rotation_is_told_and_enrols_again() {
     let client = cluster.client("ann", "*/*");
     drop(away);
     wait_for("it is gone", || cluster.proxy(0).places_of("lab-pi").is_empty().then_some(()));
-    let view = ca(&cluster, 0, &["rotate", "--wait", "--timeout", "60s", "--skip-absent"]);
-    assert!(view["rotation"].is_null(), "{view:#}");
+    they_are_named_and_passed_over_on_the_way_back(&cluster);
+    let forced = forced(&cluster, "rotate");
+    assert!(forced.contains("rotation: 2 of 3") && forced.contains("; away: agent `lab-pi`, client `ann`\n"), "{forced}");
+    assert_eq!(phase(&cluster), None);
     let ended = client.connect("lab-pi/x", cluster.proxy(0), b"");
     ended.must_fail(5, "the proxies are of another cluster");
     assert!(ended.stderr.contains("warren enroll"), "{}", ended.stderr);
+}
+
+/// Has a rotation not wait for who is away, and gives what is said meanwhile where standard error is no terminal.
+fn forced(cluster: &Cluster, verb: &str) -> String {
+    let config = cluster.proxy(0).config();
+    let ended = warren(&["--config", as_text(&config), "ca", verb, "--wait", "--timeout", "60s", "--skip-absent"], b"");
+    let told = ended.stderr.clone();
+    ended.must_succeed();
+    told
+}
+
+fn they_are_named_and_passed_over_on_the_way_back(cluster: &Cluster) {
+    ca(cluster, 0, &["rotate"]);
+    let rotation = wait_for("it waits for who is away alone", || {
+        let rotation = ca(cluster, 0, &["status"])["rotation"].clone();
+        (rotation["phase"] == "issuing" && rotation["waits_for"].as_array()?.len() == 1).then_some(rotation)
+    });
+    assert_eq!(rotation["away"], 2);
+    assert_eq!(rotation["absent"], serde_json::json!([{"role": "agent", "name": "lab-pi"}, {"role": "client", "name": "ann"}]));
+    let config = cluster.proxy(0).config();
+    let shown = String::from_utf8(warren(&["--config", as_text(&config), "ca", "status"], b"").must_succeed()).expect("text");
+    for part in ["  away: agent `lab-pi`\n", "  away: client `ann`\n", "`warren ca rotate --skip-absent` goes on without"] {
+        assert!(shown.contains(part), "`{part}` is not in {shown}");
+    }
+    ca(cluster, 0, &["rollback"]);
+    wait_for("it waits for them on the way back, too", || {
+        let rotation = ca(cluster, 0, &["status"])["rotation"].clone();
+        (rotation["phase"] == "returning" && rotation["waits_for"].as_array()?.len() == 1).then_some(())
+    });
+    let shown = String::from_utf8(warren(&["--config", as_text(&config), "ca", "status"], b"").must_succeed()).expect("text");
+    assert!(shown.contains("`warren ca rollback --skip-absent` goes on without"), "{shown}");
+    forced(cluster, "rollback");
+    assert_eq!(phase(cluster), None);
 }
 
 #[test]
 fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() {
     let cluster = living(3, "30s");
     let echo = Target::echo();
-    let agent = cluster.agent("lab-pi", &[0], &[("echo", echo.address().to_string())]);
+    let services = [("echo", echo.address().to_string())];
+    let agent = cluster.agent("lab-pi", &[0], &services);
     let client = cluster.client("ann", "*/*");
     assert_eq!(client.connect("lab-pi/echo", cluster.proxy(1), b"hi").must_succeed(), b"hi");
 
@@ -329,6 +370,9 @@ fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() 
     wait_for("its tunnel is cut", || cluster.proxy(2).places_of("lab-pi").is_empty().then_some(()));
     took("the tunnel of a revoked certificate was cut", begun);
     wait_for("it is refused", || agent.log().contains("the identity is revoked").then_some(()));
+    assert!(agent.log().contains("delete `certificate.pem` in its `data_dir` and start it with a new token"), "{}", agent.log());
+    let _agent = comes_back_with_its_key(&cluster, agent, &services);
+    assert_eq!(client.connect("lab-pi/echo", cluster.proxy(1), b"hi").must_succeed(), b"hi");
 
     // A proxy gets itself another one, and nobody is removed.
     let before = serials(&cluster)["proxy/proxy-2"].clone();
@@ -346,6 +390,17 @@ fn a_single_certificate_is_refused_everywhere_and_forgotten_when_it_has_ended() 
         (rows.len() == 1 && rows[0]["serial"] == "4f".repeat(16)).then_some(())
     });
     cluster_survives(&cluster);
+}
+
+/// An agent whose certificate was revoked does as it is told. What would be told to one that was removed would not do.
+fn comes_back_with_its_key(cluster: &Cluster, agent: Agent, services: &[(&str, String)]) -> Agent {
+    drop(agent);
+    let (elsewhere, token) = (cluster.home().join("empty"), cluster.token("agent", &[]));
+    let address = cluster.proxy(0).public_address().to_string();
+    let words = ["agent", "--name", "lab-pi", "--token-file", as_text(&token), "--proxy", &address, "--publish", "x=127.0.0.1:1"];
+    warren(&[&words[..], &["--data-dir", as_text(&elsewhere)]].concat(), b"").must_fail(5, "choose another name");
+    fs::remove_file(cluster.home().join("agent-lab-pi/certificate.pem")).expect("it has one");
+    cluster.agent("lab-pi", &[0], services)
 }
 
 /// A client that says of a certificate with this number that it has it, and that it has ended long ago.
@@ -381,7 +436,13 @@ fn a_certificate_is_refused_whatever_is_said_of_it() {
         }
         drop(bobs);
     });
-    ann.connect("none/echo", cluster.proxy(0), b"").must_fail(5, "revoked");
+    let refused = ann.connect("none/echo", cluster.proxy(0), b"");
+    refused.must_fail(5, "revoked");
+    refused.must_fail(5, "delete `certificate.pem` in its `--identity DIR` and enrol again with a new token");
+    fs::remove_file(ann.identity().join("certificate.pem")).expect("it has one");
+    let token = cluster.token("client", &["--allow", "*/*"]);
+    ann.enroll_at("ann", &[address], &token).must_succeed();
+    ann.connect("none/echo", cluster.proxy(0), b"").must_fail(4, "no agent `none` has enrolled");
 }
 
 /// Shakes hands as this identity, again and again, and says nothing.

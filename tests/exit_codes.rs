@@ -123,6 +123,15 @@ fn with_a_wrong_configuration_it_is_78() {
         let said = check(dir.path(), (line, &["--config", "wrong.toml"]), 78);
         assert!(said.contains("`peer.data_connections` must be from 1 to 16, and is 0\n  --> wrong.toml:2:20"), "{line}: {said}");
     }
+    // Who only asks a proxy is told how to do so all the same.
+    std::fs::write(dir.path().join("placed.toml"), "[peer]\ndata_connections = 0\n[admin]\nsocket = \"/run/w.sock\"\n").expect("a file");
+    std::fs::write(dir.path().join("broken.toml"), "[peer\n").expect("a file");
+    for line in ["status", "proxies ls", "ca status"] {
+        let said = check(dir.path(), (line, &["--config", "placed.toml"]), 78);
+        assert!(said.ends_with("\n\nhint: `--addr /run/w.sock` asks the proxy that runs, without the file\n"), "{line}: {said}");
+        let said = check(dir.path(), (line, &["--config", "broken.toml"]), 78);
+        assert!(said.contains("\n\nhint: `--addr SOCKET` asks the proxy that runs, without the configuration"), "{line}: {said}");
+    }
     for line in ["config check", "status", "proxy"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
         let output = command.args(line.split(' ')).env_clear().env("WARREN_PROXY_ZOEN", "a").stdin(Stdio::null()).output().expect("a run");

@@ -54,6 +54,9 @@ impl Scene {
             let isolated = status["proxies"].as_array()?.iter().filter(|row| row["state"] == "isolated").count();
             (isolated == SURVIVORS.len() && status["healthy"] == Value::Bool(false)).then_some(())
         });
+        let status = proxy.status().expect("an answer");
+        let rows = status["proxies"].as_array().expect("rows");
+        assert!(status["leader"].is_null() && rows.iter().all(|row| row["leader"] == Value::Bool(false)), "nobody leads: {status:#}");
         let (code, body) = support::get(proxy.http_address(), "/readyz?verbose").expect("an answer");
         assert_eq!(code, 503);
         assert!(body.contains("[-] lease"), "{body}");

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::{Cluster, Ended, Proxy, Target, adapted, readme_commands, shell, warren};
+use support::{Cluster, Ended, Ports, Proxy, Target, adapted, readme_commands, shell, wait_for, warren};
 use tempfile::TempDir;
 
 const HEADING: &str = "## Backups";
@@ -114,6 +114,26 @@ fn save_under_load(cluster: &Cluster, client: &support::Client, vault: &Path, sa
         assert!(dials.join().expect("the dials") > 0);
     });
     assert_eq!(names(vault), ["0.snapshot", "1.snapshot", "2.snapshot", "warren.snapshot"]);
+}
+
+#[test]
+fn a_proxy_of_the_cluster_before_is_told_why_it_is_alone() {
+    let [save, restore, start] = told();
+    let mut cluster = Cluster::start(2);
+    let vault = TempDir::new().expect("a directory");
+    on(cluster.proxy(0), vault.path(), &save).must_succeed();
+    cluster.kill_all();
+    fs::remove_dir_all(cluster.proxy(0).data_dir()).expect("removed");
+    on(cluster.proxy(0), vault.path(), &restore).must_succeed();
+    let start = adapted(&start, &[("config.toml", cluster.proxy(0).config().to_str().expect("text"))]);
+    cluster.proxy_mut(0).start_by(&start);
+    cluster.proxy_mut(0).wait_ready();
+    cluster.proxy_mut(1).restart(Ports::Same);
+    let old = cluster.proxy(1);
+    wait_for("it says why it is alone", || {
+        old.log().contains("another proxy of the cluster answers at the address of a peer").then_some(())
+    });
+    assert!(old.log().contains("stop it, empty its `data_dir` and `warren join` with a new token"), "{}", old.log());
 }
 
 #[test]

@@ -168,10 +168,11 @@ fn told(failure: &Failure) -> String {
 /// What the proxy has to say of this machine comes as the connection's close.
 fn reason_of(error: &quinn::ConnectionError) -> String {
     match tls::refused(error) {
-        // Its key is nobody's any more: the same directory never works again.
-        Some(refused @ tls::Refused::Revoked) => {
-            format!("the proxy refused this machine: {refused}; to come back it needs an empty `data_dir` and a new token")
-        }
+        // TLS has one alert for both: only an operator knows which it was.
+        Some(refused @ tls::Refused::Revoked) => format!(
+            "the proxy refused this machine: {refused}; if only its certificate was revoked (`warren ca revoke`), stop the agent, delete `certificate.pem` in its `data_dir` \
+             and start it with a new token; if it was removed (`warren agents rm`), it needs an empty `data_dir` and a new token"
+        ),
         Some(refused) => format!("the proxy refused this machine: {refused}"),
         None => error.to_string(),
     }

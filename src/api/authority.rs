@@ -48,8 +48,11 @@ pub struct RotationView {
     pub lagging: u64,
     /// Agents and clients that are enrolled and not connected.
     pub away: u64,
-    /// Some of those that have not yet.
+    /// Some of those that have not yet, each machine once.
     pub laggards: Vec<LaggardRow>,
+    /// Some of those that are away.
+    #[serde(default)]
+    pub absent: Vec<AbsentRow>,
     /// What keeps it from the next phase, as fragments; empty when it is about to go on.
     pub waits_for: Vec<String>,
 }
@@ -63,6 +66,15 @@ pub struct LaggardRow {
     pub name: String,
     /// Whether its version of warren is too old to say what it trusts.
     pub outdated: bool,
+}
+
+/// A machine that is enrolled and not connected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbsentRow {
+    /// `agent` or `client`.
+    pub role: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// A certificate that is refused.
@@ -109,6 +121,13 @@ pub struct CertificateRow {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotateRequest {
     /// Do not wait for machines that are away: they have to be enrolled again.
+    pub skip_absent: bool,
+}
+
+/// Takes the rotation back that is under way. Older versions send nothing, which means the same as the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackRequest {
+    /// Do not wait for machines that are away: those with a certificate of the new authority have to be enrolled again.
     pub skip_absent: bool,
 }
 

@@ -32,8 +32,8 @@ mod transfer;
 
 pub use agents::{AgentRow, AgentView, AgentsView, ServiceRow};
 pub use authority::{
-    AuthorityRow, AuthorityView, CertificateRow, CertificatesView, LaggardRow, RevokedRow, RotateRequest, RotationView, SerialRequest,
-    SerialRevoked, SerialText,
+    AbsentRow, AuthorityRow, AuthorityView, CertificateRow, CertificatesView, LaggardRow, RevokedRow, RollbackRequest, RotateRequest,
+    RotationView, SerialRequest, SerialRevoked, SerialText,
 };
 pub use clients::{
     AgentRemovalRequest, AgentRemovalView, AllowRequest, ClientRemovalRequest, ClientRemovalView, ClientRow, ClientView, ClientsView,

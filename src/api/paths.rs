@@ -58,7 +58,7 @@ pub enum Path {
     Certificates,
     /// POST of a [`RotateRequest`](super::RotateRequest): [`AuthorityView`](super::AuthorityView); on the admin socket only.
     Rotate,
-    /// POST: [`AuthorityView`](super::AuthorityView); on the admin socket only.
+    /// POST of a [`RollbackRequest`](super::RollbackRequest), or of nothing: [`AuthorityView`](super::AuthorityView); on the admin socket only.
     Rollback,
     /// POST of a [`SerialRequest`](super::SerialRequest): [`SerialRevoked`](super::SerialRevoked); on the admin socket only.
     RevokeSerial,

@@ -16,7 +16,7 @@ pub struct StatusView {
     pub cluster: String,
     /// Whether nothing is wrong: a leader, every voter up, no problems.
     pub healthy: bool,
-    /// The leader's name; `None` while there is none.
+    /// The leader's name; `None` while none is known to live, or there is no quorum.
     pub leader: Option<ProxyName>,
     /// The Raft term.
     pub term: u64,

@@ -171,7 +171,8 @@ pub(crate) fn authority() -> AuthorityView {
             lagging: 1,
             away: 3,
             laggards: vec![LaggardRow { role: "agent".to_owned(), name: "lab-pi".to_owned(), outdated: true }],
-            waits_for: vec!["1 connected agents or clients have not followed yet".to_owned()],
+            absent: vec![AbsentRow { role: "client".to_owned(), name: "ann".to_owned() }],
+            waits_for: vec!["1 connection of agents or clients has not followed yet".to_owned()],
         }),
         revoked: vec![RevokedRow { serial: SerialText(Serial([0x4b; 16])), until: Timestamp(86_400_000).into() }],
     }
@@ -209,7 +210,8 @@ fn authority_keys() {
             r#"{{"schema":1,"authorities":[{{"fingerprint":"{b}","issues":true,"presented":false,"expires_at":"{until}"}},
 {{"fingerprint":"{a}","issues":false,"presented":true,"expires_at":"{until}"}}],
 "rotation":{{"phase":"issuing","began_at":"1970-01-01T00:00:01Z","phase_at":"1970-01-01T00:00:02Z","ready":2,"lagging":1,"away":3,
-"laggards":[{{"role":"agent","name":"lab-pi","outdated":true}}],"waits_for":["1 connected agents or clients have not followed yet"]}},
+"laggards":[{{"role":"agent","name":"lab-pi","outdated":true}}],"absent":[{{"role":"client","name":"ann"}}],
+"waits_for":["1 connection of agents or clients has not followed yet"]}},
 "revoked":[{{"serial":"{}","until":"{until}"}}]}}"#,
             "4b".repeat(16)
         ),
@@ -224,6 +226,7 @@ fn authority_keys() {
     check(&serial_revoked(), &format!(r#"{{"schema":1,"serial":"{serial}","until":"{until}","holder":"agent `lab-pi`"}}"#));
     check(&SerialRequest { serial: SerialText(Serial([0x4a; 16])) }, &format!(r#"{{"serial":"{serial}"}}"#));
     check(&RotateRequest { skip_absent: true }, r#"{"skip_absent":true}"#);
+    check(&RollbackRequest { skip_absent: true }, r#"{"skip_absent":true}"#);
 }
 
 pub(crate) fn agents() -> AgentsView {

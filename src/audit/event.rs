@@ -200,6 +200,9 @@ pub struct Denial {
     /// Where from, `IP:PORT`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// At which way in, such as `socks5 127.0.0.1:1080`, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<String>,
     /// The process, if it is one of this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<By>,
@@ -213,7 +216,12 @@ pub struct Denial {
 impl Denial {
     /// Somebody at a UDP port.
     pub fn at(port: Port, from: impl ToString, reason: impl Into<String>) -> Self {
-        Self { port, from: Some(from.to_string()), by: None, who: None, reason: reason.into() }
+        Self { port, from: Some(from.to_string()), ingress: None, by: None, who: None, reason: reason.into() }
+    }
+
+    /// Somebody at the way in of this kind and address.
+    pub fn at_ingress(ingress: &str, from: impl ToString, reason: impl Into<String>) -> Self {
+        Self { ingress: Some(ingress.to_owned()), ..Self::at(Port::Ingress, from, reason) }
     }
 
     /// Somebody whose handshake was refused.

@@ -67,6 +67,10 @@ fn a_line_is_one_object_with_these_keys() {
             Event::Denial(denial.of("agent", "lab-pi")),
             json!({"event": "denial", "port": "peer", "from": "192.0.2.9:1", "who": "agent/lab-pi", "reason": "a certificate is needed"}),
         ),
+        (
+            Event::Denial(Denial::at_ingress("socks5 127.0.0.1:1080", "192.0.2.9:1", "wrong")),
+            json!({"event": "denial", "port": "ingress", "from": "192.0.2.9:1", "ingress": "socks5 127.0.0.1:1080", "reason": "wrong"}),
+        ),
     ];
     for (event, expected) in table {
         let line = Line { at: Noon.now(), event };

@@ -10,16 +10,20 @@ use warren_raft::Serial;
 use super::context::Context;
 use super::output::{Show, Width, lines};
 use super::progress_line::ProgressLine;
-use super::table::{Cell, Table, Tone, paint};
+use super::table::{Cell, Table, Tone, count, paint};
 use super::{CliError, Exit};
 use crate::api::{
-    AuthorityRow, AuthorityView, CertificatesView, Path, RotateRequest, RotationView, SerialRequest, SerialRevoked, SerialText,
+    AuthorityRow, AuthorityView, CertificatesView, Path, RollbackRequest, RotateRequest, RotationView, SerialRequest, SerialRevoked,
+    SerialText,
 };
 use crate::failure::Printable;
+use crate::http::{AdminClient, ClientError};
 use crate::telemetry::Colour;
 
 /// How often it is looked at while it is waited for.
 const LOOK: Duration = Duration::from_millis(500);
+/// Most machines that a line names.
+const NAMED: usize = 3;
 /// How much of a fingerprint tells one authority from another.
 const SHORT: usize = 16;
 
@@ -61,7 +65,7 @@ struct RotateArgs {
 /// Take a rotation back, in any phase but the last
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Run it on any proxy's machine. Whoever has a certificate of the new authority gets one of the old one first; then the new one is forgotten."
+    after_help = "Run it on any proxy's machine. Whoever has a certificate of the new authority gets one of the old one first; then the new one is forgotten. Machines that are away are waited for until their certificates have ended by themselves, a day by default; with `--skip-absent`, which can also be said later, they are not, and those with a certificate of the new authority have to be enrolled again."
 )]
 struct RollbackArgs {
     /// Wait until it is over and show how far it is; exit 3 if that takes too long
@@ -70,6 +74,9 @@ struct RollbackArgs {
     /// How long to wait, such as `30s` or `1day`
     #[arg(long, value_name = "DURATION", default_value = "1day", requires = "wait", value_parser = humantime::parse_duration, env = "WARREN_TIMEOUT", hide_env_values = true)]
     timeout: Duration,
+    /// Do not wait for machines that are away: those with a certificate of the new authority have to be enrolled again
+    #[arg(long)]
+    skip_absent: bool,
 }
 
 /// Refuse one certificate from now on, and cut the connections that were made with it
@@ -119,30 +126,60 @@ impl RotateArgs {
             return context.output().show(&view).map(|()| Exit::Success);
         }
         // Each phase has its own absent machines.
-        wait(context, view, self.timeout, self.skip_absent.then_some(request)).await
+        wait(context, view, self.timeout, self.skip_absent.then_some(Urge::On)).await
     }
 }
 
 impl RollbackArgs {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let view: AuthorityView = context.admin()?.post_json(Path::Rollback, &()).await?;
+        let request = RollbackRequest { skip_absent: self.skip_absent };
+        let view: AuthorityView = context.admin()?.post_json(Path::Rollback, &request).await?;
         if !self.wait {
             return context.output().show(&view).map(|()| Exit::Success);
         }
-        wait(context, view, self.timeout, None).await
+        wait(context, view, self.timeout, self.skip_absent.then_some(Urge::Back)).await
+    }
+}
+
+/// In which direction a rotation is not to wait for machines that are away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urge {
+    /// On with it.
+    On,
+    /// Back to the old authority.
+    Back,
+}
+
+impl Urge {
+    /// Whether nothing but absence holds it up, in that direction.
+    fn is_due(self, rotation: &RotationView) -> bool {
+        let is_returning = rotation.phase == "returning";
+        is_returning == (self == Self::Back) && rotation.waits_for.len() == 1 && rotation.away > 0
+    }
+
+    async fn say(self, admin: &AdminClient) -> Result<AuthorityView, ClientError> {
+        match self {
+            Self::On => admin.post_json(Path::Rotate, &RotateRequest { skip_absent: true }).await,
+            Self::Back => match admin.post_json(Path::Rollback, &RollbackRequest { skip_absent: true }).await {
+                // It was over before it was urged.
+                Err(ClientError::Declined { .. }) => admin.get_json(Path::Authority).await,
+                answer => answer,
+            },
+        }
     }
 }
 
 /// Waits until no rotation is under way.
-async fn wait(context: &Context, mut view: AuthorityView, timeout: Duration, urge: Option<RotateRequest>) -> Result<Exit, CliError> {
+async fn wait(context: &Context, mut view: AuthorityView, timeout: Duration, urge: Option<Urge>) -> Result<Exit, CliError> {
     let (admin, begun, mut line) = (context.admin()?, Instant::now(), ProgressLine::new());
     while let Some(rotation) = view.rotation.as_ref().filter(|_| begun.elapsed() < timeout) {
         line.show(progress(rotation));
-        let urge = urge.filter(|_| rotation.phase != "returning" && rotation.waits_for.len() == 1 && rotation.away > 0);
+        line.tell(&rotation.phase, || told(rotation));
+        let urge = urge.filter(|urge| urge.is_due(rotation));
         sleep(LOOK.min(timeout.saturating_sub(begun.elapsed()))).await;
         view = match urge {
             // Only while there is one: another is not to begin.
-            Some(urge) if is_rotating(context).await? => admin.post_json(Path::Rotate, &urge).await?,
+            Some(urge) if is_rotating(context).await? => urge.say(&admin).await?,
             Some(_) | None => admin.get_json(Path::Authority).await?,
         };
     }
@@ -169,7 +206,50 @@ fn step(phase: &str) -> &str {
 
 fn progress(rotation: &RotationView) -> String {
     let RotationView { phase, ready, lagging, away, .. } = rotation;
+    let (ready, away) = (count(*ready, "connection"), count(*away, "machine"));
     format!("{}: {ready} ready, {lagging} lagging, {away} away", step(phase))
+}
+
+/// The same with what it waits for, on a line of its own.
+fn told(rotation: &RotationView) -> String {
+    let named = |names: &mut dyn Iterator<Item = String>, all: u64| {
+        let names: Vec<_> = names.take(NAMED).collect();
+        let more = all.saturating_sub(names.len() as u64);
+        let more = if more > 0 && !names.is_empty() { format!(" and {more} more") } else { String::new() };
+        (!names.is_empty()).then(|| names.join(", ") + &more)
+    };
+    let lags = named(&mut rotation.laggards.iter().map(|row| machine(&row.role, &row.name)), rotation.laggards.len() as u64);
+    let away = named(&mut rotation.absent.iter().map(|row| machine(&row.role, &row.name)), rotation.away);
+    let mut line = format!("rotation: {}", Printable(&progress(rotation)));
+    for reason in &rotation.waits_for {
+        line += &format!("; waits: {}", Printable(reason));
+    }
+    line += &lags.map(|lags| format!("; lags: {lags}")).unwrap_or_default();
+    line += &away.filter(|_| holds_up_absent(rotation)).map(|away| format!("; away: {away}")).unwrap_or_default();
+    line
+}
+
+fn machine(role: &str, name: &str) -> String {
+    format!("{role} `{}`", Printable(name))
+}
+
+/// Whether who is away is waited for in this phase: otherwise they follow when they come back.
+fn holds_up_absent(rotation: &RotationView) -> bool {
+    rotation.away > 0 && matches!(rotation.phase.as_str(), "issuing" | "returning")
+}
+
+/// What can be done about a rotation that is under way.
+fn next(rotation: &RotationView) -> String {
+    let is_returning = rotation.phase == "returning";
+    let verb = if is_returning { "rollback" } else { "rotate" };
+    let back = if is_returning { "" } else { ", `warren ca rollback` takes it back" };
+    let anew = if is_returning { "those with a certificate of the new authority" } else { "they" };
+    let skip = if holds_up_absent(rotation) {
+        format!("; `warren ca {verb} --skip-absent` goes on without the machines that are away: {anew} have to be enrolled again")
+    } else {
+        String::new()
+    };
+    format!("`warren ca {verb} --wait` waits for it{back}{skip}")
 }
 
 fn short(fingerprint: &str) -> &str {
@@ -200,9 +280,12 @@ impl Show for AuthorityView {
             }
             for laggard in &rotation.laggards {
                 let why = if laggard.outdated { " (its version of warren does not know of rotations: update it)" } else { "" };
-                text += &format!("  lags: {} `{}`{why}\n", laggard.role, Printable(&laggard.name));
+                text += &format!("  lags: {}{why}\n", machine(&laggard.role, &laggard.name));
             }
-            text += "hint: `warren ca rotate --wait` waits for it, `warren ca rollback` takes it back\n";
+            for absent in rotation.absent.iter().filter(|_| holds_up_absent(rotation)) {
+                text += &format!("  away: {}\n", machine(&absent.role, &absent.name));
+            }
+            text += &format!("hint: {}\n", next(rotation));
         }
         if !self.revoked.is_empty() {
             let mut table = Table::new(&["REVOKED", "UNTIL"]);
@@ -249,12 +332,14 @@ impl Show for SerialRevoked {
     fn to_text(&self, _width: Width, _colour: Colour) -> String {
         let holder = self.holder.as_ref().map_or_else(|| "which nobody uses now".to_owned(), |holder| format!("of {}", Printable(holder)));
         format!("certificate {}, {holder}, is refused until {}\n", self.serial, self.until)
-            + &match &self.holder {
-                Some(holder) if !holder.starts_with("proxy") => {
-                    "hint: to bring the machine back, delete `certificate.pem` beside its key and enrol it again with a new token\n"
-                        .to_owned()
+            + match self.holder.as_deref().and_then(|holder| holder.split(' ').next()) {
+                Some("agent") => {
+                    "hint: to bring the machine back, stop the agent, delete `certificate.pem` in its `data_dir`, not its key, and start it with a new token\n"
                 }
-                Some(_) | None => String::new(),
+                Some("client") => {
+                    "hint: to bring the machine back, delete `certificate.pem` in its `--identity DIR`, not its key, and enrol it again with a new token\n"
+                }
+                Some(_) | None => "",
             }
     }
 
@@ -272,6 +357,44 @@ mod tests {
         let digits = "4A".repeat(16);
         assert_eq!(serial(&digits).expect("a serial").to_string(), digits.to_lowercase());
         assert!(serial("4a").is_err() && serial("").is_err());
+    }
+
+    fn rotation(phase: &str, absent: &[&str], away: u64) -> RotationView {
+        let absent = absent.iter().map(|name| crate::api::AbsentRow { role: "agent".to_owned(), name: (*name).to_owned() }).collect();
+        let view = crate::api::tests::authority().rotation.expect("a rotation");
+        RotationView { phase: phase.to_owned(), absent, away, laggards: Vec::new(), waits_for: vec!["somebody is away".to_owned()], ..view }
+    }
+
+    #[test]
+    fn a_line_names_a_few_of_those_that_are_waited_for() {
+        let line = told(&rotation("issuing", &["a", "b", "c", "d"], 9));
+        assert!(line.ends_with("; waits: somebody is away; away: agent `a`, agent `b`, agent `c` and 6 more"), "{line}");
+        assert!(!told(&rotation("presenting", &["a"], 1)).contains("`a`"), "nobody waits for it");
+    }
+
+    #[test]
+    fn what_is_said_of_those_that_are_away_can_be_done() {
+        for (phase, away, command) in [
+            ("issuing", 1, Some("`warren ca rotate --skip-absent`")),
+            ("returning", 1, Some("`warren ca rollback --skip-absent`")),
+            ("issuing", 0, None),
+            ("trusting", 1, None),
+        ] {
+            let hint = next(&rotation(phase, &[], away));
+            assert_eq!(hint.contains("--skip-absent"), command.is_some(), "{hint}");
+            assert!(command.is_none_or(|command| hint.contains(command)), "{hint}");
+            assert_eq!(hint.contains("takes it back"), phase != "returning", "{hint}");
+        }
+    }
+
+    #[test]
+    fn who_is_away_is_passed_over_in_the_direction_that_was_asked_for_alone() {
+        for (phase, urge, is_due) in
+            [("issuing", Urge::On, true), ("returning", Urge::On, false), ("returning", Urge::Back, true), ("issuing", Urge::Back, false)]
+        {
+            assert_eq!(urge.is_due(&rotation(phase, &["a"], 1)), is_due, "{phase} {urge:?}");
+        }
+        assert!(!Urge::On.is_due(&rotation("issuing", &[], 0)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use warren_raft::{ClientName, Pattern};
 
 use super::context::Context;
@@ -43,14 +43,16 @@ enum ClientsVerb {
 /// Replace what a client may reach
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It holds on every proxy within a second: streams that run to what the client may not reach any more are cut. What it may still reach runs on."
+    after_help = "It holds on every proxy within a second: streams that run to what the client may not reach any more are cut. What it may still reach runs on.",
+    override_usage = "warren clients allow [OPTIONS] <NAME> <PATTERN...|--none>",
+    group = ArgGroup::new("reach").args(["allow", "none"]).required(true)
 )]
 struct AllowArgs {
     /// Its name
     #[arg(value_name = "NAME")]
     name: ClientName,
     /// What it may reach: `AGENT/SERVICE` with `*` in either part
-    #[arg(value_name = "PATTERN", required_unless_present = "none", conflicts_with = "none")]
+    #[arg(value_name = "PATTERN")]
     allow: Vec<Pattern>,
     /// It may reach nothing
     #[arg(long)]

@@ -51,7 +51,19 @@ impl Context {
 
     /// A client of the admin socket: `--addr`, or the one of the configuration.
     pub(super) fn admin(&self) -> Result<AdminClient, CliError> {
-        self.admin_at(&self.overrides, |config| config.admin.socket.clone())
+        match self.admin_at(&self.overrides, |config| config.admin.socket.clone()) {
+            Err(CliError::Config(errors)) if !errors.is_of_flags() => Err(CliError::Unasked { errors, hint: self.without_configuration() }),
+            found => found,
+        }
+    }
+
+    /// How a proxy that runs is asked while its configuration has mistakes.
+    fn without_configuration(&self) -> String {
+        let salvage = |path| Config::salvage(path, &self.overrides, &[("admin", "socket"), ("proxy", "data_dir")]);
+        match self.config_path().and_then(salvage) {
+            Some(config) => format!("`--addr {}` asks the proxy that runs, without the file", config.admin.socket.display()),
+            None => "`--addr SOCKET` asks the proxy that runs, without the configuration; the socket is `admin.sock` in its `data_dir` unless it was told another".to_owned(),
+        }
     }
 
     /// Asks for what is only looked at: a proxy that hangs keeps nobody for long, and what can be said without it is said.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::config::{ConfigErrors, Place};
+use crate::config::ConfigErrors;
 use crate::failure::{Failure, Printable};
 use crate::http::{ClientError, StatusCode};
 use crate::proxy::{RestoreError, StoppedError};
@@ -46,6 +46,14 @@ pub enum CliError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// The configuration is wrong, and a proxy was only to be asked something, which can be done without it.
+    #[error("{errors}")]
+    Unasked {
+        /// What is wrong with it.
+        errors: ConfigErrors,
+        /// How the proxy is asked without it.
+        hint: String,
+    },
     /// The command line is wrong, in a way that its grammar does not show.
     #[error(transparent)]
     Usage(#[from] UsageError),
@@ -115,8 +123,8 @@ impl CliError {
     pub fn status(&self) -> u8 {
         match self {
             Self::Failure(failure) => failure.code().exit_status(),
-            Self::Config(errors) if errors.iter().all(|error| matches!(error.place, Place::Flag(_))) => USAGE,
-            Self::Config(_) => CONFIGURATION,
+            Self::Config(errors) if errors.is_of_flags() => USAGE,
+            Self::Config(_) | Self::Unasked { .. } => CONFIGURATION,
             Self::Usage(_) => USAGE,
             Self::Client(error) => status_of(error),
             // Whoever read the answer has seen enough.
@@ -140,6 +148,8 @@ impl CliError {
         match self {
             Self::Failure(failure) | Self::Client(ClientError::Failed(failure)) => failure.to_string(),
             Self::Config(errors) => errors.to_string(),
+            // The last of them may have a hint of its own.
+            Self::Unasked { errors, hint } => with_hint(format!("{errors}\n"), Some(hint)),
             Self::Usage(error) => format!("error: {}\nhint: {}", Printable(&error.message), error.hint),
             Self::Client(error) => with_hint(chain(error), hint_for(error)),
             Self::Hinted(error) => with_hint(chain(error.error.as_ref()), error.hint.as_deref()),

@@ -186,7 +186,7 @@ impl Show for RemovalView {
     fn to_text(&self, _width: Width, _colour: Colour) -> String {
         let Self { id, name, .. } = self;
         if self.gone {
-            return format!("proxy {name} (id {id}) has left the cluster\n");
+            return format!("proxy {name} (id {id}) has left the cluster; if its process runs, it ends by itself within seconds\n");
         }
         format!(
             "proxy {name} (id {id}) is removed and is about to leave the cluster; `warren proxies ls` on another proxy shows when it has\n"

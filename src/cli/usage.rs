@@ -175,6 +175,8 @@ mod tests {
             "routes show lab-pi/web",
             "error: `<AGENT>`: `lab-pi/web` is a service, and routes are its agent's: `warren routes show lab-pi`, or `warren ping lab-pi/web` for the way to it\nhint: `warren routes show --help`",
         );
+        check("clients allow ada", "error: missing: `<PATTERN|--none>`\nhint: `warren clients allow --help`");
+        check("clients allow ada */web --none", "error: `[PATTERN]...` does not go with `--none`\nhint: `warren clients allow --help`");
         check("connect", "error: missing: `<TARGET>`\nhint: `warren connect --help`");
         check("status -q -v", "error: `--quiet` does not go with `--verbose...`\nhint: `warren status --help`");
     }

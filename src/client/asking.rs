@@ -225,6 +225,8 @@ pub(super) fn broken(connection: &quinn::Connection, error: &dyn std::fmt::Displ
     let at = shown(connection.remote_address()).to_string();
     let reason = connection.close_reason();
     let anew = "to come back, enrol with an empty `--identity DIR` and a new token";
+    let revoked = "if only its certificate was revoked (`warren ca revoke`), delete `certificate.pem` in its `--identity DIR` and enrol again with a new token; \
+                   if it was removed, enrol with an empty `--identity DIR` and a new token";
     let enrol = "enrol again with a token made by `warren token create --role client`";
     match &reason {
         Some(ConnectionError::ApplicationClosed(closed)) if closed.error_code == Close::DENIED.code() => {
@@ -246,7 +248,7 @@ pub(super) fn broken(connection: &quinn::Connection, error: &dyn std::fmt::Displ
         Some(reason) if let Some(refused) = tls::refused(reason) => {
             Failure::new(Code::Denied, Stage::Ingress, "the proxy refused this machine")
                 .with_cause(refused.to_string())
-                .with_hint(if refused == tls::Refused::Revoked { anew } else { enrol })
+                .with_hint(if refused == tls::Refused::Revoked { revoked } else { enrol })
                 .at(at)
         }
         _ => Failure::new(Code::PeerUnreachable, Stage::Local, "the connection to the proxy broke").with_cause(error.to_string()).at(at),

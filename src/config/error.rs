@@ -57,6 +57,11 @@ impl ConfigErrors {
         self.errors.iter().any(|error| error.place == Place::File)
     }
 
+    /// Whether nothing is wrong but what the command line says.
+    pub fn is_of_flags(&self) -> bool {
+        self.errors.iter().all(|error| matches!(error.place, Place::Flag(_)))
+    }
+
     /// Each error.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.errors.iter()

@@ -93,12 +93,13 @@ impl Response {
         Self { policy: Some(policy), ..self }
     }
 
-    /// How the request went, in one word: `ok`, the code of what failed, or why nothing was done.
+    /// How the request went, in one word: `ok`, the code of what failed, or why nothing was done: there is nothing of that name (`not_found`), it cannot be done as things are
+    /// (`declined`), the request is none (`invalid`), or anything else (`failed`).
     pub fn outcome(&self) -> &'static str {
         match (self.code, self.status) {
             (Some(code), _) => code.as_str(),
             (None, status) if status.is_success() => "ok",
-            (None, StatusCode::NOT_FOUND) => "unknown",
+            (None, StatusCode::NOT_FOUND) => "not_found",
             (None, StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE) => "declined",
             (None, StatusCode::BAD_REQUEST) => "invalid",
             (None, _) => "failed",
@@ -114,6 +115,31 @@ impl Response {
         match serde_json::to_vec(value) {
             Ok(body) => Self::new(status, "application/json", body),
             Err(error) => Self::text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the answer cannot be written as JSON: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Stage;
+
+    #[test]
+    fn each_answer_has_its_word() {
+        let declined = |status| Response::declined(status, Declined::new("it is so", "`warren status`"));
+        let table = [
+            (Response::text(StatusCode::OK, "done"), "ok"),
+            (declined(StatusCode::NOT_FOUND), "not_found"),
+            (declined(StatusCode::CONFLICT), "declined"),
+            (declined(StatusCode::SERVICE_UNAVAILABLE), "declined"),
+            (Response::text(StatusCode::BAD_REQUEST, "what?"), "invalid"),
+            (Response::text(StatusCode::INTERNAL_SERVER_ERROR, "no"), "failed"),
+        ];
+        for (response, word) in table {
+            assert_eq!(response.outcome(), word);
+        }
+        for code in Code::ALL {
+            assert_eq!(Response::failure(Failure::new(code, Stage::Store, "not done")).outcome(), code.as_str());
         }
     }
 }

@@ -58,7 +58,16 @@ impl Enrolling<'_> {
                 }
             }
         }
-        Err(entrance::failure(closed, "no proxy could be asked to enrol this machine", "the token is of another cluster"))
+        let denied = "the token is of another cluster, or older than the authority that this one has now";
+        let failure = entrance::failure(closed, "no proxy could be asked to enrol this machine", denied);
+        if failure.code() != Code::Denied {
+            return Err(failure);
+        }
+        // The authority that the token names is not there: whose it was, nobody here can tell.
+        Err(failure.with_hint(format!(
+            "check the address; if it is right, make a new token there: `warren token create --role {}` on a proxy's machine",
+            self.role.as_str()
+        )))
     }
 
     async fn connect(

@@ -68,7 +68,13 @@ impl Proxy {
     async fn membership(&self, dir: &DataDir, sockets: &Sockets, env: &Env) -> Result<Membership, StartError> {
         if let Some(membership) = member::resume(dir)? {
             let token = self.join.as_ref().and_then(|joining| joining.token.as_deref());
-            token.map_or(Ok(()), |token| membership.must_be_of(token, &self.data_dir, env))?;
+            if let Some(token) = token {
+                membership.must_be_of(token, &self.data_dir, env)?;
+                tracing::info!(
+                    proxy = %membership.member.id,
+                    "this machine is a proxy of the cluster already and goes on as that: the token is not used; to join as another one, stop it, `warren proxies rm` it and empty its `data_dir`"
+                );
+            }
             return Ok(membership);
         }
         Ok(match &self.join {

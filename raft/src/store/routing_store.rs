@@ -126,6 +126,11 @@ impl RoutingStore {
         super::care::rules(&self.inner.core.config).seats(fit)
     }
 
+    /// How long it takes, as a rule at most, until the loss of a leader is noticed and another one is elected.
+    pub fn election_time(&self) -> Duration {
+        self.inner.core.config.election_timeout * 3
+    }
+
     /// The highest feature level that this member knows.
     pub fn known_level(&self) -> Level {
         self.inner.core.config.tuning.level

@@ -9,14 +9,14 @@ use warren_raft::{Command, ProposeError, ProxyId, Rejection, RotationPhase, Tabl
 use super::parts::AdminParts;
 use super::tokens::{no_cluster, not_recorded};
 use crate::api::{
-    AuthorityRow, AuthorityView, CertificateRow, CertificatesView, Declined, LaggardRow, RevokedRow, RotateRequest, RotationView, Schema,
-    SerialRequest, SerialRevoked, SerialText,
+    AbsentRow, AuthorityRow, AuthorityView, CertificateRow, CertificatesView, Declined, LaggardRow, RevokedRow, RollbackRequest,
+    RotateRequest, RotationView, Schema, SerialRequest, SerialRevoked, SerialText,
 };
 use crate::http::{Response, StatusCode};
 use crate::identity::fingerprint::fingerprint;
 use crate::identity::{Authority, LONGEST_LIFETIME};
 use crate::proxy::rotation::{Absent, may_advance};
-use crate::wire::Machine;
+use crate::wire::{CertificateReport, Machine};
 
 /// How long the cluster may take to record a change.
 const COMMIT: Duration = Duration::from_secs(10);
@@ -36,7 +36,12 @@ async fn view(parts: &AdminParts) -> AuthorityView {
         ready: seen.ready(),
         lagging: seen.lagging(),
         away: seen.machines_away(),
-        laggards: reports.values().flat_map(|report| report.laggards.iter().map(laggard)).collect(),
+        laggards: laggards(reports.values()),
+        absent: seen
+            .absent
+            .iter()
+            .map(|machine| AbsentRow { role: machine.role.as_str().to_owned(), name: machine.name.clone() })
+            .collect(),
         waits_for: seen.obstacles().iter().map(ToString::to_string).collect(),
     });
     let revoked = table.revoked().filter(|(_, until)| *until > now);
@@ -65,8 +70,18 @@ fn expiry(certificate: &[u8]) -> Option<Timestamp> {
     u64::try_from(parsed.validity().not_after.timestamp()).ok().map(|seconds| Timestamp(seconds.saturating_mul(1000)))
 }
 
-fn laggard(machine: &Machine) -> LaggardRow {
-    LaggardRow { role: machine.role.as_str().to_owned(), name: machine.name.clone(), outdated: machine.holds.is_none() }
+/// An agent with several tunnels lags at each of them, and is one machine.
+fn laggards<'a>(reports: impl Iterator<Item = &'a CertificateReport>) -> Vec<LaggardRow> {
+    let row = |machine: &Machine| LaggardRow {
+        role: machine.role.as_str().to_owned(),
+        name: machine.name.clone(),
+        outdated: machine.holds.is_none(),
+    };
+    let mut rows: Vec<_> = reports.flat_map(|report| report.laggards.iter().map(row)).collect();
+    // It is outdated if any of its connections is.
+    rows.sort_unstable_by(|a, b| (&a.role, &a.name, b.outdated).cmp(&(&b.role, &b.name, a.outdated)));
+    rows.dedup_by(|later, first| (&later.role, &later.name) == (&first.role, &first.name));
+    rows
 }
 
 /// The certificates in use.
@@ -147,13 +162,21 @@ fn returning() -> Response {
     Response::declined(StatusCode::CONFLICT, declined)
 }
 
-/// Takes a rotation back.
-pub(super) async fn roll_back(parts: &AdminParts) -> Response {
+/// Takes a rotation back, or has one that is being taken back not wait for who is away.
+pub(super) async fn roll_back(parts: &AdminParts, body: &[u8]) -> Response {
+    // Older versions send `null`.
+    let RollbackRequest { skip_absent } = match serde_json::from_slice::<Option<RollbackRequest>>(body) {
+        Ok(request) => request.unwrap_or_default(),
+        Err(error) => return Response::text(StatusCode::BAD_REQUEST, &format!("not a request to roll a rotation back: {error}")),
+    };
     let Some(began_at) = parts.store.table().rotation().map(|rotation| rotation.began_at) else { return nothing_to_roll_back() };
     match parts.store.propose(Command::RollBackRotation { began_at }, COMMIT).await {
         Ok(_) => {
             tracing::warn!("an operator has rolled the rotation of the certificate authority back");
-            show(parts).await
+            match if skip_absent { skip(parts).await } else { Ok(()) } {
+                Ok(()) => show(parts).await,
+                Err(response) => *response,
+            }
         }
         Err(ProposeError::Rejected(Rejection::NotRotating)) => nothing_to_roll_back(),
         Err(error) => Response::failure(not_recorded(&error, SHOWS)),
@@ -207,6 +230,31 @@ fn name_of(table: &Table, machine: &Machine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_that_lags_at_two_proxies_is_named_once() {
+        let holds = |serial| crate::wire::Holdings { serial, expires_at: Timestamp(0), lifetime_ms: 0, issuer: None, trusted: Vec::new() };
+        let machine = |role, name: &str, holds| Machine { role, name: name.to_owned(), serial: warren_raft::Serial([0; 16]), holds };
+        let serial = warren_raft::Serial([1; 16]);
+        let report = |laggards| CertificateReport {
+            index: 1,
+            own: holds(serial),
+            lifetime_ms: 1,
+            failed: None,
+            ready: 0,
+            clients_ready: Vec::new(),
+            lagging: 2,
+            laggards,
+            rotation: None,
+        };
+        let (agent, client) = (warren_raft::TokenRole::Agent, warren_raft::TokenRole::Client);
+        let reports = [
+            report(vec![machine(client, "pi", None), machine(agent, "pi", Some(holds(serial)))]),
+            report(vec![machine(agent, "pi", None), machine(agent, "b", Some(holds(serial)))]),
+        ];
+        let row = |role: &str, name: &str, outdated| LaggardRow { role: role.to_owned(), name: name.to_owned(), outdated };
+        assert_eq!(laggards(reports.iter()), [row("agent", "b", false), row("agent", "pi", true), row("client", "pi", true)]);
+    }
 
     #[test]
     fn no_holder_says_that_a_refusal_is_short() {

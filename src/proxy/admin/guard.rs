@@ -25,7 +25,7 @@ pub(super) fn operator(parts: &AdminParts, caller: Caller) -> Result<By, Box<Res
         Caller::Remote(_) => return Err(Response::text(StatusCode::FORBIDDEN, "only by the admin socket").into()),
     };
     let reason = format!("a process of user {} may not administer this proxy", peer.uid);
-    parts.env.audit.denied(Denial { port: Port::Admin, from: None, by: Some(by(peer)), who: None, reason: reason.clone() });
+    parts.env.audit.denied(Denial { port: Port::Admin, from: None, ingress: None, by: Some(by(peer)), who: None, reason: reason.clone() });
     tracing::warn!(uid = peer.uid, pid = peer.pid, "a process of another user was refused at the admin socket");
     Err(Response::failure(Failure::new(Code::Denied, Stage::Local, reason).with_hint(format!("as root, or as user {user}"))).into())
 }

@@ -15,6 +15,7 @@ mod outlook;
 mod page;
 mod parts;
 mod problems;
+mod quorum;
 mod reload;
 mod removal;
 mod server;

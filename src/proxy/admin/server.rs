@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use warren_raft::{DiskState, LeaseState};
 
 use super::parts::AdminParts;
-use super::{authority, credentials, drain, guard, health, machines, page, reload, removal, snapshot, strategy, tokens, transfer, views};
+use super::{
+    authority, credentials, drain, guard, health, machines, page, quorum, reload, removal, snapshot, strategy, tokens, transfer, views,
+};
 use crate::api::Path;
 use crate::http::{Accept, AdminSocket, Bounds, Caller, Handler, HttpServer, Method, Request, Response, StatusCode};
 use crate::net::{Listener, LocalError, Stream};
@@ -132,7 +134,14 @@ impl Handler for Answers {
             (method, path) => match Path::parse(path) {
                 Some(path) => {
                     let act = by.map(|by| guard::Act::begin(&parts.env.audit, by, (method, path), &request));
-                    let response = self.answer(method, path, &request).await;
+                    let refused = match self.audience {
+                        Audience::Operator => quorum::is_there_for(parts, (method, path)).await.err(),
+                        Audience::Anybody => None,
+                    };
+                    let response = match refused {
+                        Some(refused) => *refused,
+                        None => self.answer(method, path, &request).await,
+                    };
                     act.into_iter().for_each(|act| act.ended(&response));
                     response
                 }
@@ -172,7 +181,7 @@ impl Answers {
             (&Method::GET | &Method::HEAD, Path::Authority, Audience::Operator) => authority::show(parts).await,
             (&Method::GET | &Method::HEAD, Path::Certificates, Audience::Operator) => authority::certificates(parts).await,
             (&Method::POST, Path::Rotate, Audience::Operator) => authority::rotate(parts, &request.body).await,
-            (&Method::POST, Path::Rollback, Audience::Operator) => authority::roll_back(parts).await,
+            (&Method::POST, Path::Rollback, Audience::Operator) => authority::roll_back(parts, &request.body).await,
             (&Method::POST, Path::RevokeSerial, Audience::Operator) => authority::revoke(parts, &request.body).await,
             (
                 _,

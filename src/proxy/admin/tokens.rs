@@ -116,8 +116,9 @@ pub(super) async fn revoke(parts: &AdminParts, id: TokenId, asked: &Request) -> 
     let (response, event) = match parts.store.propose(Command::RevokeToken { id }, COMMIT).await {
         Ok(_) => (Response::json(&RevokeView { schema: Schema, id: TokenText(id), revoked: true }), told),
         Err(ProposeError::Rejected(Rejection::TokenUnknown)) => {
-            let unknown = Response::text(StatusCode::NOT_FOUND, &format!("there is no token `{id}`"));
-            (unknown, TokenEvent { outcome: "unknown", ..told })
+            let missing = Response::text(StatusCode::NOT_FOUND, &format!("there is no token `{id}`"));
+            let outcome = missing.outcome();
+            (missing, TokenEvent { outcome, ..told })
         }
         Err(error) => not_done(&error, told),
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use warren_raft::table::Counts;
-use warren_raft::{Drain, IngressRule, LeaseState, Proxy, ProxyId, RoutingStore, StoreStatus, Table};
+use warren_raft::{Drain, IngressRule, LeaseState, Proxy, ProxyId, ProxyName, RoutingStore, StoreStatus, Table};
 
 use super::outlook::{self, Outlook};
 use super::parts::AdminParts;
@@ -40,9 +40,9 @@ pub(super) async fn status(parts: &AdminParts) -> StatusView {
     let is_full = |id: &ProxyId| reports.get(id).and_then(|report| report.disk.as_ref()).is_some_and(|disk| disk.fault == DiskFault::Full);
     let voters_full = store.voters.iter().filter(|id| is_full(id)).count() as u64;
     let (voters, voters_up) = (store.voters.len() as u64, store.voters.iter().filter(|id| is_up(id)).count() as u64);
-    let leader = store.leader.and_then(|id| table.proxy(id)).map(|proxy| proxy.name.clone());
     // Such a proxy does not hear who leads either.
-    let has_leader = leader.is_some() || (!votes(&parts.me) && voters_up > voters / 2);
+    let has_leader = store.leader.is_some_and(|id| table.proxy(id).is_some()) || (!votes(&parts.me) && voters_up > voters / 2);
+    let leader = note_leader(&mut proxies, store.leader, voters_up > voters / 2);
     // What a proxy that is to leave lacks is no problem; that it has not left yet is.
     let is_removed = |row: &&ProxyRow| table.proxy(row.id).is_some_and(|proxy| proxy.removed);
     let (removed, staying): (Vec<_>, Vec<_>) = proxies.iter().partition(is_removed);
@@ -95,6 +95,14 @@ fn last_offline(table: &Table) -> Option<LastSeen> {
     Some(LastSeen { name: name.clone(), last_seen: seen.into() })
 }
 
+/// Marks the leader among the proxies. Whoever this proxy has heard of last leads nobody while it is down or without a quorum.
+fn note_leader(proxies: &mut [ProxyRow], last: Option<ProxyId>, has_quorum: bool) -> Option<ProxyName> {
+    let leads = |row: &&mut ProxyRow| has_quorum && last == Some(row.id) && row.state != ProxyState::Down;
+    let leader = proxies.iter_mut().find(leads)?;
+    leader.leader = true;
+    Some(leader.name.clone())
+}
+
 /// Has those be joining that are up, and will get a vote: whoever looks a moment after they have come is to know that nothing is missing.
 fn note_joining(proxies: &mut [ProxyRow], voters: usize, seats: impl Fn(usize) -> usize) {
     let is_new = |row: &ProxyRow| row.role == ProxyRole::Learner && row.state == ProxyState::Healthy;
@@ -126,7 +134,7 @@ impl Seen<'_> {
             public_addresses: proxy.public_addresses.clone(),
             role: if self.store.voters.contains(&id) { ProxyRole::Voter } else { ProxyRole::Learner },
             joining: false,
-            leader: self.store.leader == Some(id),
+            leader: false,
             state: state(proxy, report, self.table.drain(id)),
             epoch: proxy.epoch.map(|epoch| epoch.0),
             rtt_ms: parts.links.rtt(id).map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3),
@@ -289,6 +297,26 @@ mod tests {
         check(&[ProxyState::Healthy, ProxyState::Healthy], 3, &[true, true]);
         check(&[ProxyState::Down, ProxyState::Healthy], 3, &[false, true]);
         check(&[ProxyState::Healthy, ProxyState::Healthy], 1, &[false, false]);
+    }
+
+    #[test]
+    fn who_is_down_or_has_no_quorum_leads_nobody() {
+        let table = [
+            (Some(ProxyId(1)), true, ProxyState::Healthy, true),
+            (Some(ProxyId(1)), true, ProxyState::Draining, true),
+            // It has just been elected.
+            (Some(ProxyId(1)), true, ProxyState::Isolated, true),
+            (Some(ProxyId(1)), true, ProxyState::Down, false),
+            (Some(ProxyId(1)), false, ProxyState::Healthy, false),
+            (Some(ProxyId(9)), true, ProxyState::Healthy, false),
+            (None, true, ProxyState::Healthy, false),
+        ];
+        for (last, has_quorum, state, leads) in table {
+            let row = ProxyRow { id: ProxyId(1), leader: false, state, ..crate::api::tests::status().proxies.remove(0) };
+            let mut rows = [row];
+            let leader = note_leader(&mut rows, last, has_quorum);
+            assert_eq!((leader.is_some(), rows[0].leader), (leads, leads), "{last:?} {has_quorum} {state}");
+        }
     }
 
     /// Whether the order is an operator's, by what the proxy says of itself (that it drains, that it is about to stop) and by what the table says.

@@ -9,7 +9,7 @@ use tracing::Instrument;
 use warren_raft::{ClientName, IngressKind, KeyHash, ProxyId, RoutingStore, TokenRole};
 
 use super::logins::Logins;
-use crate::audit::{Denial, Port};
+use crate::audit::Denial;
 use crate::failure::{Code, Failure, Stage};
 use crate::ingress::{Connected, Entrance, Visitor, Who};
 use crate::limits::{Place, Reached};
@@ -65,7 +65,7 @@ impl ProxyEntrance {
 
     /// Somebody was turned away.
     pub(super) fn denied(&self, from: SocketAddr, reason: String) {
-        self.shared.env.audit.denied(Denial::at(Port::Ingress, from, reason));
+        self.shared.env.audit.denied(Denial::at_ingress(&self.label, from, reason));
     }
 
     /// For whom a dial is, and what they have shown.
@@ -144,7 +144,7 @@ impl Entrance for ProxyEntrance {
     }
 
     async fn authenticate(&self, from: SocketAddr, name: &str, secret: &str) -> Result<Who, Failure> {
-        self.shared.logins.check(from, name, secret).await
+        self.shared.logins.check((from, &self.label), name, secret).await
     }
 
     async fn dial(&self, target: Target, visitor: &Visitor) -> Result<Box<dyn Connected>, Failure> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use warren_raft::{ClientName, RoutingStore};
 
-use crate::audit::{Denial, Port};
+use crate::audit::Denial;
 use crate::failure::{Code, Failure, Stage};
 use crate::identity::ClientSecret;
 use crate::ingress::Who;
@@ -34,8 +34,8 @@ impl Logins {
         Self { env, store, guesses: Arc::new(Mutex::new(Guesses::new(per_minute, Instant::now()))), reached }
     }
 
-    /// Which client this secret belongs to.
-    pub(super) async fn check(&self, from: SocketAddr, name: &str, secret: &str) -> Result<Who, Failure> {
+    /// Which client this secret belongs to, which is shown from there at the way in of this kind and address.
+    pub(super) async fn check(&self, (from, ingress): (SocketAddr, &str), name: &str, secret: &str) -> Result<Who, Failure> {
         let waits = self.lock().wait(from.ip().into(), Instant::now());
         if let Some(wait) = waits {
             let failure =
@@ -59,7 +59,7 @@ impl Logins {
         let unsaid = self.lock().may_say(Instant::now());
         if let Some(unsaid) = unsaid {
             tracing::info!(unsaid, "a login at a way in was refused");
-            self.env.audit.denied(Denial::at(Port::Ingress, from, "the name or the secret is wrong, or the secret has expired"));
+            self.env.audit.denied(Denial::at_ingress(ingress, from, "the name or the secret is wrong, or the secret has expired"));
         }
         Err(Failure::new(Code::Denied, Stage::Ingress, "the name or the secret is wrong, or the secret has expired")
             .with_hint("`warren clients credential NAME` on a proxy's machine makes a new one"))

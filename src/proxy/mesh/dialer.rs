@@ -60,6 +60,13 @@ pub(super) enum DialError {
     Stopping,
 }
 
+impl DialError {
+    /// Whether another machine of this cluster answered than the one that was meant.
+    pub(super) fn is_by_another(&self) -> bool {
+        matches!(self, Self::Handshake(error @ quinn::ConnectionError::TransportError(_)) if refused(error) == Some(Refused::OtherIdentity))
+    }
+}
+
 impl Dialer {
     /// Dials the peer of `link`, on every address its name stands for until one answers, and hands the connection in.
     pub(super) async fn dial(&self, link: &Link, lane: Lane) -> Result<(), DialError> {

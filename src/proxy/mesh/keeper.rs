@@ -1,5 +1,6 @@
 //! The loop that keeps one connection to one peer.
 
+use std::mem;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -24,6 +25,7 @@ pub(super) async fn keep(link: &Link, lane: Lane, dialer: &Dialer) {
     let slot = link.slot(lane);
     // The other one may be in the middle of a try that began while this proxy was not there, or wait for its next.
     let mut patience = FIRST_PATIENCE;
+    let mut is_told = false;
     loop {
         if slot.live().is_some() {
             backoff.reset();
@@ -48,6 +50,14 @@ pub(super) async fn keep(link: &Link, lane: Lane, dialer: &Dialer) {
         };
         let Err(error) = dialled else { continue };
         tracing::debug!(peer = %link.peer, %lane, %error, "peer not reached");
+        if lane == Lane::Control && error.is_by_another() && !mem::replace(&mut is_told, true) {
+            tracing::warn!(
+                peer = %link.peer,
+                address = link.address(),
+                "another proxy of the cluster answers at the address of a peer: if the cluster was restored from a snapshot, this proxy is of the one before and stays alone; \
+                 stop it, empty its `data_dir` and `warren join` with a new token"
+            );
+        }
         slot.failed(error.to_string());
         tokio::select! {
             () = slot.up() => {}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use warren_raft::{RotationPhase, Timestamp};
+use warren_raft::{RotationPhase, Timestamp, TokenRole};
 
 use crate::wire::CertificateReport;
 
@@ -23,6 +23,17 @@ pub(in crate::proxy) struct Seen {
     pub(in crate::proxy) agents_away: u64,
     /// How many clients are enrolled.
     pub(in crate::proxy) clients: u64,
+    /// Some of the agents and clients that are not here to follow.
+    pub(in crate::proxy) absent: Vec<Absentee>,
+}
+
+/// A machine that is enrolled and not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::proxy) struct Absentee {
+    /// What it is.
+    pub(in crate::proxy) role: TokenRole,
+    /// Its name.
+    pub(in crate::proxy) name: String,
 }
 
 /// Whether somebody has what the phase needs.
@@ -50,7 +61,7 @@ pub(in crate::proxy) enum Obstacle {
     Silent(String),
     /// A proxy has not taken the phase in yet.
     Behind(String),
-    /// Machines that are connected have not got what they need.
+    /// So many connections are of machines that have not got what they need.
     Lagging(u64),
     /// Machines are away, and their certificates may be good until then.
     Away {
@@ -66,10 +77,12 @@ impl fmt::Display for Obstacle {
         match self {
             Self::Silent(proxy) => write!(f, "proxy `{proxy}` does not answer: it must come back, or be removed"),
             Self::Behind(proxy) => write!(f, "proxy `{proxy}` has not taken it in yet"),
-            Self::Lagging(machines) => write!(f, "{machines} connected agents or clients have not followed yet"),
+            Self::Lagging(1) => f.write_str("1 connection of agents or clients has not followed yet"),
+            Self::Lagging(connections) => write!(f, "{connections} connections of agents or clients have not followed yet"),
             Self::Away { machines, until } => {
-                let until = crate::api::Time::from(*until);
-                write!(f, "{machines} agents or clients are away and may come back with an old certificate until {until}")
+                let (until, are) =
+                    (crate::api::Time::from(*until), if *machines == 1 { "agent or client is" } else { "agents or clients are" });
+                write!(f, "{machines} {are} away and may come back with an old certificate until {until}")
             }
         }
     }
@@ -108,8 +121,7 @@ impl Seen {
 
     /// Agents and clients that are not here to follow.
     pub(in crate::proxy) fn machines_away(&self) -> u64 {
-        let ready: BTreeSet<&str> = self.reports().flat_map(|report| report.clients_ready.iter().map(String::as_str)).collect();
-        self.agents_away + self.clients.saturating_sub(ready.len() as u64)
+        self.agents_away + self.clients.saturating_sub(clients_ready(self.reports()).len() as u64)
     }
 
     /// Who is away matters where a certificate of theirs would be worth nothing afterwards: before the proxies present others, and before the new authority is forgotten.
@@ -128,6 +140,11 @@ impl Seen {
     fn reports(&self) -> impl Iterator<Item = &CertificateReport> {
         self.proxies.iter().filter_map(|(_, seen)| seen.as_ref()).map(|(_, report)| report)
     }
+}
+
+/// The clients that have what they need at some proxy.
+pub(super) fn clients_ready<'a>(reports: impl Iterator<Item = &'a CertificateReport>) -> BTreeSet<&'a str> {
+    reports.flat_map(|report| report.clients_ready.iter().map(String::as_str)).collect()
 }
 
 const SECOND: u64 = Duration::from_secs(1).as_millis() as u64;
@@ -171,6 +188,7 @@ mod tests {
             proxies: vec![proxy("a"), proxy("b")],
             agents_away: 0,
             clients: 0,
+            absent: Vec::new(),
         }
     }
 

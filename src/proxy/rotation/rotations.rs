@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use warren_raft::{ProxyId, RoutingStore, Table, Timestamp};
+use warren_raft::{AgentName, ProxyId, RoutingStore, Table, Timestamp, TokenRole};
 
 use super::connected::Connected;
 use super::needs::Needs;
-use super::obstacles::{Ready, Seen};
+use super::obstacles::{Absentee, Ready, Seen, clients_ready};
 use crate::identity::CredentialsHandle;
 use crate::net::{Budget, Env};
 use crate::proxy::mesh::Links;
@@ -16,6 +16,8 @@ use crate::wire::{CertificateReport, LiveCertificates, Machine};
 
 /// How long the peers may take to answer.
 const ANSWERS: Duration = Duration::from_secs(1);
+/// Most machines that are away and are named.
+const MAX_ABSENT: usize = 20;
 
 /// The view of one proxy. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,7 +58,7 @@ impl Rotations {
     /// The certificates in use here.
     pub(in crate::proxy) fn live(&self) -> LiveCertificates {
         let own = self.credentials.current().holdings();
-        let me = Machine { role: warren_raft::TokenRole::Proxy, name: self.me.to_string(), serial: own.serial, holds: Some(own) };
+        let me = Machine { role: TokenRole::Proxy, name: self.me.to_string(), serial: own.serial, holds: Some(own) };
         let machines = [me].into_iter().chain(self.connected.machines()).collect();
         LiveCertificates { proxy: self.me, machines }
     }
@@ -91,28 +93,46 @@ impl Rotations {
             });
             (proxy.name.to_string(), report)
         });
-        let longest = reports.values().map(|report| report.lifetime_ms).max().unwrap_or_default();
+        let longest = longest(&reports);
         let seen = Seen {
             rotation: (rotation.began_at, rotation.phase),
             phase_at: rotation.phase_at,
             now,
             proxies: proxies.collect(),
-            agents_away: agents_away(&table, now, longest),
+            agents_away: agents_away(&table, now, longest).count() as u64,
             clients: table.clients().count() as u64,
+            absent: absent(&table, now, &reports),
         };
         Some((seen, reports))
     }
 }
 
+/// How long a certificate lives at most, in milliseconds.
+fn longest(reports: &BTreeMap<ProxyId, CertificateReport>) -> u64 {
+    reports.values().map(|report| report.lifetime_ms).max().unwrap_or_default()
+}
+
 /// The agents that have no tunnel and may have a certificate that has not ended: none is issued to one that is away.
-fn agents_away(table: &Table, now: Timestamp, longest: u64) -> u64 {
-    let may_live = |since: Timestamp| since.0.saturating_add(longest) > now.0;
-    let is_away = |name| table.routes_of(name).next().is_none();
-    let away = table.agents().filter(|(name, agent)| {
+fn agents_away(table: &Table, now: Timestamp, longest: u64) -> impl Iterator<Item = &AgentName> {
+    let may_live = move |since: Timestamp| since.0.saturating_add(longest) > now.0;
+    let away = table.agents().filter(move |(name, agent)| {
         let seen = table.last_seen(name).map_or(agent.enrolled_at, |seen| seen.at.max(agent.enrolled_at));
-        is_away(name) && may_live(seen)
+        table.routes_of(name).next().is_none() && may_live(seen)
     });
-    away.count() as u64
+    away.map(|(name, _)| name)
+}
+
+/// Some of the machines that are away, agents first. A client that is connected and not ready yet lags and is not named here.
+fn absent(table: &Table, now: Timestamp, reports: &BTreeMap<ProxyId, CertificateReport>) -> Vec<Absentee> {
+    let ready = clients_ready(reports.values());
+    let lags = |name: &str| {
+        let laggards = || reports.values().flat_map(|report| &report.laggards);
+        laggards().any(|machine| machine.role == TokenRole::Client && machine.name == name)
+    };
+    let agents = agents_away(table, now, longest(reports)).map(|name| (TokenRole::Agent, name.as_str()));
+    let clients = table.clients().map(|(name, _)| (TokenRole::Client, name.as_str()));
+    let away = agents.chain(clients.filter(|(_, name)| !ready.contains(name) && !lags(name)));
+    away.take(MAX_ABSENT).map(|(role, name)| Absentee { role, name: name.to_owned() }).collect()
 }
 
 fn millis(duration: Duration) -> u64 {
