@@ -166,7 +166,9 @@ fn whoever_is_turned_away_is_told() {
 /// A proxy has several ways in: the one that has refused is named, in the audit log and in the log.
 #[test]
 fn who_is_turned_away_at_a_way_in_is_told_with_which_one() {
-    let further = "[ingress.socks5]\nlisten = \"127.0.0.1:0\"\nauthentication = \"password\"\n";
+    let further = "[ingress.socks5]\nlisten = \"127.0.0.1:0\"\nauthentication = \"password\"\n\
+                   [[ingress.tcp]]\nlisten = \"127.0.0.1:0\"\ntarget = \"lab/x\"\nproxy_protocol = \"accept\"\nproxy_protocol_from = [\"127.0.0.0/8\"]\n\
+                   [[ingress.tcp]]\nlisten = \"127.0.0.1:0\"\ntarget = \"lab/x\"\nproxy_protocol = \"accept\"\nproxy_protocol_from = [\"10.0.0.0/8\"]\n";
     let cluster = Cluster::start_with(1, |proxy| audited_with(proxy, further));
     let proxy = cluster.proxy(0);
     let port = proxy.ingress("socks5");
@@ -181,6 +183,13 @@ fn who_is_turned_away_at_a_way_in_is_told_with_which_one() {
     let line =
         wait_for("the log has it", || proxy.log().lines().find(|line| line.contains("a login at a way in was refused")).map(str::to_owned));
     assert!(line.contains("socks5") && line.contains(&port.to_string()), "{line}");
+    for (port, reason) in proxy.all_ingress("tcp").into_iter().zip(["no PROXY header of version 2", "none of `proxy_protocol_from`"]) {
+        let mut stream = TcpStream::connect_timeout(&port, support::LONG).expect("it is open");
+        // It may be refused before it has said anything.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: lab\r\n\r\n");
+        let denial = &told(proxy, &[("event", "denial"), ("port", "ingress"), ("ingress", &format!("tcp {port}"))])[0];
+        assert!(denial["reason"].as_str().is_some_and(|said| said.contains(reason)), "{denial}");
+    }
 }
 
 /// A stream that an operator ends is told with what had moved.

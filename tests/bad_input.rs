@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
-use support::{Agent, Client, Cluster, Proxy, SharedCluster, Target, random_bytes, wait_for, warren};
+use support::{Agent, Client, Cluster, Proxy, SharedCluster, Target, closed_port, random_bytes, wait_for, warren};
 use warren::failure::Code;
 use warren::identity::tls::{Expected, SERVER_NAME};
 use warren::identity::{Alpn, ClientTls, CredentialStore, CredentialsHandle, Token};
@@ -130,6 +130,25 @@ fn a_proxy_joins_neither_from_another_cluster_nor_by_anothers_name() {
         assert!(log.contains(part), "`{part}` is not in {log}");
     }
     assert_eq!(token(&cluster, &id)["uses_left"], 1);
+}
+
+/// What cannot start is found before it enrols.
+#[test]
+fn a_token_is_not_spent_on_a_proxy_whose_port_is_taken() {
+    let cluster = Cluster::start(1);
+    let (id, token_file) = create(&cluster, "proxy", &[]);
+    let (held, taken) = closed_port();
+    let home = tempfile::tempdir().expect("a directory");
+    let further = format!("[ingress.socks5]\nlisten = \"{taken}\"\n");
+    let mut proxy = Proxy::new(home.path(), 17).configured(&further);
+    proxy.join(cluster.proxy(0).public_address(), &token_file);
+    let (status, log) = proxy.wait_ended();
+    assert_eq!(status, Some(1), "{log}");
+    assert!(log.contains(&format!("cannot listen on {taken}/tcp for ingress")), "{log}");
+    assert_eq!(token(&cluster, &id)["uses_left"], 1);
+    drop(held);
+    proxy.join(cluster.proxy(0).public_address(), &token_file);
+    proxy.wait_ready();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -215,4 +216,39 @@ fn the_schema_says_of_a_file_what_the_reader_does() {
         "telemetry/format enum",
     ];
     assert_eq!(found, expected);
+}
+
+/// The README's table of what it promises: each part of it has a file of tests, each file a part, and what is named is there.
+#[test]
+fn each_promise_of_the_readme_has_its_tests() {
+    /// Parts that promise nothing of themselves.
+    const NO_PROMISES: [&str; 4] = ["Running it for good", "What is there, and what is not yet", "Tests", "More"];
+    let readme = text("README.md");
+    let headings: Vec<_> = readme.lines().filter_map(|line| line.strip_prefix("## ").or_else(|| line.strip_prefix("### "))).collect();
+    let anchor = |heading: &str| {
+        let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).collect::<String>();
+        kept.replace(' ', "-")
+    };
+    let table = readme.split_once("| promise | tests |\n").expect("the table").1;
+    let rows: Vec<_> = table.lines().skip(1).map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | ")).collect();
+    let (mut promised, mut held) = (Vec::new(), BTreeSet::new());
+    for (promises, files) in rows {
+        for promise in promises.split(", [").map(|promise| promise.trim_start_matches('[')) {
+            let (title, link) = promise.split_once("](#").unwrap_or_else(|| panic!("no link: {promise}"));
+            assert_eq!(link.trim_end_matches(')'), anchor(title));
+            promised.push(title);
+        }
+        for file in files.split(", ").map(|file| file.trim_matches('`')) {
+            assert!(root().join(file).is_file(), "{file}");
+            held.insert(file.to_owned());
+        }
+    }
+    let expected: Vec<_> = headings.into_iter().filter(|heading| !NO_PROMISES.contains(heading)).collect();
+    assert_eq!(promised.iter().collect::<BTreeSet<_>>(), expected.iter().collect(), "each part once");
+    assert_eq!(promised.len(), expected.len(), "{promised:?}");
+    for file in fs::read_dir(root().join("tests")).expect("tests").map(|file| file.expect("a file").path()) {
+        let name = format!("tests/{}", file.file_name().expect("a name").to_string_lossy());
+        let is_named = held.contains(&name) || readme.contains(&format!("`{name}`"));
+        assert!(file.extension().is_none_or(|extension| extension != "rs") || is_named, "the README names {name} nowhere");
+    }
 }

@@ -123,6 +123,17 @@ fn is_of_an_agent(config: &Config) -> bool {
     sets(|section| section == "agent") && !sets(|section| matches!(section, "proxy" | "peer" | "public" | "cluster" | "admin"))
 }
 
+/// That the process has read another file than the one that was named, which only says where it listens.
+fn other_file(named: Option<&Path>, read: Option<&str>) -> Option<String> {
+    let named = named?;
+    let said = match read {
+        None => "it runs without a file, by its command line and variables".to_owned(),
+        Some(read) if named.canonicalize().ok()? != Path::new(read).canonicalize().ok()? => format!("it runs with `{}`", Printable(read)),
+        Some(_) => return None,
+    };
+    Some(format!("note: {said}: `{}` was not read by it", named.display()))
+}
+
 /// What an agent would still have to be told by its command line, where the configuration speaks of one.
 fn missing(config: Config) -> Vec<String> {
     let is_silent = config.shown().iter().all(|shown| shown.section != "agent" || shown.origin == Origin::Default);
@@ -231,6 +242,10 @@ impl ReloadArgs {
             (answer, _) => answer?,
         };
         context.output().show(&view)?;
+        if let Some(note) = other_file(context.config_path(), view.file.as_deref()) {
+            // A remark.
+            let _ = writeln!(std::io::stderr().lock(), "{note}");
+        }
         let Some(error) = &view.error else { return Ok(Exit::Success) };
         // What it means is the status; that it cannot be written changes nothing.
         let _ = writeln!(std::io::stderr().lock(), "{error}");

@@ -30,7 +30,7 @@ pub(super) async fn show(session: &Session, (config, context): (&Config, &Contex
 impl Show for ServicesView {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
         if self.services.is_empty() {
-            return "there is nothing that this client may reach\nhint: `warren clients allow NAME PATTERN..` on a proxy's machine lets it\n".to_owned();
+            return "nothing is published that this client may reach\nhint: on a proxy's machine `warren clients show NAME` says what it may, `warren agents ls -o wide` what is published\n".to_owned();
         }
         let mut table = Table::new(&["SERVICE", "STATE"]);
         for row in &self.services {

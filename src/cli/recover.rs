@@ -51,13 +51,13 @@ fn unconfirmed() -> UsageError {
 
 impl Show for RecoveryView {
     fn to_text(&self, _width: Width, colour: Colour) -> String {
-        let (is, ends, leave) = if self.done { ("is", "have ended", "have left") } else { ("would become", "end", "leave") };
+        let (is, ended, leave) = if self.done { ("is", "gone", "have left") } else { ("would become", "lost", "leave") };
         let kept = [count(self.agents, "agent"), count(self.clients, "client"), count(self.tokens, "token")].join(", ");
         let mut text = format!("cluster {}: {} {is} a group of one\n", Printable(&self.cluster), self.name);
         text += &format!("  its log ends with entry {} of term {}\n", self.last_log_index, self.last_log_term);
         text += &format!("  the group begins with entry {} of term {}\n", self.index, self.term);
         text += &format!("  {kept}, the authority and the strategy stay as they are\n");
-        text += &format!("  {} {ends}: agents come back by themselves\n", count(self.routes, "route"));
+        text += &format!("  {ended}: {}, agents come back by themselves\n", count(self.routes, "route"));
         text += &format!("  {leave} the cluster, and are refused from then on: {}\n", self.dropped());
         text += &format!("{} whatever the lost proxies recorded after that entry is lost\n", paint("warning:", Tone::Warning, colour));
         if self.role == ProxyRole::Learner {

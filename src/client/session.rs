@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use warren_raft::{AgentName, ProxyId};
 
-use super::asking::Asking;
+use super::asking::{Asking, broken};
 use super::custody::Custody;
 use super::departure::{Departure, depart};
 use super::entering::Purpose;
@@ -30,6 +30,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long what was just sent is given at least before the connection is closed.
 const SETTLE: Duration = Duration::from_millis(20);
 
+/// How long a closed connection is there to say so again, beside ten round trips: three probe timeouts (RFC 9000, section 10.2) of one that has just been made, each three round trips and how long
+/// an acknowledgement may take.
+const CLOSING: Duration = Duration::from_millis(75);
 /// How long a connection may take that nobody waits for.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The waits between tries to connect that nobody waits for.
@@ -132,25 +135,28 @@ impl Session {
     async fn stay(&self) {
         let (mut backoff, mut is_told) = (Backoff::new(AGAIN.0, AGAIN.1), false);
         loop {
-            match self.connection(Budget::new(CONNECT)).await {
-                Ok(connection) => {
-                    if is_told {
-                        tracing::info!(proxy = %shown(connection.remote_address()), "connected again");
+            let failure = match self.connection(Budget::new(CONNECT)).await {
+                // Another one may have taken its place meanwhile.
+                Ok(connection) => match Budget::new(LOOK).run(connection.closed()).await.map(|ended| broken(&connection, &ended)) {
+                    // For a client the handshake is over before the proxy has judged it.
+                    Ok(failure) if failure.code() == Code::Denied => failure,
+                    Ok(_) | Err(_) => {
+                        if is_told {
+                            tracing::info!(proxy = %shown(connection.remote_address()), "connected again");
+                        }
+                        is_told = false;
+                        backoff.reset();
+                        continue;
                     }
-                    is_told = false;
-                    backoff.reset();
-                    // Another one may have taken its place meanwhile.
-                    let _ = Budget::new(LOOK).run(connection.closed()).await;
-                }
-                Err(failure) => {
-                    if !is_told {
-                        let (causes, hint) = (failure.causes().join(": "), failure.hint());
-                        tracing::warn!(code = %failure.code(), reason = failure.message(), causes, hint, "not connected: tried again, and with each dial");
-                    }
-                    is_told = true;
-                    sleep(backoff.next(&mut self.shared.env.entropy.rng())).await;
-                }
+                },
+                Err(failure) => failure,
+            };
+            if !is_told {
+                let (causes, hint) = (failure.causes().join(": "), failure.hint());
+                tracing::warn!(code = %failure.code(), reason = failure.message(), causes, hint, "not connected: tried again, and with each dial");
             }
+            is_told = true;
+            sleep(backoff.next(&mut self.shared.env.entropy.rng())).await;
         }
     }
 
@@ -180,8 +186,9 @@ impl Session {
         // for, or the search for the path's packet size, can fill it. A few round trips empty it.
         sleep((connection.rtt() * 4).max(SETTLE).min(grace / 4)).await;
         Close::DONE.close(&connection);
-        // A proxy that does not answer is not waited for.
-        let _ = budget.run(self.shared.endpoint.wait_idle()).await;
+        // A proxy that does not answer is not waited for, nor are addresses where nobody has answered, of which the endpoint forgets only after seconds.
+        let closing = CLOSING + connection.rtt() * 10;
+        let _ = budget.at_most(closing).run(self.shared.endpoint.wait_idle()).await;
     }
 
     /// The connection to the cluster, made if there is none.

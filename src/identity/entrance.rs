@@ -35,10 +35,10 @@ impl Closed {
     }
 }
 
-/// What to tell whoever asked: `denied` where the cluster is another one, else `peer_unreachable`, with a cause for each address.
+/// What to tell whoever asked, with a cause for each address: `denied` where each is of another cluster, else `peer_unreachable`: one that is silent may be back.
 pub(crate) fn failure(closed: impl IntoIterator<Item = Closed>, unreachable: &str, denied: &str) -> Failure {
     let closed: Vec<_> = closed.into_iter().collect();
-    let failure = if closed.iter().any(|closed| closed.is_refusal) {
+    let failure = if !closed.is_empty() && closed.iter().all(|closed| closed.is_refusal) {
         Failure::new(Code::Denied, Stage::Local, denied).with_hint(
             "check that the address is of the cluster that this machine belongs to; if the cluster has replaced its authority while this machine was away, enrol it again with a new token (`warren enroll`)",
         )

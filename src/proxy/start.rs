@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::admin::AdminError;
 use super::data_dir::DataDir;
 use super::lifecycle::RunningProxy;
 use super::member::{self, Membership, NewCluster};
@@ -65,6 +66,17 @@ impl Proxy {
         Ok(())
     }
 
+    /// Whether the ports of TCP can be had. They are taken once this proxy is a member, and a token is not to be spent on a start that fails.
+    async fn ports_must_be_free(&self, env: &Env) -> Result<(), StartError> {
+        if let Some(address) = self.http_listen {
+            env.net.listen(address).await.map_err(|error| AdminError::Http { address, error })?;
+        }
+        for address in self.ingress.iter().map(|door| door.listen) {
+            env.net.listen(address).await.map_err(|error| StartError::Ingress { address, error })?;
+        }
+        Ok(())
+    }
+
     async fn membership(&self, dir: &DataDir, sockets: &Sockets, env: &Env) -> Result<Membership, StartError> {
         if let Some(membership) = member::resume(dir)? {
             let token = self.join.as_ref().and_then(|joining| joining.token.as_deref());
@@ -78,7 +90,10 @@ impl Proxy {
             return Ok(membership);
         }
         Ok(match &self.join {
-            Some(joining) => member::join(dir, &self.name, joining, &sockets.public, env).await?,
+            Some(joining) => {
+                self.ports_must_be_free(env).await?;
+                member::join(dir, &self.name, joining, &sockets.public, env).await?
+            }
             None => {
                 let new = NewCluster {
                     name: self.cluster_name.clone(),

@@ -46,8 +46,9 @@ fn is_recorded(path: Path) -> bool {
         | Path::Resume
         | Path::Rotate
         | Path::Rollback
-        | Path::RevokeSerial => true,
-        Path::Strategy | Path::StrategyPlan | Path::Transfer => false,
+        | Path::RevokeSerial
+        | Path::Transfer => true,
+        Path::Strategy | Path::StrategyPlan => false,
         Path::Status
         | Path::Agents
         | Path::Clients

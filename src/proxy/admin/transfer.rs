@@ -38,7 +38,7 @@ pub(super) async fn transfer(parts: &AdminParts, body: &[u8]) -> Response {
         }
         Err(TransferError::Refused(reason)) => not_handed_over(request.to.as_ref(), &reason),
         Err(error @ (TransferError::NoLeader(_) | TransferError::Stopped(_))) => Response::failure(
-            Failure::new(Code::NoQuorum, Stage::Store, "leadership was not handed over")
+            Failure::new(Code::NoQuorum, Stage::Store, "leadership was not handed over: there is no quorum")
                 .with_cause(error.to_string())
                 .with_hint("`warren status` says which proxies are down"),
         ),

@@ -236,11 +236,15 @@ impl Serving {
             return Ok((stream, from));
         }
         if !self.settings.trusted.iter().any(|network| network.contains(from.ip())) {
-            tracing::debug!(%from, "a connection that is from none of `proxy_protocol_from`");
+            self.entrance.denied(from, "it is from none of `proxy_protocol_from`".to_owned());
             stream.abort();
             return Err(Outcome::Untrusted);
         }
-        let (stream, origin) = front::origin(stream, self.listeners.limits.now().header_timeout).await?;
+        let (stream, origin) = front::origin(stream, self.listeners.limits.now().header_timeout).await.inspect_err(|outcome| {
+            if *outcome == Outcome::Malformed {
+                self.entrance.denied(from, "it begins with no PROXY header of version 2".to_owned());
+            }
+        })?;
         Ok((stream, origin.unwrap_or(from)))
     }
 
