@@ -17,6 +17,8 @@ const LEADER_US: u64 = 5_000_000;
 pub(super) struct Ready {
     /// In which life a proxy was ready.
     ready: BTreeSet<(HostId, u64)>,
+    /// When a proxy was seen to be one first, in microseconds: in a later life than its first it may still have to join.
+    joined: BTreeMap<ProxyId, u64>,
     leaderless_since: Option<u64>,
     /// The last time without a leader, from and to.
     gap: (u64, u64),
@@ -62,11 +64,12 @@ impl Ready {
         for (host, glimpse) in place.glimpses.iter().filter(|(_, glimpse)| glimpse.lease.is_some()) {
             self.ready.insert((*host, glimpse.life));
         }
-        for host in place.proxies.values().filter(|host| !place.wiped.contains(host)) {
+        for (proxy, host) in place.proxies.iter().filter(|(_, host)| !place.wiped.contains(host)) {
+            let joined = *self.joined.entry(*proxy).or_insert(*now_us);
             let Some((life, began)) = conditions.began.get(host) else { continue };
             let others: Vec<_> = place.voters().into_iter().filter(|voter| voter != host).collect();
             let is_late = *life > 1
-                && self.led_from(*began).is_some_and(|led| now_us - led > READY_US)
+                && self.led_from(*began).is_some_and(|led| now_us.saturating_sub(led.max(joined)) > READY_US)
                 && !self.ready.contains(&(*host, *life))
                 && others.len() >= 2
                 && conditions.all_well_since(began.saturating_sub(SETTLED_US), others, None);
@@ -135,7 +138,13 @@ mod tests {
         (host, Glimpse { id: ProxyId(id), life: 2, lease, leads, leader, voters, shown: Rc::new(Shown::default()) })
     }
 
+    /// By proxies that have long been such.
     fn looked(ready: &mut Ready, now_us: u64, glimpses: [(HostId, Glimpse); 3]) -> Result<(), &'static str> {
+        ready.joined.extend([1, 2, 3].map(|id| (ProxyId(id), 0)));
+        looked_at(ready, now_us, glimpses)
+    }
+
+    fn looked_at(ready: &mut Ready, now_us: u64, glimpses: [(HostId, Glimpse); 3]) -> Result<(), &'static str> {
         let (glimpses, wiped) = (glimpses.into(), BTreeSet::new());
         let began = [(HostId(1), (2, 10 * SECOND)), (HostId(2), (1, 0)), (HostId(3), (1, 0))].into();
         let conditions = Conditions { fair_since_us: Some(0), began, ..Conditions::default() };
@@ -152,6 +161,15 @@ mod tests {
         assert_eq!(looked(&mut ready, 13 * SECOND + 1, with(None)), Err("N4"));
         assert_eq!(looked(&mut ready, 13 * SECOND + 2, with(Some(4))), Ok(()));
         assert_eq!(looked(&mut ready, 20 * SECOND, with(None)), Ok(()), "it was");
+    }
+
+    #[test]
+    fn a_proxy_that_has_to_join_has_its_time_from_then_on() {
+        let with = |lease| [glimpse(1, lease, Some(2)), glimpse(2, Some(2), Some(2)), glimpse(3, Some(3), Some(2))];
+        let mut ready = Ready::default();
+        assert_eq!(looked_at(&mut ready, 15 * SECOND, with(None)), Ok(()), "it began at 10 s, and has just joined");
+        assert_eq!(looked_at(&mut ready, 18 * SECOND, with(None)), Ok(()));
+        assert_eq!(looked_at(&mut ready, 18 * SECOND + 1, with(None)), Err("N4"));
     }
 
     #[test]
