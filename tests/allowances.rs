@@ -167,6 +167,17 @@ fn a_client_that_is_removed_is_out_on_every_proxy_and_its_key_with_it() {
         }
     }
     operator(cluster.proxy(1), &["clients", "rm", "leaver", "--yes"]).must_fail(4, "there is no client `leaver`");
+    // Whoever stays is told at once, before anybody dials, and not with each try.
+    let mut staying = client.forward("leaver-stays", "two/x", &[cluster.proxy(1).public_address()]);
+    let told = wait_for("it says so", || {
+        let log = staying.process().log();
+        log.lines().find(|line| line.contains("not connected: tried again")).map(str::to_owned)
+    });
+    assert!(told.contains("denied") && told.contains("the identity is revoked"), "{told}");
+    let tries = || cluster.proxy(1).log().matches("client/leaver").count();
+    let before = tries();
+    wait_for("it has tried again", || (tries() > before).then_some(()));
+    assert_eq!(staying.process().log().matches("not connected: tried again").count(), 1);
     // Its key, with a token that admits the name, and under another name.
     for (number, name) in ["leaver", "other-leaver"].into_iter().enumerate() {
         let token = cluster.token("client", &["--allow", "*/*"]);
