@@ -22,6 +22,8 @@ use crate::world::{Exit, Host};
 const LOOK_US: u64 = 100_000;
 /// How long a supervisor waits before it starts a program again that has failed, in milliseconds.
 const AGAIN_MS: u64 = 1_000;
+/// How a program fails whose machine was removed.
+const KEY_REMOVED: &str = "a machine with this key was removed";
 /// How often an operator does what is left to do, in microseconds.
 const CARE_US: u64 = 3_000_000;
 /// Most dials of the last phase.
@@ -255,6 +257,11 @@ impl Execution {
         for (host, exit) in self.run.step() {
             let again = match exit {
                 Exit::Failed(reason) => {
+                    if self.lost.contains(&host) && reason.contains(KEY_REMOVED) {
+                        // Its removal came twice, and the second time it was the new one that went, before it had run.
+                        self.empty(host);
+                        self.wiped.insert(host);
+                    }
                     *self.failures.entry(reason).or_default() += 1;
                     Some(AGAIN_MS)
                 }

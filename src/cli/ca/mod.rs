@@ -113,7 +113,7 @@ impl RotateArgs {
             return context.output().show(&view).map(|()| Exit::Success);
         }
         // Each phase has its own absent machines.
-        wait(context, view, self.timeout, self.skip_absent.then_some(Urge::On)).await
+        wait(context, view, self.timeout, (Urge::On, self.skip_absent)).await
     }
 }
 
@@ -124,7 +124,7 @@ impl RollbackArgs {
         if !self.wait {
             return context.output().show(&view).map(|()| Exit::Success);
         }
-        wait(context, view, self.timeout, self.skip_absent.then_some(Urge::Back)).await
+        wait(context, view, self.timeout, (Urge::Back, self.skip_absent)).await
     }
 }
 

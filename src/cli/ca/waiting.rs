@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Most machines that a line names.
 const NAMED: usize = 3;
 
-/// In which direction a rotation is not to wait for machines that are away.
+/// In which direction a rotation is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Urge {
     /// On with it.
@@ -33,6 +33,11 @@ impl Urge {
         is_returning == (self == Self::Back) && rotation.waits_for.len() == 1 && rotation.away > 0
     }
 
+    /// Whether it goes the other way.
+    fn is_turned(self, rotation: &RotationView) -> bool {
+        self == Self::On && rotation.phase == "returning"
+    }
+
     async fn say(self, admin: &AdminClient) -> Result<AuthorityView, ClientError> {
         match self {
             Self::On => admin.post_json(Path::Rotate, &RotateRequest { skip_absent: true }).await,
@@ -45,13 +50,20 @@ impl Urge {
     }
 }
 
-/// Waits until no rotation is under way.
-pub(super) async fn wait(context: &Context, mut view: AuthorityView, timeout: Duration, urge: Option<Urge>) -> Result<Exit, CliError> {
+/// Waits until no rotation is under way, and not for machines that are away if so `is_urged`. Fails where somebody has turned it round meanwhile.
+pub(super) async fn wait(
+    context: &Context,
+    mut view: AuthorityView,
+    timeout: Duration,
+    (direction, is_urged): (Urge, bool),
+) -> Result<Exit, CliError> {
     let (admin, begun, mut line) = (context.admin()?, Instant::now(), ProgressLine::new());
+    let mut is_turned = false;
     while let Some(rotation) = view.rotation.as_ref().filter(|_| begun.elapsed() < timeout) {
         line.show(progress(rotation));
         line.tell(&rotation.phase, || told(rotation));
-        let urge = urge.filter(|urge| urge.is_due(rotation));
+        is_turned = direction.is_turned(rotation);
+        let urge = Some(direction).filter(|urge| is_urged && urge.is_due(rotation));
         sleep(LOOK.min(timeout.saturating_sub(begun.elapsed()))).await;
         view = match urge {
             // Only while there is one: another is not to begin.
@@ -61,6 +73,9 @@ pub(super) async fn wait(context: &Context, mut view: AuthorityView, timeout: Du
     }
     line.clear();
     context.output().show(&view)?;
+    if view.rotation.is_none() && is_turned {
+        return Err(anyhow::anyhow!("the rotation was taken back while it was waited for: the authority is the one that it was").into());
+    }
     Ok(if view.rotation.is_some() { Exit::Degraded } else { Exit::Success })
 }
 
@@ -108,5 +123,7 @@ mod tests {
             assert_eq!(urge.is_due(&rotation(phase, &["a"], 1)), is_due, "{phase} {urge:?}");
         }
         assert!(!Urge::On.is_due(&rotation("issuing", &[], 0)));
+        let turned = [(Urge::On, "returning"), (Urge::On, "issuing"), (Urge::Back, "returning")];
+        assert_eq!(turned.map(|(urge, phase)| urge.is_turned(&rotation(phase, &[], 0))), [true, false, false]);
     }
 }
